@@ -1,0 +1,322 @@
+"""The command line: `dcgan train · sample · data · measure · ship · claims`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from dcgan_core.errors import UserError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command; returns the exit code: 0, 1 after an error shown in one line, 130 when interrupted."""
+    parser = _parser()
+    args = parser.parse_args(arguments)
+    try:
+        return args.run(args) or 0
+    except UserError as error:
+        print(f"dcgan {args.command}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"\ndcgan {args.command}: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # `dcgan claims | head`
+        sys.stderr.close()
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    from dcgan_core import __version__
+
+    parser = argparse.ArgumentParser("dcgan", description="The DCGAN paper, runnable: train, sample, measure.")
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    p = commands.add_parser("train", help="train a recipe, a data set, or any zip or folder of images")
+    p.add_argument("recipe", metavar="RECIPE_OR_DATA", help="such as faces, mnist, or the path of a zip or folder")
+    p.add_argument("--profile", default="cpu", help="quick, cpu (default) or paper")
+    p.add_argument("--architecture", metavar="NAME", help="a named architecture instead of the recipe's")
+    budget = p.add_mutually_exclusive_group()
+    budget.add_argument("--images", type=int, metavar="N", help="stop after drawing N images from the data")
+    budget.add_argument("--minutes", type=float, metavar="M", help="stop after M minutes, all sessions together")
+    p.add_argument("--out", type=Path, metavar="RUN", help="the run's folder (default: runs/RECIPE)")
+    start = p.add_mutually_exclusive_group()
+    start.add_argument("--resume", action="store_true", help="go on with the run in --out, exactly where it stopped")
+    start.add_argument("--init", type=Path, metavar="RUN", help="start from another run's weights")
+    p.add_argument("--seed", type=int)
+    p.add_argument("--device", default="auto", help="auto (default), cpu, cuda, mps")
+    p.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting, such as batch=64")
+    p.set_defaults(run=_train)
+
+    p = commands.add_parser("sample", help="draw images from a run")
+    p.add_argument("source", type=Path, metavar="RUN")
+    p.add_argument("--count", type=int, default=64)
+    z = p.add_mutually_exclusive_group()
+    z.add_argument("--seed", type=int, default=0)
+    z.add_argument("--z", type=Path, metavar="Z.npz", help="draw these z (array `z`, N x latent)")
+    p.add_argument("--labels", metavar="0,1,…", help="classes, repeated as needed (class-conditional nets)")
+    p.add_argument("--out", type=Path, metavar="grid.png", help="default: grid.png, unless --npz is given")
+    p.add_argument("--npz", type=Path, metavar="F.npz", help="write z and float32 images in [-1, 1]")
+    p.add_argument(
+        "--batch-statistics", action="store_true", help="as the authors' code samples: images depend on their batch of 128"
+    )
+    p.add_argument("--device", default="auto")
+    p.set_defaults(run=_sample)
+
+    p = commands.add_parser("data", help="list and prepare data sets")
+    data = p.add_subparsers(dest="data_command", required=True, metavar="list | prepare")
+    d = data.add_parser("list", help="what there is, and what is prepared")
+    d.set_defaults(run=_data_list)
+    d = data.add_parser("prepare", help="decode a data set into the cache")
+    d.add_argument("name", help="a data set's name, or the path of a zip or folder")
+    d.add_argument("--size", type=int, help="pixels (default: the set's own)")
+    d.add_argument("--crop", choices=("center", "exact"), default="center")
+    d.add_argument("--verify", action="store_true", help="read everything again and compare")
+    d.set_defaults(run=_data_prepare)
+
+    p = commands.add_parser("measure", help="measure the paper's claims on a run, at full size, into its results.json")
+    p.add_argument("source", type=Path, metavar="RUN")
+    p.add_argument("ids", nargs="*", metavar="ID", help="claims, such as walk.smoothness (default: all that fit the run)")
+    p.add_argument("--device", default="auto")
+    p.add_argument("--seed", type=int, default=0)
+    p.set_defaults(run=_measure)
+
+    p = commands.add_parser("ship", help="copy a finished run into book/reference_runs")
+    p.add_argument("source", type=Path, metavar="RUN")
+    p.add_argument("--name", help="default: the run's own")
+    p.set_defaults(run=_ship)
+
+    p = commands.add_parser("claims", help="the paper's claims beside what was measured")
+    p.add_argument("--json", action="store_true")
+    p.set_defaults(run=_claims)
+    return parser
+
+
+# --- train ------------------------------------------------------------------------------------------------------------
+
+
+def _train(args: argparse.Namespace) -> int:
+    from dcgan_core import configs, datasets, recipes, training
+    from dcgan_core.runs import Run, environment
+
+    config = recipes.recipe(args.recipe, args.profile, args.architecture)
+    config = configs.override(config, args.set)
+    if args.images is not None:
+        config = replace(config, images=args.images, minutes=0.0)
+    if args.minutes is not None:
+        config = replace(config, minutes=args.minutes, images=0)
+    if args.seed is not None:
+        config = replace(config, seed=args.seed)
+
+    out = args.out or Path("runs") / (Path(args.recipe).stem if os.sep in args.recipe else args.recipe)
+    initial = Run(args.init) if args.init else None
+    if initial and initial.architecture != config.architecture:
+        raise UserError(f"--init {args.init}: its architecture differs; use --architecture or --set to match it")
+    existing = Run(out) if args.resume and (out / "run.json").exists() else None
+    if existing:
+        training.check_resumable(config, existing)
+
+    device, main = _join_processes(args.device)
+    data = datasets.load(config.data, config.architecture.size, crop=config.crop)
+    origin = {"name": data.name, "images": len(data), **data.provenance}
+    if existing:
+        run = existing
+        if run.info["data"]["fingerprint"] != origin["fingerprint"]:
+            raise UserError(
+                f"{out}: was trained on other pictures called {data.name!r}; give it the same data, or another --out"
+            )
+        if not run.has_checkpoint and run.info["initial"]:
+            initial = Run(run.info["initial"])
+        if main:
+            run.update(config=configs.to_dict(config), status="training")
+    elif main:
+        run = Run.create(
+            out,
+            {
+                "recipe": args.recipe,
+                "profile": args.profile,
+                "config": configs.to_dict(config),
+                "data": origin,
+                "initial": str(args.init.resolve()) if initial else None,
+                "lineage": [*initial.info["lineage"], _ancestor(initial)] if initial else [],
+                **environment(),
+            },
+        )
+    if not main or _processes() > 1:
+        import torch.distributed as dist
+
+        dist.barrier()  # until run.json is there
+        run = run if main else Run(out)
+    ended = training.train(config, data, run, device, initial)
+    if _processes() > 1:
+        import torch.distributed as dist
+
+        dist.barrier()
+        dist.destroy_process_group()
+    if main:
+        if ended:
+            print(f"{run.path}: finished. Look at {run.path / 'samples'}, or draw more: dcgan sample {run.path}")
+        else:
+            print(f"{run.path}: stopped. Go on with the same command and --resume", file=sys.stderr)
+    return 0 if ended else 130
+
+
+def _ancestor(run) -> dict:
+    return {"name": run.name, **{k: run.info.get(k) for k in ("counters", "minutes", "commit")}}
+
+
+def _processes() -> int:
+    return int(os.environ.get("WORLD_SIZE", 1))
+
+
+def _join_processes(device: str) -> tuple[str, bool]:
+    """Under torchrun, joins the others and takes this process's GPU. Returns the device, and whether this one writes."""
+    if _processes() == 1:
+        return device, True
+    import torch
+    import torch.distributed as dist
+
+    gpu = torch.cuda.is_available() and device != "cpu"
+    dist.init_process_group("nccl" if gpu else "gloo")
+    if gpu:
+        device = f"cuda:{os.environ['LOCAL_RANK']}"
+        torch.cuda.set_device(device)
+    return device, dist.get_rank() == 0
+
+
+# --- sample -----------------------------------------------------------------------------------------------------------
+
+
+def _sample(args: argparse.Namespace) -> None:
+    import numpy as np
+    import torch
+
+    from dcgan_core import devices, latent, networks, plots
+    from dcgan_core.files import write_atomically
+    from dcgan_core.runs import Run
+
+    run = Run(args.source)
+    device = devices.pick(args.device)
+    generator = run.generator(device)
+    a = generator.architecture
+    if args.z:
+        z = _read_z(args.z, a.latent)
+    else:
+        if args.count < 1:
+            raise UserError(f"--count {args.count}: at least 1")
+        z = latent.sample(
+            a, args.count, torch.Generator().manual_seed(args.seed)
+        )  # on the CPU: a seed means the same z everywhere
+    labels = None
+    if args.labels is not None or a.num_classes:
+        labels = _read_labels(args.labels, a.num_classes, len(z))
+    if args.batch_statistics:
+        with networks.batch_statistics(generator):
+            images = latent.draw(generator, z, labels, batch=128)
+    else:
+        images = latent.draw(generator, z, labels)
+    if args.npz:
+        unit = images if a.output == "tanh" else images * 2 - 1
+        buffer = plots.io.BytesIO()
+        np.savez(buffer, z=z.numpy(), images=unit.cpu().numpy().astype(np.float32))
+        write_atomically(args.npz, buffer.getbuffer())
+        print(args.npz)
+    if args.out or not args.npz:
+        out = args.out or Path("grid.png")
+        write_atomically(out, plots.png(plots.grid(networks.to_pixels(images, a).cpu().numpy())))
+        print(out)
+
+
+def _read_z(path: Path, latent: int):
+    import numpy as np
+    import torch
+
+    try:
+        with np.load(path) as arrays:
+            z = np.asarray(arrays["z"], np.float32)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"--z {path}: expected an .npz with an array `z` ({error})") from None
+    if z.ndim != 2 or z.shape[1] != latent or not len(z) or not np.isfinite(z).all():
+        raise UserError(f"--z {path}: expected finite numbers, N x {latent}, got an array of {' x '.join(map(str, z.shape))}")
+    return torch.from_numpy(z)
+
+
+def _read_labels(text: str | None, num_classes: int, count: int):
+    import torch
+
+    if not num_classes:
+        raise UserError("--labels: this run is not class-conditional; leave them out")
+    try:
+        labels = [int(part) for part in text.split(",")] if text is not None else list(range(num_classes))
+    except ValueError:
+        raise UserError(f"--labels {text}: write numbers, such as 0,1,2") from None
+    if not all(0 <= label < num_classes for label in labels):
+        raise UserError(f"--labels {text}: the classes are 0 to {num_classes - 1}")
+    return torch.tensor([labels[i % len(labels)] for i in range(count)])
+
+
+# --- data -------------------------------------------------------------------------------------------------------------
+
+
+def _data_list(args: argparse.Namespace) -> None:
+    from dcgan_core import datasets
+
+    rows = [("name", "state", "where", "prepared"), *datasets.listing()]
+    widths = [max(len(str(row[i])) for row in rows) for i in range(3)]
+    print(f"data root: {datasets.data_root()}   cache: {datasets.cache_root()}\n")
+    for row in rows:
+        print("  ".join(str(cell).ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)).rstrip())
+
+
+def _data_prepare(args: argparse.Namespace) -> None:
+    from dcgan_core import datasets
+    from dcgan_core.files import read_json
+
+    folder = datasets.prepare(args.name, args.size, args.crop, verify=args.verify)
+    meta = read_json(folder / "meta.json", "a cache")
+    counts = ", ".join(f"{count:,} {split}" for split, count in meta["counts"].items())
+    facts = [f"{meta['size']} px", counts]
+    if meta["classes"]:
+        facts.append(f"{len(meta['classes'])} classes")
+    if meta["attribute_names"]:
+        facts.append(f"{len(meta['attribute_names'])} attributes")
+    if meta["left_out"]:
+        facts.append(f"{len(meta['left_out'])} left out")
+    print(f"{meta['name']}: {', '.join(facts)}; in {folder}" + ("; verified" if args.verify else ""))
+
+
+# --- claims -----------------------------------------------------------------------------------------------------------
+
+
+def _measure(args: argparse.Namespace) -> None:
+    from dcgan_core import claims
+    from dcgan_core.runs import Run
+
+    for row in claims.measure(Run(args.source), args.ids, device=args.device, seed=args.seed):
+        print(claims.line(row))
+
+
+def _ship(args: argparse.Namespace) -> None:
+    from dcgan_core.runs import Run, ship
+
+    print(ship(Run(args.source), args.name))
+
+
+def _claims(args: argparse.Namespace) -> None:
+    import json
+
+    from dcgan_core import claims
+
+    rows = claims.ledger()
+    if args.json:
+        print(json.dumps(rows, indent=1, ensure_ascii=False))
+    else:
+        for row in rows:
+            print(claims.line(row))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

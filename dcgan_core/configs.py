@@ -1,0 +1,109 @@
+"""Configs are frozen dataclasses. This module reads them from JSON and from `--set key=value`, strictly.
+
+An unknown key or a wrong type is refused: a typing error must not train the wrong net for two hours.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import json
+import types
+import typing
+from typing import Any, Literal, TypeVar
+
+from dcgan_core.errors import UserError
+
+T = TypeVar("T")
+
+
+def to_dict(config: Any) -> dict:
+    """The config as plain JSON values, nested configs and tuples included."""
+    return json.loads(json.dumps(dataclasses.asdict(config)))
+
+
+def from_dict(cls: type[T], values: dict, where: str = "config") -> T:
+    """Builds `cls` from plain JSON values; `where` names the file or option in errors."""
+    if not isinstance(values, dict):
+        raise UserError(f"{where}: expected named values, got {values!r}")
+    hints = typing.get_type_hints(cls)
+    fields = {f.name for f in dataclasses.fields(cls)}
+    for key in values:
+        if key not in fields:
+            raise UserError(f"{where}: unknown key {key!r}{did_you_mean(key, fields)}")
+    missing = [
+        f.name
+        for f in dataclasses.fields(cls)
+        if f.name not in values and f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+    ]
+    if missing:
+        raise UserError(f"{where}: missing key {missing[0]!r}")
+    return cls(**{key: _check(value, hints[key], f"{where}: {key}") for key, value in values.items()})
+
+
+def override(config: T, assignments: list[str], where: str = "--set") -> T:
+    """A copy of `config` with each `key=value` applied; `architecture.kernel=4` reaches into a nested config."""
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals:
+            raise UserError(f"{where} {assignment}: write key=value")
+        config = _set(config, key.strip().split("."), text.strip(), f"{where} {key}")
+    return config
+
+
+def _set(config: Any, path: list[str], text: str, where: str) -> Any:
+    name, rest = path[0], path[1:]
+    hints = typing.get_type_hints(type(config))
+    if name not in hints:
+        raise UserError(f"{where}: unknown key {name!r}{did_you_mean(name, hints)}")
+    if rest:
+        if not dataclasses.is_dataclass(hints[name]):
+            raise UserError(f"{where}: {name!r} has no parts")
+        value = _set(getattr(config, name), rest, text, where)
+    elif dataclasses.is_dataclass(hints[name]):
+        raise UserError(f"{where}: set one of its parts, such as {name}.{dataclasses.fields(hints[name])[0].name}=…")
+    else:
+        value = _check(_parse(text, hints[name]), hints[name], where)
+    return dataclasses.replace(config, **{name: value})
+
+
+def _parse(text: str, hint: Any) -> Any:
+    if hint is str or typing.get_origin(hint) is Literal:
+        return text
+    if typing.get_origin(hint) is tuple and not text.startswith("["):
+        text = f"[{text}]"
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text  # not a number: _check says which type was expected
+
+
+def _check(value: Any, hint: Any, where: str) -> Any:
+    """`value` as the type `hint` asks for, or a UserError that says what was expected."""
+    origin, options = typing.get_origin(hint), typing.get_args(hint)
+    if dataclasses.is_dataclass(hint):
+        return value if isinstance(value, hint) else from_dict(hint, value, where)
+    if origin is Literal:
+        if value not in options:
+            raise UserError(f"{where}: expected one of {', '.join(map(repr, options))}, got {value!r}")
+        return value
+    if origin is tuple:
+        if not isinstance(value, (list, tuple)):
+            raise UserError(f"{where}: expected a list such as 64,128,256, got {value!r}")
+        return tuple(_check(item, options[0], where) for item in value)
+    if origin in (types.UnionType, typing.Union):
+        if value is None and type(None) in options:
+            return None
+        return _check(value, next(o for o in options if o is not type(None)), where)
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
+        raise UserError(f"{where}: expected {hint.__name__}, got {value!r}")
+    return value
+
+
+def did_you_mean(word: str, known: typing.Iterable[str]) -> str:
+    """` (did you mean 'x'?)` when one of `known` is close, and always the list of what there is."""
+    known = sorted(known)
+    close = difflib.get_close_matches(word, known, n=1)
+    return (f" (did you mean {close[0]!r}?)" if close else "") + f"; there are: {', '.join(known)}"

@@ -1,0 +1,45 @@
+"""Writing so that a reader never meets half a file."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+from dcgan_core.errors import UserError
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Writes to a temporary name beside `path`, then renames. On any failure the old file is still there, whole."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with open(temporary, "wb") as f:
+            f.write(content)
+            f.flush()
+            os.fsync(f.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise UserError(
+            f"could not write {path}: {error.strerror or error}; free some space or choose another place, then go on"
+            " (what was saved before is untouched)"
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    write_atomically(path, (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode())
+
+
+def read_json(path: Path, what: str) -> Any:
+    """The file's JSON value; a missing or damaged file is a UserError that calls it `what`."""
+    try:
+        return json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; {what} should be there") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+    except ValueError as error:
+        raise UserError(f"{path}: damaged, not {what} ({error})") from None

@@ -1,0 +1,332 @@
+"""What are the two nets? (Paper §3)
+
+`Architecture` says everything about their shape. `Generator` and `Discriminator` are built from it and mirror each other:
+
+    G: z -> project -> widths[-1] x s x s -> ... -> widths[0] x S/2 x S/2 -> channels x S x S
+    D: image -> widths[0] x S/2 x S/2 -> ... -> widths[-1] x s x s -> one logit
+
+The guidelines of §3, where to find them below: strides instead of pooling (`strides`), batchnorm in both nets but not on
+G's output and D's input (`Stage(norm=...)`), no fully connected hidden layers (`hidden=0`; the MNIST net has one),
+ReLU and tanh in G, LeakyReLU in D.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import prod
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from dcgan_core.errors import UserError
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The shape of both nets. The defaults are the LSUN generator of Fig 1 and the authors' faces code.
+
+    Raises UserError where the values contradict each other.
+    """
+
+    size: int = 64  # images are size x size pixels
+    channels: int = 3
+    widths: tuple[int, ...] = (128, 256, 512, 1024)  # feature maps of D's conv layers, image side first; G mirrors them
+    strides: tuple[int, ...] = (2, 2, 2, 2)  # one for each width
+    kernel: int = 5
+    latent: int = 100  # numbers in z
+    latent_distribution: Literal["uniform", "normal"] = "uniform"  # uniform in (-1, 1), or standard normal
+    num_classes: int = 0  # > 0: class-conditional, one-hot labels joined to the input of every layer
+    hidden: int = 0  # > 0: one fully connected hidden layer of this width in each net (the MNIST net)
+    output: Literal["tanh", "sigmoid"] = "tanh"  # images in [-1, 1], or in [0, 1]
+    norm_affine: bool = True  # batchnorm with gain and bias
+    norm_eps: float = 1e-5
+    leak: float = 0.2  # slope of D's LeakyReLU for negative inputs
+
+    def __post_init__(self) -> None:
+        for name in ("size", "channels", "kernel", "latent"):
+            if getattr(self, name) < 1:
+                raise UserError(f"architecture: {name} must be at least 1, got {getattr(self, name)}")
+        if self.num_classes < 0 or self.hidden < 0 or self.norm_eps < 0:
+            raise UserError("architecture: num_classes, hidden and norm_eps cannot be negative")
+        if not self.widths or min(self.widths) < 1:
+            raise UserError(f"architecture: widths must be positive numbers, got {list(self.widths)}")
+        if len(self.strides) != len(self.widths) or min(self.strides) < 1:
+            raise UserError(f"architecture: strides {list(self.strides)} need one number >= 1 for each of {list(self.widths)}")
+        if self.size % prod(self.strides):
+            raise UserError(
+                f"architecture: images of {self.size} pixels cannot be halved by strides {list(self.strides)};"
+                f" the size must be a multiple of {prod(self.strides)}"
+            )
+        for stride in self.strides:
+            if not 0 <= self.output_padding(stride) < max(stride, 2):
+                raise UserError(f"architecture: kernel {self.kernel} cannot go with stride {stride}; use kernel 3, 4 or 5")
+
+    @property
+    def padding(self) -> int:
+        return (self.kernel - 1) // 2
+
+    def output_padding(self, stride: int) -> int:
+        """What a transposed convolution adds on one side so that it multiplies the size by exactly `stride`."""
+        return stride - self.kernel + 2 * self.padding
+
+    @property
+    def base(self) -> tuple[int, int, int]:
+        """Shape of the highest feature maps: where z is projected to in G, what D's head reads."""
+        side = self.size // prod(self.strides)
+        return (self.widths[-1], side, side)
+
+    @classmethod
+    def for_images(cls, size: int, channels: int = 3) -> Architecture:
+        """The default net for a data set of this size: kernel 4, stride 2 down to between 4 and 7 pixels, widths 64, 128, …"""
+        layers, side = 0, size
+        while side % 2 == 0 and side >= 8:
+            layers, side = layers + 1, side // 2
+        if not layers or side > 7:
+            raise UserError(
+                f"no default architecture for {size} px images: use 4, 5, 6 or 7 times a power of two, such as 32 or 64"
+            )
+        return cls(size, channels, widths=tuple(min(64 * 2**i, 512) for i in range(layers)), strides=(2,) * layers, kernel=4)
+
+
+ARCHITECTURES = {
+    # Fig 1, and the authors' faces/train_uncond_dcgan.py
+    "lsun64": Architecture(),
+    # imagenet/load_pretrained.py: not Fig 1's net. Its conv layers pool to the 28,672 features of §5.1
+    "imagenet32": Architecture(32, 3, (128, 128, 256, 256, 512, 512), (1, 2, 1, 2, 1, 2), kernel=3, latent=256),
+    # svhn/: gaussian z
+    "svhn32": Architecture(32, 3, (64, 128, 256), (2, 2, 2), latent_distribution="normal"),
+    # mnist/train_cond_dcgan.py: class-conditional, a hidden layer, sigmoid, batchnorm without gain and bias
+    "mnist28": Architecture(28, 1, (64, 128), (2, 2), num_classes=10, hidden=1024, output="sigmoid", norm_affine=False),
+    # for CPUs: half of Fig 1's widths, and a kernel that the stride divides (no uneven overlap, a third less work)
+    "small32": Architecture(32, 3, (64, 128, 256), (2, 2, 2), kernel=4),
+    "small64": Architecture(64, 3, (64, 128, 256, 512), (2, 2, 2, 2), kernel=4),
+}
+
+
+class Stage(nn.Module):
+    """One layer as the paper counts them: a linear map or convolution without bias, batchnorm or none, an activation."""
+
+    def __init__(self, layer: nn.Module, norm: nn.Module | None, activation: nn.Module | None) -> None:
+        super().__init__()
+        self.layer = layer
+        self.norm = norm or nn.Identity()
+        self.activation = activation or nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.activation(self.norm(self.layer(x)))
+
+
+class Generator(nn.Module):
+    """Draws images from z.
+
+    `rng` draws the weights: N(0, 0.02), batchnorm gains N(1, 0.02) (paper §4; gains from the authors' code).
+    """
+
+    def __init__(self, architecture: Architecture, rng: torch.Generator | None = None) -> None:
+        super().__init__()
+        a = self.architecture = architecture
+        norm = {"eps": a.norm_eps, "affine": a.norm_affine}
+        units = prod(a.base)
+        self.dense = nn.ModuleList()
+        inputs = a.latent
+        for outputs in ([a.hidden] if a.hidden else []) + [units]:
+            # batchnorm is per unit here, before the reshape (authors' code)
+            linear = nn.Linear(inputs + a.num_classes, outputs, bias=False)
+            self.dense.append(Stage(linear, nn.BatchNorm1d(outputs, **norm), nn.ReLU()))
+            inputs = outputs
+        self.convs = nn.ModuleList()
+        image = {"tanh": nn.Tanh, "sigmoid": nn.Sigmoid}[a.output]
+        for i in reversed(range(len(a.widths))):
+            outputs = a.widths[i - 1] if i else a.channels
+            conv = nn.ConvTranspose2d(
+                a.widths[i] + a.num_classes,
+                outputs,
+                a.kernel,
+                a.strides[i],
+                a.padding,
+                output_padding=a.output_padding(a.strides[i]),
+                bias=False,
+            )
+            self.convs.append(Stage(conv, nn.BatchNorm2d(outputs, **norm), nn.ReLU()) if i else Stage(conv, None, image()))
+        initialise(self, rng)
+
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """z: N x latent; labels: N class numbers where the net is conditional. Returns N x channels x size x size."""
+        y = one_hot(self.architecture, labels)
+        h = z
+        for stage in self.dense:
+            h = stage(join(h, y))  # N x hidden; N x units
+        h = h.unflatten(1, self.architecture.base)  # N x widths[-1] x side x side
+        for stage in self.convs:
+            h = stage(join(h, y))  # N x widths[i - 1] x (side * stride) ...
+        return h
+
+
+class Discriminator(nn.Module):
+    """Tells data from samples: one logit an image, > 0 for data. `rng` as in Generator."""
+
+    def __init__(self, architecture: Architecture, rng: torch.Generator | None = None) -> None:
+        super().__init__()
+        a = self.architecture = architecture
+        norm = {"eps": a.norm_eps, "affine": a.norm_affine}
+        self.convs = nn.ModuleList()
+        inputs = a.channels
+        for i, outputs in enumerate(a.widths):
+            conv = nn.Conv2d(inputs + a.num_classes, outputs, a.kernel, a.strides[i], a.padding, bias=False)
+            self.convs.append(Stage(conv, nn.BatchNorm2d(outputs, **norm) if i else None, nn.LeakyReLU(a.leak)))
+            inputs = outputs
+        self.dense = nn.ModuleList()
+        inputs = prod(a.base)
+        if a.hidden:
+            linear = nn.Linear(inputs + a.num_classes, a.hidden, bias=False)
+            self.dense.append(Stage(linear, nn.BatchNorm1d(a.hidden, **norm), nn.LeakyReLU(a.leak)))
+            inputs = a.hidden
+        self.dense.append(Stage(nn.Linear(inputs + a.num_classes, 1, bias=False), None, None))
+        initialise(self, rng)
+
+    def features(self, x: Tensor, labels: Tensor | None = None) -> list[Tensor]:
+        """Every conv layer's map after its activation, image side first: N x widths[i] x S_i x S_i (paper §5.1)."""
+        y = one_hot(self.architecture, labels)
+        maps = []
+        for stage in self.convs:
+            x = stage(join(x, y))
+            maps.append(x)
+        return maps
+
+    def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+        """x: N x channels x size x size, scaled as G's output. Returns N logits; the sigmoid of §3 is in the loss."""
+        y = one_hot(self.architecture, labels)
+        h = self.features(x, labels)[-1].flatten(1)  # N x units
+        for stage in self.dense:
+            h = stage(join(h, y))  # N x hidden; N x 1
+        return h.squeeze(1)
+
+
+def initialise(net: nn.Module, rng: torch.Generator | None = None) -> None:
+    """Weights from N(0, 0.02), batchnorm gains from N(1, 0.02), biases 0."""
+    for module in net.modules():
+        if isinstance(module, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
+            nn.init.normal_(module.weight, 0.0, 0.02, generator=rng)
+        elif isinstance(module, nn.modules.batchnorm._BatchNorm) and module.affine:
+            nn.init.normal_(module.weight, 1.0, 0.02, generator=rng)
+            nn.init.zeros_(module.bias)
+
+
+def build(architecture: Architecture, seed: int) -> tuple[Generator, Discriminator]:
+    """Both nets, freshly initialised on the CPU (so that a seed means the same weights on every device)."""
+    rng = torch.Generator().manual_seed(seed)
+    return Generator(architecture, rng), Discriminator(architecture, rng)
+
+
+def one_hot(architecture: Architecture, labels: Tensor | None) -> Tensor | None:
+    if not architecture.num_classes:
+        if labels is not None:
+            raise UserError("labels given to a net without classes; leave them out")
+        return None
+    if labels is None:
+        raise UserError(f"this net draws {architecture.num_classes} classes and needs labels, one an image")
+    return F.one_hot(labels.long(), architecture.num_classes).float()
+
+
+def join(h: Tensor, y: Tensor | None) -> Tensor:
+    """h with the one-hot labels behind its channels: N x C [x H x W] -> N x (C + classes) [x H x W]."""
+    if y is None:
+        return h
+    if h.ndim == 4:
+        y = y[:, :, None, None].expand(-1, -1, *h.shape[2:])
+    return torch.cat([h, y.to(h.dtype)], 1)
+
+
+def to_input(pixels: Tensor, architecture: Architecture) -> Tensor:
+    """uint8 pixels as the nets see them: float32 in [-1, 1] (tanh) or [0, 1] (sigmoid). Nothing else is done to them (§4)."""
+    unit = pixels.float() / 255
+    return unit * 2 - 1 if architecture.output == "tanh" else unit
+
+
+def to_pixels(images: Tensor, architecture: Architecture) -> Tensor:
+    """The way back: uint8."""
+    unit = (images + 1) / 2 if architecture.output == "tanh" else images
+    return (unit * 255).round().clamp(0, 255).to(torch.uint8)
+
+
+def norms(net: nn.Module) -> list[nn.Module]:
+    return [m for m in net.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+
+
+@contextmanager
+def batch_statistics(*nets: nn.Module) -> Iterator[None]:
+    """Inside, batchnorm uses the statistics of the batch at hand and leaves the stored ones alone.
+
+    That is how the paper's nets train, and how the authors' code samples as well.
+    """
+    saved = [(m, m.training, m.track_running_stats) for net in nets for m in norms(net)]
+    for module, _, _ in saved:
+        module.train()
+        module.track_running_stats = False
+    try:
+        yield
+    finally:
+        for module, training, track in saved:
+            module.train(training)
+            module.track_running_stats = track
+
+
+@torch.no_grad()
+def estimate_batchnorm(net: nn.Module, batches: Iterable[tuple]) -> None:
+    """Stores in every batchnorm the mean over `batches` of the batch mean and the (biased) batch variance.
+
+    Each layer's input is computed with batch statistics below it, as in the authors' SVHN code. Each batch is a tuple of
+    arguments for `net`. Afterwards `net.eval()` gives an image of its own to every z, whatever else is in the batch.
+    """
+    sums = {module: [0, 0.0, 0.0] for module in norms(net)}
+
+    def accumulate(module: nn.Module, inputs: tuple) -> None:
+        x = inputs[0].float()
+        variance, mean = torch.var_mean(x, dim=[d for d in range(x.ndim) if d != 1], correction=0)
+        count, means, variances = sums[module]
+        sums[module] = [count + 1, means + mean.cpu().double(), variances + variance.cpu().double()]
+
+    hooks = [module.register_forward_pre_hook(accumulate) for module in sums]
+    try:
+        with batch_statistics(net):
+            for batch in batches:
+                net(*batch)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    for module, (count, means, variances) in sums.items():
+        if not count:
+            raise ValueError("estimate_batchnorm needs at least one batch")
+        module.running_mean.copy_(means / count)
+        module.running_var.copy_(variances / count)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A row of `summary`."""
+
+    name: str
+    shape: tuple[int, ...]  # of one output, without the batch
+    parameters: int
+
+
+def summary(net: Generator | Discriminator) -> list[Layer]:
+    """Each stage of the net with the shape it puts out and its number of parameters. Computes no numbers (meta device)."""
+    a = net.architecture
+    with torch.device("meta"):
+        twin = type(net)(a).eval()
+        rows: list[Layer] = []
+        for group in ("dense", "convs") if isinstance(net, Generator) else ("convs", "dense"):
+            for i, stage in enumerate(getattr(twin, group)):
+                stage.register_forward_hook(
+                    lambda module, _, out, name=f"{group}.{i}": rows.append(
+                        Layer(name, tuple(out.shape[1:]), sum(p.numel() for p in module.parameters()))
+                    )
+                )
+        x = torch.zeros(1, a.latent) if isinstance(net, Generator) else torch.zeros(1, a.channels, a.size, a.size)
+        twin(x, torch.zeros(1, dtype=torch.long) if a.num_classes else None)
+    return rows

@@ -1,0 +1,94 @@
+"""What exactly is trained under a name, at each profile?
+
+A recipe is a `training.Config`. `quick` is for a reader who waits, `cpu` for two cores and up to 150 minutes, `paper` for a GPU
+and the paper's (or the authors' code's) data, net and number of images. A data set without a recipe gets the default net for
+its size.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+from dcgan_core import datasets
+from dcgan_core.configs import did_you_mean
+from dcgan_core.errors import UserError
+from dcgan_core.networks import ARCHITECTURES, Architecture
+from dcgan_core.training import Config
+
+PROFILES = ("quick", "cpu", "paper")
+
+# On two cores, many small updates teach more than few large ones: batch 32, and both nets on every batch.
+_SMALL = {"batch": 32, "updates": "both"}
+_TINY32 = Architecture(32, 3, (32, 64, 128), (2, 2, 2), kernel=4)  # a quarter of the work of small32
+
+RECIPES: dict[str, dict[str, Config]] = {
+    "digits": {
+        "quick": Config("digits", Architecture(16, 1, (32, 64), (2, 2), kernel=4), **_SMALL, images=40_000),
+        "cpu": Config("digits", Architecture(16, 1, (64, 128), (2, 2), kernel=4), **_SMALL, images=400_000),
+    },
+    "faces": {
+        "quick": Config("faces", _TINY32, **_SMALL, images=40_000),
+        "cpu": Config("faces", ARCHITECTURES["small64"], **_SMALL, minutes=90.0),
+        # faces/train_uncond_dcgan.py: 25 epochs of 350,000 images; here CelebA's public faces stand in for the unreleased set
+        "paper": Config("celeba", ARCHITECTURES["lsun64"], weight_decay=1e-5, images=25 * 350_000),
+    },
+    "rooms": {
+        "quick": Config("rooms", _TINY32, **_SMALL, images=40_000),
+        "cpu": Config("rooms", ARCHITECTURES["small64"], **_SMALL, minutes=150.0),
+    },
+    "imagenet32": {
+        "quick": Config("imagenet32", _TINY32, **_SMALL, images=40_000),
+        "cpu": Config("imagenet32", ARCHITECTURES["small32"], **_SMALL, minutes=150.0),
+    },
+    "mnist": {
+        "quick": Config("mnist", replace(ARCHITECTURES["mnist28"], widths=(16, 32), hidden=256), **_SMALL, images=60_000),
+        "cpu": Config("mnist", ARCHITECTURES["mnist28"], **_SMALL, minutes=150.0),
+        # mnist/train_cond_dcgan.py: 100 epochs, then 100 of linear decay, of 50,000 images
+        "paper": Config("mnist", ARCHITECTURES["mnist28"], weight_decay=2.5e-5, images=200 * 50_000, decay_images=100 * 50_000),
+    },
+    "svhn": {
+        "quick": Config("svhn", _TINY32, **_SMALL, images=40_000),
+        # the released model's folder name: lr 0.0005, batch 64, 200 epochs of 63,257 images
+        "paper": Config("svhn", ARCHITECTURES["svhn32"], batch=64, learning_rate=5e-4, images=200 * 63_257),
+    },
+}
+
+
+def recipe(name: str, profile: str = "cpu", architecture: str | None = None) -> Config:
+    """The config of a recipe, or of a data set without one, at a profile; `architecture` names another net.
+
+    Raises UserError for unknown names, or where the recipe has no such profile.
+    """
+    if profile not in PROFILES:
+        raise UserError(f"--profile {profile}{did_you_mean(profile, PROFILES)}")
+    if name in RECIPES:
+        if profile not in RECIPES[name]:
+            raise UserError(f"recipe {name!r} has no profile {profile!r}; it has: {', '.join(RECIPES[name])}")
+        config = RECIPES[name][profile]
+    else:
+        config = _default(name, profile)
+    if architecture is None:
+        return config
+    if architecture not in ARCHITECTURES:
+        raise UserError(f"--architecture {architecture}{did_you_mean(architecture, ARCHITECTURES)}")
+    return replace(config, architecture=ARCHITECTURES[architecture])
+
+
+def _default(name: str, profile: str) -> Config:
+    """A data set without a recipe: the default net for its size."""
+    source = datasets.find(name)
+    if source is None:
+        if os.sep in name or name.endswith(".zip"):
+            raise UserError(f"{name}: no such zip or folder")
+        if name not in datasets.names():
+            known = {*RECIPES, *datasets.names()}
+            raise UserError(f"no recipe and no data set is called {name!r}{did_you_mean(name, known)}")
+        size, channels = datasets.native(name)
+    else:
+        size, channels = source.size, source.channels
+    if profile == "quick":
+        size = min(size, 32)
+    length = {"quick": {"images": 40_000}, "cpu": {"minutes": 100.0}, "paper": {"images": 25 * 350_000}}[profile]
+    batches = {} if profile == "paper" else _SMALL
+    return Config(name, Architecture.for_images(size, channels), **batches, **length)

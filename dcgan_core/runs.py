@@ -1,0 +1,239 @@
+"""A run on disk: what was trained, how far it got, and its weights.
+
+    run.json                    what is trained and how far it is: config, data, counters, machine, versions, lineage
+    checkpoint.pt               while training and after: all that is needed to go on exactly (weights, both Adams, random state)
+    generator.safetensors       at the end: G, with batchnorm statistics estimated from the data, not from running averages
+    discriminator.safetensors
+    log.jsonl                   losses and speed, a line every few updates
+    samples/                    grids of the same z, named by the number of images seen
+    results.json                claims measured on this run (`dcgan measure`)
+
+Every file but the log is written under another name and renamed.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import platform
+import shutil
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+
+from dcgan_core import configs
+from dcgan_core.errors import UserError
+from dcgan_core.files import read_json, write_atomically, write_json
+from dcgan_core.networks import Architecture, Discriminator, Generator
+
+FORMAT = 1
+REFERENCE_RUNS = Path(__file__).resolve().parent.parent / "book" / "reference_runs"
+NETS = {"generator": Generator, "discriminator": Discriminator}
+
+
+class Run:
+    """A run's folder. `Run(path)` opens one, `Run.create` makes one. Raises UserError where it is not a run."""
+
+    def __init__(self, path: str | os.PathLike) -> None:
+        self.path = Path(path)
+        if not self.path.is_dir():
+            raise UserError(f"{self.path}: no such run{_known_runs()}")
+        self.info: dict = read_json(self.path / "run.json", "a run's description")
+        if not isinstance(self.info, dict) or self.info.get("format") != FORMAT or "config" not in self.info:
+            raise UserError(f"{self.path / 'run.json'}: not written by dcgan train (or by a newer version of it)")
+
+    @classmethod
+    def create(cls, path: str | os.PathLike, info: dict) -> Run:
+        """A new run whose run.json holds `info` (JSON values; `config` at least). The folder must be empty or absent."""
+        path = Path(path)
+        if path.exists() and (not path.is_dir() or any(not p.name.endswith(".tmp") for p in path.iterdir())):
+            raise UserError(f"{path}: already there; go on with --resume, or choose another --out")
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"{path}: cannot be made ({error.strerror}); choose another --out") from None
+        write_json(path / "run.json", {"format": FORMAT, "status": "training", **info})
+        return cls(path)
+
+    @classmethod
+    def reference(cls, name: str) -> Run:
+        """A shipped reference run."""
+        return cls(REFERENCE_RUNS / name)
+
+    @property
+    def name(self) -> str:
+        return self.path.resolve().name
+
+    @property
+    def architecture(self) -> Architecture:
+        return configs.from_dict(Architecture, self.info["config"].get("architecture"), str(self.path / "run.json"))
+
+    def update(self, **values: Any) -> None:
+        self.info |= values
+        write_json(self.path / "run.json", self.info)
+
+    # --- going on -----------------------------------------------------------------------------------------------------
+
+    @property
+    def has_checkpoint(self) -> bool:
+        return (self.path / "checkpoint.pt").is_file()
+
+    def save_checkpoint(self, state: dict) -> None:
+        buffer = io.BytesIO()  # so that a full disk shows as an error of the write, with the old checkpoint still there
+        torch.save(state, buffer)
+        write_atomically(self.path / "checkpoint.pt", buffer.getbuffer())
+
+    def load_checkpoint(self, device: torch.device | str = "cpu") -> dict:
+        path = self.path / "checkpoint.pt"
+        try:
+            return torch.load(path, map_location=device, weights_only=True)
+        except FileNotFoundError:
+            raise UserError(f"{path}: no such file; the run was stopped before its first checkpoint, or was shipped") from None
+        except Exception as error:  # torch.load raises pickle's, zip's and its own errors
+            reason = str(error).splitlines()[0]
+            raise UserError(f"{path}: damaged or not a checkpoint ({reason}); start the run anew with another --out") from None
+
+    # --- nets ---------------------------------------------------------------------------------------------------------
+
+    def save_net(self, kind: str, net: torch.nn.Module, half: bool = False) -> None:
+        """Writes `<kind>.safetensors`; `half`: weights in float16, batchnorm statistics always in float32."""
+        tensors = {}
+        for key, tensor in net.state_dict().items():
+            if key.endswith("num_batches_tracked"):
+                continue
+            keep = key.endswith(("running_mean", "running_var"))
+            tensors[key] = tensor.detach().cpu().contiguous().to(torch.float32 if keep or not half else torch.float16)
+        # one entry: several come out in an order that changes, and equal runs should be equal files
+        note = {"dcgan": json.dumps({"net": kind, "architecture": configs.to_dict(net.architecture)})}
+        write_atomically(self.path / f"{kind}.safetensors", safetensors.torch.save(tensors, note))
+
+    def generator(self, device: torch.device | str = "cpu") -> Generator:
+        """G in eval mode and float32 on `device`."""
+        return self._net("generator", device)
+
+    def discriminator(self, device: torch.device | str = "cpu") -> Discriminator:
+        """D in eval mode and float32 on `device`."""
+        return self._net("discriminator", device)
+
+    def has_net(self, kind: str) -> bool:
+        return (self.path / f"{kind}.safetensors").is_file()
+
+    def _net(self, kind: str, device: torch.device | str) -> Any:
+        path = self.path / f"{kind}.safetensors"
+        if not path.is_file():
+            way_out = "let it end, or go on with --resume" if self.has_checkpoint else "train it, or get it again"
+            raise UserError(f"{path}: no such file; the run has no finished {kind}: {way_out}")
+        net = NETS[kind](self.architecture)
+        try:
+            state = {k: v.float() for k, v in safetensors.torch.load_file(path).items()}
+        except (safetensors.SafetensorError, OSError) as error:
+            raise UserError(f"{path}: damaged ({error}); get it again, or train it again") from None
+        expected = {k: v.shape for k, v in net.state_dict().items() if not k.endswith("num_batches_tracked")}
+        found = {k: v.shape for k, v in state.items()}
+        if expected != found:
+            odd = sorted(k for k in expected.keys() | found.keys() if expected.get(k) != found.get(k))
+            raise UserError(f"{path}: not this run's {kind} ({odd[0]} does not fit the architecture in run.json)")
+        bad = next((k for k, v in state.items() if not v.isfinite().all()), None)
+        if bad:
+            raise UserError(f"{path}: {bad} has values that are not numbers; train it again")
+        net.load_state_dict(state, strict=False)
+        return net.to(device, memory_format=torch.channels_last).eval()
+
+    # --- log, samples -------------------------------------------------------------------------------------------------
+
+    def log(self) -> list[dict]:
+        """The rows of log.jsonl; a last line that was being written when the run was killed is left out."""
+        path = self.path / "log.jsonl"
+        rows = []
+        for line in path.read_text().splitlines() if path.is_file() else []:
+            try:
+                rows.append(json.loads(line))
+            except ValueError:
+                break
+        return rows
+
+    def samples(self) -> dict[int, Path]:
+        """Grids of the same z: images seen -> file."""
+        paths = (self.path / "samples").glob("[0-9]*.*")
+        return dict(sorted((int(p.stem), p) for p in paths if p.stem.isdigit()))
+
+
+def _known_runs() -> str:
+    runs = [p.parent for p in [*Path("runs").glob("*/run.json"), *REFERENCE_RUNS.glob("*/run.json")]]
+    return f"; there are: {', '.join(str(p) for p in runs)}" if runs else "; make one with: dcgan train"
+
+
+def reference_runs() -> list[Run]:
+    """Every shipped run."""
+    return [Run(p.parent) for p in sorted(REFERENCE_RUNS.glob("*/run.json"))]
+
+
+def environment() -> dict:
+    """Machine, versions and commit, for a run's provenance."""
+    packages = ("dcgan-core", "torch", "torchvision", "numpy", "pillow")
+    commit = (
+        subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, check=False
+        ).stdout.strip()
+        if shutil.which("git")
+        else ""
+    )
+    return {
+        "machine": {
+            "processor": _processor(),
+            "cores": os.cpu_count(),
+            "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+            "system": platform.system(),
+        },
+        "versions": {"python": platform.python_version(), **{p: _version(p) for p in packages}},
+        "commit": commit or None,
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def ship(run: Run, name: str | None = None, grids: int = 8) -> Path:
+    """Copies a finished run into `book/reference_runs/<name>`: weights in half precision, a few grids, log, results.
+
+    Writes nothing of the training data. The model card (README.md) is written by hand once and kept.
+    """
+    if run.info.get("status") != "finished":
+        raise UserError(f"{run.path}: not finished; ship a run that has ended")
+    target = REFERENCE_RUNS / (name or run.name)
+    target.mkdir(parents=True, exist_ok=True)
+    shipped = Run.__new__(Run)
+    shipped.path, shipped.info = target, run.info
+    for kind in NETS:
+        shipped.save_net(kind, run._net(kind, "cpu"), half=True)
+    write_json(target / "run.json", run.info)
+    for file in ("log.jsonl", "results.json"):
+        if (run.path / file).is_file():
+            write_atomically(target / file, (run.path / file).read_bytes())
+    shutil.rmtree(target / "samples", ignore_errors=True)
+    (target / "samples").mkdir()
+    from PIL import Image
+
+    for images, path in list(run.samples().items())[-grids:]:
+        buffer = io.BytesIO()
+        Image.open(path).save(buffer, "webp", quality=90)
+        write_atomically(target / "samples" / f"{images:09d}.webp", buffer.getvalue())
+    return target
