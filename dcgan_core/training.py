@@ -32,7 +32,7 @@ from dcgan_core.networks import Architecture
 from dcgan_core.runs import Run
 
 LOG_EVERY = 25  # updates; reading the losses waits for the device
-CHECKPOINT_SECONDS = float(os.environ.get("DCGAN_CHECKPOINT_SECONDS", 60))
+CHECKPOINT_SECONDS = 60.0
 GRID = 64  # images in a sample grid
 BATCHNORM_BATCHES = 100  # over which batchnorm's statistics are estimated at the end
 
