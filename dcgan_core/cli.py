@@ -169,7 +169,7 @@ def _ancestor(run) -> dict:
 
 
 def _processes() -> int:
-    return int(os.environ.get("WORLD_SIZE", 1))
+    return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def _join_processes(device: str) -> tuple[str, bool]:

@@ -13,7 +13,7 @@ def grid(images: np.ndarray, columns: int | None = None, gap: int = 2) -> np.nda
     if images.ndim == 5:
         columns = images.shape[1]
         images = images.reshape(-1, *images.shape[2:])
-    count, channels, height, width = images.shape
+    count, _, height, width = images.shape
     columns = columns or int(np.ceil(np.sqrt(count)))
     rows = -(-count // columns)
     sheet = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, 3), 255, np.uint8)
@@ -28,3 +28,94 @@ def png(picture: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, "png")
     return buffer.getvalue()
+
+
+def show(images: np.ndarray, columns: int | None = None, zoom: int = 2, gap: int = 1) -> Image.Image:
+    """A grid (see `grid`) as a picture that a notebook displays, each pixel `zoom` pixels wide."""
+    sheet = Image.fromarray(grid(images, columns, gap))
+    return sheet.resize((sheet.width * zoom, sheet.height * zoom), Image.Resampling.NEAREST)
+
+
+def strips(rows: list[tuple[str, np.ndarray]], zoom: int = 2):
+    """Labelled rows of images: a matplotlib figure with each text beside its uint8 N x C x S x S."""
+    import matplotlib.pyplot as plt
+
+    sheets = [grid(images, len(images), 1) for _, images in rows]
+    height = sum(s.shape[0] for s in sheets) * zoom / 100 + 0.1 * len(rows)
+    figure, axes = plt.subplots(len(rows), 1, figsize=(8, max(height, 1)), squeeze=False)
+    for axis, sheet, (text, _) in zip(axes[:, 0], sheets, rows, strict=True):
+        axis.imshow(sheet, interpolation="nearest")
+        axis.set_xticks([])
+        axis.set_yticks([])
+        axis.set_ylabel(text, rotation=0, ha="right", va="center")
+        for side in axis.spines.values():
+            side.set_visible(False)
+    figure.tight_layout(pad=0.3)
+    plt.close(figure)
+    return figure
+
+
+def learning_curves(log: list[dict], smooth: int = 1):
+    """Losses of both nets, and D's mean answer to data and to samples, over images seen."""
+    import matplotlib.pyplot as plt
+
+    images = np.array([row["images"] for row in log])
+    kernel = np.ones(min(smooth, len(log))) / min(smooth, len(log))
+
+    def curve(key: str) -> np.ndarray:
+        return np.convolve([row[key] for row in log], kernel, "valid")
+
+    x = np.convolve(images, kernel, "valid")
+    figure, (losses, answers) = plt.subplots(1, 2, figsize=(9, 3))
+    losses.plot(x, curve("loss_d"), label="D")
+    losses.plot(x, curve("loss_g"), label="G")
+    losses.set_ylabel("loss")
+    losses.set_ylim(0, max(float(np.quantile(curve("loss_g"), 0.98)) * 1.1, 2.0))
+    answers.plot(x, curve("d_real"), label="D(x), data")
+    answers.plot(x, curve("d_fake"), label="D(G(z)), samples")
+    answers.set_ylim(0, 1)
+    answers.axhline(0.5, color="0.8", zorder=0)
+    for axis in (losses, answers):
+        axis.set_xlabel("images seen")
+        axis.legend(frameon=False)
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.xaxis.set_major_formatter(lambda v, _: f"{v / 1000:g}k" if v else "0")
+    figure.tight_layout()
+    plt.close(figure)
+    return figure
+
+
+def feature_maps(layers: list, architecture):
+    """A net's stages as boxes, in the manner of the paper's Fig 1: side = pixels, depth = number of maps. Layers: `summary`."""
+    import matplotlib.pyplot as plt
+    from matplotlib.patches import Polygon
+
+    figure, axis = plt.subplots(figsize=(9, 3.6))
+    boxes = [("z", architecture.latent, None)]
+    for layer in layers:
+        shape = architecture.base if len(layer.shape) == 1 and layer.name.startswith("dense") else layer.shape
+        boxes.append((layer.name, shape[0], shape[1] if len(shape) == 3 else None))
+    x = 0.0
+    for name, maps, side in boxes:
+        if side is None:
+            axis.plot([x, x], [-12, 12], color="tab:blue", linewidth=3)
+            axis.text(x, -17, f"{name}\n{maps}", ha="center", va="top", fontsize=9)
+            x += 16
+            continue
+        depth, slant = maps**0.5 * 0.55, side * 0.35
+        half = side / 2
+        colours = {"face": "#c6dbef", "top": "#deebf7", "edge": "#9ecae1"}
+        front = [(x + depth, -half), (x + depth, half), (x + depth + slant, half + slant), (x + depth + slant, -half + slant)]
+        top = [(x, half), (x + depth, half), (x + depth + slant, half + slant), (x + slant, half + slant)]
+        near = [(x, -half), (x + depth, -half), (x + depth, half), (x, half)]
+        for corners, colour in ((near, colours["face"]), (top, colours["top"]), (front, colours["edge"])):
+            axis.add_patch(Polygon(corners, facecolor=colour, edgecolor="#4a6c8c", linewidth=0.8))
+        axis.text(x + depth / 2, -half - 5, f"{maps}\n{side}×{side}", ha="center", va="top", fontsize=9)
+        x += depth + slant + 14
+    axis.set_xlim(-8, x)
+    axis.set_ylim(-52, 60)
+    axis.set_aspect("equal")
+    axis.axis("off")
+    figure.tight_layout(pad=0.2)
+    plt.close(figure)
+    return figure

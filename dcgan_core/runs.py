@@ -1,7 +1,7 @@
 """A run on disk: what was trained, how far it got, and its weights.
 
     run.json                    what is trained and how far it is: config, data, counters, machine, versions, lineage
-    checkpoint.pt               while training and after: all that is needed to go on exactly (weights, both Adams, random state)
+    checkpoint.pt               all that is needed to go on exactly (weights, both Adams, random state)
     generator.safetensors       at the end: G, with batchnorm statistics estimated from the data, not from running averages
     discriminator.safetensors
     log.jsonl                   losses and speed, a line every few updates
@@ -26,6 +26,7 @@ from typing import Any
 import safetensors
 import safetensors.torch
 import torch
+from PIL import Image
 
 from dcgan_core import configs
 from dcgan_core.errors import UserError
@@ -211,8 +212,8 @@ def _processor() -> str:
         return platform.processor() or platform.machine()
 
 
-def ship(run: Run, name: str | None = None, grids: int = 8) -> Path:
-    """Copies a finished run into `book/reference_runs/<name>`: weights in half precision, a few grids, log, results.
+def ship(run: Run, name: str | None = None) -> Path:
+    """Copies a finished run into `book/reference_runs/<name>`: weights in half precision, sample grids, log.
 
     Writes nothing of the training data. The model card (README.md) is written by hand once and kept.
     """
@@ -224,16 +225,14 @@ def ship(run: Run, name: str | None = None, grids: int = 8) -> Path:
     shipped.path, shipped.info = target, run.info
     for kind in NETS:
         shipped.save_net(kind, run._net(kind, "cpu"), half=True)
-    write_json(target / "run.json", run.info)
-    for file in ("log.jsonl", "results.json"):
-        if (run.path / file).is_file():
-            write_atomically(target / file, (run.path / file).read_bytes())
+    write_json(target / "run.json", run.info | {"initial": None})  # a path of this machine; `lineage` says what it was
+    write_atomically(target / "log.jsonl", (run.path / "log.jsonl").read_bytes())
+    (target / "results.json").unlink(missing_ok=True)  # measured on other weights; `dcgan measure` the shipped ones
+    grids = [(f"samples/{images:09d}.webp", path) for images, path in run.samples().items()]
     shutil.rmtree(target / "samples", ignore_errors=True)
     (target / "samples").mkdir()
-    from PIL import Image
-
-    for images, path in list(run.samples().items())[-grids:]:
+    for file, path in [*grids, ("grid.webp", grids[-1][1])]:
         buffer = io.BytesIO()
         Image.open(path).save(buffer, "webp", quality=90)
-        write_atomically(target / "samples" / f"{images:09d}.webp", buffer.getvalue())
+        write_atomically(target / file, buffer.getvalue())
     return target

@@ -1,0 +1,29 @@
+# Every command a person needs. `make book` and `make test` set up .venv by themselves.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: book test lab bench clean
+.DEFAULT_GOAL := book
+
+book: .venv/installed  ## execute every chapter and build the site
+	$(BIN)/python book/build.py
+
+test: .venv/installed  ## ruff, then pytest
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/pytest
+
+lab: .venv/installed  ## JupyterLab on the chapters
+	$(BIN)/jupyter lab --notebook-dir=book
+
+bench: .venv/installed  ## speed and memory on this machine
+	$(BIN)/python benchmarks/training_speed.py
+
+clean:  ## remove what was built, but neither .venv nor runs/
+	rm -rf _build .pytest_cache .ruff_cache
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; try: make PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[book,test]'
+	$(BIN)/jupytext-config --settings-file .venv/etc/jupyter/labconfig/default_setting_overrides.json set-default-viewer python
+	touch $@

@@ -1,0 +1,69 @@
+"""Speed and memory on this machine: training, sampling, opening a prepared data set. `make bench`.
+
+Nothing here is asserted; the numbers go into _build/benchmarks.json. On random images, so that it needs no data.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from dcgan_core import configs, datasets, devices, latent, networks, training
+from dcgan_core.datasets import ImageData
+from dcgan_core.networks import ARCHITECTURES
+from dcgan_core.runs import Run, environment
+
+SECONDS = 20
+
+
+def training_speed(name: str, updates: str, batch: int) -> float:
+    """Images a second of the whole loop, after a warm-up."""
+    a = ARCHITECTURES[name]
+    pixels = np.random.default_rng(0).integers(0, 256, (2048, a.channels, a.size, a.size), np.uint8)
+    labels = np.arange(2048) % a.num_classes if a.num_classes else None
+    data = ImageData("random", "train", pixels, labels, tuple(map(str, range(a.num_classes))), None, (), {})
+    config = training.Config("random", a, batch=batch, updates=updates, minutes=SECONDS / 60)
+    with tempfile.TemporaryDirectory() as folder:
+        run = Run.create(Path(folder) / "run", {"config": configs.to_dict(config)})
+        training.train(config, data, run, progress=False)
+        rows = run.log()[1:]
+    return float(np.median([row["images_per_second"] for row in rows])) if rows else float("nan")
+
+
+def main() -> None:
+    results = {"environment": environment(), "device": str(devices.pick()), "rows": []}
+
+    def show(what: str, value: float, unit: str) -> None:
+        results["rows"].append({"what": what, "value": round(value, 4), "unit": unit})
+        print(f"{what:58} {value:10.4g} {unit}", flush=True)
+
+    for name in ("small32", "small64", "mnist28"):
+        for updates in ("both", "alternate"):
+            show(f"training {name}, batch 32, updates={updates}", training_speed(name, updates, 32), "images/s")
+    generator, _ = networks.build(ARCHITECTURES["small64"], 0)
+    generator.to(devices.pick(), memory_format=torch.channels_last).eval()
+    z = latent.sample(ARCHITECTURES["small64"], 1024, torch.Generator().manual_seed(0))
+    start = time.perf_counter()
+    latent.draw_pixels(generator, z)
+    show("sampling small64", len(z) / (time.perf_counter() - start), "images/s")
+    datasets.load("digits", 16)
+    start = time.perf_counter()
+    datasets.load("digits", 16)
+    show("opening a prepared data set", (time.perf_counter() - start) * 1000, "ms")
+    unit = 1 if sys.platform == "darwin" else 1024
+    show("peak memory of all of this", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30, "GiB")
+    target = Path(__file__).resolve().parent.parent / "_build" / "benchmarks.json"
+    target.parent.mkdir(exist_ok=True)
+    target.write_text(json.dumps(results, indent=1))
+    print(target)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 1 · Introduction
+#
+# **The claim of the paper in a sentence:** a pair of convolutional nets, trained against each other under a few simple rules, learns
+# from images without labels, and what it learns can be used.
+#
+# Two nets play a game {cite}`goodfellow2014`. The **generator** G turns random numbers into an image. The **discriminator** D looks at
+# an image and says whether it is a photograph or G's work. D learns to tell them apart. G learns to fool D. If all goes well, G ends
+# up drawing images that could be photographs.
+#
+# All did not go well, before this paper. With convolutional nets the game tended to run off the rails: G drew noise, or one image
+# over and over. The paper {cite}`radford2016` has three parts.
+#
+# 1. **A recipe that is stable** (its sections 3 and 4): which layers to use, which to avoid, how to set the optimiser.
+# 2. **A use for it** (section 5): D has looked at many images. Its inner features, with a simple classifier on top, recognise objects
+#    in images that it has never seen.
+# 3. **A look inside** (section 6): between any two points of the generator's input lies a smooth path of plausible images. Single
+#    features draw single things, such as windows. Directions mean something, such as a smile.
+
+# %% tags=["parameters", "remove-cell"]
+profile = "quick"
+seed = 0
+device = "auto"
+
+# %% [markdown]
+# ## The claims, as a checklist
+#
+# The paper mostly shows pictures. This book shows them too, and then asks of each claim: *how would we know?* So each one gets a rule
+# that decides it, written down before anything is measured. A claim can come out four ways.
+#
+# - **holds**: measured on the paper's kind of data, and the rule says yes.
+# - **holds on a stand-in**: the same, on other data. Some of the paper's data was never released or is too large for a small computer.
+# - **differs**: measured, and the rule says no. That is a finding. The chapter says what we think is the reason.
+# - **not measured**: nobody has done it here. The number is left open rather than copied.
+
+# %%
+from dcgan_core import claims
+
+claims.checklist([row for row in claims.ledger() if row["primary"]])
+
+# %% [markdown]
+# The {doc}`scoreboard <scoreboard>` has the same list with values, intervals and rules. In a terminal, `dcgan claims` prints it.
+#
+# ## What is in the box
+#
+# Every chapter begins with the claim and a figure, and then takes them apart with code that you can change. The code calls a small
+# library, `dcgan_core`. This is all there is to drawing new faces with a net that ships with the book:
+
+# %% mystnb={"figure": {"caption": "Eight points drawn at random, and what the generator makes of them.", "name": "fig-first-faces"}}
+import torch
+from dcgan_core import devices, latent, plots
+from dcgan_core.runs import Run
+
+generator = Run.reference("faces").generator(devices.pick(device))
+z = latent.sample(
+    generator.architecture, 8, torch.Generator().manual_seed(seed)
+)  # 8 points, 100 numbers each
+plots.show(latent.draw_pixels(generator, z), columns=8)
+
+# %% [markdown]
+# ## Exercises
+#
+# 1. Change `seed` in the first code cell and run the chapter again. Which of the new faces would you believe?
+# 2. Multiply `z` by 0.5, then by 2, before it is drawn. What changes?
+#
+# ```{admonition} What to expect
+# :class: dropdown
+# The generator was trained on numbers between -1 and 1. Half as large, they lie near the middle of everything it knows, and the faces
+# become more alike: smoother, more average. Twice as large, they lie where it has never been. Colours and contrasts go too far, and
+# faces begin to break.
+# ```

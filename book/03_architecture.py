@@ -1,0 +1,207 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 3 · Architecture
+#
+# **The claim:** five guidelines make convolutional GANs train stably, at higher resolution and with deeper nets than before.
+#
+# In this chapter you build both nets, layer by layer, and watch the shapes grow.
+
+# %% tags=["parameters", "remove-cell"]
+profile = "quick"
+seed = 0
+device = "auto"
+
+# %% mystnb={"figure": {"caption": "The generator of the paper's Fig 1, drawn to scale from the net itself. Height: pixels. Depth: feature maps.", "name": "fig-generator"}}
+import torch
+from dcgan_core import networks, plots
+from dcgan_core.claims import Table
+from dcgan_core.networks import ARCHITECTURES, Discriminator, Generator
+from torch import nn
+
+lsun64 = ARCHITECTURES["lsun64"]
+with torch.device("meta"):  # shapes only: no memory, no computation
+    paper_generator, paper_discriminator = (
+        Generator(lsun64),
+        Discriminator(lsun64),
+    )
+plots.feature_maps(networks.summary(paper_generator), lsun64)
+
+# %% [markdown]
+# Read {numref}`fig-generator` from left to right. One hundred numbers come in. They are spread over 1,024 tiny maps of 4×4 pixels.
+# Then every layer doubles the side and halves the number of maps, until three maps are left: red, green and blue.
+#
+# ## A layer that makes images larger
+#
+# A convolution with stride 2 reads a large map and writes one of half the side. The generator needs the way back. A *transposed*
+# convolution (the paper says fractionally-strided) does it: each input pixel stamps its own copy of the kernel on the output, two
+# pixels further on each time, and the stamps are added.
+
+# %%
+one_pixel = torch.zeros(1, 1, 3, 3)
+one_pixel[0, 0, 1, 1] = 1.0
+stamp = nn.ConvTranspose2d(
+    1, 1, kernel_size=5, stride=2, padding=2, output_padding=1, bias=False
+)
+with torch.no_grad():
+    stamp.weight.copy_(torch.arange(1.0, 26.0).view(1, 1, 5, 5))
+    output = stamp(one_pixel)
+print(tuple(one_pixel.shape[2:]), "->", tuple(output.shape[2:]))
+print(output[0, 0].int().numpy())
+
+# %% [markdown]
+# The middle pixel has stamped the whole kernel, 1 to 25, on a map of twice the side. With kernel $k$, stride $s$ and padding $p$, the
+# output side is $(n - 1)s - 2p + k$, plus what `output_padding` adds. The authors use $k = 5$, $s = 2$, $p = 2$ and one extra row, so
+# that 4 becomes 8 exactly, and so on up to 64.
+#
+# ## Building the generator
+#
+# Now by hand, one step at a time, on a batch of two. Change a number and see what breaks.
+
+# %%
+torch.manual_seed(seed)
+h = torch.rand(2, 100) * 2 - 1
+print(f"{'z':24} {tuple(h.shape)}")
+
+h = nn.Linear(100, 1024 * 4 * 4, bias=False)(h).relu().view(2, 1024, 4, 4)
+print(f"{'project and reshape':24} {tuple(h.shape)}")
+
+for maps in (512, 256, 128):
+    deconv = nn.ConvTranspose2d(
+        h.shape[1], maps, 5, 2, 2, output_padding=1, bias=False
+    )
+    h = nn.BatchNorm2d(maps)(deconv(h)).relu()
+    print(f"{'deconv, norm, ReLU':24} {tuple(h.shape)}")
+
+h = nn.ConvTranspose2d(128, 3, 5, 2, 2, output_padding=1, bias=False)(h).tanh()
+print(f"{'deconv, tanh':24} {tuple(h.shape)}")
+
+# %% [markdown]
+# The discriminator is the same thing seen in a mirror. Here are both, from the library, with their parameters.
+
+# %% tags=["hide-input"]
+rows = []
+for name, net in (("G", paper_generator), ("D", paper_discriminator)):
+    for layer in networks.summary(net):
+        rows.append(
+            [
+                name,
+                layer.name,
+                " × ".join(map(str, layer.shape)),
+                f"{layer.parameters:,}",
+            ]
+        )
+    rows.append(
+        [name, "all", "", f"{sum(p.numel() for p in net.parameters()):,}"]
+    )
+Table(["net", "layer", "output", "parameters"], rows)
+
+# %% [markdown]
+# ## The five guidelines
+#
+# | guideline | why |
+# |---|---|
+# | Strides instead of pooling | The net learns its own way of shrinking and growing. |
+# | Batchnorm {cite}`ioffe2015` in both nets, but not on G's output and D's input | Keeps signals in range, and keeps G from drawing one image only. On *all* layers it made samples oscillate. |
+# | No fully connected hidden layers | The highest feature maps connect straight to G's input and D's output. |
+# | ReLU in G, tanh at its output | Learns faster; the output is bounded like the pixels. |
+# | LeakyReLU in D, slope 0.2 | A unit that is off still lets some gradient through to G. |
+#
+# You can read each of them off the code. Here is a discriminator, and what each stage is made of:
+
+# %%
+Discriminator(ARCHITECTURES["small64"])
+
+# %% [markdown]
+# No `bias=True` anywhere: batchnorm has its own, and the authors' first and last layers have none.
+#
+# ## Before it has learnt anything
+#
+# An untrained generator is not blank. It weaves: every layer stamps its random kernels on a grid, and the grid shows.
+
+# %% mystnb={"figure": {"caption": "Top: an untrained generator, four random z. Bottom: the same weights without batchnorm. The signal shrinks from layer to layer, and every image is the same grey.", "name": "fig-untrained"}}
+rng = torch.Generator().manual_seed(seed)
+small = ARCHITECTURES["small64"]
+untrained = Generator(small, rng)
+z = torch.rand(4, small.latent, generator=rng) * 2 - 1
+with torch.no_grad(), networks.batch_statistics(untrained):
+    with_norm = networks.to_pixels(untrained(z), small)
+    for stage in [*untrained.dense, *untrained.convs]:
+        stage.norm = nn.Identity()
+    without = networks.to_pixels(untrained(z), small)
+plots.show(torch.cat([with_norm, without]).numpy(), columns=4, zoom=3)
+
+# %% [markdown]
+# The grey row is the reason for batchnorm in one picture. Weights of size 0.02 make each layer's output smaller than its input. After five
+# layers nothing of z is left to see, and nothing for D to criticise. Batchnorm brings every map back to the same range, layer by layer.
+#
+# ## The nets in this book
+#
+# The paper's text describes one net. The authors' code has four, and the differences matter: the famous 28,672 features of
+# section 5.1 do not come from Fig 1's net at all, but from one with six convolutions of size 3 (128 + 128 + 256 + 256 + 512 + 512 maps,
+# each pooled to 4×4).
+
+# %% tags=["hide-input"]
+rows = []
+for name, a in ARCHITECTURES.items():
+    with torch.device("meta"):
+        nets = Generator(a), Discriminator(a)
+    sizes = [
+        f"{sum(p.numel() for p in net.parameters()) / 1e6:.1f} M"
+        for net in nets
+    ]
+    rows.append(
+        [
+            name,
+            f"{a.channels} × {a.size} × {a.size}",
+            ", ".join(map(str, a.widths)),
+            a.kernel,
+            a.latent,
+            *sizes,
+        ]
+    )
+Table(
+    ["name", "image", "D's maps, layer by layer", "kernel", "z", "G", "D"], rows
+)
+
+# %% [markdown]
+# ## Where ours differ from the paper's, and why
+#
+# | | the paper and its code | here | why |
+# |---|---|---|---|
+# | width on CPUs | 128 to 1,024 | `small64`: 64 to 512 | a quarter of the work |
+# | kernel on CPUs | 5 | `small64`, `small32`: 4 | a third less work, and 2 divides 4: every output pixel gets as many stamps as its neighbour |
+# | batchnorm's epsilon | 1e-8 | 1e-5 | a map that has died would be divided by almost nothing |
+# | batchnorm when sampling | statistics of the batch | fixed statistics, estimated once after training | one z always gives one image |
+# | batch on CPUs | 128 | 32 | in the same time, four times as many updates |
+# | updates on CPUs | each batch trains one net, in turn | each batch trains both | the batch is there already |
+#
+# `lsun64`, `imagenet32`, `svhn32` and `mnist28` keep everything as published, but for epsilon.
+#
+# ## Exercises
+#
+# 1. Build a generator for images of 128×128 pixels. How many parameters does the new layer cost?
+# 2. What happens to the shapes with kernel 3, stride 2 and padding 1, without `output_padding`?
+#
+# ````{admonition} Solutions
+# :class: dropdown
+# ```python
+# from dataclasses import replace
+# big = replace(lsun64, size=128, widths=(64, *lsun64.widths), strides=(2,) * 5)
+# networks.summary(Generator(big))
+# ```
+# The new layer goes from 128 to 64 maps: 128 × 64 × 25 = 204,800 weights, and 3 × 64 × 25 = 4,800 instead of 9,600 for the last. That is
+# little. The large layers are the low-resolution ones. In time it costs much more: its maps are the largest.
+#
+# For the second: (4 − 1)·2 − 2 + 3 = 7. The map ends one row short: 4, 7, 13, 25, 49. `Architecture.output_padding` computes the missing row.
+# ````

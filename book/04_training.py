@@ -1,0 +1,175 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 4 · Details of adversarial training
+#
+# **The claim:** with a small learning rate and less momentum than usual, the two nets learn together, and samples get better steadily.
+#
+# In this chapter a small DCGAN learns before your eyes. First the pictures, then how it works.
+
+# %% tags=["parameters", "remove-cell"]
+profile = "quick"
+seed = 0
+device = "auto"
+
+# %%
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from dcgan_core import configs, datasets, plots, recipes, training
+from dcgan_core.claims import Table
+from dcgan_core.runs import Run
+
+name = (
+    "faces" if datasets.find("faces") else "digits"
+)  # photographs where there are some, else scikit-learn's digits
+config = replace(recipes.recipe(name, profile), seed=seed)
+data = datasets.load(config.data, config.architecture.size, crop=config.crop)
+print(
+    f"{data.name}: {len(data):,} images of {data.channels} x {data.size} x {data.size}"
+)
+
+# %% mystnb={"figure": {"caption": "What D is shown as real: images from the data, scaled to [-1, 1] and not touched otherwise.", "name": "fig-training-data"}}
+plots.show(data.images[:24], columns=12, zoom=2 if data.size >= 28 else 3)
+
+# %% [markdown]
+# Now train. The bar shows four numbers that every GAN log has: the losses of D and G, and D's mean answers, D(x) on data and D(G(z)) on
+# samples. 1 means "a photograph, surely".
+
+# %% tags=["remove-stderr"]
+scratch = Path(tempfile.mkdtemp()) if profile == "quick" else Path("../runs")
+run = Run.create(
+    scratch / f"chapter-4-{name}", {"config": configs.to_dict(config)}
+)
+grids = {}
+
+
+def keep(event):
+    if event.samples is not None:
+        grids[event.images] = event.samples
+
+
+training.train(config, data, run, device, on_event=keep)
+last = run.log()[-1]
+print(
+    f"{last['images']:,} images, {last['d_updates']:,} updates of D, {last['g_updates']:,} of G, {last['minutes']:.1f} minutes"
+)
+
+# %% mystnb={"figure": {"caption": "The same twelve z as training goes on. Noise, then blobs, then something.", "name": "fig-training-samples"}}
+plots.strips(
+    [(f"{images:,}", samples[:12]) for images, samples in sorted(grids.items())]
+)
+
+# %% mystnb={"figure": {"caption": "Losses and D's answers. They go up and down and settle nowhere: each net's loss depends on how good the other has become.", "name": "fig-training-curves"}}
+plots.learning_curves(run.log(), smooth=5)
+
+# %% [markdown]
+# Look at {numref}`fig-training-samples` and {numref}`fig-training-curves` together. The samples improve long after the losses have
+# stopped telling you anything. That is the first lesson of GANs: **a loss is not a score here**. It says who is ahead in the game, not
+# how well it is played. A discriminator that answers 1 and 0 with certainty has won, and then G learns next to nothing.
+#
+# ## One update
+#
+# Write $D(x)$ for D's probability that $x$ is real. D lowers
+#
+# $$-\log D(x) - \log(1 - D(G(z)))$$
+#
+# on a batch of data $x$ and a batch of random $z$. G could raise the same number. But where D is sure of itself, that gradient vanishes
+# just when G needs it most. So G lowers $-\log D(G(z))$ instead, as the first GAN paper advises {cite}`goodfellow2014`. Both come straight
+# from D's raw score, the logit, so that nothing overflows:
+
+# %%
+import inspect
+
+print(inspect.getsource(training.discriminator_loss))
+print(inspect.getsource(training.generator_loss))
+
+# %% [markdown]
+# And here is an update of each net, written out. `training.train` does the same with progress bars and checkpoints around it.
+
+# %%
+from dcgan_core import latent, networks
+
+generator, discriminator = networks.build(config.architecture, seed)
+adam = {"lr": 2e-4, "betas": (0.5, 0.999)}
+optimizer_d = torch.optim.Adam(discriminator.parameters(), **adam)
+optimizer_g = torch.optim.Adam(generator.parameters(), **adam)
+rng = torch.Generator().manual_seed(seed)
+real = networks.to_input(
+    torch.from_numpy(data.images[:32]), config.architecture
+)
+
+for step in range(3):
+    fake = generator(latent.sample(config.architecture, 32, rng))
+
+    # D: real and fake batches pass separately, each with its own batchnorm statistics
+    loss_d = training.discriminator_loss(
+        discriminator(real), discriminator(fake.detach())
+    )
+    optimizer_d.zero_grad()
+    loss_d.backward()
+    optimizer_d.step()
+
+    # G: through D, which stands still
+    discriminator.requires_grad_(False)
+    loss_g = training.generator_loss(discriminator(fake))
+    optimizer_g.zero_grad()
+    loss_g.backward()
+    optimizer_g.step()
+    discriminator.requires_grad_(True)
+    print(
+        f"update {step + 1}: D's loss {loss_d.item():.3f}, G's loss {loss_g.item():.3f}"
+    )
+
+# %% [markdown]
+# ## The settings, and where they come from
+
+# %% tags=["hide-input"]
+paper, ours = training.Config("any", images=1), config
+meaning = {
+    "batch": "images in a batch",
+    "updates": "which nets a batch trains",
+    "learning_rate": "Adam's step size; 0.001 was too high",
+    "beta1": "Adam's momentum; 0.9 oscillated",
+    "beta2": "Adam's second decay rate",
+    "weight_decay": "L2 on every parameter (faces code: 1e-5)",
+}
+Table(
+    ["setting", "what it is", "the paper and its code", "this chapter's run"],
+    [
+        [key, text, getattr(paper, key), getattr(ours, key)]
+        for key, text in meaning.items()
+    ],
+)
+
+# %% [markdown]
+# Adam {cite}`kingma2015` with `beta1 = 0.5` forgets faster than its default of 0.9. The reason is plain once you see the game: G's target
+# moves with every update of D. Old gradients point to where the target was.
+#
+# The paper says "mini-batch SGD with batch 128" and nothing about who moves when. The authors' code does: **each batch trains one net**,
+# G and D in turn (`updates="alternate"`). Most later implementations train both on each batch (`"both"`), and so make twice as
+# many updates in an epoch. Numbers of epochs are not comparable between the two. This book counts images and updates.
+#
+# ## Exercises
+#
+# 1. Set `beta1` to 0.9 (`replace(config, beta1=0.9)`) and train again. Compare the curves.
+# 2. Train with `updates="alternate"` for the same number of images. Then for the same number of updates.
+# 3. Your own photographs: put a folder of them anywhere and use `config = recipes.recipe("path/to/folder/", "quick")`.
+#
+# ```{admonition} What to look for
+# :class: dropdown
+# One run proves little: another seed can change more than your setting did. Train at least three seeds of each, and look at samples, not
+# at losses. With so short a run, `alternate` looks worse for the same images (half the updates) and about equal for the same updates.
+# ```

@@ -1,0 +1,156 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 6.1 · Walking in the latent space
+#
+# **The claim:** on the way from one random z to another, images change smoothly and every one of them is plausible. Sharp jumps would
+# mean that the net has memorised single images.
+#
+# The paper walks through bedrooms (its Fig 4). We walk through faces. Move the slider.
+
+# %% tags=["parameters", "remove-cell"]
+profile = "quick"
+seed = 0
+device = "auto"
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from dcgan_core import claims, devices, evaluation, latent, plots, widgets
+from dcgan_core.runs import Run
+
+run = Run.reference("faces")  # your own: Run("../runs/faces")
+generator = run.generator(devices.pick(device))
+rng = torch.Generator().manual_seed(seed)
+stops = latent.sample(generator.architecture, 6, rng)
+widgets.walk_slider(generator, stops)
+
+# %% [markdown]
+# The slider goes through six random points and back to the first. Nowhere on the way is there a cut from one face to the next. Hair
+# grows, heads turn, a smile opens.
+#
+# ## Six walks, side by side
+
+# %% mystnb={"figure": {"caption": "Each row is a straight line from a random z (left) to another (right), as in the paper's Fig 4.", "name": "fig-walks"}}
+start, end = (
+    latent.sample(generator.architecture, 6, rng),
+    latent.sample(generator.architecture, 6, rng),
+)
+z = latent.walk(start, end, 12)  # 6 x 12 x 100
+images = latent.draw_pixels(generator, z.flatten(0, 1))
+plots.show(images, columns=12, zoom=1)
+
+# %% [markdown]
+# Compare that with fading one picture into the other. In a cross-fade you see two faces at once, one through the other. In a walk you
+# always see one face, and it changes.
+
+# %% mystnb={"figure": {"caption": "From one face to another: through z, and by cross-fading the pixels. Look at the middle of each row.", "name": "fig-crossfade"}}
+t = np.linspace(0, 1, 12)[:, None, None, None]
+pair = 0
+walk = images[12 * pair : 12 * (pair + 1)]
+fade = np.round(walk[0] * (1 - t) + walk[-1] * t).astype(np.uint8)
+plots.strips([("walk", walk), ("cross-fade", fade)])
+
+# %% [markdown]
+# ## Smooth, by the numbers
+#
+# Take sixteen steps from one z to another, and measure how far the image moves in each, as a share of the distance between the two ends. A
+# jump would be one step of 1 and fifteen of 0. A cross-fade moves evenly, 1/16 each time. Where does a walk lie?
+
+# %% mystnb={"figure": {"caption": "How far the image moves in each step of a walk. Line: median of many walks. Band: the middle 90 %.", "name": "fig-steps"}}
+shares = evaluation.walk_steps(generator, pairs=60, steps=16, seed=seed)
+figure, axis = plt.subplots(figsize=(7, 3))
+steps = np.arange(1, 17)
+low, middle, high = np.quantile(shares, [0.05, 0.5, 0.95], axis=0)
+axis.fill_between(steps, low, high, alpha=0.2, linewidth=0)
+axis.plot(steps, middle, label="walk through z")
+axis.axhline(1 / 16, color="0.4", linestyle="--", label="cross-fade")
+axis.plot(
+    steps,
+    (steps == 8).astype(float),
+    color="tab:red",
+    linewidth=1,
+    label="a jump in the middle",
+)
+axis.set_xlabel("step")
+axis.set_ylabel("share of the way")
+axis.set_ylim(0, 1.05)
+axis.legend(frameon=False)
+axis.spines[["top", "right"]].set_visible(False)
+figure.tight_layout()
+plt.close(figure)
+figure
+
+# %%
+claims.demonstrate("walk.smoothness", run, device, seed)
+
+# %% [markdown]
+# The number is the largest of the sixteen steps, averaged over walks. A walk is not as even as a cross-fade: it leaves the straight
+# line between the two images, so its steps add up to more than the direct way, and some stretches change faster than others. But its
+# largest step is far from a jump.
+#
+# One caution. Smoothness alone proves little: a net is a continuous function, so with small enough steps *every* generator is smooth, even a bad
+# one. The claim has weight because the images on the way are as good as those at the ends. Judge that in {numref}`fig-walks`.
+#
+# ## Straight or round?
+#
+# A random z of a hundred numbers is almost always about as long as any other: its length hardly varies. The middle of a straight line between two
+# of them is shorter, and the net has rarely seen a z that short. A spherical walk keeps the length {cite}`white2016`.
+
+# %% mystnb={"figure": {"caption": "The same two ends, by a straight and by a spherical walk. With a net this small the difference is slight.", "name": "fig-spherical"}}
+rows = []
+for path in ("straight", "spherical"):
+    points = latent.walk(start[0], end[0], 12, path)[0]
+    rows.append((path, latent.draw_pixels(generator, points)))
+    print(
+        f"{path:10} length of z at the ends {points[0].norm():.1f} and {points[-1].norm():.1f}, in the middle {points[5:7].norm(dim=1).mean():.1f}"
+    )
+plots.strips(rows)
+
+# %% [markdown]
+# ## Single numbers of z
+#
+# What does one of the hundred numbers do? Below are sliders for the six that change the image most, from -1 to 1. Do not expect a meaning: nothing
+# in training asks for one number to be the smile and another the hair. Meaning lies in *directions* that mix many numbers. Section 6.3.2
+# of the paper finds some.
+
+# %%
+strongest = widgets.strongest_coordinates(generator, 6, seed=seed)
+directions = torch.eye(generator.architecture.latent)[strongest]
+middle_face = stops[1].clone()
+middle_face[strongest] = 0
+widgets.z_sliders(
+    generator, middle_face, directions, [f"z[{i}]" for i in strongest]
+)
+
+# %% [markdown]
+# ```{note}
+# In JupyterLab the sliders ask the net for every image, and all six combine. On the static page there is no net: the frames were drawn
+# beforehand, and one slider moves at a time.
+# ```
+#
+# ## Exercises
+#
+# 1. Walk further than the end: `latent.walk(start, start + 3 * (end - start), 24)`. Where do the faces break?
+# 2. Find the straightest walk: of 100 random pairs, the one whose largest step is smallest. And the least straight. What do they have in common?
+#
+# ````{admonition} Solution of 2
+# :class: dropdown
+# ```python
+# shares = evaluation.walk_steps(generator, pairs=100, steps=16, seed=seed)
+# order = shares.max(1).argsort()
+# ```
+# The pairs are drawn from the seed, so draw the same z again with `latent.sample`, 100 starts and then 100 ends. Large steps often come
+# where something appears at once: dark hair over a light background, an open mouth.
+# ````

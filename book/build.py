@@ -1,0 +1,242 @@
+"""Executes every chapter whose inputs changed, then builds the site: `make book`.
+
+_build/executed/    executed notebooks, one each, with a .json that says what they were made from and how long it took
+_build/site/        what Jupyter Book reads
+_build/html/        the site
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import time
+from importlib import metadata
+from pathlib import Path
+
+import jupytext
+import nbformat
+import papermill
+import yaml
+from dcgan_core import datasets
+from dcgan_core.files import write_json
+from dcgan_core.runs import Run
+
+ROOT = Path(__file__).resolve().parent.parent
+BOOK, BUILD = ROOT / "book", ROOT / "_build"
+EXECUTED, SITE, HTML = BUILD / "executed", BUILD / "site", BUILD / "html"
+LAST = ("scoreboard", "status")  # they read what the other chapters left behind
+WIDGET = "application/vnd.jupyter.widget-view+json"
+CHAPTER_SECONDS = 3600
+
+
+def chapters() -> list[str]:
+    """The executable chapters, in the order of the table of contents."""
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    files = [toc["root"]] + [
+        c["file"] for part in toc["parts"] for c in part["chapters"]
+    ]
+    return [f for f in files if (BOOK / f"{f}.py").exists()]
+
+
+def inputs(chapter: str, parameters: dict) -> str:
+    """A hash of all that the chapter's output depends on."""
+    h = hashlib.sha256()
+
+    def add(*things: object) -> None:
+        h.update(repr(things).encode())
+
+    add(
+        parameters,
+        sorted((d.name, d.version) for d in metadata.distributions()),
+    )
+    add([tuple(row) for row in _data_found()])
+    paths = [
+        BOOK / f"{chapter}.py",
+        Path(__file__),
+        *sorted((ROOT / "dcgan_core").glob("*.py")),
+    ]
+    paths += sorted(
+        p for p in (BOOK / "reference_runs").rglob("*") if p.is_file()
+    )
+    if chapter in LAST:
+        paths += sorted(
+            p for p in EXECUTED.glob("*.json") if p.stem not in LAST
+        )
+    for path in paths:
+        add(
+            os.path.relpath(path, ROOT),
+            hashlib.sha256(path.read_bytes()).hexdigest(),
+        )
+    return h.hexdigest()
+
+
+def _data_found() -> list[list]:
+    found = []
+    for name in datasets.names():
+        source = datasets.find(name)
+        if source:
+            found.append([name, source.stamp()])
+    return found
+
+
+def execute(chapter: str, parameters: dict) -> float | None:
+    """Runs one chapter with papermill. Returns its seconds, or None where nothing had changed."""
+    note = EXECUTED / f"{chapter}.json"
+    key = inputs(chapter, parameters)
+    if (
+        (EXECUTED / f"{chapter}.ipynb").exists()
+        and note.exists()
+        and json.loads(note.read_text())["inputs"] == key
+    ):
+        return None
+    EXECUTED.mkdir(parents=True, exist_ok=True)
+    source, target = (
+        EXECUTED / f".{chapter}.source.ipynb",
+        EXECUTED / f".{chapter}.ipynb",
+    )
+    nbformat.write(jupytext.read(BOOK / f"{chapter}.py"), source)
+    started = time.perf_counter()
+    try:
+        papermill.execute_notebook(
+            source,
+            target,
+            parameters,
+            kernel_name="python3",
+            cwd=BOOK,
+            progress_bar=False,
+            execution_timeout=CHAPTER_SECONDS,
+            extra_arguments=[
+                "--log-level=ERROR"
+            ],  # the kernel warns about its own, local connection
+        )
+    except papermill.PapermillExecutionError as error:
+        last = "\n".join(str(error.traceback).splitlines()[-12:])
+        sys.exit(
+            f"\nbook/{chapter}.py failed in code cell {error.exec_count}: {error.ename}: {error.evalue}\n\n{error.source}\n\n{last}"
+        )
+    finally:
+        source.unlink(missing_ok=True)
+    seconds = time.perf_counter() - started
+    target.replace(EXECUTED / f"{chapter}.ipynb")
+    write_json(
+        note,
+        {
+            "chapter": chapter,
+            "seconds": round(seconds, 1),
+            "inputs": key,
+            "parameters": parameters,
+        },
+    )
+    return seconds
+
+
+def for_site(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """The notebook as the static site shows it: no kernel, so no widgets; their HTML form stays, progress bars go."""
+    notebook.metadata.pop("widgets", None)
+    for cell in notebook.cells:
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell.metadata.tags.append("remove-cell")
+        kept = []
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            was_widget = data.pop(WIDGET, None) is not None
+            if not was_widget or "text/html" in data:
+                kept.append(output)
+        if "outputs" in cell:
+            cell["outputs"] = kept
+    return notebook
+
+
+def assemble(names: list[str]) -> None:
+    """Fills `_build/site` with what Jupyter Book reads."""
+    shutil.rmtree(SITE, ignore_errors=True)
+    (SITE / "images").mkdir(parents=True)
+    for folder in (BOOK / "_ext",):
+        shutil.copytree(
+            folder,
+            SITE / folder.name,
+            ignore=shutil.ignore_patterns("__pycache__"),
+        )
+    for path in (
+        ROOT / "_config.yml",
+        ROOT / "_toc.yml",
+        BOOK / "references.bib",
+    ):
+        shutil.copy(path, SITE)
+    faces = Run.reference("faces")
+    shutil.copy(
+        list(faces.samples().values())[-1], SITE / "images" / "faces.webp"
+    )
+    for path in BOOK.glob("*.md"):  # prose does not type numbers either
+        (SITE / path.name).write_text(
+            path.read_text().replace(
+                "{{ faces_minutes }}", f"{faces.info['minutes']:.0f}"
+            )
+        )
+    for name in names:
+        nbformat.write(
+            for_site(nbformat.read(EXECUTED / f"{name}.ipynb", as_version=4)),
+            SITE / f"{name}.ipynb",
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--profile", default="quick", choices=("quick", "cpu", "paper")
+    )
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument(
+        "--only",
+        nargs="*",
+        metavar="CHAPTER",
+        help="execute these chapters and build no site",
+    )
+    arguments = vars(parser.parse_args())
+    only = arguments.pop("only")
+    os.environ.setdefault(
+        "PYDEVD_DISABLE_FILE_VALIDATION", "1"
+    )  # a warning of the kernel's debugger
+    logging.getLogger("papermill").setLevel(logging.WARNING)
+
+    started = time.perf_counter()
+    names = sorted(
+        chapters(), key=lambda name: LAST.index(name) + 1 if name in LAST else 0
+    )
+    for name in [n for n in names if not only or n in only]:
+        seconds = execute(name, arguments)
+        print(
+            f"{name:24} "
+            + ("unchanged" if seconds is None else f"{seconds:6.1f} s"),
+            flush=True,
+        )
+    if only:
+        return
+    assemble(names)
+    jupyter_book = str(Path(sys.executable).parent / "jupyter-book")
+    command = [
+        jupyter_book,
+        "build",
+        str(SITE),
+        "--path-output",
+        str(ROOT),
+        "-W",
+        "--keep-going",
+        "--quiet",
+    ]
+    built = subprocess.run(command, capture_output=True, text=True, check=False)
+    if built.returncode:
+        sys.exit(f"\nThe site was not built:\n{built.stdout}\n{built.stderr}")
+    print(f"{'site and all':24} {time.perf_counter() - started:6.1f} s\n")
+    print(f"Open {HTML / 'index.html'}")
+
+
+if __name__ == "__main__":
+    main()

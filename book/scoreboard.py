@@ -1,0 +1,50 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Scoreboard
+#
+# Every claim of the paper beside what this book measured, at full size, on runs that ship with it. Intervals are 95 %.
+
+# %% tags=["parameters", "remove-cell"]
+profile = "quick"
+seed = 0
+device = "auto"
+
+# %%
+from dcgan_core import claims
+
+rows = claims.ledger()
+claims.scoreboard(rows)
+
+# %% tags=["hide-input"]
+measured = [row for row in rows if row["verdict"] != "not measured"]
+print(f"{len(measured)} of {len(rows)} claims are measured so far.")
+
+# %% [markdown]
+# ## When does a claim hold?
+#
+# By a rule that was written down before the measurement. "The interval" is the 95 % interval.
+
+# %% tags=["hide-input"]
+claims.Table(
+    ["claim", "holds if"], [[c.id, c.rule.text] for c in claims.CLAIMS]
+)
+
+# %% [markdown]
+# ## Measure again
+#
+# ```bash
+# dcgan measure book/reference_runs/faces                    # all claims that fit the run
+# dcgan measure runs/faces walk.smoothness --seed 1          # one, on your own run
+# dcgan claims --json                                        # this table for a program
+# ```

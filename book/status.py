@@ -1,0 +1,73 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Status
+#
+# How this copy of the book was made: which versions, how long each chapter ran, which data was there.
+
+# %% tags=["parameters", "remove-cell"]
+profile = "quick"
+seed = 0
+device = "auto"
+
+# %%
+import json
+
+from dcgan_core import claims, datasets, devices
+from dcgan_core.claims import Table
+from dcgan_core.runs import environment, reference_runs
+
+made = environment()
+print(
+    f"profile {profile}, seed {seed}, device {devices.pick(device)}, {made['machine']['cores']} cores of {made['machine']['processor']}"
+)
+Table(
+    ["package", "version"],
+    [[name, version] for name, version in made["versions"].items()],
+)
+
+# %% tags=["hide-input"]
+notes = [
+    json.loads(p.read_text())
+    for p in sorted((claims.BUILD / "executed").glob("*.json"))
+    if p.stem != "status"
+]
+Table(
+    ["chapter", "seconds", "profile"],
+    [
+        [n["chapter"], f"{n['seconds']:.1f}", n["parameters"]["profile"]]
+        for n in notes
+    ],
+)
+
+# %% tags=["hide-input"]
+found = [row for row in datasets.listing() if row.state == "found"]
+Table(["data found when this was built"], [[row.name] for row in found])
+
+# %% [markdown]
+# ## Reference runs
+
+# %% tags=["hide-input"]
+rows = []
+for run in reference_runs():
+    info = run.info
+    rows.append(
+        [
+            run.name,
+            info["data"]["name"],
+            f"{info['counters']['images']:,}",
+            f"{info['minutes']:.0f}",
+            (info["commit"] or "")[:9],
+        ]
+    )
+Table(["run", "data", "images drawn", "minutes", "commit"], rows)

@@ -1,0 +1,370 @@
+"""The ledger: the paper's claims, each with the rule that decides it, beside what was measured.
+
+`measure` computes claims at full size and writes `results.json` beside the run; it is the only writer. `ledger` reads the
+results of all reference runs. A claim that nothing has measured says so.
+"""
+
+from __future__ import annotations
+
+import datetime
+import html
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dcgan_core import datasets, devices, evaluation
+from dcgan_core.configs import did_you_mean
+from dcgan_core.errors import UserError
+from dcgan_core.evaluation import Measurement
+from dcgan_core.files import read_json, write_json
+from dcgan_core.runs import Run, reference_runs
+
+BUILD = Path(__file__).resolve().parent.parent / "_build"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """When a claim holds, said in words and computed from the interval. It is fixed before anything is measured."""
+
+    text: str
+    holds: Callable[[float, float], bool]  # (low, high)
+
+
+def at_least(bound: float) -> Rule:
+    """The whole interval lies at or above the bound."""
+    return Rule(f"the interval lies at or above {bound:g}", lambda low, high: low >= bound)
+
+
+def at_most(bound: float) -> Rule:
+    return Rule(f"the interval lies at or below {bound:g}", lambda low, high: high <= bound)
+
+
+def reaches(value: float) -> Rule:
+    """For the paper's scores where more is better."""
+    return Rule(f"the interval reaches {value:g} or more", lambda low, high: high >= value)
+
+
+def stays_under(value: float) -> Rule:
+    """For the paper's error rates."""
+    return Rule(f"the interval reaches {value:g} or less", lambda low, high: low <= value)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim of the paper."""
+
+    id: str
+    section: str
+    statement: str
+    paper: str  # the paper's value, or what it says in place of one
+    unit: str
+    rule: Rule
+    measure: Callable[[Run, str, int, bool], Measurement] | None = None  # (run, device, seed, small)
+    fits: Callable[[Run], bool] = lambda run: True  # can it be measured on this run?
+    stand_in: Callable[[Run], str] = lambda run: ""  # what stands in for the paper's data, if anything
+
+
+def _data(run: Run) -> str:
+    return run.info["data"]["name"]
+
+
+# --- how each is measured ---------------------------------------------------------------------------------------------
+
+
+def _walk_smoothness(run: Run, device: str, seed: int, small: bool) -> Measurement:
+    return evaluation.walk_smoothness(run.generator(devices.pick(device)), pairs=40 if small else 1000, seed=seed)
+
+
+def _memorisation(run: Run, device: str, seed: int, small: bool) -> Measurement:
+    config = run.info["config"]
+    size, crop = run.architecture.size, config["crop"]
+    train, held_out = (datasets.load(config["data"], size, split, crop, download=False) for split in datasets.SPLITS)
+    if train.provenance["fingerprint"] != run.info["data"]["fingerprint"]:
+        raise UserError(f"memorisation: the pictures called {train.name!r} here are not those that {run.path} was trained on")
+    generator = run.generator(devices.pick(device))
+    if small:
+        return evaluation.memorisation(generator, train.images[:4000], held_out.images[:200], 200, seed)
+    return evaluation.memorisation(generator, train.images, held_out.images, 5000, seed)
+
+
+CELEBA = "photographs of faces (CelebA) instead of LSUN bedrooms"
+
+CLAIMS = [
+    Claim(
+        "memorisation.faces",
+        "4.1",
+        "Samples are not copies of training images: they are no nearer to them than unseen photographs are",
+        "no memorisation (argued)",
+        "distance of samples to the nearest training image, as a multiple of held-out images'",
+        at_least(0.9),
+        _memorisation,
+        lambda run: _data(run) == "faces",
+        lambda run: CELEBA,
+    ),
+    Claim(
+        "walk.smoothness",
+        "6.1",
+        "Walking through z, images change smoothly, without jumps",
+        "smooth (by eye)",
+        "largest of 16 steps, as a share of the distance between the two ends",
+        at_most(0.5),
+        _walk_smoothness,
+        lambda run: not run.architecture.num_classes,
+        lambda run: (
+            "" if _data(run) == "lsun" else CELEBA if _data(run) == "faces" else f"{_data(run)} instead of LSUN bedrooms"
+        ),
+    ),
+    # Below: claims of the paper that no part of this book measures yet.
+    Claim(
+        "dedup.precision",
+        "4.1.1",
+        "The autoencoder's hash finds near duplicates with few false positives",
+        "> 0.99",
+        "share of found pairs",
+        at_least(0.99),
+    ),
+    Claim(
+        "memorisation.rooms",
+        "4.1",
+        "Samples of rooms are not copies of training images",
+        "none (argued)",
+        "multiple",
+        at_least(0.9),
+    ),
+    Claim(
+        "cifar10.accuracy",
+        "5.1",
+        "D's features, trained without CIFAR-10, and an L2-SVM classify it",
+        "82.8 %",
+        "percent",
+        reaches(82.8),
+    ),
+    Claim("cifar10.accuracy_400", "5.1", "The same with 400 labels a class", "73.8 %", "percent", reaches(73.8)),
+    Claim(
+        "svhn.error_1000", "5.2", "D's features and an L2-SVM, 1000 labels of SVHN", "22.48 %", "percent", stays_under(22.48)
+    ),
+    Claim(
+        "saliency.inside_mask",
+        "6.2",
+        "D's features respond to parts of the scene; a random D's do not",
+        "by eye",
+        "share of saliency inside the object",
+        at_least(0.5),
+    ),
+    Claim(
+        "forgetting.windows_gone",
+        "6.3.1",
+        "Dropping the feature maps that draw windows removes most windows",
+        "most (by eye)",
+        "share of windows",
+        at_least(0.5),
+    ),
+    Claim(
+        "forgetting.others_kept",
+        "6.3.1",
+        "…and keeps the rest of the scene similar",
+        "similar (by eye)",
+        "share of other objects",
+        at_least(0.9),
+    ),
+    Claim(
+        "arithmetic.faces_smile.success",
+        "6.3.2",
+        "smiling woman - neutral woman + neutral man = smiling man",
+        "by eye",
+        "share of trials",
+        at_least(0.5),
+    ),
+    Claim(
+        "arithmetic.faces_glasses.success",
+        "6.3.2",
+        "man with glasses - man + woman = woman with glasses",
+        "by eye",
+        "share of trials",
+        at_least(0.5),
+    ),
+    Claim(
+        "turn.monotone",
+        "6.3.2",
+        "A turn vector from four and four faces turns others",
+        "by eye",
+        "share of trials",
+        at_least(0.5),
+    ),
+    Claim(
+        "instability.detected",
+        "7",
+        "Trained longer, some runs collapse to an oscillating mode",
+        "sometimes",
+        "share of collapses found",
+        at_least(0.9),
+    ),
+    Claim("mnist.nn_error_real", "8", "1-NN on real MNIST digits", "3.1 %", "percent", stays_under(3.1)),
+    Claim("mnist.nn_error_50k", "8", "1-NN fitted on 50,000 generated digits", "2.98 %", "percent", stays_under(2.98)),
+]
+
+
+def claim(claim_id: str) -> Claim:
+    for c in CLAIMS:
+        if c.id == claim_id:
+            return c
+    raise UserError(f"no claim is called {claim_id!r}{did_you_mean(claim_id, [c.id for c in CLAIMS])}")
+
+
+# --- measuring --------------------------------------------------------------------------------------------------------
+
+
+def measure(run: Run, ids: list[str], device: str = "auto", seed: int = 0) -> list[dict]:
+    """Measures the claims `ids` (none: all that fit) on a run at full size, writes its results.json; returns their rows."""
+    chosen = [claim(i) for i in ids] or [c for c in CLAIMS if c.measure and c.fits(run)]
+    for c in chosen:
+        if not c.measure:
+            raise UserError(f"{c.id}: nothing in this version measures it")
+        if not c.fits(run):
+            raise UserError(f"{c.id}: cannot be measured on {run.name} ({_data(run)})")
+    rows = []
+    for c in chosen:
+        results = _results(run)
+        results[c.id] = result(c, run, device, seed)
+        write_json(run.path / "results.json", results)
+        rows.append(_row(c, results[c.id]))
+    return rows
+
+
+def result(c: Claim, run: Run, device: str = "auto", seed: int = 0, small: bool = False) -> dict:
+    """One claim measured on one run, as results.json has it. `small`: in seconds, before a reader's eyes."""
+    m = c.measure(run, device, seed, small)
+    return {
+        "value": round(m.value, 5),
+        "low": round(m.low, 5),
+        "high": round(m.high, 5),
+        "n": m.n,
+        "seconds": round(m.seconds, 1),
+        "run": run.name,
+        "data": _data(run),
+        "stand_in": c.stand_in(run),
+        "seed": seed,
+        "date": datetime.date.today().isoformat(),
+        "details": m.details,
+    }
+
+
+def _results(run: Run) -> dict:
+    path = run.path / "results.json"
+    return read_json(path, "measured claims") if path.exists() else {}
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+
+def ledger() -> list[dict]:
+    """Every claim with every result that the reference runs have: one primary row for each id, measured or not."""
+    measured = [(claim_id, r) for run in reference_runs() for claim_id, r in _results(run).items()]
+    rows = []
+    for c in CLAIMS:
+        mine = sorted((r for claim_id, r in measured if claim_id == c.id), key=lambda r: (bool(r["stand_in"]), r["run"]))
+        rows += [_row(c, r, primary=i == 0) for i, r in enumerate(mine)] or [_row(c, None)]
+    return rows
+
+
+def _row(c: Claim, r: dict | None, primary: bool = True) -> dict[str, Any]:
+    r = r or {}
+    return {
+        "id": c.id,
+        "section": c.section,
+        "statement": c.statement,
+        "paper": c.paper,
+        **{key: r.get(key) for key in ("value", "low", "high")},
+        "unit": c.unit,
+        **{key: r.get(key) for key in ("n", "run", "data", "stand_in")},
+        "primary": primary,
+        "rule": c.rule.text,
+        "verdict": verdict(c, r),
+        **{key: r.get(key) for key in ("seconds", "seed", "date", "details")},
+    }
+
+
+def verdict(c: Claim, r: dict | None) -> str:
+    """`holds`, `holds on a stand-in`, `differs` or `not measured`."""
+    if not r:
+        return "not measured"
+    if not c.rule.holds(r["low"], r["high"]):
+        return "differs"
+    return "holds on a stand-in" if r["stand_in"] else "holds"
+
+
+def number(row: dict) -> str:
+    """The value with its interval, or `not measured`."""
+    if row["value"] is None:
+        return "not measured"
+    return f"{row['value']:.3g} ({row['low']:.3g} to {row['high']:.3g})"
+
+
+def line(row: dict) -> str:
+    """A row for the terminal."""
+    measured = "" if row["value"] is None else f"{number(row)}, n = {row['n']}, {row['run']}"
+    return f"{row['id']:34} §{row['section']:6} paper: {row['paper']:26} {row['verdict']:20} {measured}".rstrip()
+
+
+# --- showing ----------------------------------------------------------------------------------------------------------
+
+
+class Table:
+    """Rows of text that a notebook shows as a table. Cells are plain text."""
+
+    def __init__(self, header: list[str], rows: list[list[str]]) -> None:
+        self.header, self.rows = header, rows
+
+    def _repr_html_(self) -> str:
+        def cells(tag: str, row: list[str]) -> str:
+            return "<tr>" + "".join(f'<{tag} style="text-align:left">{html.escape(str(c))}</{tag}>' for c in row) + "</tr>"
+
+        body = "".join(cells("td", row) for row in self.rows)
+        return f'<table class="table"><thead>{cells("th", self.header)}</thead><tbody>{body}</tbody></table>'
+
+    def __repr__(self) -> str:
+        widths = [max(len(str(r[i])) for r in [self.header, *self.rows]) for i in range(len(self.header))]
+        return "\n".join(
+            "  ".join(str(c).ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in [self.header, *self.rows]
+        )
+
+
+def checklist(rows: list[dict]) -> Table:
+    """The claims in short: what the paper says, and the verdict."""
+    return Table(["§", "claim", "the paper", "here"], [[r["section"], r["statement"], r["paper"], r["verdict"]] for r in rows])
+
+
+def scoreboard(rows: list[dict]) -> Table:
+    """The claims in full, with what was measured on what."""
+    return Table(
+        ["claim", "§", "the paper", "measured here", "unit", "n", "on", "verdict"],
+        [
+            [
+                r["id"],
+                r["section"],
+                r["paper"],
+                number(r),
+                r["unit"],
+                "" if r["n"] is None else f"{r['n']:,}",
+                "" if r["run"] is None else f"{r['run']}" + (f" ({r['stand_in']})" if r["stand_in"] else ""),
+                r["verdict"],
+            ]
+            for r in rows
+        ],
+    )
+
+
+def demonstrate(claim_id: str, run: Run, device: str = "auto", seed: int = 0) -> Table:
+    """Measures a claim small, in seconds, and shows it above the shipped full-size result. Writes _build/small/<claim>.json."""
+    c = claim(claim_id)
+    small = result(c, run, device, seed, small=True)
+    folder = BUILD / "small"
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / f"{claim_id}.json", small)
+    shipped = _results(run).get(claim_id)
+    rows = [("small, in this chapter", _row(c, small)), ("full size, `dcgan measure`", _row(c, shipped))]
+    return Table(
+        ["measured", "value (95 % interval)", "n", "seconds", "verdict"],
+        [[name, number(r), str(r["n"] or ""), str(r["seconds"] or ""), r["verdict"]] for name, r in rows],
+    )

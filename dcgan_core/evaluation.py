@@ -1,0 +1,150 @@
+"""How good are the samples? Every metric returns a `Measurement`: value, interval, number of cases, seconds.
+
+Distances are root-mean-square differences of pixels, 0 for equal images, 1 for black against white.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dcgan_core import latent
+from dcgan_core.networks import Generator
+
+
+@dataclass
+class Measurement:
+    """A number with its 95 % interval. `details` holds what helps to read it, such as the baselines it is compared with."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+    seconds: float = 0.0
+    details: dict = field(default_factory=dict)
+
+
+@contextmanager
+def timed() -> Iterator[Callable[[], float]]:
+    start = time.perf_counter()
+    yield lambda: time.perf_counter() - start
+
+
+def bootstrap(statistic: Callable[..., float], *samples: np.ndarray, seed: int = 0, draws: int = 1000) -> tuple[float, float]:
+    """The 95 % percentile interval of `statistic(*samples)`, each sample drawn anew with replacement `draws` times."""
+    rng = np.random.default_rng(seed)
+    values = [statistic(*(s[rng.integers(0, len(s), len(s))] for s in samples)) for _ in range(draws)]
+    low, high = np.quantile(values, [0.025, 0.975])
+    return float(low), float(high)
+
+
+@torch.no_grad()
+def nearest(queries: np.ndarray, references: np.ndarray, device: torch.device | str = "cpu") -> tuple[np.ndarray, np.ndarray]:
+    """Each query's exact nearest reference: distances (RMS, 0 to 1) and indices.
+
+    queries, references: uint8, N x C x S x S. Works through the references in blocks; memory stays below about 1 GB.
+    """
+    q = _flat(queries, device)
+    best = torch.full((len(q),), torch.inf, device=q.device)
+    which = torch.zeros(len(q), dtype=torch.long, device=q.device)
+    norms = (q * q).sum(1)
+    for start in range(0, len(references), 4096):
+        r = _flat(references[start : start + 4096], device)
+        squared = torch.addmm((r * r).sum(1), q, r.T, alpha=-2)  # + |q|^2, which changes nothing about who is nearest
+        low, index = squared.min(1)
+        closer = low < best
+        best = torch.where(closer, low, best)
+        which = torch.where(closer, index + start, which)
+    distances = (best + norms).clamp_min(0).div(q.shape[1]).sqrt()
+    return distances.cpu().numpy(), which.cpu().numpy()
+
+
+def _flat(images: np.ndarray, device: torch.device | str) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(images)).to(device).float().div(255).flatten(1)
+
+
+def memorisation(generator: Generator, train: np.ndarray, held_out: np.ndarray, count: int, seed: int = 0) -> Measurement:
+    """Are samples copies of training images? (Paper §4.1)
+
+    The median distance of `count` samples to their nearest training image, over the median distance of held-out images to
+    theirs. Copies would give a number near 0; unseen photographs give 1 by definition. It misleads where samples are smoother
+    than photographs: a smooth image is nearer to everything. `details` has the check against that: with as many training
+    images as there are held-out ones, samples of a net that copies would still be nearer to the training images
+    (`equal_sets` < 1), smooth ones would not.
+    """
+    device = next(generator.parameters()).device
+    rng = torch.Generator().manual_seed(seed)
+    with timed() as seconds:
+        samples = latent.draw_pixels(generator, latent.sample(generator.architecture, count, rng))
+        to_train, _ = nearest(samples, train, device)
+        held_to_train, _ = nearest(held_out, train, device)
+        subset = np.sort(torch.randperm(len(train), generator=rng)[: len(held_out)].numpy())
+        to_subset, _ = nearest(samples, train[subset], device)
+        to_held, _ = nearest(samples, held_out, device)
+
+        def ratio(a: np.ndarray, b: np.ndarray) -> float:
+            return float(np.median(a) / np.median(b))
+
+        def paired(both: np.ndarray) -> float:
+            return float(np.median(both[:, 0]) / np.median(both[:, 1]))
+
+        low, high = bootstrap(ratio, to_train, held_to_train, seed=seed)
+        both = np.stack([to_subset, to_held], 1)
+        return Measurement(
+            ratio(to_train, held_to_train),
+            low,
+            high,
+            count,
+            seconds(),
+            {
+                "samples_to_train": float(np.median(to_train)),
+                "held_out_to_train": float(np.median(held_to_train)),
+                "equal_sets": [paired(both), *bootstrap(paired, both, seed=seed)],
+                "held_out": len(held_out),
+                "train": len(train),
+            },
+        )
+
+
+def walk_steps(generator: Generator, pairs: int, steps: int, seed: int = 0, path: str = "straight") -> np.ndarray:
+    """Distances between neighbours on `pairs` walks of `steps` steps, as shares of the distance between the walk's two ends.
+
+    Returns pairs x steps. A cross-fade of the two end images gives 1 / steps everywhere; a jump gives 1 once and 0 else.
+    """
+    rng = torch.Generator().manual_seed(seed)
+    a = generator.architecture
+    start, end = latent.sample(a, pairs, rng), latent.sample(a, pairs, rng)
+    z = latent.walk(start, end, steps + 1, path)  # pairs x (steps + 1) x latent
+    shares = np.empty((pairs, steps))
+    for i in range(pairs):
+        images = latent.draw(generator, z[i]).flatten(1)
+        moves = (images[1:] - images[:-1]).pow(2).mean(1).sqrt()
+        shares[i] = (moves / (images[-1] - images[0]).pow(2).mean().sqrt()).cpu().numpy()
+    return shares
+
+
+def walk_smoothness(generator: Generator, pairs: int, steps: int = 16, seed: int = 0, path: str = "straight") -> Measurement:
+    """Is a walk through z smooth? (Paper §6.1) Its largest step as a share of the distance between its ends, mean over pairs.
+
+    1 would be a jump from one image to the other, 1 / steps an even cross-fade. It misleads where the whole walk leaves the
+    straight line between the two images: then even steps are larger than 1 / steps.
+    """
+    with timed() as seconds:
+        shares = walk_steps(generator, pairs, steps, seed, path)
+        largest = shares.max(1)
+        low, high = bootstrap(lambda x: float(x.mean()), largest, seed=seed)
+        details = {
+            "cross_fade": 1 / steps,
+            "jump": 1.0,
+            "mean_step": float(shares.mean()),
+            "worst_of_all": float(largest.max()),
+            "steps": steps,
+            "path": path,
+        }
+        return Measurement(float(largest.mean()), low, high, pairs, seconds(), details)

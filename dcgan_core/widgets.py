@@ -1,0 +1,144 @@
+"""Sliders over z: live in JupyterLab, where a kernel draws what they ask for; frames drawn beforehand on the static site.
+
+A widget here is one output with two forms: the ipywidget, and plain HTML with its own frames that needs no kernel and no
+script from anywhere. JupyterLab shows the first, the book the second.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable
+
+import ipywidgets
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from dcgan_core import latent, plots
+from dcgan_core.networks import Generator
+
+ZOOM = 256  # pixels on the page
+
+
+class Interactive:
+    """An ipywidget with a plain HTML form beside it."""
+
+    def __init__(self, live: ipywidgets.Widget, html: str) -> None:
+        self.live = live
+        self.html = html
+
+    def _repr_mimebundle_(self, **kwargs: object) -> dict:
+        bundle = self.live._repr_mimebundle_(**kwargs)
+        data = dict(bundle[0] if isinstance(bundle, tuple) else bundle)
+        data["text/html"] = self.html
+        return data
+
+
+def walk_slider(generator: Generator, stops: Tensor, frames: int = 9, path: str = "straight") -> Interactive:
+    """One slider on a walk through the points `stops` (N x latent) and back to the first; `frames` images a stretch."""
+    ring = torch.cat([stops, stops[:1]])
+    z = torch.cat([latent.walk(ring[i], ring[i + 1], frames + 1, path)[0, :-1] for i in range(len(stops))] + [stops[:1]])
+
+    def at(position: float) -> np.ndarray:
+        place = position * len(stops)
+        i = min(int(place), len(stops) - 1)
+        fine = latent.walk(ring[i], ring[i + 1], 101, path)[0]
+        return latent.draw_pixels(generator, fine[round((place - i) * 100)][None])[0]
+
+    slider = ipywidgets.FloatSlider(0, min=0, max=1, step=0.002, description="position", readout_format=".2f")
+    live = _live([slider], lambda: at(slider.value))
+    strip = latent.draw_pixels(generator, z)
+    control = _range("position on the walk", len(z) - 1, 0, _MOVE)
+    return Interactive(live, _page(strip, [("position", control)]))
+
+
+def z_sliders(
+    generator: Generator, z: Tensor, directions: Tensor, names: list[str], reach: float = 1.0, frames: int = 11
+) -> Interactive:
+    """One slider for each direction: the image of z + sum of slider x direction, each slider from -reach to reach.
+
+    z: latent; directions: K x latent. On the static page one slider moves at a time, the others go back to the middle.
+    """
+    sliders = [
+        ipywidgets.FloatSlider(0, min=-reach, max=reach, step=reach / 50, description=name, readout_format=".2f")
+        for name in names
+    ]
+
+    def current() -> np.ndarray:
+        amounts = torch.tensor([s.value for s in sliders])
+        return latent.draw_pixels(generator, (z + amounts @ directions)[None])[0]
+
+    amounts = torch.linspace(-reach, reach, frames)
+    strip = latent.draw_pixels(generator, torch.cat([z + t * d[None] for d in directions for t in amounts[:, None]]))
+    middle = frames // 2
+    controls = []
+    for k, name in enumerate(names):
+        others = f"for(const o of r.querySelectorAll('input'))if(o!==this)o.value={middle};"
+        move = _MOVE.replace("const n=+this.value;", f"const n={k * frames}+(+this.value);").replace("/*others*/", others)
+        control = _range(name, frames - 1, middle, move)
+        controls.append((name, control))
+    return Interactive(_live(sliders, current), _page(strip, controls, start=middle))
+
+
+def strongest_coordinates(generator: Generator, count: int, trials: int = 8, seed: int = 0) -> list[int]:
+    """The numbers of z that change the image most when they go from -1 to 1, strongest first."""
+    size = generator.architecture.latent
+    rng = torch.Generator().manual_seed(seed)
+    effect = torch.zeros(size)
+    for z in latent.sample(generator.architecture, trials, rng):
+        low, high = z.repeat(size, 1), z.repeat(size, 1)
+        low.fill_diagonal_(-1)
+        high.fill_diagonal_(1)
+        change = latent.draw(generator, high) - latent.draw(generator, low)
+        effect += change.pow(2).flatten(1).mean(1).cpu()
+    return effect.argsort(descending=True)[:count].tolist()
+
+
+_MOVE = (
+    "const n=+this.value;const r=this.closest('.dcgan-slider');/*others*/"
+    "const p=r.querySelector('.dcgan-frame');const c=+p.dataset.columns;const s=+p.dataset.zoom;"
+    "p.style.backgroundPosition=(-(n%c)*s)+'px '+(-Math.floor(n/c)*s)+'px'"
+)
+
+
+def _range(name: str, last: int, start: int, move: str) -> str:
+    attributes = f'min="0" max="{last}" value="{start}" aria-label="{name}" oninput="{move}"'
+    return f'<input type="range" style="width:100%" {attributes}>'
+
+
+def _page(strip: np.ndarray, controls: list[tuple[str, str]], start: int = 0) -> str:
+    """The frames as one picture, of which a window shows one at a time."""
+    columns = min(len(strip), 12)
+    rows = -(-len(strip) // columns)
+    buffer = io.BytesIO()
+    Image.fromarray(plots.grid(strip, columns, gap=0)).save(buffer, "webp", quality=85)
+    style = (
+        f"width:{ZOOM}px;height:{ZOOM}px;background-size:{columns * ZOOM}px {rows * ZOOM}px;"
+        f"background-position:{-(start % columns) * ZOOM}px {-(start // columns) * ZOOM}px;"
+        f"background-image:url(data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()})"
+    )
+    data = f'role="img" aria-label="the image where the sliders stand" data-columns="{columns}" data-zoom="{ZOOM}"'
+    lines = "".join(
+        f'<label style="display:flex;gap:.6em;align-items:center;width:{ZOOM}px">'
+        f'<span style="min-width:4em">{name}</span>{control}</label>'
+        for name, control in controls
+    )
+    return (
+        '<div class="dcgan-slider" style="display:flex;gap:1.5em;flex-wrap:wrap;align-items:center">'
+        f'<div class="dcgan-frame" {data} style="{style}"></div><div>{lines}</div></div>'
+    )
+
+
+def _live(sliders: list[ipywidgets.Widget], draw: Callable[[], np.ndarray]) -> ipywidgets.Widget:
+    """The sliders, and beside them the image that `draw` makes from their values."""
+    picture = ipywidgets.Image(format="png", width=ZOOM, height=ZOOM, layout={"object_fit": "contain"})
+
+    def refresh(_: object = None) -> None:
+        picture.value = plots.png(plots.grid(draw()[None]))
+
+    for slider in sliders:
+        slider.observe(refresh, "value")
+    refresh()
+    return ipywidgets.HBox([picture, ipywidgets.VBox(sliders)])

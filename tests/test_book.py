@@ -1,0 +1,194 @@
+"""The chapters as files, the builder, and (marked `site`) the built site."""
+
+import importlib.util
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlparse
+
+import jupytext
+import nbformat
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+CHAPTERS = sorted((ROOT / "book").glob("*.py"))
+CHAPTERS.remove(ROOT / "book" / "build.py")
+HTML = ROOT / "_build" / "html"
+PARAMETERS = 'profile = "quick"\nseed = 0\ndevice = "auto"'
+
+
+@pytest.fixture
+def build(monkeypatch, tmp_path):
+    """book/build.py with all its folders in a temporary place, holding one chapter."""
+    spec = importlib.util.spec_from_file_location("build", ROOT / "book" / "build.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(module, "BOOK", tmp_path / "book")
+    monkeypatch.setattr(module, "EXECUTED", tmp_path / "executed")
+    (tmp_path / "book").mkdir()
+    write_chapter(tmp_path, "print(6 * 7)")
+    return module
+
+
+def write_chapter(tmp_path, code):
+    text = f'# %% [markdown]\n# # Chapter\n\n# %% tags=["parameters", "remove-cell"]\n{PARAMETERS}\n\n# %%\n{code}\n'
+    (tmp_path / "book" / "chapter.py").write_text(text)
+
+
+def code_cells(path):
+    return [cell for cell in jupytext.read(path).cells if cell.cell_type == "code"]
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda p: p.stem)
+def test_a_chapter_begins_with_a_title_and_the_same_parameters(path):
+    notebook = jupytext.read(path)
+    assert notebook.cells[0].source.startswith("# ")
+    first = code_cells(path)[0]
+    assert first.source == PARAMETERS
+    assert first.metadata.tags == ["parameters", "remove-cell"]
+    assert notebook.metadata.kernelspec.name == "python3"
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda p: p.stem)
+def test_every_figure_has_a_caption_and_a_name_of_its_own(path):
+    figures = [cell.metadata.mystnb["figure"] for cell in code_cells(path) if "mystnb" in cell.metadata]
+    assert all(figure["caption"] and figure["name"].startswith("fig-") for figure in figures)
+    assert len({figure["name"] for figure in figures}) == len(figures)
+
+
+def test_the_table_of_contents_names_every_chapter():
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    files = {toc["root"]} | {chapter["file"] for part in toc["parts"] for chapter in part["chapters"]}
+    assert files == {p.stem for p in CHAPTERS} | {p.stem for p in (ROOT / "book").glob("*.md")}
+
+
+def test_a_chapter_is_executed_once_and_again_only_when_something_changed(build, tmp_path):
+    parameters = {"profile": "quick", "seed": 3, "device": "cpu"}
+    assert build.execute("chapter", parameters) > 0
+    executed = nbformat.read(tmp_path / "executed" / "chapter.ipynb", as_version=4)
+    assert "42" in str(executed.cells[-1].outputs)
+    assert json.loads((tmp_path / "executed" / "chapter.json").read_text())["parameters"] == parameters
+    assert build.execute("chapter", parameters) is None
+    assert build.inputs("chapter", parameters) != build.inputs("chapter", parameters | {"seed": 4})
+    write_chapter(tmp_path, "print(seed)")
+    assert build.execute("chapter", parameters) > 0
+    executed = nbformat.read(tmp_path / "executed" / "chapter.ipynb", as_version=4)
+    assert "3" in str(executed.cells[-1].outputs), "papermill's seed did not reach the chapter"
+
+
+def test_the_inputs_of_a_chapter_include_the_data_found(build, tmp_path, monkeypatch):
+    before = build.inputs("chapter", {})
+    data = tmp_path / "data"
+    (data / "mine").mkdir(parents=True)
+    (data / "mine" / "a.png").write_bytes(b"x")
+    monkeypatch.setenv("DCGAN_DATA", str(data))
+    assert build.inputs("chapter", {}) != before
+
+
+def test_a_failing_cell_is_named_and_leaves_no_executed_chapter(build, tmp_path):
+    write_chapter(tmp_path, "1 / 0")
+    with pytest.raises(SystemExit) as stopped:
+        build.execute("chapter", {})
+    message = str(stopped.value)
+    assert "book/chapter.py" in message and "ZeroDivisionError" in message and "1 / 0" in message
+    assert re.search(r"code cell \d", message)
+    assert not (tmp_path / "executed" / "chapter.ipynb").exists()
+
+
+def test_the_site_gets_the_html_of_widgets_and_no_progress_bars(build):
+    def output(data):
+        return nbformat.v4.new_output("display_data", data=data)
+
+    cell = nbformat.v4.new_code_cell("show()")
+    widget = {build.WIDGET: {"model_id": "1"}}
+    cell.outputs = [
+        output({"text/plain": "  0%|"} | widget),
+        output({"text/html": "<b>frames</b>", "text/plain": "x"} | widget),
+        output({"text/plain": "kept"}),
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[cell], metadata={"widgets": {"state": {}}})
+    shown = build.for_site(notebook)
+    assert [o.data for o in shown.cells[0].outputs] == [
+        {"text/html": "<b>frames</b>", "text/plain": "x"},
+        {"text/plain": "kept"},
+    ]
+    assert "widgets" not in shown.metadata
+
+
+# --- the built site ---------------------------------------------------------------------------------------------------
+
+
+class Page(HTMLParser):
+    """What a page links to and loads."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.links, self.loads, self.ids, self.text = [], [], set(), []
+        self.feed(path.read_text())
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        self.ids |= {attributes[k] for k in ("id", "name") if attributes.get(k)}
+        if tag == "a" and attributes.get("href"):
+            self.links.append(attributes["href"])
+        if tag in ("img", "script", "iframe", "video") and attributes.get("src"):
+            self.loads.append(attributes["src"])
+        if tag == "link" and attributes.get("href", "#") != "#":
+            self.loads.append(attributes["href"])
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+@pytest.fixture(scope="module")
+def pages():
+    if not (HTML / "index.html").exists():
+        pytest.skip("no site; make book builds it")
+    return {path: Page(path) for path in sorted(HTML.glob("*.html"))}
+
+
+@pytest.mark.site
+def test_every_chapter_is_a_page(pages):
+    names = {path.stem for path in pages}
+    assert {p.stem for p in CHAPTERS} | {"index", "references"} <= names
+
+
+@pytest.mark.site
+def test_a_page_loads_nothing_from_elsewhere_and_nothing_that_is_missing(pages):
+    for path, page in pages.items():
+        for url in page.loads:
+            assert not urlparse(url).netloc, f"{path.name} loads {url}"
+            if not url.startswith("data:"):
+                assert (path.parent / unquote(urlparse(url).path)).is_file(), f"{path.name} loads {url}"
+
+
+@pytest.mark.site
+def test_links_inside_the_site_lead_somewhere(pages):
+    for path, page in pages.items():
+        for url in page.links:
+            parts = urlparse(url)
+            if parts.scheme or parts.netloc:
+                continue
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            assert target.exists(), f"{path.name} links to {url}"
+            if parts.fragment and target in pages:
+                assert unquote(parts.fragment) in pages[target].ids, f"{path.name} links to {url}"
+
+
+@pytest.mark.site
+def test_no_page_shows_an_error_or_a_dead_widget(pages):
+    for path, page in pages.items():
+        text = "".join(page.text)
+        assert "Traceback (most recent call last)" not in text, path.name
+        assert "{{" not in text, path.name
+        assert "VBox(" not in text and "HBox(" not in text, path.name
+
+
+@pytest.mark.site
+def test_the_sliders_of_the_walk_have_frames(pages):
+    html = (HTML / "06_1_walk.html").read_text()
+    assert html.count('class="dcgan-slider"') == 2
+    assert html.count('type="range"') == 7
+    assert html.count("data:image/webp;base64,") >= 2
