@@ -128,16 +128,18 @@ row = next(r for r in claims.ledger() if r["id"] == "memorisation.faces")
 if row["value"] is not None:
     value, low, high = row["details"]["equal_sets"]
     print(
-        f"Samples lie at {row['value']:.2f} times the distance of held-out photographs to their nearest training photograph."
+        f"Samples lie at {row['value']:.2f} times the distance of held-out"
+        f" photographs to their nearest training photograph."
     )
     print(
-        f"With equally many of both: {value:.3f} ({low:.3f} to {high:.3f}) times as far from training as from held-out photographs."
+        f"Training photographs lie at {value:.3f} ({low:.3f} to {high:.3f}) times"
+        f" the distance of held-out ones to their nearest sample."
     )
 
 # %% [markdown]
 # The first number alone can mislead. A sample that is smoother than a photograph is nearer to *everything*, seen or not. The second
-# number is the check against that: it compares distances to training photographs with distances to as many photographs that the net has
-# never seen. A net that copies would be well below 1 there; a net that is merely smooth stays at 1.
+# number is the check against that, the other way round: does G's world come closer to the photographs that it learnt from than to as many that it
+# has never seen? A net that copies would be well below 1 there. A net that is merely smooth stays at 1.
 #
 # And with your own eyes, where the photographs are at hand: the five samples that are *nearest* to a training photograph, out of a
 # thousand, and that photograph below each.

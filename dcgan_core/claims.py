@@ -65,10 +65,6 @@ class Claim:
     stand_in: Callable[[Run], str] = lambda run: ""  # what stands in for the paper's data, if anything
 
 
-def _data(run: Run) -> str:
-    return run.info["data"]["name"]
-
-
 # --- how each is measured ---------------------------------------------------------------------------------------------
 
 
@@ -99,7 +95,7 @@ CLAIMS = [
         "distance of samples to the nearest training image, as a multiple of held-out images'",
         at_least(0.9),
         _memorisation,
-        lambda run: _data(run) == "faces",
+        lambda run: run.data_name == "faces",
         lambda run: CELEBA,
     ),
     Claim(
@@ -112,7 +108,11 @@ CLAIMS = [
         _walk_smoothness,
         lambda run: not run.architecture.num_classes,
         lambda run: (
-            "" if _data(run) == "lsun" else CELEBA if _data(run) == "faces" else f"{_data(run)} instead of LSUN bedrooms"
+            ""
+            if run.data_name == "lsun"
+            else CELEBA
+            if run.data_name == "faces"
+            else f"{run.data_name} instead of LSUN bedrooms"
         ),
     ),
     # Below: claims of the paper that no part of this book measures yet.
@@ -222,7 +222,7 @@ def measure(run: Run, ids: list[str], device: str = "auto", seed: int = 0) -> li
         if not c.measure:
             raise UserError(f"{c.id}: nothing in this version measures it")
         if not c.fits(run):
-            raise UserError(f"{c.id}: cannot be measured on {run.name} ({_data(run)})")
+            raise UserError(f"{c.id}: cannot be measured on {run.name} ({run.data_name})")
     rows = []
     for c in chosen:
         results = _results(run)
@@ -242,7 +242,7 @@ def result(c: Claim, run: Run, device: str = "auto", seed: int = 0, small: bool 
         "n": m.n,
         "seconds": round(m.seconds, 1),
         "run": run.name,
-        "data": _data(run),
+        "data": run.data_name,
         "stand_in": c.stand_in(run),
         "seed": seed,
         "date": datetime.date.today().isoformat(),

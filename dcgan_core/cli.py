@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
-from dcgan_core.errors import UserError
+from dcgan_core.errors import UserError, reason
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -99,9 +100,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _train(args: argparse.Namespace) -> int:
-    from dcgan_core import configs, datasets, recipes, training
+    from dcgan_core import configs, datasets, devices, recipes, training
     from dcgan_core.runs import Run, environment
 
+    devices.pick(args.device)
     config = recipes.recipe(args.recipe, args.profile, args.architecture)
     config = configs.override(config, args.set)
     if args.images is not None:
@@ -121,17 +123,16 @@ def _train(args: argparse.Namespace) -> int:
 
     device, main = _join_processes(args.device)
     data = datasets.load(config.data, config.architecture.size, crop=config.crop)
+    training.check_data(config, data)
     origin = {"name": data.name, "images": len(data), **data.provenance}
     if existing:
         run = existing
-        if run.info["data"]["fingerprint"] != origin["fingerprint"]:
+        if run.info.get("data", {}).get("fingerprint") != origin["fingerprint"]:
             raise UserError(
                 f"{out}: was trained on other pictures called {data.name!r}; give it the same data, or another --out"
             )
-        if not run.has_checkpoint and run.info["initial"]:
+        if not run.has_checkpoint and run.info.get("initial"):
             initial = Run(run.info["initial"])
-        if main:
-            run.update(config=configs.to_dict(config), status="training")
     elif main:
         run = Run.create(
             out,
@@ -237,8 +238,8 @@ def _read_z(path: Path, latent: int):
     try:
         with np.load(path) as arrays:
             z = np.asarray(arrays["z"], np.float32)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"--z {path}: expected an .npz with an array `z` ({error})") from None
+    except (OSError, ValueError, KeyError, TypeError, IndexError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"--z {path}: expected an .npz with an array `z` ({reason(error)})") from None
     if z.ndim != 2 or z.shape[1] != latent or not len(z) or not np.isfinite(z).all():
         raise UserError(f"--z {path}: expected finite numbers, N x {latent}, got an array of {' x '.join(map(str, z.shape))}")
     return torch.from_numpy(z)

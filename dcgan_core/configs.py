@@ -42,29 +42,35 @@ def from_dict(cls: type[T], values: dict, where: str = "config") -> T:
 
 
 def override(config: T, assignments: list[str], where: str = "--set") -> T:
-    """A copy of `config` with each `key=value` applied; `architecture.kernel=4` reaches into a nested config."""
+    """A copy of `config` with every `key=value` applied; `architecture.kernel=4` reaches into a nested config.
+
+    All are applied before the result is judged: values that only fit together can be changed together.
+    """
+    values = to_dict(config)
     for assignment in assignments:
         key, equals, text = assignment.partition("=")
         if not equals:
             raise UserError(f"{where} {assignment}: write key=value")
-        config = _set(config, key.strip().split("."), text.strip(), f"{where} {key}")
-    return config
+        *path, last = key.strip().split(".")
+        part, cls = values, type(config)
+        for name in path:
+            cls = _field(cls, name, f"{where} {key}")
+            if not dataclasses.is_dataclass(cls):
+                raise UserError(f"{where} {key}: {name!r} has no parts")
+            part = part[name]
+        hint = _field(cls, last, f"{where} {key}")
+        if dataclasses.is_dataclass(hint):
+            raise UserError(f"{where} {key}: set one of its parts, such as {last}.{dataclasses.fields(hint)[0].name}=…")
+        part[last] = _check(_parse(text.strip(), hint), hint, f"{where} {key}")
+    return from_dict(type(config), values, where)
 
 
-def _set(config: Any, path: list[str], text: str, where: str) -> Any:
-    name, rest = path[0], path[1:]
-    hints = typing.get_type_hints(type(config))
+def _field(cls: type, name: str, where: str) -> Any:
+    """The type of a config's field."""
+    hints = typing.get_type_hints(cls)
     if name not in hints:
         raise UserError(f"{where}: unknown key {name!r}{did_you_mean(name, hints)}")
-    if rest:
-        if not dataclasses.is_dataclass(hints[name]):
-            raise UserError(f"{where}: {name!r} has no parts")
-        value = _set(getattr(config, name), rest, text, where)
-    elif dataclasses.is_dataclass(hints[name]):
-        raise UserError(f"{where}: set one of its parts, such as {name}.{dataclasses.fields(hints[name])[0].name}=…")
-    else:
-        value = _check(_parse(text, hints[name]), hints[name], where)
-    return dataclasses.replace(config, **{name: value})
+    return hints[name]
 
 
 def _parse(text: str, hint: Any) -> Any:

@@ -37,7 +37,7 @@ from PIL import Image, ImageOps
 from tqdm.auto import tqdm
 
 from dcgan_core.configs import did_you_mean
-from dcgan_core.errors import UserError
+from dcgan_core.errors import UserError, reason
 from dcgan_core.files import read_json, write_json
 
 SPLITS = ("train", "test")
@@ -178,6 +178,9 @@ def _tree(files: list[str], read_bytes: Callable[[str], bytes], where: str) -> C
     return Contents(pictures(), len(files), classes, names)
 
 
+_VALUES = {"1": 1, "+1": 1, "-1": -1, "0": 0}
+
+
 def _attributes(content: bytes, where: str) -> tuple[tuple[str, ...], dict[str, tuple[int, ...]]]:
     """The columns and the rows of an attributes.csv."""
     try:
@@ -185,16 +188,23 @@ def _attributes(content: bytes, where: str) -> tuple[tuple[str, ...], dict[str, 
         names = tuple(next(lines)[1:])
         rows = {}
         for number, line in enumerate(lines, start=2):
-            values = tuple(int(v) for v in line[1:])
-            if len(values) != len(names) or not set(values) <= {-1, 0, 1}:
+            values = tuple(_VALUES.get(v.strip()) for v in line[1:])
+            if len(values) != len(names) or None in values:
                 raise UserError(f"{where}, line {number}: expected {len(names)} values of 1, -1 or 0 behind the file name")
             rows[line[0]] = values
-    except (ValueError, StopIteration, IndexError) as error:
-        raise UserError(f"{where}: not a table of a file name and values 1, -1, 0 ({error})") from None
+    except (UnicodeDecodeError, csv.Error, StopIteration) as error:
+        raise UserError(f"{where}: not a table of file names and values ({reason(error)})") from None
     return names, rows
 
 
+def _usual(name: str) -> tuple[int, int]:
+    """Size and channels of a zip or folder: 64 px in colour, unless it has the name of a well-known set."""
+    return _TORCHVISION[name][:2] if name in _TORCHVISION else (64, 3)
+
+
 def _zip_source(name: str, path: Path) -> Source:
+    size, channels = _usual(name)
+
     @cache  # a zip's directory takes half a second to read; a prepared set never needs it
     def archive() -> zipfile.ZipFile:
         try:
@@ -209,8 +219,8 @@ def _zip_source(name: str, path: Path) -> Source:
         name,
         str(path),
         licence="as its owner says",
-        size=64,
-        channels=3,
+        size=size,
+        channels=channels,
         stamp=lambda: _stamp([path]),
         fingerprint=lambda: _digest(sorted((i.filename, i.file_size, i.CRC) for i in members())),
         open=lambda: _tree([i.filename for i in members()], lambda f: archive().read(f), str(path)),
@@ -219,6 +229,8 @@ def _zip_source(name: str, path: Path) -> Source:
 
 
 def _folder_source(name: str, path: Path) -> Source:
+    size, channels = _usual(name)
+
     def listing() -> list[Path]:
         return sorted(p for p in path.rglob("*") if p.is_file())
 
@@ -229,8 +241,8 @@ def _folder_source(name: str, path: Path) -> Source:
         name,
         str(path),
         licence="as its owner says",
-        size=64,
-        channels=3,
+        size=size,
+        channels=channels,
         stamp=stamp,
         fingerprint=lambda: _digest(stamp()),
         open=lambda: _tree([p.relative_to(path).as_posix() for p in listing()], lambda f: (path / f).read_bytes(), str(path)),
@@ -374,9 +386,15 @@ def find(name: str) -> Source | None:
     return None
 
 
-def native(name: str) -> tuple[int, int]:
-    """Size and channels of a set that torchvision knows."""
-    return _TORCHVISION[name][:2]
+def native(name: str) -> tuple[int, int] | None:
+    """Size and channels of a data set as it is used where nothing else is asked for; None where there is no such set."""
+    source = find(name)
+    if source:
+        return source.size, source.channels
+    cached = next((meta for _, meta in _caches() if meta["name"] == name), None)
+    if cached:
+        return cached["size"], cached["channels"]
+    return _TORCHVISION[name][:2] if name in _TORCHVISION else None
 
 
 def names() -> list[str]:
@@ -456,15 +474,21 @@ def _fit_all(pictures: list[bytes | Path | np.ndarray | str], size: int, crop: C
         except MemoryError:
             raise
         except Exception as error:  # Pillow's decoders raise many kinds; a bad file must not stop a night's work
-            results.append("not an image" if "cannot identify" in str(error) else str(error) or type(error).__name__)
+            results.append("not an image" if "cannot identify" in str(error) else reason(error))
     return results
 
 
 def _read(picture: Picture) -> bytes | Path | np.ndarray | str:
     try:
         return picture.read()
-    except (OSError, zipfile.BadZipFile, zlib.error) as error:
-        return str(error) or type(error).__name__
+    except (
+        OSError,
+        zipfile.BadZipFile,
+        zlib.error,
+        RuntimeError,
+        EOFError,
+    ) as error:  # RuntimeError: encrypted, unknown packing
+        return reason(error)
 
 
 def prepare(name: str, size: int | None = None, crop: Crop = "center", download: bool = True, verify: bool = False) -> Path:
@@ -499,8 +523,18 @@ def prepare(name: str, size: int | None = None, crop: Crop = "center", download:
 
 def _any_cache(name: str, size: int | None, crop: str) -> Path | None:
     """The newest cache of a set whose source is gone."""
-    folders = sorted(cache_root().glob(f"{name}-{size or '*'}px-{crop}-*/meta.json"), key=lambda p: p.stat().st_mtime)
-    return folders[-1].parent if folders else None
+    found = None
+    for path, meta in _caches():
+        fits = meta["name"] == name and meta["crop"] == crop and meta["size"] == (size or meta["size"])
+        if fits and (found is None or path.stat().st_mtime > found.stat().st_mtime):
+            found = path
+    return found
+
+
+def _caches() -> Iterator[tuple[Path, dict]]:
+    """Every prepared set: its folder and its meta.json."""
+    for path in sorted(cache_root().glob("[!.]*/meta.json")):
+        yield path.parent, read_json(path, "a cache")
 
 
 def _decode(source: Source, folder: Path, size: int, crop: Crop) -> None:
@@ -509,6 +543,9 @@ def _decode(source: Source, folder: Path, size: int, crop: Crop) -> None:
     contents = source.open()
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
+    for left in folder.parent.glob(".*.partial"):  # of processes that were killed
+        if not _running(int(left.name.split(".")[-2])):
+            shutil.rmtree(left, ignore_errors=True)
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
     left_out: list[tuple[str, str]] = []
@@ -517,7 +554,7 @@ def _decode(source: Source, folder: Path, size: int, crop: Crop) -> None:
         hashes = {split: hashlib.sha256() for split in SPLITS}
         labels: dict[str, list[int]] = {split: [] for split in SPLITS}
         attributes: dict[str, list[tuple[int, ...]]] = {split: [] for split in SPLITS}
-        bar = tqdm(total=contents.count, desc=f"preparing {source.name} at {size} px", unit=" images", leave=False)
+        bar = tqdm(total=contents.count, desc=f"preparing {source.name} at {size} px", unit=" images", leave=False, delay=0.5)
         try:
             for batch, results in _fitted(contents, size, crop, source.channels):
                 for picture, result in zip(batch, results, strict=True):
@@ -569,6 +606,16 @@ def _decode(source: Source, folder: Path, size: int, crop: Crop) -> None:
         shutil.rmtree(partial, ignore_errors=True)
     if left_out:
         print(f"{source.name}: left out {len(left_out)} of {contents.count} files: {_some(left_out)}", file=sys.stderr)
+
+
+def _running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def _fitted(contents: Contents, size: int, crop: Crop, channels: int) -> Iterator[tuple[list[Picture], list[np.ndarray | str]]]:
@@ -628,8 +675,8 @@ def load(name: str, size: int | None = None, split: str = "train", crop: Crop = 
         images = np.memmap(folder / f"{split}.u8", np.uint8, "r", shape=shape)
         with np.load(folder / f"{split}.npz") as tables:
             labels, attributes = tables["labels"], tables["attributes"]
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"{folder}: damaged cache ({error}); delete it and prepare again") from None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"{folder}: damaged cache ({reason(error)}); delete it and prepare again") from None
     kept = ("source", "fingerprint", "licence", "size", "crop", "counts")
     return ImageData(
         meta["name"],
@@ -655,8 +702,7 @@ class Listing(NamedTuple):
 def listing() -> list[Listing]:
     """Every named data set and its state."""
     caches: dict[str, Counter] = {}
-    for meta in cache_root().glob("[!.]*/meta.json"):
-        value = read_json(meta, "a cache")
+    for _, value in _caches():
         caches.setdefault(value["name"], Counter())[f"{value['size']} px ({sum(value['counts'].values()):,} images)"] += 1
     rows = []
     for name in sorted({*names(), *caches}):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from dcgan_core.errors import UserError
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Writes to a temporary name beside `path`, then renames. On any failure the old file is still there, whole."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}.tmp"
     try:
         with open(temporary, "wb") as f:
             f.write(content)
@@ -26,7 +27,8 @@ def write_atomically(path: Path, content: bytes) -> None:
             " (what was saved before is untouched)"
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # must not hide the error of the write
+            temporary.unlink()
 
 
 def write_json(path: Path, value: Any) -> None:

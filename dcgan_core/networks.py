@@ -63,7 +63,7 @@ class Architecture:
             )
         for stride in self.strides:
             if not 0 <= self.output_padding(stride) < max(stride, 2):
-                raise UserError(f"architecture: kernel {self.kernel} cannot go with stride {stride}; use kernel 3, 4 or 5")
+                raise UserError(f"architecture: kernel {self.kernel} cannot go with stride {stride}; use an odd kernel")
 
     @property
     def padding(self) -> int:

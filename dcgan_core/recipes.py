@@ -77,16 +77,13 @@ def recipe(name: str, profile: str = "cpu", architecture: str | None = None) -> 
 
 def _default(name: str, profile: str) -> Config:
     """A data set without a recipe: the default net for its size."""
-    source = datasets.find(name)
-    if source is None:
+    shape = datasets.native(name)
+    if shape is None:
         if os.sep in name or name.endswith(".zip"):
             raise UserError(f"{name}: no such zip or folder")
-        if name not in datasets.names():
-            known = {*RECIPES, *datasets.names()}
-            raise UserError(f"no recipe and no data set is called {name!r}{did_you_mean(name, known)}")
-        size, channels = datasets.native(name)
-    else:
-        size, channels = source.size, source.channels
+        known = {*RECIPES, *datasets.names()}
+        raise UserError(f"no recipe and no data set is called {name!r}{did_you_mean(name, known)}")
+    size, channels = shape
     if profile == "quick":
         size = min(size, 32)
     length = {"quick": {"images": 40_000}, "cpu": {"minutes": 100.0}, "paper": {"images": 25 * 350_000}}[profile]

@@ -29,7 +29,7 @@ import torch
 from PIL import Image
 
 from dcgan_core import configs
-from dcgan_core.errors import UserError
+from dcgan_core.errors import UserError, reason
 from dcgan_core.files import read_json, write_atomically, write_json
 from dcgan_core.networks import Architecture, Discriminator, Generator
 
@@ -46,7 +46,8 @@ class Run:
         if not self.path.is_dir():
             raise UserError(f"{self.path}: no such run{_known_runs()}")
         self.info: dict = read_json(self.path / "run.json", "a run's description")
-        if not isinstance(self.info, dict) or self.info.get("format") != FORMAT or "config" not in self.info:
+        known = isinstance(self.info, dict) and self.info.get("format") == FORMAT
+        if not known or not isinstance(self.info.get("config"), dict):
             raise UserError(f"{self.path / 'run.json'}: not written by dcgan train (or by a newer version of it)")
 
     @classmethod
@@ -70,6 +71,14 @@ class Run:
     @property
     def name(self) -> str:
         return self.path.resolve().name
+
+    @property
+    def data_name(self) -> str:
+        """The data set that it was trained on."""
+        data = self.info.get("data")
+        if not isinstance(data, dict) or "name" not in data:
+            raise UserError(f"{self.path / 'run.json'}: does not say what it was trained on; train it with dcgan train")
+        return data["name"]
 
     @property
     def architecture(self) -> Architecture:
@@ -97,8 +106,9 @@ class Run:
         except FileNotFoundError:
             raise UserError(f"{path}: no such file; the run was stopped before its first checkpoint, or was shipped") from None
         except Exception as error:  # torch.load raises pickle's, zip's and its own errors
-            reason = str(error).splitlines()[0]
-            raise UserError(f"{path}: damaged or not a checkpoint ({reason}); start the run anew with another --out") from None
+            raise UserError(
+                f"{path}: damaged or not a checkpoint ({reason(error)}); start the run anew with another --out"
+            ) from None
 
     # --- nets ---------------------------------------------------------------------------------------------------------
 
@@ -220,6 +230,8 @@ def ship(run: Run, name: str | None = None) -> Path:
     if run.info.get("status") != "finished":
         raise UserError(f"{run.path}: not finished; ship a run that has ended")
     target = REFERENCE_RUNS / (name or run.name)
+    if target.resolve() == run.path.resolve():
+        raise UserError(f"{run.path}: is shipped already")
     target.mkdir(parents=True, exist_ok=True)
     shipped = Run.__new__(Run)
     shipped.path, shipped.info = target, run.info
@@ -231,7 +243,7 @@ def ship(run: Run, name: str | None = None) -> Path:
     grids = [(f"samples/{images:09d}.webp", path) for images, path in run.samples().items()]
     shutil.rmtree(target / "samples", ignore_errors=True)
     (target / "samples").mkdir()
-    for file, path in [*grids, ("grid.webp", grids[-1][1])]:
+    for file, path in grids + [("grid.webp", path) for _, path in grids[-1:]]:
         buffer = io.BytesIO()
         Image.open(path).save(buffer, "webp", quality=90)
         write_atomically(target / file, buffer.getvalue())

@@ -26,7 +26,7 @@ from tqdm.auto import tqdm
 
 from dcgan_core import configs, devices, latent, networks, plots
 from dcgan_core.datasets import ImageData
-from dcgan_core.errors import UserError
+from dcgan_core.errors import UserError, reason
 from dcgan_core.files import write_atomically
 from dcgan_core.networks import Architecture
 from dcgan_core.runs import Run
@@ -83,6 +83,20 @@ def check_resumable(config: Config, run: Run) -> None:
                 f"{run.path}: was started with {key} {_short(old.get(key), new.get(key))}, not"
                 f" {_short(new.get(key), old.get(key))}; resume it with its own settings, or choose another --out"
             )
+
+
+def check_data(config: Config, data: ImageData) -> None:
+    """Raises UserError unless the architecture makes images like those of `data`."""
+    a = config.architecture
+    if (data.size, data.channels) != (a.size, a.channels):
+        raise UserError(
+            f"{data.name}: images of {data.channels} x {data.size} x {data.size}, but the architecture makes"
+            f" {a.channels} x {a.size} x {a.size}; choose another --architecture"
+        )
+    if a.num_classes and (data.labels is None or len(data.classes) != a.num_classes):
+        raise UserError(
+            f"{data.name}: has {len(data.classes)} classes, the architecture {a.num_classes}; set architecture.num_classes"
+        )
 
 
 def _short(value: object, other: object) -> str:
@@ -159,17 +173,8 @@ def train(
     initial: a run whose weights to start from. Returns True when the run ended, False when Ctrl-C or SIGTERM stopped it (the
     checkpoint is written either way). Raises UserError where data and architecture do not fit, or training diverges.
     """
+    check_data(config, data)
     a = config.architecture
-    if (data.size, data.channels) != (a.size, a.channels):
-        raise UserError(
-            f"{data.name}: images of {data.channels} x {data.size} x {data.size}, but the architecture makes"
-            f" {a.channels} x {a.size} x {a.size}; choose another --architecture"
-        )
-    if a.num_classes and (data.labels is None or len(data.classes) != a.num_classes):
-        raise UserError(
-            f"{data.name}: has {len(data.classes)} classes, the architecture {a.num_classes}; set architecture.num_classes"
-        )
-
     rank, world = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
     main = rank == 0
     if config.batch % world:
@@ -195,6 +200,10 @@ def train(
     # sums since the last row of the log, kept on the device: D's loss, D(x), D(G(z)), D updates, G's loss, G updates
     sums = torch.zeros(6, device=device)
     counts = {"step": 0, "images": 0, "d_updates": 0, "g_updates": 0, "seconds": 0.0, "log_bytes": 0}
+    if run.info["status"] == "finished" and not run.has_checkpoint:
+        raise UserError(
+            f"{run.path / 'checkpoint.pt'}: no such file; without it the run cannot go on. Use --init to start from its weights"
+        )
     if run.has_checkpoint:
         saved = run.load_checkpoint(device)
         try:
@@ -204,13 +213,15 @@ def train(
             sums.copy_(saved["sums"])
             counts |= saved["counts"]
         except (KeyError, ValueError, RuntimeError, TypeError) as error:
-            raise UserError(f"{run.path / 'checkpoint.pt'}: not this run's checkpoint ({str(error).splitlines()[0]})") from None
+            raise UserError(f"{run.path / 'checkpoint.pt'}: not this run's checkpoint ({reason(error)})") from None
         if world > 1:  # each process draws all z and keeps its share: one random state serves them all
             dist.barrier()
     elif initial is not None:
         generator.load_state_dict(initial.generator(device).state_dict())
         discriminator.load_state_dict(initial.discriminator(device).state_dict())
         # a run's exported batchnorm statistics are not used in training
+    if main:  # not before everything could be read: a failed start leaves a finished run finished
+        run.update(config=configs.to_dict(config), status="training")
     log = _open_log(run, counts["log_bytes"]) if main else None
     images_np = data.images
     stop = _Stop()
@@ -280,7 +291,7 @@ def train(
                     ended, stopping = decision
                     saving = time.monotonic() - last_save >= CHECKPOINT_SECONDS
                 if main and (stopping or saving):
-                    if not torch.isfinite(sums).all():
+                    if not all(torch.isfinite(t).all() for t in (sums, *generator.parameters(), *discriminator.parameters())):
                         raise UserError(_diverged(run, counts["images"]))
                     save()
                     if counts["images"]:

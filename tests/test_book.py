@@ -33,7 +33,9 @@ def build(monkeypatch, tmp_path):
 
 
 def write_chapter(tmp_path, code):
-    text = f'# %% [markdown]\n# # Chapter\n\n# %% tags=["parameters", "remove-cell"]\n{PARAMETERS}\n\n# %%\n{code}\n'
+    kernel = "#   kernelspec:\n#     display_name: Python 3\n#     language: python\n#     name: python3\n"
+    head = f"# ---\n# jupyter:\n{kernel}# ---\n\n"
+    text = f'{head}# %% [markdown]\n# # Chapter\n\n# %% tags=["parameters", "remove-cell"]\n{PARAMETERS}\n\n# %%\n{code}\n'
     (tmp_path / "book" / "chapter.py").write_text(text)
 
 

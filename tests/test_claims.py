@@ -1,0 +1,195 @@
+import json
+
+import numpy as np
+import pytest
+from conftest import encode, make_folder, snapshot
+
+from dcgan_core import claims, datasets, evaluation, runs
+from dcgan_core.cli import main
+from dcgan_core.errors import UserError
+from dcgan_core.runs import Run
+
+ROW = {"id", "section", "paper", "value", "low", "high", "unit", "n", "run", "data", "stand_in", "primary", "verdict"}
+
+
+@pytest.fixture
+def shelf(tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "REFERENCE_RUNS", tmp_path / "shelf")
+    return tmp_path / "shelf"
+
+
+def put(run: Run, name: str, results: dict) -> None:
+    """A reference run of that name with those results."""
+    path = runs.ship(run, name)
+    (path / "results.json").write_text(json.dumps(results))
+
+
+def result(value: float, run: str, stand_in: str = "", spread: float = 0.01) -> dict:
+    return {
+        "value": value,
+        "low": value - spread,
+        "high": value + spread,
+        "n": 10,
+        "run": run,
+        "data": "x",
+        "stand_in": stand_in,
+    }
+
+
+def test_ids_are_unique_and_sections_are_the_papers():
+    ids = [c.id for c in claims.CLAIMS]
+    assert len(set(ids)) == len(ids)
+    assert {c.section.split(".")[0] for c in claims.CLAIMS} == {"4", "5", "6", "7", "8"}
+    assert all(c.statement and c.paper and c.unit and c.rule.text for c in claims.CLAIMS)
+
+
+def test_a_claim_is_found_by_its_id_or_its_near_namesake_is_named():
+    assert claims.claim("walk.smoothness").section == "6.1"
+    with pytest.raises(UserError, match=r"did you mean 'walk\.smoothness'"):
+        claims.claim("walk.smothness")
+
+
+@pytest.mark.parametrize(
+    ("rule", "below", "across", "above"),
+    [
+        (claims.at_least(0.5), False, False, True),
+        (claims.at_most(0.5), True, False, False),
+        (claims.reaches(0.5), False, True, True),
+        (claims.stays_under(0.5), True, True, False),
+    ],
+    ids=["at_least", "at_most", "reaches", "stays_under"],
+)
+def test_a_rule_decides_by_the_interval(rule, below, across, above):
+    assert [rule.holds(*interval) for interval in ((0.1, 0.4), (0.4, 0.6), (0.6, 0.9))] == [below, across, above]
+    assert rule.holds(0.5, 0.5)
+    assert "0.5" in rule.text
+
+
+def test_verdicts():
+    walk = claims.claim("walk.smoothness")
+    assert claims.verdict(walk, None) == claims.verdict(walk, {}) == "not measured"
+    assert claims.verdict(walk, result(0.3, "a")) == "holds"
+    assert claims.verdict(walk, result(0.3, "a", "faces instead of rooms")) == "holds on a stand-in"
+    assert claims.verdict(walk, result(0.495, "a")) == "differs"
+    assert claims.verdict(walk, result(0.7, "a", "faces instead of rooms")) == "differs"
+
+
+def test_the_ledger_has_one_primary_row_for_every_claim_and_all_its_keys(run, shelf):
+    put(run, "one", {"walk.smoothness": result(0.2, "one", "faces instead of rooms")})
+    put(run, "two", {"walk.smoothness": result(0.3, "two"), "no.such.claim": result(1, "two")})
+    put(run, "three", {"walk.smoothness": result(0.9, "three", "digits instead of rooms")})
+    rows = claims.ledger()
+    assert all(row.keys() >= ROW for row in rows)
+    assert [row["id"] for row in rows if row["primary"]] == [c.id for c in claims.CLAIMS]
+    walks = [row for row in rows if row["id"] == "walk.smoothness"]
+    assert [(row["run"], row["primary"], row["verdict"]) for row in walks] == [
+        ("two", True, "holds"),  # the paper's own kind of data before stand-ins
+        ("one", False, "holds on a stand-in"),
+        ("three", False, "differs"),
+    ]
+    unmeasured = [row for row in rows if row["id"] != "walk.smoothness"]
+    assert {row["verdict"] for row in unmeasured} == {"not measured"}
+    assert {row["value"] for row in unmeasured} == {None}
+
+
+def test_the_shipped_ledger_can_be_read():
+    """Whatever the repository holds right now."""
+    rows = claims.ledger()
+    assert sum(row["primary"] for row in rows) == len(claims.CLAIMS)
+    for row in rows:
+        assert row.keys() >= ROW
+        if row["value"] is not None:
+            assert row["low"] <= row["value"] <= row["high"]
+
+
+def test_measure_writes_what_it_measured_beside_the_run_and_keeps_the_rest(run_copy):
+    (run_copy.path / "results.json").write_text(json.dumps({"older.claim": {"value": 1}}))
+    [row] = claims.measure(run_copy, ["walk.smoothness"], "cpu", seed=2)
+    written = json.loads((run_copy.path / "results.json").read_text())
+    assert written["older.claim"] == {"value": 1}
+    walk = written["walk.smoothness"]
+    assert (walk["run"], walk["data"], walk["seed"], walk["n"]) == ("digits", "digits", 2, 1000)
+    assert (row["value"], row["low"], row["high"]) == (walk["value"], walk["low"], walk["high"])
+    expected = evaluation.walk_smoothness(run_copy.generator(), 1000, seed=2)
+    assert walk["value"] == pytest.approx(expected.value, abs=1e-5)
+    assert walk["stand_in"] == "digits instead of LSUN bedrooms"
+
+
+def test_without_ids_all_that_fits_is_measured(run_copy):
+    assert [row["id"] for row in claims.measure(run_copy, [], "cpu")] == ["walk.smoothness"]
+
+
+@pytest.mark.parametrize(
+    ("claim_id", "message"),
+    [
+        ("cifar10.accuracy", "nothing in this version measures it"),
+        ("memorisation.faces", "cannot be measured on digits"),
+        ("nonsense", "no claim is called 'nonsense'"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused_before_anything_is_written(run_copy, claim_id, message):
+    before = snapshot(run_copy.path)
+    with pytest.raises(UserError, match=message):
+        claims.measure(run_copy, ["walk.smoothness", claim_id], "cpu")
+    assert snapshot(run_copy.path) == before
+
+
+def test_damaged_results_are_an_error_that_names_them(run_copy, shelf):
+    (run_copy.path / "results.json").write_text("{")
+    with pytest.raises(UserError, match=r"results\.json: damaged"):
+        claims.measure(run_copy, ["walk.smoothness"], "cpu")
+
+
+def faces(path, seed: int, count: int = 60) -> None:
+    pixels = np.random.default_rng(seed).integers(0, 256, (count, 16, 16, 3), np.uint8)
+    make_folder(path, {f"{'test' if i % 3 == 0 else 'train'}/{i}.png": encode(p) for i, p in enumerate(pixels)})
+
+
+def test_memorisation_is_measured_against_the_pictures_the_run_was_trained_on(data, tmp_path, monkeypatch):
+    faces(data / "faces", 0)
+    settings = ["architecture.size=16", "architecture.widths=4,4,4", "architecture.latent=5", "batch=8"]
+    more = [x for s in settings for x in ("--set", s)]
+    out = str(tmp_path / "faces-run")
+    assert main(["train", "faces", "--profile", "quick", "--images", "160", "--device", "cpu", "--out", out, *more]) == 0
+    run = Run(out)
+    small = claims.result(claims.claim("memorisation.faces"), run, "cpu", small=True)
+    generator = run.generator()
+    train, test = (datasets.load("faces", 16, split) for split in ("train", "test"))
+    expected = evaluation.memorisation(generator, train.images, test.images, 200)
+    assert small["value"] == pytest.approx(expected.value, abs=1e-5)
+    assert (small["n"], small["details"]["held_out"]) == (200, 20)
+    assert "CelebA" in small["stand_in"]
+
+    faces(data / "faces", 1)
+    with pytest.raises(UserError, match="not those that .*faces-run was trained on"):
+        claims.measure(run, ["memorisation.faces"], "cpu")
+
+
+def test_demonstrate_measures_small_beside_the_shipped_number(run_copy, tmp_path, monkeypatch):
+    monkeypatch.setattr(claims, "BUILD", tmp_path / "build")
+    before = snapshot(run_copy.path)
+    table = claims.demonstrate("walk.smoothness", run_copy, "cpu")
+    assert [row[2] for row in table.rows] == ["40", ""]
+    assert table.rows[1][-1] == "not measured"
+    assert json.loads((tmp_path / "build/small/walk.smoothness.json").read_text())["n"] == 40
+    assert snapshot(run_copy.path) == before
+    claims.measure(run_copy, ["walk.smoothness"], "cpu")
+    assert [row[2] for row in claims.demonstrate("walk.smoothness", run_copy, "cpu").rows] == ["40", "1000"]
+
+
+def test_tables_show_every_row_and_escape_what_html_would_read(shelf):
+    rows = claims.ledger()
+    for table in (claims.checklist(rows), claims.scoreboard(rows)):
+        assert len(table.rows) == len(rows)
+        assert all(len(row) == len(table.header) for row in table.rows)
+        html = table._repr_html_()
+        assert html.count("<tr>") == len(rows) + 1
+        assert "&gt; 0.99" in html
+        assert "> 0.99" not in html
+        assert len(repr(table).splitlines()) == len(rows) + 1
+    assert all(row[4 - 1] == "not measured" for row in claims.scoreboard(rows).rows)
+
+
+def test_a_number_shows_its_interval():
+    assert claims.number(result(0.25, "a")) == "0.25 (0.24 to 0.26)"
+    assert claims.number({"value": None}) == "not measured"

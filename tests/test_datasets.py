@@ -1,0 +1,534 @@
+import io
+import shutil
+import struct
+import warnings
+import zipfile
+
+import numpy as np
+import pytest
+from conftest import encode, make_folder, make_zip, noise
+from PIL import Image
+
+from dcgan_core import datasets
+from dcgan_core.errors import UserError
+
+
+def pngs(count: int, prefix: str = "", first: int = 0) -> dict[str, bytes]:
+    return {f"{prefix}{i:04d}.png": encode(noise(first + i)) for i in range(count)}
+
+
+def plain(value: int, size: int = 16) -> bytes:
+    return encode(np.full((size, size, 3), value, np.uint8))
+
+
+def as_stored(pixels: np.ndarray) -> np.ndarray:
+    return pixels.transpose(2, 0, 1)
+
+
+def both(name: str, size: int | None = 16, **more) -> tuple[datasets.ImageData, datasets.ImageData]:
+    return datasets.load(name, size, "train", **more), datasets.load(name, size, "test", **more)
+
+
+# --- zips and folders -------------------------------------------------------------------------------------------------
+
+
+def split_files() -> dict[str, bytes]:
+    return {
+        "train/cat/a.png": plain(10),
+        "train/cat/b.png": plain(20),
+        "train/dog/c.png": plain(30),
+        "test/cat/d.png": plain(40),
+        "test/dog/e.png": plain(50),
+    }
+
+
+def assert_split_files(name: str) -> None:
+    train, test = both(name)
+    assert train.classes == test.classes == ("cat", "dog")
+    assert train.images[:, 0, 0, 0].tolist() == [10, 20, 30]
+    assert train.labels.tolist() == [0, 0, 1]
+    assert test.images[:, 0, 0, 0].tolist() == [40, 50]
+    assert test.labels.tolist() == [0, 1]
+    assert train.images.shape == (3, 3, 16, 16)
+    assert train.images.dtype == np.uint8
+    assert (len(train), train.size, train.channels) == (3, 16, 3)
+
+
+def test_a_zip_with_splits_and_classes(data):
+    make_zip(data / "pets.zip", split_files())
+    assert_split_files("pets")
+
+
+def test_a_folder_with_splits_and_classes(data):
+    make_folder(data / "pets", split_files())
+    assert_split_files("pets")
+
+
+def test_a_zip_or_folder_given_by_its_path(tmp_path):
+    make_zip(tmp_path / "pets.zip", split_files())
+    make_folder(tmp_path / "more", split_files())
+    assert_split_files("pets.zip")
+    assert_split_files(str(tmp_path / "pets.zip"))
+    assert_split_files(str(tmp_path / "more"))
+
+
+def test_a_folder_around_everything_and_an_operating_systems_litter_do_not_matter(data):
+    litter = {"__MACOSX/pets/train/cat/._a.png": b"x", "pets/.DS_Store": b"x", "pets/train/cat/Thumbs.db": b"x"}
+    make_zip(data / "pets.zip", {f"pets/{k}": v for k, v in split_files().items()} | litter)
+    assert_split_files("pets")
+    assert datasets.load("pets", 16).provenance["left_out"] == 0
+
+
+def test_without_split_folders_one_file_in_twenty_is_held_out_by_its_name(data):
+    make_folder(data / "flat", pngs(400))
+    train, test = both("flat")
+    assert len(train) + len(test) == 400
+    assert 8 <= len(test) <= 35
+    assert train.classes == ()
+    assert train.labels is None
+    held_out = {image.tobytes() for image in test.images}
+    make_zip(data / "zipped.zip", {f"around/{k}": v for k, v in pngs(400).items()})
+    assert {image.tobytes() for image in datasets.load("zipped", 16, "test").images} == held_out
+    make_folder(data / "fewer", dict(list(pngs(400).items())[:200]))
+    assert {image.tobytes() for image in datasets.load("fewer", 16, "test").images} < held_out
+    assert not held_out & {image.tobytes() for image in train.images}
+
+
+# --- attributes.csv ---------------------------------------------------------------------------------------------------
+
+
+def test_attributes_reach_their_pictures_and_unlisted_pictures_have_zeros(data):
+    table = "file,Smiling,Male\n0000.png,1,-1\n0001.png,-1,0\n"
+    files = {f"train/{i:04d}.png": plain(i) for i in range(3)}
+    make_zip(data / "people.zip", files | {"attributes.csv": table.encode("utf-8-sig")})
+    people = datasets.load("people", 16)
+    assert people.attribute_names == ("Smiling", "Male")
+    assert people.attributes.tolist() == [[1, -1], [-1, 0], [0, 0]]
+    assert len(people) == 3  # the table is no picture
+
+
+@pytest.mark.parametrize("value", ["2", "yes", "", "1,1"])
+def test_a_bad_attribute_names_its_file_and_line(data, value):
+    table = f"file,Smiling\n0000.png,1\n0001.png,{value}\n"
+    make_zip(data / "people.zip", pngs(3) | {"attributes.csv": table.encode()})
+    with pytest.raises(UserError, match=r"attributes\.csv, line 3"):
+        datasets.load("people", 16)
+
+
+@pytest.mark.parametrize("table", [b"", b"\xff\xfe\x00file"])
+def test_a_table_that_is_none_is_refused(data, table):
+    make_zip(data / "people.zip", pngs(3) | {"attributes.csv": table})
+    with pytest.raises(UserError, match=r"attributes\.csv"):
+        datasets.load("people", 16)
+
+
+# --- bad files --------------------------------------------------------------------------------------------------------
+
+
+def test_bad_files_are_counted_named_and_left_out(data, capsys):
+    bad = {
+        "train/truncated.jpg": encode(noise(1, 64, 64), "jpeg")[:700],
+        "train/text.jpg": b"not a picture at all",
+        "train/empty.png": b"",
+        "train/dot.png": encode(noise(2, 1, 1)),
+    }
+    make_zip(data / "mixed.zip", pngs(5, "train/") | bad)
+    mixed = datasets.load("mixed", 16)
+    assert len(mixed) == 5
+    assert mixed.provenance["left_out"] == 4
+    told = capsys.readouterr().err
+    assert "left out 4 of 9" in told
+    assert all(name in told for name in bad)
+
+
+def test_a_damaged_member_of_a_zip_is_left_out(data, capsys):
+    path = make_zip(data / "mixed.zip", pngs(5, "train/"))
+    content = bytearray(path.read_bytes())
+    content[content.index(b"IDAT") + 20] ^= 255
+    path.write_bytes(content)
+    assert len(datasets.load("mixed", 16)) == 4
+    assert "0000.png" in capsys.readouterr().err
+
+
+def test_an_encrypted_zip_is_refused(data):
+    path = make_zip(data / "secret.zip", pngs(5, "train/"))
+    content = path.read_bytes().replace(b"PK\x03\x04\x14\x00\x00", b"PK\x03\x04\x14\x00\x01")
+    path.write_bytes(content.replace(b"PK\x01\x02\x14\x03\x14\x00\x00", b"PK\x01\x02\x14\x03\x14\x00\x01"))
+    assert all(info.flag_bits & 1 for info in zipfile.ZipFile(path).infolist())
+    with pytest.raises(UserError, match=r"secret\.zip"):
+        datasets.load("secret", 16)
+
+
+def test_only_bad_files_is_an_error_that_names_them(data):
+    make_zip(data / "bad.zip", {"a.jpg": b"no", "b.jpg": b"picture"})
+    with pytest.raises(UserError, match=r"no usable picture.*a\.jpg \(not an image\)"):
+        datasets.load("bad", 16)
+
+
+def test_an_empty_folder_or_zip_is_an_error(data):
+    (data / "void").mkdir()
+    make_zip(data / "nothing.zip", {})
+    for name in ("void", "nothing"):
+        with pytest.raises(UserError, match="no files in it"):
+            datasets.load(name)
+
+
+def test_a_file_that_is_no_zip_is_an_error(data):
+    (data / "broken.zip").write_bytes(b"PK\x03\x04 and nothing behind")
+    with pytest.raises(UserError, match=r"broken\.zip: not a readable zip"):
+        datasets.load("broken")
+
+
+@pytest.mark.parametrize("name", ["no/such/folder", "/no/such/folder", "/no/such.zip", "such.zip"])
+def test_a_path_that_is_not_there_is_an_error(name):
+    with pytest.raises(UserError, match="no such zip or folder"):
+        datasets.load(name)
+
+
+def test_an_unknown_name_is_an_error_with_the_nearest_known(data):
+    make_zip(data / "flowers.zip", pngs(3))
+    with pytest.raises(UserError, match=r"unknown data set 'flower'.*did you mean 'flowers'"):
+        datasets.load("flower")
+
+
+def test_an_unknown_split_and_an_absent_split_are_errors(data):
+    make_zip(data / "pets.zip", {"train/a.png": plain(1)})
+    with pytest.raises(UserError, match="split 'valid'"):
+        datasets.load("pets", 16, "valid")
+    with pytest.raises(UserError, match="no test pictures"):
+        datasets.load("pets", 16, "test")
+
+
+@pytest.mark.parametrize("size", [0, 3, 1025, -8])
+def test_an_impossible_size_is_an_error(size):
+    with pytest.raises(UserError, match=f"--size {size}"):
+        datasets.load("digits", size)
+
+
+# --- kinds of pictures ------------------------------------------------------------------------------------------------
+
+
+def one(data, content: bytes, size: int = 16, crop: str = "center") -> np.ndarray:
+    make_zip(data / "one.zip", {"train/a": content})
+    return np.array(datasets.load("one", size, crop=crop).images[0])
+
+
+def test_cmyk_jpegs_keep_their_brightness(data):
+    pixels = one(data, encode(Image.new("CMYK", (32, 32), (0, 0, 0, 55)), "jpeg"))
+    assert abs(pixels.astype(int) - 200).max() <= 4
+
+
+def test_16_bit_grey_keeps_its_brightness(data):
+    grey = np.full((16, 16), 200 * 257, np.uint16)
+    grey[0] = 65535
+    grey[1] = 0
+    pixels = one(data, encode(grey))
+    assert pixels[:, 0].min() == 255
+    assert pixels[:, 1].max() == 0
+    assert (pixels[:, 2:] == 200).all()
+
+
+@pytest.mark.parametrize("mode", ["L", "1", "P", "RGBA", "LA"])
+def test_other_modes_become_three_equal_channels_where_grey(data, mode):
+    pixels = one(data, encode(Image.new("L", (16, 16), 255).convert(mode)))
+    assert pixels.shape == (3, 16, 16)
+    assert (pixels == 255).all()
+
+
+def test_a_photos_turn_is_undone(data):
+    picture = noise(0, 16, 16)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned clockwise by a quarter
+    assert np.array_equal(one(data, encode(picture, exif=exif)), as_stored(np.rot90(picture, -1)))
+
+
+def test_center_crops_the_longer_side(data):
+    wide, high = noise(0, 40, 16), noise(1, 16, 30)
+    assert np.array_equal(datasets.fit(encode(wide), 16, "center", 3), as_stored(wide[:, 12:28]))
+    assert np.array_equal(datasets.fit(encode(high), 16, "center", 3), as_stored(high[7:23]))
+
+
+def test_center_resizes_the_shorter_side_first():
+    thirds = np.repeat(np.array([0, 128, 255], np.uint8), 40)[None, :, None].repeat(40, 0).repeat(3, 2)
+    middle = datasets.fit(encode(thirds), 20, "center", 3)
+    expected = np.asarray(Image.fromarray(thirds).resize((60, 20), Image.Resampling.BICUBIC).crop((20, 0, 40, 20)))
+    assert np.array_equal(middle, as_stored(expected))
+
+
+def test_exact_cuts_the_middle_without_resizing():
+    picture = noise(0, 128, 100)
+    assert np.array_equal(datasets.fit(encode(picture), 64, "exact", 3), as_stored(picture[18:82, 32:96]))
+    with pytest.raises(ValueError, match="too small to cut 64"):
+        datasets.fit(encode(noise(0, 63, 64)), 64, "exact", 3)
+
+
+def test_center_and_exact_have_caches_of_their_own(data):
+    make_zip(data / "big.zip", {"train/a.png": encode(noise(0, 64, 64))})
+    center, exact = (datasets.load("big", 32, crop=crop).images[0] for crop in ("center", "exact"))
+    assert np.array_equal(exact, as_stored(noise(0, 64, 64)[16:48, 16:48]))
+    assert not np.array_equal(center, exact)
+
+
+def test_a_big_jpeg_decoded_at_a_fraction_looks_the_same():
+    x = np.linspace(0, 255, 800).astype(np.uint8)
+    ramp = np.stack([x[None].repeat(800, 0), x[:, None].repeat(800, 1), np.full((800, 800), 90, np.uint8)], 2)
+    quick = datasets.fit(encode(ramp, "jpeg", quality=95), 32, "center", 3)
+    full = datasets.fit(encode(ramp), 32, "center", 3)
+    assert abs(quick.astype(int) - full).max() <= 6
+
+
+# --- the cache --------------------------------------------------------------------------------------------------------
+
+
+def forbid_decoding(monkeypatch):
+    def fit(*args):
+        raise AssertionError("decoded again")
+
+    monkeypatch.setattr(datasets, "fit", fit)
+
+
+@pytest.mark.parametrize("gone", [False, True])
+@pytest.mark.parametrize("kind", ["zip", "folder"])
+def test_the_second_load_does_not_decode_even_where_the_source_is_gone(data, monkeypatch, gone, kind):
+    if kind == "zip":
+        make_zip(data / "pets.zip", split_files())
+    else:
+        make_folder(data / "pets", split_files())
+    datasets.load("pets", 16)
+    forbid_decoding(monkeypatch)
+    if gone:
+        shutil.rmtree(data)
+    assert_split_files("pets")
+
+
+def test_a_cache_stands_only_for_the_set_of_its_own_name(data):
+    make_zip(data / "my-cats.zip", split_files())
+    datasets.load("my-cats", 16)
+    with pytest.raises(UserError, match="unknown data set 'my'"):
+        datasets.load("my")
+
+
+def test_images_cannot_be_changed_by_accident(data):
+    make_zip(data / "pets.zip", split_files())
+    with pytest.raises(ValueError, match="read-only"):
+        datasets.load("pets", 16).images[0] = 0
+
+
+def test_a_changed_zip_is_prepared_anew(data):
+    make_zip(data / "pets.zip", split_files())
+    datasets.load("pets", 16)
+    make_zip(data / "pets.zip", split_files() | {"train/cat/b.png": plain(99)})
+    assert datasets.load("pets", 16).images[:, 0, 0, 0].tolist() == [10, 99, 30]
+
+
+def test_a_changed_folder_is_prepared_anew(data):
+    make_folder(data / "pets", split_files())
+    datasets.load("pets", 16)
+    make_folder(data / "pets", {"train/eel/z.png": plain(99)})
+    assert datasets.load("pets", 16).images[:, 0, 0, 0].tolist() == [10, 20, 30, 99]
+
+
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt, MemoryError])
+def test_an_interrupted_preparation_leaves_nothing_and_the_next_one_works(data, cache, monkeypatch, interruption):
+    make_zip(data / "pets.zip", pngs(200, "train/"))
+    calls, fit = iter(range(1000)), datasets.fit
+
+    def interrupted(*args):
+        if next(calls) == 150:
+            raise interruption
+        return fit(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(datasets, "fit", interrupted)
+        with pytest.raises(interruption):
+            datasets.load("pets", 16)
+    assert not [p for p in cache.rglob("*") if p.name != "fingerprints.json"]
+    assert np.array_equal(datasets.load("pets", 16).images[199], as_stored(noise(199)))
+
+
+def test_a_half_made_cache_of_a_killed_process_is_not_used(data, cache):
+    make_zip(data / "pets.zip", split_files())
+    folder = datasets.prepare("pets", 16)
+    partial = folder.rename(folder.with_name(f".{folder.name}.1.partial"))
+    (partial / "train.u8").write_bytes(b"half")
+    assert_split_files("pets")
+    assert [row.prepared for row in datasets.listing() if row.name == "pets"] == ["16 px (5 images)"]
+
+
+def test_verify_passes_on_a_whole_set_and_finds_a_flipped_byte_in_the_cache(data):
+    make_zip(data / "pets.zip", split_files())
+    folder = datasets.prepare("pets", 16)
+    assert datasets.prepare("pets", 16, verify=True) == folder
+    content = bytearray((folder / "test.u8").read_bytes())
+    content[100] ^= 1
+    (folder / "test.u8").write_bytes(content)
+    with pytest.raises(UserError, match=r"test\.u8: damaged"):
+        datasets.prepare("pets", 16, verify=True)
+
+
+def test_verify_finds_a_damaged_picture_in_the_zip(data):
+    path = make_zip(data / "pets.zip", split_files())
+    datasets.prepare("pets", 16)
+    content = bytearray(path.read_bytes())
+    content[content.index(b"train/dog/c.png") + 40] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"train/dog/c\.png"):
+        datasets.prepare("pets", 16, verify=True)
+
+
+FILES = ("train.u8", "train.npz", "meta.json")
+DAMAGES = [(file, damage) for file in FILES for damage in ("empty", "half", "flipped", "missing")]
+DAMAGES.remove(("train.u8", "flipped"))  # only `verify` reads all pixels
+DAMAGES.remove(("meta.json", "missing"))  # is no cache: prepared anew
+
+
+@pytest.mark.parametrize(("file", "damage"), DAMAGES)
+def test_a_damaged_cache_is_an_error_that_names_it(data, file, damage):
+    make_zip(data / "pets.zip", split_files())
+    path = datasets.prepare("pets", 16) / file
+    content = path.read_bytes()
+    if damage == "missing":
+        path.unlink()
+    else:
+        flipped = bytes(b ^ 255 if 40 <= i < 90 else b for i, b in enumerate(content))
+        path.write_bytes({"empty": b"", "half": content[: len(content) // 2], "flipped": flipped}[damage])
+    with pytest.raises(UserError, match="pets-16px"):
+        datasets.load("pets", 16)
+
+
+def test_a_full_disk_is_an_error_and_leaves_nothing(data, cache, monkeypatch):
+    make_zip(data / "pets.zip", split_files())
+
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "savez", full)
+        with pytest.raises(UserError, match="No space left on device.*DCGAN_CACHE"):
+            datasets.load("pets", 16)
+    assert not [p for p in cache.rglob("*") if p.name != "fingerprints.json"]
+
+
+# --- sets with names --------------------------------------------------------------------------------------------------
+
+
+def idx(path, values: np.ndarray) -> None:
+    """MNIST's file format."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(struct.pack(f">BBBB{values.ndim}I", 0, 0, 8, values.ndim, *values.shape) + values.tobytes())
+
+
+def mnist(root, train: int, test: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    rng = np.random.default_rng(0)
+    sets = {}
+    for split, prefix, count in (("train", "train", train), ("test", "t10k", test)):
+        images = rng.integers(0, 256, (count, 28, 28), np.uint8)
+        labels = rng.integers(0, 10, count).astype(np.uint8)
+        idx(root / f"MNIST/raw/{prefix}-images-idx3-ubyte", images)
+        idx(root / f"MNIST/raw/{prefix}-labels-idx1-ubyte", labels)
+        sets[split] = (images, labels)
+    return sets
+
+
+def test_mnist_in_torchvisions_layout_needs_no_download(data, monkeypatch):
+    expected = mnist(data, 30, 10)
+    monkeypatch.setattr(datasets, "_download", lambda name: pytest.fail("downloads"))
+    for split, loaded in zip(expected, both("mnist", None), strict=True):
+        images, labels = expected[split]
+        assert np.array_equal(loaded.images, images[:, None])
+        assert np.array_equal(loaded.labels, labels)
+        assert loaded.classes == tuple("0123456789")
+
+
+def test_thousands_of_pictures_come_out_of_several_processes_in_order(data):
+    """From 2,000 pictures on, processes share the work."""
+    expected = mnist(data, 2000, 100)
+    for split, loaded in zip(expected, both("mnist", 12), strict=True):
+        images, labels = expected[split]
+        assert np.array_equal(loaded.images, [datasets.fit(image, 12, "center", 1) for image in images])
+        assert np.array_equal(loaded.labels, labels)
+
+
+def test_bad_files_among_thousands_are_left_out(data, capsys):
+    small = encode(np.zeros((4, 4, 3), np.uint8))
+    files = {f"train/{i:04d}.png": small for i in range(2000)} | {"train/1000.png": b"not a picture"}
+    make_zip(data / "many.zip", files)
+    assert len(datasets.load("many", 4)) == 1999
+    assert "1000.png (not an image)" in capsys.readouterr().err
+
+
+def test_what_cannot_be_downloaded_says_where_to_put_it(data):
+    with pytest.raises(UserError, match=r"mnist: not found and not downloaded .*mnist\.zip.*MNIST/raw/train-images"):
+        datasets.load("mnist")
+    with pytest.raises(UserError, match="mnist: not found"):
+        datasets.load("mnist", download=False)
+
+
+def test_the_digits_come_with_scikit_learn():
+    from sklearn.datasets import load_digits
+
+    train, test = both("digits", None)
+    assert len(train) + len(test) == len(load_digits().images) == 1797
+    assert 50 <= len(test) <= 130
+    assert (train.size, train.channels, train.classes) == (8, 1, tuple("0123456789"))
+    known = {
+        np.round(x * 255 / 16).astype(np.uint8).tobytes(): int(y) for x, y in zip(*load_digits(return_X_y=True), strict=True)
+    }
+    assert [known[image.tobytes()] for image in train.images] == train.labels.tolist()
+
+
+def test_listing_says_what_is_found_prepared_and_to_download(data):
+    make_zip(data / "pets.zip", split_files())
+    make_zip(data / "gone.zip", split_files())
+    datasets.load("gone", 16)
+    (data / "gone.zip").unlink()
+    rows = {row.name: row for row in datasets.listing()}
+    assert rows["pets"].state == rows["digits"].state == "found"
+    assert rows["pets"].prepared == ""
+    assert (rows["gone"].state, rows["gone"].prepared) == ("cache only", "16 px (5 images)")
+    assert rows["mnist"].state == "to download on first use"
+
+
+def test_provenance_names_source_and_content(data):
+    make_zip(data / "pets.zip", split_files())
+    first = datasets.load("pets", 16).provenance
+    assert (first["source"], first["size"], first["crop"], first["counts"]) == (
+        "pets.zip",
+        16,
+        "center",
+        {"train": 3, "test": 2},
+    )
+    shutil.copy(data / "pets.zip", data / "copy.zip")
+    assert datasets.load("copy", 16).provenance["fingerprint"] == first["fingerprint"]
+    make_zip(data / "pets.zip", split_files() | {"train/cat/b.png": plain(99)})
+    assert datasets.load("pets", 16).provenance["fingerprint"] != first["fingerprint"]
+
+
+# --- the real ones ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.real_data
+def test_the_shared_data_sets_are_found(real_data):
+    found = {row.name: row.state for row in datasets.listing()}
+    assert all(found[name] == "found" for name in ("faces", "rooms", "imagenet32", "cifar10", "mnist", "digits"))
+    assert "newmu" not in found
+    assert "MNIST" not in found
+
+
+@pytest.mark.real_data
+def test_rooms_are_64_px_bedrooms_with_splits(real_data):
+    train, test = both("rooms", 8)
+    assert len(train) + len(test) + train.provenance["left_out"] == 4000
+    assert len(test) > 0
+
+
+@pytest.mark.real_data
+def test_faces_have_forty_attributes_for_every_picture(real_data):
+    with zipfile.ZipFile(real_data / "faces.zip") as archive:
+        header = io.TextIOWrapper(archive.open("attributes.csv")).readline()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        contents = datasets.find("faces").open()
+    assert contents.attribute_names == tuple(header.strip().split(",")[1:])
+    assert contents.count == 20_000
+    assert all(set(p.attributes) <= {1, -1} for _, p in zip(range(500), contents.pictures, strict=False))

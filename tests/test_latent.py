@@ -1,0 +1,93 @@
+from dataclasses import replace
+
+import pytest
+import torch
+from conftest import TINY
+
+from dcgan_core import latent, networks
+
+
+def rng(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def test_uniform_z_fill_the_cube():
+    z = latent.sample(TINY, 5000, rng())
+    assert z.shape == (5000, 10)
+    assert z.min() >= -1
+    assert z.max() <= 1
+    assert z.mean().item() == pytest.approx(0, abs=0.02)
+    assert z.std().item() == pytest.approx(3**-0.5, abs=0.01)
+
+
+def test_normal_z_where_the_architecture_says_so():
+    z = latent.sample(replace(TINY, latent_distribution="normal"), 5000, rng())
+    assert z.std().item() == pytest.approx(1, abs=0.02)
+    assert z.abs().max() > 3
+
+
+def test_a_seed_means_the_same_z():
+    assert torch.equal(latent.sample(TINY, 5, rng(1)), latent.sample(TINY, 5, rng(1)))
+    assert not torch.equal(latent.sample(TINY, 5, rng(1)), latent.sample(TINY, 5, rng(2)))
+
+
+@pytest.mark.parametrize("path", ["straight", "spherical"])
+def test_a_walk_starts_and_ends_where_it_should(path):
+    start, end = latent.sample(TINY, 3, rng(1)), latent.sample(TINY, 3, rng(2))
+    walk = latent.walk(start, end, 9, path)
+    assert walk.shape == (3, 9, 10)
+    assert torch.allclose(walk[:, 0], start, atol=1e-5)
+    assert torch.allclose(walk[:, -1], end, atol=1e-5)
+
+
+def test_a_straight_walk_takes_even_steps():
+    walk = latent.walk(torch.zeros(10), torch.ones(10), 5)
+    assert torch.allclose(walk[0], torch.linspace(0, 1, 5)[:, None].expand(5, 10))
+
+
+def test_a_spherical_walk_turns_evenly_and_changes_length_evenly():
+    start, end = torch.tensor([2.0, 0, 0]), torch.tensor([0, 4.0, 0])
+    walk = latent.walk(start, end, 5, "spherical")[0]
+    assert torch.allclose(walk.norm(dim=1), torch.linspace(2, 4, 5), atol=1e-5)
+    angles = torch.atan2(walk[:, 1], walk[:, 0])
+    assert torch.allclose(angles, torch.linspace(0, torch.pi / 2, 5), atol=1e-5)
+
+
+def test_a_spherical_walk_between_parallel_z_has_no_nan():
+    z = latent.sample(TINY, 1, rng())
+    walk = latent.walk(z, 2 * z, 3, "spherical")[0]
+    assert torch.allclose(walk, z * torch.tensor([[1.0], [1.5], [2.0]]), atol=1e-4)
+
+
+def test_draw_gives_the_same_images_in_any_batches():
+    g = networks.build(TINY, 0)[0].eval()
+    z = latent.sample(TINY, 7, rng())
+    images = latent.draw(g, z)
+    assert images.shape == (7, 1, 16, 16)
+    assert images.dtype == torch.float32
+    assert not images.requires_grad
+    assert torch.allclose(images, latent.draw(g, z, batch=3), atol=1e-6)
+
+
+def test_draw_gives_each_z_its_own_label_in_any_batches():
+    a = replace(TINY, num_classes=3)
+    g = networks.build(a, 0)[0].eval()
+    z, y = latent.sample(a, 7, rng()), torch.tensor([0, 1, 2, 0, 1, 2, 0])
+    assert torch.allclose(latent.draw(g, z, y), latent.draw(g, z, y, batch=2), atol=1e-6)
+
+
+def test_draw_pixels_is_draw_in_whole_numbers():
+    g = networks.build(TINY, 0)[0].eval()
+    z = latent.sample(TINY, 4, rng())
+    pixels = latent.draw_pixels(g, z)
+    assert pixels.dtype.name == "uint8"
+    assert abs(pixels / 255 * 2 - 1 - latent.draw(g, z).numpy()).max() <= 1 / 255 + 1e-6
+
+
+def test_images_are_drawn_on_the_nets_device_wherever_z_is():
+    """The meta device stands for any device that is not the CPU: a tensor on the wrong one is an error there too."""
+    with torch.device("meta"):
+        g = networks.Generator(replace(TINY, num_classes=3))
+    images = latent.draw(g, latent.sample(TINY, 4, rng()), torch.tensor([0, 1, 2, 0]))
+    assert images.device.type == "meta"
+    assert images.shape == (4, 1, 16, 16)

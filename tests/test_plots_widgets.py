@@ -1,0 +1,171 @@
+import base64
+import io
+import re
+
+import ipywidgets
+import numpy as np
+import pytest
+import torch
+from conftest import noise
+from PIL import Image
+
+from dcgan_core import latent, plots, widgets
+
+# --- grids ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_every_image_of_a_grid_is_where_it_should_be(channels):
+    images = np.random.default_rng(0).integers(0, 256, (5, channels, 4, 4), np.uint8)
+    sheet = plots.grid(images, columns=3, gap=2)
+    assert sheet.shape == (2 * 4 + 2, 3 * 4 + 2 * 2, 3)
+    for i, image in enumerate(images):
+        top, left = i // 3 * 6, i % 3 * 6
+        assert np.array_equal(sheet[top : top + 4, left : left + 4], np.broadcast_to(image.transpose(1, 2, 0), (4, 4, 3)))
+    assert (sheet[4:6] == 255).all()  # the gap
+    assert (sheet[:, 4:6] == 255).all()
+    assert (sheet[6:, 12:] == 255).all()  # the empty place
+
+
+def test_a_grid_is_about_square_or_as_its_rows_say():
+    assert plots.grid(np.zeros((9, 1, 4, 4), np.uint8), gap=0).shape == (12, 12, 3)
+    assert plots.grid(np.zeros((10, 1, 4, 4), np.uint8), gap=0).shape == (12, 16, 3)
+    assert plots.grid(np.zeros((2, 5, 1, 4, 4), np.uint8), gap=0).shape == (8, 20, 3)
+
+
+def test_a_png_comes_back_pixel_by_pixel():
+    picture = noise(0, 7, 5)
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(plots.png(picture)))), picture)
+
+
+def test_show_makes_each_pixel_a_square():
+    images = np.random.default_rng(0).integers(0, 256, (2, 3, 4, 4), np.uint8)
+    shown = np.asarray(plots.show(images, columns=2, zoom=3, gap=1))
+    assert np.array_equal(shown[::3, ::3], plots.grid(images, 2, 1))
+    assert np.array_equal(shown[1::3, 2::3], shown[::3, ::3])
+
+
+def test_strips_have_a_labelled_row_each():
+    rows = [("first", np.zeros((3, 1, 4, 4), np.uint8)), ("second", np.full((2, 3, 4, 4), 9, np.uint8))]
+    figure = plots.strips(rows)
+    assert [axis.get_ylabel() for axis in figure.axes] == ["first", "second"]
+    assert [axis.images[0].get_array().shape for axis in figure.axes] == [(4, 14, 3), (4, 9, 3)]
+
+
+@pytest.mark.parametrize("smooth", [1, 3, 1000])
+def test_learning_curves_show_the_log(run, smooth):
+    log = run.log()
+    figure = plots.learning_curves(log, smooth)
+    curves = {line.get_label(): line for axis in figure.axes for line in axis.lines}
+    assert {"D", "G", "D(x), data", "D(G(z)), samples"} <= curves.keys()
+    width = min(smooth, len(log))
+    assert len(curves["D"].get_ydata()) == len(log) - width + 1
+    assert curves["D"].get_ydata()[0] == pytest.approx(np.mean([row["loss_d"] for row in log[:width]]))
+    assert curves["G"].get_xdata()[0] == pytest.approx(np.mean([row["images"] for row in log[:width]]))
+
+
+# --- sliders ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def generator(run):
+    return run.generator()
+
+
+def random_z(generator, count: int) -> torch.Tensor:
+    return latent.sample(generator.architecture, count, torch.Generator().manual_seed(1))
+
+
+def parts(widget: widgets.Interactive) -> tuple[ipywidgets.Image, list[ipywidgets.FloatSlider]]:
+    picture, box = widget.live.children
+    return picture, list(box.children)
+
+
+def pixels(png: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(png)))[:, :, 0]
+
+
+def frames(html: str) -> np.ndarray:
+    """The sheet of frames in a static page."""
+    [data] = re.findall(r"url\(data:image/webp;base64,([^)]*)\)", html)
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))))
+
+
+def both_kinds(generator) -> list[widgets.Interactive]:
+    z = random_z(generator, 3)
+    return [widgets.walk_slider(generator, z, frames=4), widgets.z_sliders(generator, z[0], z[1:], ["one", "two"], frames=5)]
+
+
+def test_a_slider_has_a_live_and_a_static_form(generator):
+    for widget in both_kinds(generator):
+        bundle = widget._repr_mimebundle_()
+        assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == widget.live.model_id
+        assert bundle["text/html"] == widget.html
+        assert 'type="range"' in widget.html
+
+
+def test_the_static_form_needs_nothing_from_elsewhere(generator):
+    for widget in both_kinds(generator):
+        page = re.sub(r"base64,[^)]*", "", widget.html)
+        assert not re.search(r"https?:|//|<script|<link|<iframe|src=|href=|@import|fetch\(", page)
+        assert re.findall(r"url\(([^)]*)\)", page) == ["data:image/webp;"]
+
+
+def test_the_walk_slider_draws_the_place_it_points_at(generator):
+    stops = random_z(generator, 3)
+    picture, [slider] = parts(widgets.walk_slider(generator, stops))
+    drawn = {}
+    for position, z in ((0, stops[0]), (1 / 3, stops[1]), (0.5, (stops[1] + stops[2]) / 2), (1, stops[0])):
+        slider.value = position
+        drawn[position] = pixels(picture.value)
+        assert abs(drawn[position].astype(int) - latent.draw_pixels(generator, z[None])[0, 0]).max() <= 2
+    assert not np.array_equal(drawn[0], drawn[1 / 3])
+    assert np.array_equal(drawn[0], drawn[1])
+
+
+def test_the_z_sliders_add_their_directions(generator):
+    z, directions = random_z(generator, 1)[0], random_z(generator, 2)
+    picture, sliders = parts(widgets.z_sliders(generator, z, directions, ["one", "two"], reach=2.0))
+    assert [s.description for s in sliders] == ["one", "two"]
+    before = picture.value
+    assert np.array_equal(pixels(before), latent.draw_pixels(generator, z[None])[0, 0])
+    sliders[0].value, sliders[1].value = 1.0, -2.0
+    assert picture.value != before
+    expected = latent.draw_pixels(generator, (z + directions[0] - 2 * directions[1])[None])[0, 0]
+    assert abs(pixels(picture.value).astype(int) - expected).max() <= 1
+
+
+def test_the_static_frames_are_the_images_of_the_walk(generator):
+    stops = random_z(generator, 3)
+    html = widgets.walk_slider(generator, stops, frames=4).html
+    sheet, size = frames(html), generator.architecture.size
+    assert 'max="12"' in html  # three legs of four steps, and back where it began
+    assert sheet.shape == (2 * size, 12 * size, 3)
+    for frame, z in ((0, stops[0]), (4, stops[1]), (6, (stops[1] + stops[2]) / 2), (12, stops[0])):
+        row, column = divmod(frame, 12)
+        cell = sheet[row * size : (row + 1) * size, column * size : (column + 1) * size, 0].astype(int)
+        assert abs(cell - latent.draw_pixels(generator, z[None])[0, 0]).mean() < 8  # WebP is lossy
+
+
+def test_the_static_z_sliders_start_in_the_middle(generator):
+    z, directions = random_z(generator, 1)[0], random_z(generator, 2)
+    html = widgets.z_sliders(generator, z, directions, ["one", "two"], frames=5).html
+    sheet, size = frames(html), generator.architecture.size
+    assert sheet.shape == (size, 10 * size, 3)
+    assert html.count('value="2"') == 2
+    assert f"background-position:{-2 * widgets.ZOOM}px 0px" in html
+    middle = latent.draw_pixels(generator, z[None])[0, 0]
+    for frame in (2, 7):
+        assert abs(sheet[:, frame * size : (frame + 1) * size, 0].astype(int) - middle).mean() < 8
+
+
+def test_the_strongest_coordinates_are_found(generator):
+    with torch.no_grad():
+        generator.dense[0].layer.weight[:, 3] *= 50
+        generator.dense[0].layer.weight[:, 6] *= 10
+        generator.dense[0].layer.weight[:, 8] = 0
+    order = widgets.strongest_coordinates(generator, 10)
+    assert order[0] == 3
+    assert order[-1] == 8
+    assert sorted(order) == list(range(10))
+    assert widgets.strongest_coordinates(generator, 2) == order[:2]

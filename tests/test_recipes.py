@@ -1,0 +1,76 @@
+import pytest
+import torch
+from conftest import encode, make_zip, noise
+
+from dcgan_core import datasets, recipes
+from dcgan_core.configs import from_dict, to_dict
+from dcgan_core.errors import UserError
+from dcgan_core.networks import ARCHITECTURES, Architecture, Discriminator, Generator
+from dcgan_core.training import Config
+
+ALL = [(name, profile) for name, profiles in recipes.RECIPES.items() for profile in profiles]
+
+
+@pytest.mark.parametrize(("name", "profile"), ALL)
+def test_every_recipes_nets_build_and_fit_each_other(name, profile):
+    config = recipes.recipe(name, profile)
+    a = config.architecture
+    with torch.device("meta"):
+        y = torch.zeros(2, dtype=torch.long) if a.num_classes else None
+        assert Discriminator(a)(Generator(a)(torch.zeros(2, a.latent), y), y).shape == (2,)
+    assert from_dict(Config, to_dict(config)) == config
+
+
+def test_known_data_sets_have_recipes_of_their_size_and_channels():
+    for name, profile in ALL:
+        config = recipes.recipe(name, profile)
+        if config.data in ("mnist", "svhn"):
+            a = config.architecture
+            assert (a.size, a.channels) == datasets.native(config.data)
+
+
+def test_paper_profiles_have_the_papers_settings():
+    faces, mnist = recipes.recipe("faces", "paper"), recipes.recipe("mnist", "paper")
+    assert (faces.batch, faces.learning_rate, faces.beta1, faces.updates) == (128, 2e-4, 0.5, "alternate")
+    assert faces.architecture == ARCHITECTURES["lsun64"]
+    assert (mnist.decay_images, mnist.images) == (100 * 50_000, 200 * 50_000)
+
+
+def test_another_architecture_can_be_named():
+    config = recipes.recipe("faces", "quick", "small32")
+    assert config.architecture == ARCHITECTURES["small32"]
+    assert config.images == recipes.recipe("faces", "quick").images
+
+
+def test_a_data_set_without_a_recipe_gets_the_default_net(data, tmp_path):
+    make_zip(data / "flowers.zip", {f"{i}.png": encode(noise(i)) for i in range(3)})
+    assert recipes.recipe("flowers").architecture == Architecture.for_images(64, 3)
+    assert recipes.recipe("flowers", "quick").architecture == Architecture.for_images(32, 3)
+    assert recipes.recipe(str(data / "flowers.zip")).data == str(data / "flowers.zip")
+    assert recipes.recipe("cifar10").architecture.size == 32  # known, not there yet
+
+
+def test_a_recipe_fits_its_data_set_also_when_that_comes_as_a_zip(data):
+    """`mnist: … put mnist.zip … under …`, says the error message where MNIST is not to be had."""
+    from PIL import Image
+
+    grey = encode(Image.new("L", (28, 28), 7))
+    make_zip(data / "mnist.zip", {f"train/{c}/{i}.png": grey for c in range(10) for i in range(2)})
+    a = recipes.recipe("mnist", "quick").architecture
+    mnist = datasets.load("mnist", a.size)
+    assert (mnist.size, mnist.channels) == (a.size, a.channels)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("fases",), "'fases'.*did you mean 'faces'"),
+        (("faces", "fast"), "--profile fast"),
+        (("digits", "paper"), "no profile 'paper'.*quick, cpu"),
+        (("faces", "cpu", "small23"), "--architecture small23.*did you mean 'small32'"),
+        (("no/such.zip",), "no such zip or folder"),
+    ],
+)
+def test_unknown_names_are_refused(arguments, message):
+    with pytest.raises(UserError, match=message):
+        recipes.recipe(*arguments)

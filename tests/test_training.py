@@ -1,0 +1,454 @@
+import json
+import math
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from conftest import TINY, UPDATES, train_arguments
+from torch.overrides import TorchFunctionMode
+
+from dcgan_core import configs, datasets, latent, networks, plots, training
+from dcgan_core.cli import main
+from dcgan_core.errors import UserError
+from dcgan_core.runs import Run
+from dcgan_core.training import Config, batch_indices, train
+
+CONFIG = Config("digits", TINY, batch=16, updates="both", images=16 * 30)
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch):
+    """A log row each ten updates, and few batches for the final statistics."""
+    monkeypatch.setattr(training, "LOG_EVERY", 10)
+    monkeypatch.setattr(training, "BATCHNORM_BATCHES", 3)
+
+
+@pytest.fixture
+def digits() -> datasets.ImageData:
+    return datasets.load("digits", 16)
+
+
+def start(path, config: Config = CONFIG) -> Run:
+    return Run.create(path, {"config": configs.to_dict(config), "data": {"name": "digits"}, "initial": None, "lineage": []})
+
+
+def finished(path, config: Config, data, **more) -> Run:
+    run = start(path, config)
+    assert train(config, data, run, "cpu", progress=False, **more)
+    return run
+
+
+def rows(run: Run) -> list[dict]:
+    """The log without what a clock says."""
+    return [{k: v for k, v in row.items() if k not in ("images_per_second", "minutes")} for row in run.log()]
+
+
+def weights(run: Run, net: str) -> dict[str, torch.Tensor]:
+    return run.load_checkpoint()[net]
+
+
+def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
+
+
+def assert_equal_runs(one: Run, other: Run) -> None:
+    for kind in ("generator", "discriminator"):
+        files = [(run.path / f"{kind}.safetensors").read_bytes() for run in (one, other)]
+        assert files[0] == files[1]
+    assert rows(one) == rows(other)
+    assert one.info["counters"] == other.info["counters"]
+
+
+def at_call(monkeypatch, name: str, actions: dict) -> None:
+    """Before call number n of the training module's `name`, do actions[n]."""
+    original, calls = getattr(training, name), iter(range(10**6))
+
+    def wrapped(*args):
+        actions.get(next(calls), lambda: None)()
+        return original(*args)
+
+    monkeypatch.setattr(training, name, wrapped)
+
+
+# --- the order of the data --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("count", "batch"), [(10, 4), (12, 4), (3, 7), (1, 2), (100, 33)])
+def test_batches_go_through_every_epoch_exactly_once(count, batch):
+    epochs = 3 * batch
+    order = np.concatenate([batch_indices(step, batch, count, 5) for step in range(epochs * count // batch)])
+    assert all(len(batch_indices(step, batch, count, 5)) == batch for step in range(20))
+    for epoch in order.reshape(epochs, count):
+        assert sorted(epoch) == list(range(count))
+
+
+def test_epochs_and_seeds_have_orders_of_their_own():
+    first, second, other = (batch_indices(step, 50, 50, seed).tolist() for step, seed in ((0, 1), (1, 1), (0, 2)))
+    assert first != second
+    assert first != other
+    assert first == batch_indices(0, 50, 50, 1).tolist()
+
+
+# --- losses and updates -----------------------------------------------------------------------------------------------
+
+
+def test_losses_are_the_textbooks():
+    real, fake = torch.randn(50), torch.randn(50)
+    d_real, d_fake = torch.sigmoid(real), torch.sigmoid(fake)
+    assert torch.allclose(training.discriminator_loss(real, fake), (-d_real.log() - (1 - d_fake).log()).mean(), atol=1e-5)
+    assert torch.allclose(training.generator_loss(fake), -d_fake.log().mean(), atol=1e-5)
+
+
+def test_losses_stay_finite_where_the_sigmoid_is_0_or_1():
+    far = torch.tensor([-1e4, 1e4])
+    assert training.discriminator_loss(far, far).isfinite()
+    assert training.generator_loss(far).item() == pytest.approx(5e3)
+
+
+def test_alternate_makes_half_as_many_updates_of_each_net_as_both(tmp_path, digits):
+    both = finished(tmp_path / "both", CONFIG, digits)
+    alternate = finished(tmp_path / "alternate", replace(CONFIG, updates="alternate"), digits)
+    assert both.info["counters"] == {"images": 480, "d_updates": 30, "g_updates": 30}
+    assert alternate.info["counters"] == {"images": 480, "d_updates": 15, "g_updates": 15}
+
+
+def test_alternate_starts_with_g_and_each_update_changes_its_own_net_only(tmp_path, digits):
+    config = replace(CONFIG, updates="alternate", images=16)
+    g, d = (net.state_dict() for net in networks.build(TINY, config.seed))
+    one = finished(tmp_path / "one", config, digits)
+    two = finished(tmp_path / "two", replace(config, images=32), digits)
+    assert one.info["counters"] == {"images": 16, "d_updates": 0, "g_updates": 1}
+    assert not same(weights(one, "generator"), g)
+    assert same(weights(one, "discriminator"), d)
+    assert two.info["counters"] == {"images": 32, "d_updates": 1, "g_updates": 1}
+    assert same(weights(two, "generator"), weights(one, "generator"))
+    assert not same(weights(two, "discriminator"), d)
+
+
+def test_three_updates_are_those_of_a_loop_written_from_the_paper(tmp_path, digits):
+    config = replace(CONFIG, images=48, weight_decay=1e-3)
+    run = finished(tmp_path / "run", config, digits)
+
+    g, d = networks.build(TINY, config.seed)
+    adams = [torch.optim.Adam(net.parameters(), 2e-4, (0.5, 0.999), weight_decay=1e-3) for net in (g, d)]
+    rng = torch.Generator().manual_seed(config.seed + 1)
+    for step in range(3):
+        x = torch.from_numpy(digits.images[batch_indices(step, 16, len(digits), config.seed)]) / 127.5 - 1
+        fake = g(torch.rand(16, 10, generator=rng) * 2 - 1)
+        adams[1].zero_grad()
+        one, zero = torch.ones(16), torch.zeros(16)
+        bce = F.binary_cross_entropy_with_logits
+        (bce(d(x), one) + bce(d(fake.detach()), zero)).backward()
+        adams[1].step()
+        adams[0].zero_grad()
+        bce(d(fake), one).backward()
+        adams[0].step()
+    for name, net in (("generator", g), ("discriminator", d)):
+        trained = weights(run, name)
+        for key, value in net.named_parameters():
+            assert (trained[key] - value).abs().mean() < 2e-6, key  # one update moves a weight by about 2e-4
+
+
+def learning_rates(monkeypatch, tmp_path, data, config: Config) -> list[float]:
+    seen = []
+
+    class Adam(torch.optim.Adam):
+        def step(self, *args):
+            seen.append(self.param_groups[0]["lr"])
+            return super().step(*args)
+
+    monkeypatch.setattr(torch.optim, "Adam", Adam)
+    finished(tmp_path / "run", config, data)
+    assert seen[::2] == seen[1::2]  # both nets
+    return seen[::2]
+
+
+def test_the_learning_rate_is_the_configs(monkeypatch, tmp_path, digits):
+    assert learning_rates(monkeypatch, tmp_path, digits, replace(CONFIG, images=160, learning_rate=7e-4)) == [7e-4] * 10
+
+
+def test_linear_decay_reaches_zero_with_the_last_image(monkeypatch, tmp_path, digits):
+    config = replace(CONFIG, images=320, decay_images=160)
+    expected = [2e-4] * 11 + [2e-4 * (1 - k / 10) for k in range(1, 10)]  # the next would be 0
+    assert learning_rates(monkeypatch, tmp_path, digits, config) == pytest.approx(expected)
+
+
+def test_the_same_seed_means_the_same_run_and_another_seed_another(tmp_path, digits):
+    one, again = (finished(tmp_path / name, CONFIG, digits) for name in ("one", "again"))
+    other = finished(tmp_path / "other", replace(CONFIG, seed=1), digits)
+    assert_equal_runs(one, again)
+    assert rows(one) != rows(other)
+
+
+def test_training_draws_nearer_to_the_data(tmp_path, digits):
+    """The mean image of samples, before and after 200 quick updates."""
+    run = finished(tmp_path / "run", replace(CONFIG, images=16 * 200, learning_rate=2e-3), digits)
+    target = digits.images.mean(0) / 255
+    z = latent.sample(TINY, 256, torch.Generator().manual_seed(9))
+    distance = []
+    for generator in (networks.build(TINY, 0)[0], run.generator()):
+        with networks.batch_statistics(generator):
+            distance.append(np.sqrt(np.mean((latent.draw_pixels(generator, z).mean(0) / 255 - target) ** 2)))
+    assert distance[1] < 0.5 * distance[0]
+
+
+def test_stored_statistics_are_those_of_samples_and_data(tmp_path, digits, monkeypatch):
+    """With them, G draws about what it draws with a batch's own."""
+    monkeypatch.setattr(training, "BATCHNORM_BATCHES", 100)
+    run = finished(tmp_path / "run", CONFIG, digits)
+    g = run.generator()
+    z = latent.sample(TINY, 512, torch.Generator().manual_seed(9))
+    stored = latent.draw(g, z)
+    with networks.batch_statistics(g):
+        batch = latent.draw(g, z, batch=512)
+    assert (stored - batch).abs().mean() < 0.15 * stored.std()
+    norm = networks.norms(run.discriminator())[0]
+    assert not torch.equal(norm.running_mean, torch.zeros(16))
+    assert not torch.equal(norm.running_var, torch.ones(16))
+
+
+def test_a_conditional_net_with_sigmoid_and_hidden_layer_trains(tmp_path, digits):
+    a = replace(TINY, num_classes=10, hidden=20, output="sigmoid", norm_affine=False)
+    run = finished(tmp_path / "run", replace(CONFIG, architecture=a, images=160), digits)
+    images = latent.draw(run.generator(), torch.zeros(3, 10), torch.tensor([0, 1, 2]))
+    assert images.min() >= 0
+    assert not torch.equal(images[0], images[1])
+
+
+def test_events_and_grids_tell_how_it_goes(tmp_path, digits):
+    events = []
+    run = finished(tmp_path / "run", replace(CONFIG, images=16 * 70), digits, on_event=events.append)
+    log = [e.row for e in events if e.row]
+    assert log == run.log()
+    assert [row["images"] for row in log] == [160 * k for k in range(1, 8)]
+    assert all(0 < row["d_real"] < 1 and 0 < row["d_fake"] < 1 for row in log)
+    grids = [e for e in events if e.samples is not None]
+    assert all(e.samples.shape == (64, 1, 16, 16) for e in grids)
+    assert list(run.samples()) == [1008, 1120]  # after 1000 images, and at the end
+    assert run.samples()[1120].read_bytes() == plots.png(plots.grid(grids[-1].samples))
+
+
+def test_minutes_stop_the_run(tmp_path, digits):
+    run = finished(tmp_path / "run", replace(CONFIG, images=0, minutes=0.01), digits)
+    assert run.info["status"] == "finished"
+    assert run.info["counters"]["images"] > 0
+
+
+# --- stopping and going on --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("updates", ["both", "alternate"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("call", [0, 7])
+def test_a_stopped_run_goes_on_to_the_same_end(tmp_path, digits, monkeypatch, updates, number, call):
+    config = replace(CONFIG, updates=updates)
+    whole = finished(tmp_path / "whole", config, digits)
+    stopped = start(tmp_path / "stopped", config)
+    handler = signal.getsignal(number)
+    with monkeypatch.context() as patch:
+        at_call(patch, "discriminator_loss", {call: lambda: signal.raise_signal(number)})
+        assert train(config, digits, stopped, "cpu", progress=False) is False
+    assert signal.getsignal(number) is handler
+    assert not stopped.has_net("generator")
+    assert train(config, digits, Run(stopped.path), "cpu", progress=False)
+    assert_equal_runs(whole, Run(stopped.path))
+
+
+def test_a_second_ctrl_c_stops_at_once(tmp_path, digits, monkeypatch):
+    interrupt = lambda: signal.raise_signal(signal.SIGINT)  # noqa: E731
+    at_call(monkeypatch, "discriminator_loss", {3: interrupt})
+    at_call(monkeypatch, "generator_loss", {3: interrupt})
+    with pytest.raises(KeyboardInterrupt):
+        train(CONFIG, digits, start(tmp_path / "run"), "cpu", progress=False)
+
+
+@pytest.mark.parametrize("crash", [3, 13, 27])
+def test_a_crash_loses_what_came_after_the_checkpoint_and_nothing_else(tmp_path, digits, monkeypatch, crash):
+    whole = finished(tmp_path / "whole", CONFIG, digits)
+    run = start(tmp_path / "run")
+
+    class Crash(Exception):
+        pass
+
+    def raise_crash():
+        raise Crash
+
+    with monkeypatch.context() as patch:
+        saves = {
+            crash - 3: lambda: patch.setattr(training, "CHECKPOINT_SECONDS", 0.0),
+            crash - 2: lambda: patch.setattr(training, "CHECKPOINT_SECONDS", math.inf),
+            crash: raise_crash,
+        }
+        at_call(patch, "discriminator_loss", saves)
+        with pytest.raises(Crash):
+            train(CONFIG, digits, run, "cpu", progress=False)
+    assert run.load_checkpoint()["counts"]["step"] == crash - 2
+    with open(run.path / "log.jsonl", "a") as log:
+        log.write('{"images": 1, "half a li')
+    assert train(CONFIG, digits, Run(run.path), "cpu", progress=False)
+    assert_equal_runs(whole, Run(run.path))
+
+
+def test_a_run_of_which_there_is_only_run_json_starts_from_its_beginning(run, tmp_path):
+    assert main(train_arguments(tmp_path / "run", images=160)) == 0
+    info = Run(tmp_path / "run").info
+    (tmp_path / "bare").mkdir()
+    info = {k: v for k, v in info.items() if k not in ("counters", "minutes")} | {"status": "training"}
+    (tmp_path / "bare" / "run.json").write_text(json.dumps(info))
+    assert main(train_arguments(tmp_path / "bare", "--resume", images=160)) == 0
+    assert_equal_runs(Run(tmp_path / "run"), Run(tmp_path / "bare"))
+
+
+def test_a_finished_run_goes_on_with_a_larger_budget_to_the_same_end(tmp_path, digits):
+    whole = finished(tmp_path / "whole", CONFIG, digits)
+    run = finished(tmp_path / "run", replace(CONFIG, images=160), digits)
+    training.check_resumable(CONFIG, run)
+    assert train(CONFIG, digits, run, "cpu", progress=False)
+    assert_equal_runs(whole, run)
+
+
+def test_only_the_budget_may_change_on_resume_and_not_even_that_under_a_decay(tmp_path):
+    run = start(tmp_path / "run")
+    training.check_resumable(replace(CONFIG, images=0, minutes=1.0), run)
+    with pytest.raises(UserError, match="started with batch 16, not 32"):
+        training.check_resumable(replace(CONFIG, batch=32), run)
+    with pytest.raises(UserError, match="architecture latent=10, not latent=11"):
+        training.check_resumable(replace(CONFIG, architecture=replace(TINY, latent=11)), run)
+    decaying = replace(CONFIG, decay_images=160)
+    with pytest.raises(UserError, match="images"):
+        training.check_resumable(replace(decaying, images=960), start(tmp_path / "decaying", decaying))
+
+
+CHILD = "import sys; from dcgan_core import cli, training; training.CHECKPOINT_SECONDS = 0.05; sys.exit(cli.main(sys.argv[1:]))"
+
+
+def wait_for(condition, process: subprocess.Popen, seconds: float = 100) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < end, "it takes too long"
+        time.sleep(0.01)
+
+
+def killed(number: signal.Signals, out: Path) -> tuple[int, str]:
+    """Trains in another process and sends it a signal after its first log row; returns its exit code and what it said."""
+    command = [sys.executable, "-c", CHILD, *train_arguments(out)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        log, checkpoint = out / "log.jsonl", out / "checkpoint.pt"
+        wait_for(lambda: checkpoint.exists() and log.exists() and log.stat().st_size, process)
+        process.send_signal(number)
+        told = process.communicate(timeout=100)[1]
+    return process.returncode, told
+
+
+def test_killed_processes_are_resumed_to_the_same_bytes(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "LOG_EVERY", 25)
+    monkeypatch.setattr(training, "BATCHNORM_BATCHES", 100)
+    numbers = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+    outs = [tmp_path / number.name for number in numbers]
+    with ThreadPoolExecutor() as pool:
+        results = list(pool.map(killed, numbers, outs))
+    assert [code for code, _ in results] == [-signal.SIGKILL, 130, 130]
+    assert all("--resume" in told and "Traceback" not in told for _, told in results[1:])
+    for out in outs:
+        assert Run(out).info["status"] == "training"
+        assert Run(out).load_checkpoint()["counts"]["step"] < UPDATES
+    assert main(train_arguments(outs[0], "--resume")) == 0
+    assert_equal_runs(run, Run(outs[0]))
+    for out in outs[1:]:
+        step = Run(out).load_checkpoint()["counts"]["step"]
+        assert main(train_arguments(out, "--resume", images=16 * (step + 5))) == 0
+        assert Run(out).info["counters"]["d_updates"] == step + 5
+
+
+def test_two_processes_make_one_run(tmp_path):
+    out = tmp_path / "two"
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "dcgan_core.cli"]
+    result = subprocess.run([*command, *train_arguments(out, images=16 * 50)], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    run = Run(out)
+    assert run.info["status"] == "finished"
+    assert run.info["counters"] == {"images": 800, "d_updates": 50, "g_updates": 50}
+    assert [row["images"] for row in run.log()] == [400, 800]
+    assert latent.draw(run.generator(), torch.zeros(1, 10)).isfinite().all()
+
+
+# --- what goes wrong --------------------------------------------------------------------------------------------------
+
+
+def finite(state: dict) -> bool:
+    return all(t.isfinite().all() for net in ("generator", "discriminator") for t in state[net].values())
+
+
+@pytest.mark.parametrize("seconds", [0.0, math.inf])
+def test_losses_that_are_no_numbers_end_the_run_and_the_checkpoint_is_kept(tmp_path, digits, monkeypatch, seconds):
+    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", seconds)
+    original, calls = training.generator_loss, iter(range(1000))
+    monkeypatch.setattr(training, "generator_loss", lambda fake: original(fake) * (math.nan if next(calls) == 12 else 1))
+    run = start(tmp_path / "run")
+    with pytest.raises(UserError, match="diverged.*learning_rate"):
+        train(CONFIG, digits, run, "cpu", progress=False)
+    state = run.load_checkpoint()
+    assert state["counts"]["step"] == (12 if seconds == 0 else 0)
+    assert finite(state)
+    assert not run.has_net("generator")
+
+
+@pytest.mark.parametrize("updates", ["both", "alternate"])
+def test_weights_that_are_no_numbers_never_reach_the_checkpoint(tmp_path, digits, monkeypatch, updates):
+    """The first update's losses are still numbers, its weights are not any more."""
+    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
+    config = replace(CONFIG, learning_rate=1e39, updates=updates)
+    run = start(tmp_path / "run", config)
+    with pytest.raises(UserError, match="diverged"):
+        train(config, digits, run, "cpu", progress=False)
+    assert finite(run.load_checkpoint())
+
+
+def test_data_of_another_shape_is_refused(tmp_path, digits):
+    with pytest.raises(UserError, match="1 x 16 x 16.*3 x 32 x 32"):
+        train(Config("digits", networks.ARCHITECTURES["small32"], images=10), digits, start(tmp_path / "run"), "cpu")
+
+
+def test_data_of_other_classes_are_refused(tmp_path, digits):
+    config = replace(CONFIG, architecture=replace(TINY, num_classes=7))
+    with pytest.raises(UserError, match="10 classes, the architecture 7"):
+        train(config, digits, start(tmp_path / "run", config), "cpu")
+    with pytest.raises(UserError, match="classes"):
+        train(config, replace(digits, labels=None, classes=()), start(tmp_path / "other", config), "cpu")
+
+
+def test_a_device_that_is_not_there_is_refused(tmp_path, digits):
+    with pytest.raises(UserError, match="--device toaster"):
+        train(CONFIG, digits, start(tmp_path / "run"), "toaster")
+    if not torch.cuda.is_available():
+        with pytest.raises(UserError, match="--device cuda"):
+            train(CONFIG, digits, start(tmp_path / "other"), "cuda")
+
+
+def test_the_loop_makes_no_tensor_without_saying_on_which_device(tmp_path, digits, monkeypatch):
+    """What would go wrong on a GPU, as far as a CPU can tell."""
+    nets = networks.build(TINY, 0)  # always made on the CPU, then moved
+    monkeypatch.setattr(networks, "build", lambda a, seed: nets)
+    factories = {torch.zeros, torch.ones, torch.full, torch.empty, torch.rand, torch.randn, torch.arange, torch.tensor}
+    given = []
+
+    class Watch(TorchFunctionMode):
+        def __torch_function__(self, function, types, args=(), kwargs=None):
+            if function in factories:
+                given.append((function.__name__, (kwargs or {}).get("device")))
+            return function(*args, **(kwargs or {}))
+
+    config = replace(CONFIG, images=160)
+    with Watch():
+        assert train(config, digits, start(tmp_path / "run", config), "cpu", progress=False)
+    assert {name for name, _ in given} >= {"zeros", "rand"}
+    assert {name for name, device in given if device is None} == set()
