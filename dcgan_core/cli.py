@@ -123,14 +123,12 @@ def _train(args: argparse.Namespace) -> int:
 
     device, main = _join_processes(args.device)
     data = datasets.load(config.data, config.architecture.size, crop=config.crop)
-    training.check_data(config, data)
     origin = {"name": data.name, "images": len(data), **data.provenance}
+    if existing and existing.info["data"].get("fingerprint") != origin["fingerprint"]:
+        raise UserError(f"{out}: was trained on other pictures called {data.name!r}; give it the same data, or another --out")
+    training.check_data(config, data)
     if existing:
         run = existing
-        if run.info.get("data", {}).get("fingerprint") != origin["fingerprint"]:
-            raise UserError(
-                f"{out}: was trained on other pictures called {data.name!r}; give it the same data, or another --out"
-            )
         if not run.has_checkpoint and run.info.get("initial"):
             initial = Run(run.info["initial"])
     elif main:
@@ -142,7 +140,7 @@ def _train(args: argparse.Namespace) -> int:
                 "config": configs.to_dict(config),
                 "data": origin,
                 "initial": str(args.init.resolve()) if initial else None,
-                "lineage": [*initial.info["lineage"], _ancestor(initial)] if initial else [],
+                "lineage": [*initial.info.get("lineage", []), _ancestor(initial)] if initial else [],
                 **environment(),
             },
         )

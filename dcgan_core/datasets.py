@@ -554,7 +554,7 @@ def _decode(source: Source, folder: Path, size: int, crop: Crop) -> None:
         hashes = {split: hashlib.sha256() for split in SPLITS}
         labels: dict[str, list[int]] = {split: [] for split in SPLITS}
         attributes: dict[str, list[tuple[int, ...]]] = {split: [] for split in SPLITS}
-        bar = tqdm(total=contents.count, desc=f"preparing {source.name} at {size} px", unit=" images", leave=False, delay=0.5)
+        bar = tqdm(total=contents.count, desc=f"preparing {source.name} at {size} px", unit=" images", leave=False, delay=2)
         try:
             for batch, results in _fitted(contents, size, crop, source.channels):
                 for picture, result in zip(batch, results, strict=True):

@@ -74,7 +74,8 @@ BUDGET = ("images", "minutes")  # may be raised on --resume: they say when to st
 
 
 def check_resumable(config: Config, run: Run) -> None:
-    """Raises UserError unless `run` was started with `config`, up to its budget."""
+    """Raises UserError unless `run` was started with `config`, up to its budget, by `dcgan train`."""
+    run.data_name  # noqa: B018  raises where run.json does not name its data
     old, new = run.info["config"], configs.to_dict(config)
     free = () if config.decay_images else BUDGET
     for key in sorted(old.keys() | new.keys()):
