@@ -67,7 +67,7 @@ class Config:
         need(self.images >= 0 and self.minutes >= 0, "images and minutes cannot be negative")
         need(self.images > 0 or self.minutes > 0, "say how long to train: --images or --minutes")
         need(0 <= self.decay_images <= self.images or not self.decay_images, "decay_images needs images of at least as many")
-        need(0 <= self.seed < 2**63, f"seed must be a number from 0, got {self.seed}")
+        need(0 <= self.seed < 2**62, f"seed must be a number from 0, got {self.seed}")
 
 
 BUDGET = ("images", "minutes")  # may be raised on --resume: they say when to stop, not what is trained
@@ -228,7 +228,6 @@ def train(
     stop = _Stop()
 
     def save() -> None:
-        log.flush()
         os.fsync(log.fileno())
         counts["log_bytes"] = log.tell()
         run.save_checkpoint(
@@ -362,7 +361,13 @@ def train(
                             "minutes": round(elapsed() / 60, 3),
                         }
                         last_row = (now, counts["images"])
-                        log.write((json.dumps(row) + "\n").encode())
+                        try:
+                            log.write((json.dumps(row) + "\n").encode())
+                        except OSError as error:
+                            where = run.path / "log.jsonl"
+                            raise UserError(
+                                f"{where}: cannot be written ({error.strerror}); make space, then --resume"
+                            ) from None
                         shown = {"D": row["loss_d"], "G": row["loss_g"], "D(x)": row["d_real"], "D(G(z))": row["d_fake"]}
                         if config.minutes:
                             shown["min"] = f"{row['minutes']:.1f}/{config.minutes:g}"
@@ -413,7 +418,7 @@ def _open_log(run: Run, length: int):
     """The log, cut back to what it was at the last checkpoint."""
     path = run.path / "log.jsonl"
     try:
-        log = open(path, "r+b" if path.exists() else "w+b")
+        log = open(path, "r+b" if path.exists() else "w+b", buffering=0)
         log.truncate(length)
         log.seek(length)
     except OSError as error:

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -11,6 +12,8 @@ import jupytext
 import nbformat
 import pytest
 import yaml
+
+from dcgan_core import cli, recipes
 
 ROOT = Path(__file__).resolve().parent.parent
 CHAPTERS = sorted((ROOT / "book").glob("*.py"))
@@ -117,6 +120,30 @@ def test_the_site_gets_the_html_of_widgets_and_no_progress_bars(build):
         {"text/plain": "kept"},
     ]
     assert "widgets" not in shown.metadata
+
+
+def commands():
+    """Every `dcgan …` line in the code blocks of the README and the chapters."""
+    for path in [ROOT / "README.md", *CHAPTERS]:
+        for block in re.findall(r"```bash\n(.*?)```", path.read_text(), re.DOTALL):
+            for line in block.splitlines():
+                line = line.removeprefix("# ").split("  #")[0].split("    #")[0].strip()
+                if line.startswith("dcgan "):
+                    yield pytest.param(line.split()[1:], id=line)
+
+
+@pytest.mark.parametrize("command", commands())
+def test_every_command_that_is_shown_is_one(command):
+    cli._parser().parse_args(command)
+    if command[0] == "train" and os.sep not in command[1]:
+        recipes.recipe(command[1], command[command.index("--profile") + 1] if "--profile" in command else "cpu")
+
+
+def test_the_makefile_has_what_the_readme_names_and_ci_and_the_workflow_call_it():
+    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"make (\w+)", (ROOT / "README.md").read_text())) <= targets
+    for caller in (ROOT / ".ci" / "run", ROOT / ".github" / "workflows" / "book.yml"):
+        assert {"make test", "make book"} <= set(re.findall(r"make \w+", caller.read_text()))
 
 
 # --- the built site ---------------------------------------------------------------------------------------------------
