@@ -62,7 +62,7 @@ class Claim:
     rule: Rule
     measure: Callable[[Run, str, int, bool], Measurement] | None = None  # (run, device, seed, small)
     fits: Callable[[Run], bool] = lambda run: True  # can it be measured on this run?
-    stand_in: Callable[[Run], str] = lambda run: ""  # what stands in for the paper's data, if anything
+    instead: Callable[[Run], str] = lambda run: ""  # what stands in for the paper's data, if anything does
 
 
 # --- how each is measured ---------------------------------------------------------------------------------------------
@@ -243,7 +243,8 @@ def result(c: Claim, run: Run, device: str = "auto", seed: int = 0, small: bool 
         "seconds": round(m.seconds, 1),
         "run": run.name,
         "data": run.data_name,
-        "stand_in": c.stand_in(run),
+        "stand_in": bool(c.instead(run)),
+        "instead": c.instead(run),
         "seed": seed,
         "date": datetime.date.today().isoformat(),
         "details": m.details,
@@ -263,7 +264,7 @@ def ledger() -> list[dict]:
     measured = [(claim_id, r) for run in reference_runs() for claim_id, r in _results(run).items()]
     rows = []
     for c in CLAIMS:
-        mine = sorted((r for claim_id, r in measured if claim_id == c.id), key=lambda r: (bool(r["stand_in"]), r["run"]))
+        mine = sorted((r for claim_id, r in measured if claim_id == c.id), key=lambda r: (r["stand_in"], r["run"]))
         rows += [_row(c, r, primary=i == 0) for i, r in enumerate(mine)] or [_row(c, None)]
     return rows
 
@@ -277,7 +278,7 @@ def _row(c: Claim, r: dict | None, primary: bool = True) -> dict[str, Any]:
         "paper": c.paper,
         **{key: r.get(key) for key in ("value", "low", "high")},
         "unit": c.unit,
-        **{key: r.get(key) for key in ("n", "run", "data", "stand_in")},
+        **{key: r.get(key) for key in ("n", "run", "data", "stand_in", "instead")},
         "primary": primary,
         "rule": c.rule.text,
         "verdict": verdict(c, r),
@@ -347,7 +348,7 @@ def scoreboard(rows: list[dict]) -> Table:
                 number(r),
                 r["unit"],
                 "" if r["n"] is None else f"{r['n']:,}",
-                "" if r["run"] is None else f"{r['run']}" + (f" ({r['stand_in']})" if r["stand_in"] else ""),
+                "" if r["run"] is None else f"{r['run']}" + (f" ({r['instead']})" if r["stand_in"] else ""),
                 r["verdict"],
             ]
             for r in rows

@@ -132,7 +132,7 @@ def commands():
                     yield pytest.param(line.split()[1:], id=line)
 
 
-@pytest.mark.parametrize("command", commands())
+@pytest.mark.parametrize("command", list(commands()))
 def test_every_command_that_is_shown_is_one(command):
     cli._parser().parse_args(command)
     if command[0] == "train" and os.sep not in command[1]:
