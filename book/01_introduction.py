@@ -20,7 +20,7 @@
 # an image and says whether it is a photograph or G's work. D learns to tell them apart. G learns to fool D. If all goes well, G ends
 # up drawing images that could be photographs.
 #
-# All did not go well, before this paper. With convolutional nets the game tended to run off the rails: G drew noise, or one image
+# Before this paper it often did not. With convolutional nets the game tended to run off the rails: G drew noise, or one image
 # over and over. The paper {cite}`radford2016` has three parts.
 #
 # 1. **A recipe that is stable** (its sections 3 and 4): which layers to use, which to avoid, how to set the optimiser.

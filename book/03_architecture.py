@@ -22,11 +22,11 @@ profile = "quick"
 seed = 0
 device = "auto"
 
-# %% mystnb={"figure": {"caption": "The generator of the paper's Fig 1, drawn to scale from the net itself. Height: pixels. Depth: feature maps.", "name": "fig-generator"}}
+# %% mystnb={"figure": {"caption": "The generator of the paper's Fig 1, drawn from the net itself. Height: pixels. Depth: the square root of the number of maps.", "name": "fig-generator"}}
 import torch
 from dcgan_core import networks, plots
-from dcgan_core.claims import Table
 from dcgan_core.networks import ARCHITECTURES, Discriminator, Generator
+from dcgan_core.plots import Table
 from torch import nn
 
 lsun64 = ARCHITECTURES["lsun64"]
@@ -39,7 +39,7 @@ plots.feature_maps(networks.summary(paper_generator), lsun64)
 
 # %% [markdown]
 # Read {numref}`fig-generator` from left to right. One hundred numbers come in. They are spread over 1,024 tiny maps of 4×4 pixels.
-# Then every layer doubles the side and halves the number of maps, until three maps are left: red, green and blue.
+# Then every layer doubles the side and halves the number of maps. The last one turns 128 maps into three: red, green and blue.
 #
 # ## A layer that makes images larger
 #
@@ -73,18 +73,19 @@ torch.manual_seed(seed)
 h = torch.rand(2, 100) * 2 - 1
 print(f"{'z':24} {tuple(h.shape)}")
 
-h = nn.Linear(100, 1024 * 4 * 4, bias=False)(h).relu().view(2, 1024, 4, 4)
+project = nn.Linear(100, 1024 * 4 * 4, bias=False)
+h = nn.BatchNorm1d(1024 * 4 * 4)(project(h)).relu().view(2, 1024, 4, 4)
 print(f"{'project and reshape':24} {tuple(h.shape)}")
 
 for maps in (512, 256, 128):
-    deconv = nn.ConvTranspose2d(
+    conv = nn.ConvTranspose2d(
         h.shape[1], maps, 5, 2, 2, output_padding=1, bias=False
     )
-    h = nn.BatchNorm2d(maps)(deconv(h)).relu()
-    print(f"{'deconv, norm, ReLU':24} {tuple(h.shape)}")
+    h = nn.BatchNorm2d(maps)(conv(h)).relu()
+    print(f"{'transposed conv':24} {tuple(h.shape)}")
 
 h = nn.ConvTranspose2d(128, 3, 5, 2, 2, output_padding=1, bias=False)(h).tanh()
-print(f"{'deconv, tanh':24} {tuple(h.shape)}")
+print(f"{'transposed conv, tanh':24} {tuple(h.shape)}")
 
 # %% [markdown]
 # The discriminator is the same thing seen in a mirror. Here are both, from the library, with their parameters.
@@ -120,10 +121,25 @@ Table(["net", "layer", "output", "parameters"], rows)
 # You can read each of them off the code. Here is a discriminator, and what each stage is made of:
 
 # %%
-Discriminator(ARCHITECTURES["small64"])
+for net in (
+    Generator(ARCHITECTURES["small64"]),
+    Discriminator(ARCHITECTURES["small64"]),
+):
+    print(type(net).__name__)
+    for stage in [m for m in net.modules() if isinstance(m, networks.Stage)]:
+        parts = [type(part).__name__ for part in stage.children()]
+        biases = sum(
+            "layer.bias" in name for name, _ in stage.named_parameters()
+        )
+        print(
+            "   ",
+            " → ".join(p for p in parts if p != "Identity"),
+            f"({biases} biases)",
+        )
 
 # %% [markdown]
-# No `bias=True` anywhere: batchnorm has its own, and the authors' first and last layers have none.
+# No convolution and no linear map has a bias of its own. Where batchnorm follows it would be subtracted again at once, and batchnorm brings a bias
+# itself. The authors' first and last layers have none either.
 #
 # ## Before it has learnt anything
 #
@@ -142,8 +158,9 @@ with torch.no_grad(), networks.batch_statistics(untrained):
 plots.show(torch.cat([with_norm, without]).numpy(), columns=4, zoom=3)
 
 # %% [markdown]
-# The grey row is the reason for batchnorm in one picture. Weights of size 0.02 make each layer's output smaller than its input. After five
-# layers nothing of z is left to see, and nothing for D to criticise. Batchnorm brings every map back to the same range, layer by layer.
+# The grey row is one reason for batchnorm, in one picture. In this net, weights of size 0.02 make each layer's output smaller than its
+# input. After five layers nothing of z is left to see, and nothing for D to criticise. Batchnorm brings every map back to the same range,
+# layer by layer.
 #
 # ## The nets in this book
 #
@@ -185,8 +202,12 @@ Table(
 # | batchnorm when sampling | statistics of the batch | fixed statistics, estimated once after training | one z always gives one image |
 # | batch on CPUs | 128 | 32 | in the same time, four times as many updates |
 # | updates on CPUs | each batch trains one net, in turn | each batch trains both | the batch is there already |
+# | L2 on CPUs | 1e-5 (faces code), 2.5e-5 (MNIST code) | none | the paper does not mention it |
+# | faces, profile `paper` | 64 px cut from 128 px crops, not resized | CelebA, resized | CelebA is cropped already |
+# | SVHN and MNIST, profile `paper` | 10,000 training images kept for validation | all are trained on | so far nothing is chosen on them |
+# | several GPUs | one | batchnorm sees each GPU's share of the batch | as in most code for several GPUs |
 #
-# `lsun64`, `imagenet32`, `svhn32` and `mnist28` keep everything as published, but for epsilon.
+# The nets `lsun64`, `imagenet32`, `svhn32` and `mnist28` themselves are as published, but for epsilon.
 #
 # ## Exercises
 #
@@ -200,8 +221,8 @@ Table(
 # big = replace(lsun64, size=128, widths=(64, *lsun64.widths), strides=(2,) * 5)
 # networks.summary(Generator(big))
 # ```
-# The new layer goes from 128 to 64 maps: 128 × 64 × 25 = 204,800 weights, and 3 × 64 × 25 = 4,800 instead of 9,600 for the last. That is
-# little. The large layers are the low-resolution ones. In time it costs much more: its maps are the largest.
+# The new layer goes from 128 to 64 maps: 128 × 64 × 25 = 204,800 weights and 128 gains and biases, about one per cent of the net. In time it
+# costs as much as any other inner layer: half the maps in, half the maps out, and four times the pixels. So about a third more.
 #
 # For the second: (4 − 1)·2 − 2 + 3 = 7. The map ends one row short: 4, 7, 13, 25, 49. `Architecture.output_padding` computes the missing row.
 # ````

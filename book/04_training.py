@@ -25,17 +25,18 @@ device = "auto"
 # %%
 import tempfile
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import torch
 from dcgan_core import configs, datasets, plots, recipes, training
-from dcgan_core.claims import Table
+from dcgan_core.plots import Table
 from dcgan_core.runs import Run
 
-name = (
-    "faces" if datasets.find("faces") else "digits"
-)  # photographs where there are some, else scikit-learn's digits
-config = replace(recipes.recipe(name, profile), seed=seed)
+# photographs where there are some, else scikit-learn's digits
+name = "faces" if datasets.find("faces") else "digits"
+known = recipes.RECIPES[name]
+config = replace(known.get(profile, known["cpu"]), seed=seed)
 data = datasets.load(config.data, config.architecture.size, crop=config.crop)
 print(
     f"{data.name}: {len(data):,} images of {data.channels} x {data.size} x {data.size}"
@@ -49,10 +50,12 @@ plots.show(data.images[:24], columns=12, zoom=2 if data.size >= 28 else 3)
 # samples. 1 means "a photograph, surely".
 
 # %% tags=["remove-stderr"]
-scratch = Path(tempfile.mkdtemp()) if profile == "quick" else Path("../runs")
-run = Run.create(
-    scratch / f"chapter-4-{name}", {"config": configs.to_dict(config)}
-)
+if profile == "quick":
+    folder = Path(tempfile.mkdtemp())
+else:
+    folder = Path(f"../runs/chapter-4-{datetime.now():%Y%m%d-%H%M%S}")
+about = {"data": {"name": data.name, **data.provenance}}
+run = Run.create(folder, {"config": configs.to_dict(config), **about})
 grids = {}
 
 
@@ -63,9 +66,8 @@ def keep(event):
 
 training.train(config, data, run, device, on_event=keep)
 last = run.log()[-1]
-print(
-    f"{last['images']:,} images, {last['d_updates']:,} updates of D, {last['g_updates']:,} of G, {last['minutes']:.1f} minutes"
-)
+print(f"{last['images']:,} images in {last['minutes']:.1f} minutes:")
+print(f"{last['d_updates']:,} updates of D, {last['g_updates']:,} of G")
 
 # %% mystnb={"figure": {"caption": "The same twelve z as training goes on. Noise, then blobs, then something.", "name": "fig-training-samples"}}
 plots.strips(
@@ -78,7 +80,7 @@ plots.learning_curves(run.log(), smooth=5)
 # %% [markdown]
 # Look at {numref}`fig-training-samples` and {numref}`fig-training-curves` together. The samples improve long after the losses have
 # stopped telling you anything. That is the first lesson of GANs: **a loss is not a score here**. It says who is ahead in the game, not
-# how well it is played. A discriminator that answers 1 and 0 with certainty has won, and then G learns next to nothing.
+# how well it is played. A discriminator that answers 1 and 0 with certainty has won. What it then tells G is of little use.
 #
 # ## One update
 #
@@ -108,7 +110,7 @@ optimizer_d = torch.optim.Adam(discriminator.parameters(), **adam)
 optimizer_g = torch.optim.Adam(generator.parameters(), **adam)
 rng = torch.Generator().manual_seed(seed)
 real = networks.to_input(
-    torch.from_numpy(data.images[:32]), config.architecture
+    torch.from_numpy(data.images[:32].copy()), config.architecture
 )
 
 for step in range(3):
@@ -137,7 +139,7 @@ for step in range(3):
 # ## The settings, and where they come from
 
 # %% tags=["hide-input"]
-paper, ours = training.Config("any", images=1), config
+paper, ours = recipes.recipe("faces", "paper"), config
 meaning = {
     "batch": "images in a batch",
     "updates": "which nets a batch trains",
@@ -155,10 +157,10 @@ Table(
 )
 
 # %% [markdown]
-# Adam {cite}`kingma2015` with `beta1 = 0.5` forgets faster than its default of 0.9. The reason is plain once you see the game: G's target
-# moves with every update of D. Old gradients point to where the target was.
+# Adam {cite}`kingma2015` with `beta1 = 0.5` forgets faster than its default of 0.9. One explanation: G's target moves with every update of D, and
+# old gradients point to where the target was.
 #
-# The paper says "mini-batch SGD with batch 128" and nothing about who moves when. The authors' code does: **each batch trains one net**,
+# The paper gives the batch, 128, and says nothing about who moves when. The authors' code does: **each batch trains one net**,
 # G and D in turn (`updates="alternate"`). Most later implementations train both on each batch (`"both"`), and so make twice as
 # many updates in an epoch. Numbers of epochs are not comparable between the two. This book counts images and updates.
 #
@@ -166,10 +168,15 @@ Table(
 #
 # 1. Set `beta1` to 0.9 (`replace(config, beta1=0.9)`) and train again. Compare the curves.
 # 2. Train with `updates="alternate"` for the same number of images. Then for the same number of updates.
-# 3. Your own photographs: put a folder of them anywhere and use `config = recipes.recipe("path/to/folder/", "quick")`.
+# 3. Your own photographs: `config = recipes.recipe("/full/path/to/the/folder", "quick")`.
+# 4. Make the digits' net half as wide: `replace(recipes.recipe("digits", "quick"), architecture=Architecture(16, 1, (32, 64), (2, 2), kernel=4))`, with
+#    `Architecture` from `dcgan_core.networks`. What does D say now, and what does G draw?
 #
 # ```{admonition} What to look for
 # :class: dropdown
 # One run proves little: another seed can change more than your setting did. Train at least three seeds of each, and look at samples, not
-# at losses. With so short a run, `alternate` looks worse for the same images (half the updates) and about equal for the same updates.
+# at losses. `alternate` makes half as many updates for the same images, so compare it both ways.
+#
+# In the fourth, with seed 0, G goes grey within a few thousand images and stays so: D tells every sample from every digit, D(G(z)) falls towards 0, and
+# G never recovers. The width of a net decides not only how well it draws but whether the game goes on at all.
 # ```

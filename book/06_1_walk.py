@@ -143,14 +143,23 @@ widgets.z_sliders(
 # ## Exercises
 #
 # 1. Walk further than the end: `latent.walk(start, start + 3 * (end - start), 24)`. Where do the faces break?
-# 2. Find the straightest walk: of 100 random pairs, the one whose largest step is smallest. And the least straight. What do they have in common?
+# 2. Find the most even walk: of 100 random pairs, the one whose largest step is smallest. And the least even. What do you see in each?
 #
-# ````{admonition} Solution of 2
+# ````{admonition} Solutions
 # :class: dropdown
+# ```python
+# far = latent.walk(start, start + 3 * (end - start), 24).flatten(0, 1)
+# plots.show(latent.draw_pixels(generator, far), columns=24, zoom=1)
+# ```
 # ```python
 # shares = evaluation.walk_steps(generator, pairs=100, steps=16, seed=seed)
 # order = shares.max(1).argsort()
+# rng = torch.Generator().manual_seed(seed)  # the same pairs again
+# first, second = (latent.sample(generator.architecture, 100, rng) for _ in range(2))
+# rows = [
+#     (name, latent.draw_pixels(generator, latent.walk(first[i], second[i], 12)[0]))
+#     for name, i in (("most even", order[0]), ("least even", order[-1]))
+# ]
+# plots.strips(rows)
 # ```
-# The pairs are drawn from the seed, so draw the same z again with `latent.sample`, 100 starts and then 100 ends. Large steps often come
-# where something appears at once: dark hair over a light background, an open mouth.
 # ````

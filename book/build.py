@@ -32,7 +32,8 @@ BOOK, BUILD = ROOT / "book", ROOT / "_build"
 EXECUTED, SITE, HTML = BUILD / "executed", BUILD / "site", BUILD / "html"
 LAST = ("scoreboard", "status")  # they read what the other chapters left behind
 WIDGET = "application/vnd.jupyter.widget-view+json"
-CHAPTER_SECONDS = 3600
+# longer than that, a cell hangs
+CELL_SECONDS = {"quick": 600, "cpu": 4 * 3600, "paper": None}
 
 
 def chapters() -> list[str]:
@@ -110,7 +111,7 @@ def execute(chapter: str, parameters: dict) -> float | None:
             kernel_name="python3",
             cwd=BOOK,
             progress_bar=False,
-            execution_timeout=CHAPTER_SECONDS,
+            execution_timeout=CELL_SECONDS[parameters.get("profile", "quick")],
             extra_arguments=[
                 "--log-level=ERROR"
             ],  # the kernel warns about its own, local connection
@@ -207,6 +208,12 @@ def main() -> None:
     logging.getLogger("papermill").setLevel(logging.WARNING)
 
     started = time.perf_counter()
+    unknown = set(only or ()) - set(chapters())
+    if unknown:
+        known = ", ".join(chapters())
+        sys.exit(
+            f"no chapter is called {', '.join(unknown)}; there are: {known}"
+        )
     names = sorted(
         chapters(), key=lambda name: LAST.index(name) + 1 if name in LAST else 0
     )

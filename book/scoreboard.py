@@ -36,9 +36,7 @@ print(f"{len(measured)} of {len(rows)} claims are measured so far.")
 # By a rule that was written down before the measurement. "The interval" is the 95 % interval.
 
 # %% tags=["hide-input"]
-claims.Table(
-    ["claim", "holds if"], [[c.id, c.rule.text] for c in claims.CLAIMS]
-)
+plots.Table(["claim", "holds if"], [[c.id, c.rule.text] for c in claims.CLAIMS])
 
 # %% [markdown]
 # ## Measure again

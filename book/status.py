@@ -22,9 +22,10 @@ device = "auto"
 
 # %%
 import json
+from pathlib import Path
 
 from dcgan_core import claims, datasets, devices
-from dcgan_core.claims import Table
+from dcgan_core.plots import Table
 from dcgan_core.runs import environment, reference_runs
 
 made = environment()
@@ -37,10 +38,10 @@ Table(
 )
 
 # %% tags=["hide-input"]
+executed = (claims.BUILD / "executed").glob("*.json")
+chapters = {p.stem for p in Path(".").glob("*.py")} - {"status"}
 notes = [
-    json.loads(p.read_text())
-    for p in sorted((claims.BUILD / "executed").glob("*.json"))
-    if p.stem != "status"
+    json.loads(p.read_text()) for p in sorted(executed) if p.stem in chapters
 ]
 Table(
     ["chapter", "seconds", "profile"],

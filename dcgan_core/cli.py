@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 import zipfile
@@ -113,7 +114,7 @@ def _train(args: argparse.Namespace) -> int:
     if args.seed is not None:
         config = replace(config, seed=args.seed)
 
-    out = args.out or Path("runs") / (Path(args.recipe).stem if os.sep in args.recipe else args.recipe)
+    out = args.out or Path("runs") / Path(config.data if os.sep in config.data else args.recipe).stem
     initial = Run(args.init) if args.init else None
     if initial and initial.architecture != config.architecture:
         raise UserError(f"--init {args.init}: its architecture differs; use --architecture or --set to match it")
@@ -121,7 +122,10 @@ def _train(args: argparse.Namespace) -> int:
     if existing:
         training.check_resumable(config, existing)
 
-    device, main = _join_processes(args.device)
+    device, first = _join_processes(args.device)
+    if first:  # prepares (or downloads) it for all
+        datasets.prepare(config.data, config.architecture.size, config.crop)
+    _wait_for_all()
     data = datasets.load(config.data, config.architecture.size, crop=config.crop)
     origin = {"name": data.name, "images": len(data), **data.provenance}
     if existing and existing.info["data"].get("fingerprint") != origin["fingerprint"]:
@@ -131,7 +135,7 @@ def _train(args: argparse.Namespace) -> int:
         run = existing
         if not run.has_checkpoint and run.info.get("initial"):
             initial = Run(run.info["initial"])
-    elif main:
+    elif first:
         run = Run.create(
             out,
             {
@@ -144,18 +148,11 @@ def _train(args: argparse.Namespace) -> int:
                 **environment(),
             },
         )
-    if not main or _processes() > 1:
-        import torch.distributed as dist
-
-        dist.barrier()  # until run.json is there
-        run = run if main else Run(out)
+    _wait_for_all()  # until run.json is there
+    run = run if first else Run(out)
     ended = training.train(config, data, run, device, initial)
-    if _processes() > 1:
-        import torch.distributed as dist
-
-        dist.barrier()
-        dist.destroy_process_group()
-    if main:
+    _wait_for_all()
+    if first:
         if ended:
             print(f"{run.path}: finished. Look at {run.path / 'samples'}, or draw more: dcgan sample {run.path}")
         else:
@@ -175,15 +172,24 @@ def _join_processes(device: str) -> tuple[str, bool]:
     """Under torchrun, joins the others and takes this process's GPU. Returns the device, and whether this one writes."""
     if _processes() == 1:
         return device, True
+    from datetime import timedelta
+
     import torch
     import torch.distributed as dist
 
     gpu = torch.cuda.is_available() and device != "cpu"
-    dist.init_process_group("nccl" if gpu else "gloo")
+    dist.init_process_group("nccl" if gpu else "gloo", timeout=timedelta(hours=12))  # preparing a large set takes long
     if gpu:
         device = f"cuda:{os.environ['LOCAL_RANK']}"
         torch.cuda.set_device(device)
     return device, dist.get_rank() == 0
+
+
+def _wait_for_all() -> None:
+    if _processes() > 1:
+        import torch.distributed as dist
+
+        dist.barrier()
 
 
 # --- sample -----------------------------------------------------------------------------------------------------------
@@ -213,13 +219,16 @@ def _sample(args: argparse.Namespace) -> None:
     if args.labels is not None or a.num_classes:
         labels = _read_labels(args.labels, a.num_classes, len(z))
     if args.batch_statistics:
+        if len(z) < 2:
+            raise UserError("--batch-statistics: one image has no batch; draw at least two")
+        batches = -(-len(z) // 128)
         with networks.batch_statistics(generator):
-            images = latent.draw(generator, z, labels, batch=128)
+            images = latent.draw(generator, z, labels, batch=-(-len(z) // batches))  # even batches of at most 128
     else:
         images = latent.draw(generator, z, labels)
     if args.npz:
         unit = images if a.output == "tanh" else images * 2 - 1
-        buffer = plots.io.BytesIO()
+        buffer = io.BytesIO()
         np.savez(buffer, z=z.numpy(), images=unit.cpu().numpy().astype(np.float32))
         write_atomically(args.npz, buffer.getbuffer())
         print(args.npz)

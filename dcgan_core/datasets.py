@@ -2,8 +2,8 @@
 
 `load(name)` gives an `ImageData`: uint8 images, N x C x S x S, memory-mapped from a cache that the first use writes.
 
-A name is looked up under the data root ($DCGAN_DATA, else ~/.cache/dcgan) as `<name>.zip`, then as a folder `<name>/`, then,
-for the sets that torchvision knows, in torchvision's layout, downloaded if need be. A path to a zip or a folder works too.
+A name is looked up under the data root ($DCGAN_DATA, else ~/.cache/dcgan) as `<name>.zip`, then, for the sets that torchvision
+knows, in torchvision's layout, then as a folder `<name>/`; last, torchvision downloads. A path to a zip or a folder works too.
 Nothing is ever replaced by a stand-in.
 
 In a zip or folder, images may lie at any depth. A first folder `train` or `test` is the split; where there is none, one file
@@ -107,7 +107,7 @@ class Source:
     size: int  # used where no size is asked for
     channels: int
     stamp: Callable[[], list]  # cheap: changes whenever the files do
-    fingerprint: Callable[[], str]  # of the content, the same on every machine
+    fingerprint: Callable[[], str]  # of the content; of a folder: names, sizes and times
     open: Callable[[], Contents]
     check: Callable[[], str | None] = lambda: None  # full read; the name of the first damaged file
 
@@ -284,6 +284,13 @@ def _digits_source() -> Source:
     )
 
 
+_CELEBA = [
+    "list_attr_celeba.txt",
+    "identity_CelebA.txt",
+    "list_bbox_celeba.txt",
+    "list_landmarks_align_celeba.txt",
+    "list_eval_partition.txt",
+]
 # name -> (size, channels, licence, the files that mark torchvision's layout under the root)
 _TORCHVISION = {
     "mnist": (
@@ -296,10 +303,10 @@ _TORCHVISION = {
         32,
         3,
         "none stated; research use",
-        [f"cifar-10-batches-py/{b}" for b in (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch")],
+        [f"cifar-10-batches-py/{b}" for b in (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch", "batches.meta")],
     ),
     "svhn": (32, 3, "non-commercial use only", ["train_32x32.mat", "test_32x32.mat"]),
-    "celeba": (64, 3, "non-commercial research only", ["celeba/list_attr_celeba.txt", "celeba/list_eval_partition.txt"]),
+    "celeba": (64, 3, "non-commercial research only", [f"celeba/{f}" for f in _CELEBA]),
 }
 
 
@@ -354,12 +361,13 @@ def _download(name: str) -> Path:
             case "celeba":
                 torchvision.datasets.CelebA(str(root), download=True)
     except Exception as error:  # torchvision raises whatever its network layer raises
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(f"{name}: not found and not downloaded ({reason}); {_how_to_get(name)}") from None
+        raise UserError(f"{name}: not found and not downloaded ({reason(error)}); {_how_to_get(name)}") from None
     return root
 
 
 def _how_to_get(name: str) -> str:
+    if name == "celeba":
+        return f"pip install gdown and try again, or put celeba.zip or torchvision's folder celeba/ under {data_root()}"
     if name in _TORCHVISION:
         return f"put {name}.zip, or torchvision's files ({_TORCHVISION[name][3][0]} …), under {data_root()}"
     return f"put {name}.zip or a folder {name}/ with images under {data_root()} (set DCGAN_DATA to look elsewhere)"
@@ -381,7 +389,13 @@ def find(name: str) -> Source | None:
         for place in (root, cache_root().parent / "downloads"):
             if all((place / mark).is_file() for mark in _TORCHVISION[name][3]):
                 return _torchvision_source(name, place)
-    if root.is_dir() and name in os.listdir(root) and (root / name).is_dir():  # not is_dir alone: macOS takes mnist for MNIST
+    # a folder of exactly this name (macOS takes mnist for MNIST), but not torchvision's own, half downloaded
+    if (
+        name not in {t[3][0].split("/")[0] for t in _TORCHVISION.values()}
+        and root.is_dir()
+        and name in os.listdir(root)
+        and (root / name).is_dir()
+    ):
         return _folder_source(name, root / name)
     return None
 
@@ -514,11 +528,15 @@ def prepare(name: str, size: int | None = None, crop: Crop = "center", download:
         source = find(name)
         assert source is not None
     folder = _cache_folder(source.name, size or source.size, crop, _fingerprint(source))
-    if not (folder / "meta.json").is_file() or read_json(folder / "meta.json", "a cache").get("format") != FORMAT:
+    if not _is_prepared(folder):
         _decode(source, folder, size or source.size, crop)
     elif verify:
         _verify(source, folder)
     return folder
+
+
+def _is_prepared(folder: Path) -> bool:
+    return (folder / "meta.json").is_file() and read_json(folder / "meta.json", "a cache").get("format") == FORMAT
 
 
 def _any_cache(name: str, size: int | None, crop: str) -> Path | None:
@@ -540,11 +558,15 @@ def _caches() -> Iterator[tuple[Path, dict]]:
 def _decode(source: Source, folder: Path, size: int, crop: Crop) -> None:
     """Reads every picture once, on all cores, into a new cache folder that appears under its name only when whole."""
     started = time.monotonic()
-    contents = source.open()
+    try:
+        contents = source.open()
+    except RuntimeError as error:  # torchvision's checks of its files
+        raise UserError(f"{source.path}: {reason(error)}; {_how_to_get(source.name)}") from None
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
     for left in folder.parent.glob(".*.partial"):  # of processes that were killed
-        if not _running(int(left.name.split(".")[-2])):
+        process = left.name.split(".")[-2]
+        if not (process.isdigit() and _running(int(process))):
             shutil.rmtree(left, ignore_errors=True)
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
@@ -596,10 +618,12 @@ def _decode(source: Source, folder: Path, size: int, crop: Crop) -> None:
                 "seconds": round(time.monotonic() - started, 1),
             },
         )
+        if _is_prepared(folder):
+            return  # another process was faster, and somebody may be reading its cache by now
         shutil.rmtree(folder, ignore_errors=True)  # a cache of an older format
         os.replace(partial, folder)
     except OSError as error:
-        if (folder / "meta.json").is_file():
+        if _is_prepared(folder):
             return  # another process was faster
         raise UserError(f"could not write {folder}: {error.strerror or error}; free some space, or set DCGAN_CACHE") from None
     finally:
@@ -694,7 +718,7 @@ class Listing(NamedTuple):
     """A row of `dcgan data list`."""
 
     name: str
-    state: str  # found, prepared, to download
+    state: str  # found, cache only, to download on first use
     where: str
     prepared: str  # sizes in the cache
 

@@ -11,7 +11,7 @@ from dcgan_core.networks import Architecture, Generator, to_pixels
 
 
 def sample(architecture: Architecture, count: int, rng: torch.Generator) -> Tensor:
-    """`count` random z, count x latent, on the generator's device: uniform in (-1, 1), or standard normal (SVHN)."""
+    """`count` random z, count x latent, on the device of `rng`: uniform in (-1, 1), or standard normal (SVHN)."""
     shape = (count, architecture.latent)
     if architecture.latent_distribution == "normal":
         return torch.randn(shape, generator=rng, device=rng.device)

@@ -2,8 +2,8 @@
 
 `Architecture` says everything about their shape. `Generator` and `Discriminator` are built from it and mirror each other:
 
-    G: z -> project -> widths[-1] x s x s -> ... -> widths[0] x S/2 x S/2 -> channels x S x S
-    D: image -> widths[0] x S/2 x S/2 -> ... -> widths[-1] x s x s -> one logit
+    G: z -> project -> widths[-1] x s x s -> ... -> widths[0] x S/strides[0] x S/strides[0] -> channels x S x S
+    D: image -> widths[0] x S/strides[0] x S/strides[0] -> ... -> widths[-1] x s x s -> one logit
 
 The guidelines of §3, where to find them below: strides instead of pooling (`strides`), batchnorm in both nets but not on
 G's output and D's input (`Stage(norm=...)`), no fully connected hidden layers (`hidden=0`; the MNIST net has one),

@@ -1,7 +1,8 @@
-"""Figures: grids of images, learning curves."""
+"""What a reader sees: grids of images, learning curves, tables."""
 
 from __future__ import annotations
 
+import html
 import io
 
 import numpy as np
@@ -119,3 +120,23 @@ def feature_maps(layers: list, architecture):
     figure.tight_layout(pad=0.2)
     plt.close(figure)
     return figure
+
+
+class Table:
+    """Rows of text that a notebook shows as a table. Cells are plain text."""
+
+    def __init__(self, header: list[str], rows: list[list[str]]) -> None:
+        self.header, self.rows = header, rows
+
+    def _repr_html_(self) -> str:
+        def cells(tag: str, row: list[str]) -> str:
+            return "<tr>" + "".join(f'<{tag} style="text-align:left">{html.escape(str(c))}</{tag}>' for c in row) + "</tr>"
+
+        body = "".join(cells("td", row) for row in self.rows)
+        return f'<table class="table"><thead>{cells("th", self.header)}</thead><tbody>{body}</tbody></table>'
+
+    def __repr__(self) -> str:
+        widths = [max(len(str(r[i])) for r in [self.header, *self.rows]) for i in range(len(self.header))]
+        return "\n".join(
+            "  ".join(str(c).ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in [self.header, *self.rows]
+        )

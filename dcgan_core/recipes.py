@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from pathlib import Path
 
 from dcgan_core import datasets
 from dcgan_core.configs import did_you_mean
@@ -24,7 +25,7 @@ _TINY32 = Architecture(32, 3, (32, 64, 128), (2, 2, 2), kernel=4)  # a quarter o
 
 RECIPES: dict[str, dict[str, Config]] = {
     "digits": {
-        "quick": Config("digits", Architecture(16, 1, (32, 64), (2, 2), kernel=4), **_SMALL, images=40_000),
+        "quick": Config("digits", Architecture(16, 1, (64, 128), (2, 2), kernel=4), **_SMALL, images=30_000),
         "cpu": Config("digits", Architecture(16, 1, (64, 128), (2, 2), kernel=4), **_SMALL, images=400_000),
     },
     "faces": {
@@ -62,6 +63,8 @@ def recipe(name: str, profile: str = "cpu", architecture: str | None = None) -> 
     """
     if profile not in PROFILES:
         raise UserError(f"--profile {profile}{did_you_mean(profile, PROFILES)}")
+    if os.sep in name or name.endswith(".zip"):
+        name = str(Path(name).expanduser().resolve())  # so that the run can be resumed and measured from anywhere
     if name in RECIPES:
         if profile not in RECIPES[name]:
             raise UserError(f"recipe {name!r} has no profile {profile!r}; it has: {', '.join(RECIPES[name])}")

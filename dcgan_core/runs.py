@@ -112,17 +112,9 @@ class Run:
 
     # --- nets ---------------------------------------------------------------------------------------------------------
 
-    def save_net(self, kind: str, net: torch.nn.Module, half: bool = False) -> None:
-        """Writes `<kind>.safetensors`; `half`: weights in float16, batchnorm statistics always in float32."""
-        tensors = {}
-        for key, tensor in net.state_dict().items():
-            if key.endswith("num_batches_tracked"):
-                continue
-            keep = key.endswith(("running_mean", "running_var"))
-            tensors[key] = tensor.detach().cpu().contiguous().to(torch.float32 if keep or not half else torch.float16)
-        # one entry: several come out in an order that changes, and equal runs should be equal files
-        note = {"dcgan": json.dumps({"net": kind, "architecture": configs.to_dict(net.architecture)})}
-        write_atomically(self.path / f"{kind}.safetensors", safetensors.torch.save(tensors, note))
+    def save_net(self, kind: str, net: torch.nn.Module) -> None:
+        """Writes `<kind>.safetensors` in float32."""
+        write_net(self.path / f"{kind}.safetensors", kind, net)
 
     def generator(self, device: torch.device | str = "cpu") -> Generator:
         """G in eval mode and float32 on `device`."""
@@ -173,6 +165,19 @@ class Run:
         """Grids of the same z: images seen -> file."""
         paths = (self.path / "samples").glob("[0-9]*.*")
         return dict(sorted((int(p.stem), p) for p in paths if p.stem.isdigit()))
+
+
+def write_net(path: Path, kind: str, net: torch.nn.Module, half: bool = False) -> None:
+    """Writes a net as safetensors. `half`: weights in float16; batchnorm statistics are always float32."""
+    tensors = {}
+    for key, tensor in net.state_dict().items():
+        if key.endswith("num_batches_tracked"):
+            continue
+        single = key.endswith(("running_mean", "running_var")) or not half
+        tensors[key] = tensor.detach().cpu().contiguous().to(torch.float32 if single else torch.float16)
+    # one entry: several come out in an order that changes, and equal runs should be equal files
+    note = {"dcgan": json.dumps({"net": kind, "architecture": configs.to_dict(net.architecture)})}
+    write_atomically(path, safetensors.torch.save(tensors, note))
 
 
 def _known_runs() -> str:
@@ -233,11 +238,11 @@ def ship(run: Run, name: str | None = None) -> Path:
     if target.resolve() == run.path.resolve():
         raise UserError(f"{run.path}: is shipped already")
     target.mkdir(parents=True, exist_ok=True)
-    shipped = Run.__new__(Run)
-    shipped.path, shipped.info = target, run.info
     for kind in NETS:
-        shipped.save_net(kind, run._net(kind, "cpu"), half=True)
-    write_json(target / "run.json", run.info | {"initial": None})  # a path of this machine; `lineage` says what it was
+        write_net(target / f"{kind}.safetensors", kind, run._net(kind, "cpu"), half=True)
+    # no paths of this machine; `lineage` and `data` say what they were
+    config = run.info["config"] | {"data": run.data_name}
+    write_json(target / "run.json", run.info | {"config": config, "initial": None})
     write_atomically(target / "log.jsonl", (run.path / "log.jsonl").read_bytes())
     (target / "results.json").unlink(missing_ok=True)  # measured on other weights; `dcgan measure` the shipped ones
     grids = [(f"samples/{images:09d}.webp", path) for images, path in run.samples().items()]

@@ -192,7 +192,7 @@ def train(
     fused = device.type in ("cpu", "cuda")
     optimizer_g = torch.optim.Adam(generator.parameters(), fused=fused, **adam)
     optimizer_d = torch.optim.Adam(discriminator.parameters(), fused=fused, **adam)
-    rng = torch.Generator(device).manual_seed(config.seed + 1)  # draws every z
+    rng = torch.Generator(device).manual_seed(config.seed + 1)  # draws every z; each process draws all, and keeps its share
     fixed_z = latent.sample(a, GRID, torch.Generator(device).manual_seed(config.seed + 2))
     fixed_labels = torch.arange(GRID, device=device) % a.num_classes if a.num_classes else None
     nets = {"generator": generator, "discriminator": discriminator}
@@ -215,8 +215,8 @@ def train(
             counts |= saved["counts"]
         except (KeyError, ValueError, RuntimeError, TypeError) as error:
             raise UserError(f"{run.path / 'checkpoint.pt'}: not this run's checkpoint ({reason(error)})") from None
-        if world > 1:  # each process draws all z and keeps its share: one random state serves them all
-            dist.barrier()
+        if world > 1:
+            dist.barrier()  # nobody writes a new checkpoint before all have read this one
     elif initial is not None:
         generator.load_state_dict(initial.generator(device).state_dict())
         discriminator.load_state_dict(initial.discriminator(device).state_dict())
@@ -454,7 +454,7 @@ class _Stop:
         if self.requested and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.requested = number
-        print("\nstopping after this update; the checkpoint is being written …", file=sys.stderr)
+        print("\nstopping; the checkpoint is being written …", file=sys.stderr)
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self.saved.items():

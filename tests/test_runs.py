@@ -54,7 +54,7 @@ def test_nets_come_back_as_they_were_saved(tmp_path):
 
 def test_half_precision_halves_the_weights_but_keeps_batchnorms_statistics(tmp_path):
     run, (g, _) = described(tmp_path / "run"), nets()
-    run.save_net("generator", g, half=True)
+    runs.write_net(run.path / "generator.safetensors", "generator", g, half=True)
     for key, tensor in safetensors.torch.load_file(run.path / "generator.safetensors").items():
         statistics = key.endswith(("running_mean", "running_var"))
         assert tensor.dtype == (torch.float32 if statistics else torch.float16)

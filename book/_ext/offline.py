@@ -17,9 +17,10 @@ def _block(writer, node):
 
 
 def _drop_thebe(app):
-    for listener in list(app.events.listeners["env-before-read-docs"]):
-        if listener.handler.__module__ == "sphinx_thebe":
-            app.disconnect(listener.id)
+    for listeners in app.events.listeners.values():
+        for listener in list(listeners):
+            if getattr(listener.handler, "__module__", "") == "sphinx_thebe":
+                app.disconnect(listener.id)
 
 
 def setup(app):
