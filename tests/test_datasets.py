@@ -532,3 +532,74 @@ def test_faces_have_forty_attributes_for_every_picture(real_data):
     assert contents.attribute_names == tuple(header.strip().split(",")[1:])
     assert contents.count == 20_000
     assert all(set(p.attributes) <= {1, -1} for _, p in zip(range(500), contents.pictures, strict=False))
+
+
+# --- torchvision's other layouts, small ones written here; only its checksums are switched off ------------------------------
+
+
+def test_svhn_is_read_in_torchvisions_layout(data, monkeypatch):
+    from scipy.io import savemat
+    from torchvision.datasets import SVHN
+
+    monkeypatch.setattr(SVHN, "_check_integrity", lambda self: True)
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), np.uint8)
+    for split in ("train", "test"):
+        savemat(data / f"{split}_32x32.mat", {"X": pixels.transpose(1, 2, 3, 0), "y": np.array([[1], [2], [10], [9], [1]])})
+    loaded = datasets.load("svhn", download=False)
+    assert np.array_equal(loaded.images, pixels.transpose(0, 3, 1, 2))
+    assert loaded.labels.tolist() == [1, 2, 0, 9, 1]  # the file calls the digit 0 a 10
+
+
+def test_cifar10_is_read_in_torchvisions_layout(data, monkeypatch):
+    import pickle
+
+    from torchvision.datasets import CIFAR10, cifar
+
+    monkeypatch.setattr(CIFAR10, "_check_integrity", lambda self: True)
+    monkeypatch.setattr(cifar, "check_integrity", lambda *_: True)
+    folder = data / "cifar-10-batches-py"
+    folder.mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 3, 32, 32), np.uint8)
+    for name in (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"):
+        (folder / name).write_bytes(pickle.dumps({"data": pixels.reshape(2, -1), "labels": [3, 0]}))
+    classes = [f"class{i}" for i in range(10)]
+    (folder / "batches.meta").write_bytes(pickle.dumps({"label_names": classes}))
+    loaded = datasets.load("cifar10", split="test", download=False)
+    assert np.array_equal(loaded.images, pixels)
+    assert loaded.labels.tolist() == [3, 0]
+    assert loaded.classes == tuple(classes)
+    assert len(datasets.load("cifar10", download=False)) == 10
+
+
+def test_celeba_is_read_in_torchvisions_layout_with_its_attributes(data, monkeypatch):
+    from torchvision.datasets import CelebA
+
+    monkeypatch.setattr(CelebA, "_check_integrity", lambda self: True)
+    folder = data / "celeba"
+    (folder / "img_align_celeba").mkdir(parents=True)
+    files = ["000001.jpg", "000002.jpg", "000003.jpg"]
+    for i, file in enumerate(files):
+        Image.new("RGB", (178, 218), (100 * i, 50, 20)).save(folder / "img_align_celeba" / file, quality=95)
+    rows = {"list_attr_celeba": ["1 -1", "-1 1", "1 1"], "list_bbox_celeba": ["0 0 9 9"] * 3}
+    rows |= {"list_landmarks_align_celeba": [" ".join("1" * 10)] * 3}
+    heads = {"list_attr_celeba": "Smiling Eyeglasses", "list_bbox_celeba": "image_id x_1 y_1 width height"}
+    heads |= {"list_landmarks_align_celeba": "a b c d e f g h i j"}
+    for name, values in rows.items():
+        lines = [f"{f} {v}" for f, v in zip(files, values, strict=True)]
+        (folder / f"{name}.txt").write_text("\n".join(["3", heads[name], *lines]) + "\n")
+    (folder / "list_eval_partition.txt").write_text("".join(f"{f} {i}\n" for i, f in enumerate(files)))  # train, valid, test
+    (folder / "identity_CelebA.txt").write_text("".join(f"{f} 7\n" for f in files))
+    train, test = (datasets.load("celeba", 32, split, download=False) for split in ("train", "test"))
+    assert (len(train), len(test)) == (2, 1)
+    assert train.attribute_names == ("Smiling", "Eyeglasses")
+    assert train.attributes.tolist() == [[1, -1], [-1, 1]]
+    assert abs(int(test.images[0, 0].mean()) - 200) < 5
+
+
+def test_torchvisions_files_that_do_not_fit_are_an_error_that_says_what_to_do(data):
+    folder = data / "cifar-10-batches-py"
+    folder.mkdir()
+    for name in (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch", "batches.meta"):
+        (folder / name).write_bytes(b"half")
+    with pytest.raises(UserError, match=r"put cifar10\.zip"):
+        datasets.load("cifar10", download=False)
