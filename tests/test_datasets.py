@@ -577,23 +577,23 @@ def test_celeba_is_read_in_torchvisions_layout_with_its_attributes(data, monkeyp
     monkeypatch.setattr(CelebA, "_check_integrity", lambda self: True)
     folder = data / "celeba"
     (folder / "img_align_celeba").mkdir(parents=True)
-    files = ["000001.jpg", "000002.jpg", "000003.jpg"]
+    files = [f"{i:06d}.jpg" for i in range(1, 7)]  # two of each of train, valid, test
     for i, file in enumerate(files):
-        Image.new("RGB", (178, 218), (100 * i, 50, 20)).save(folder / "img_align_celeba" / file, quality=95)
-    rows = {"list_attr_celeba": ["1 -1", "-1 1", "1 1"], "list_bbox_celeba": ["0 0 9 9"] * 3}
-    rows |= {"list_landmarks_align_celeba": [" ".join("1" * 10)] * 3}
+        Image.new("RGB", (178, 218), (40 * i, 50, 20)).save(folder / "img_align_celeba" / file, quality=95)
+    rows = {"list_attr_celeba": ["1 -1", "-1 1", "1 1"] * 2, "list_bbox_celeba": ["0 0 9 9"] * 6}
+    rows |= {"list_landmarks_align_celeba": [" ".join("1" * 10)] * 6}
     heads = {"list_attr_celeba": "Smiling Eyeglasses", "list_bbox_celeba": "image_id x_1 y_1 width height"}
     heads |= {"list_landmarks_align_celeba": "a b c d e f g h i j"}
     for name, values in rows.items():
         lines = [f"{f} {v}" for f, v in zip(files, values, strict=True)]
-        (folder / f"{name}.txt").write_text("\n".join(["3", heads[name], *lines]) + "\n")
-    (folder / "list_eval_partition.txt").write_text("".join(f"{f} {i}\n" for i, f in enumerate(files)))  # train, valid, test
+        (folder / f"{name}.txt").write_text("\n".join(["6", heads[name], *lines]) + "\n")
+    (folder / "list_eval_partition.txt").write_text("".join(f"{f} {i // 2}\n" for i, f in enumerate(files)))
     (folder / "identity_CelebA.txt").write_text("".join(f"{f} 7\n" for f in files))
     train, test = (datasets.load("celeba", 32, split, download=False) for split in ("train", "test"))
-    assert (len(train), len(test)) == (2, 1)
+    assert (len(train), len(test)) == (4, 2)
     assert train.attribute_names == ("Smiling", "Eyeglasses")
-    assert train.attributes.tolist() == [[1, -1], [-1, 1]]
-    assert abs(int(test.images[0, 0].mean()) - 200) < 5
+    assert train.attributes.tolist() == [[1, -1], [-1, 1], [1, 1], [1, -1]]
+    assert abs(int(test.images[0, 0].mean()) - 160) < 5
 
 
 def test_torchvisions_files_that_do_not_fit_are_an_error_that_says_what_to_do(data):
