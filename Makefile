@@ -21,9 +21,10 @@ bench: .venv/installed  ## speed and memory on this machine
 clean:  ## remove what was built, but neither .venv nor runs/
 	rm -rf _build .pytest_cache .ruff_cache
 
-.venv/installed: pyproject.toml constraints.txt
+.venv/installed: pyproject.toml constraints.txt book/lab.json
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; try: make PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[book,test]'
-	$(BIN)/jupytext-config --settings-file .venv/etc/jupyter/labconfig/default_setting_overrides.json set-default-viewer python
+	mkdir -p .venv/etc/jupyter/labconfig
+	cp book/lab.json .venv/etc/jupyter/labconfig/default_setting_overrides.json
 	touch $@

@@ -60,6 +60,7 @@ claims.checklist([row for row in claims.ledger() if row["primary"]])
 
 # %% mystnb={"figure": {"caption": "Eight points drawn at random, and what the generator makes of them.", "name": "fig-first-faces"}}
 import torch
+
 from dcgan_core import devices, latent, plots
 from dcgan_core.runs import Run
 

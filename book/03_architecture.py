@@ -24,10 +24,11 @@ device = "auto"
 
 # %% mystnb={"figure": {"caption": "The generator of the paper's Fig 1, drawn from the net itself. Height: pixels. Depth: the square root of the number of maps.", "name": "fig-generator"}}
 import torch
+from torch import nn
+
 from dcgan_core import networks, plots
 from dcgan_core.networks import ARCHITECTURES, Discriminator, Generator
 from dcgan_core.plots import Table
-from torch import nn
 
 lsun64 = ARCHITECTURES["lsun64"]
 with torch.device("meta"):  # shapes only: no memory, no computation

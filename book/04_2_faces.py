@@ -28,6 +28,7 @@ device = "auto"
 # %% mystnb={"figure": {"caption": "Samples, not selected: the first forty-eight that came.", "name": "fig-faces"}}
 import numpy as np
 import torch
+
 from dcgan_core import claims, datasets, devices, evaluation, latent, plots
 from dcgan_core.runs import Run
 

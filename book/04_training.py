@@ -29,6 +29,7 @@ from datetime import datetime
 from pathlib import Path
 
 import torch
+
 from dcgan_core import configs, datasets, plots, recipes, training
 from dcgan_core.plots import Table
 from dcgan_core.runs import Run
@@ -74,7 +75,7 @@ plots.strips(
     [(f"{images:,}", samples[:12]) for images, samples in sorted(grids.items())]
 )
 
-# %% mystnb={"figure": {"caption": "Losses and D's answers. They go up and down and settle nowhere: each net's loss depends on how good the other has become.", "name": "fig-training-curves"}}
+# %% mystnb={"figure": {"caption": "Losses and D's answers. Each net's loss depends on how good the other has become.", "name": "fig-training-curves"}}
 plots.learning_curves(run.log(), smooth=5)
 
 # %% [markdown]

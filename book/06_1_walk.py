@@ -27,6 +27,7 @@ device = "auto"
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+
 from dcgan_core import claims, devices, evaluation, latent, plots, widgets
 from dcgan_core.runs import Run
 

@@ -23,6 +23,7 @@ import jupytext
 import nbformat
 import papermill
 import yaml
+
 from dcgan_core import datasets
 from dcgan_core.files import write_json
 from dcgan_core.runs import Run
