@@ -146,6 +146,18 @@ def test_the_makefile_has_what_the_readme_names_and_ci_and_the_workflow_call_it(
         assert {"make test", "make book"} <= set(re.findall(r"make \w+", caller.read_text()))
 
 
+@pytest.mark.real_data
+@pytest.mark.parametrize(
+    ("chapter", "text"), [("04_training", "faces: 18,994 images"), ("04_2_faces", "small, in this chapter")]
+)
+def test_chapters_that_show_photographs_run_where_there_are_some(real_data, build, tmp_path, monkeypatch, chapter, text):
+    monkeypatch.setattr(build, "BOOK", ROOT / "book")
+    assert build.execute(chapter, {"profile": "quick", "seed": 0, "device": "cpu"}) > 0
+    shown = str(nbformat.read(tmp_path / "executed" / f"{chapter}.ipynb", as_version=4))
+    assert "not on this machine" not in shown
+    assert text in shown
+
+
 # --- the built site ---------------------------------------------------------------------------------------------------
 
 
