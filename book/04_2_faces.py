@@ -28,6 +28,7 @@ device = "auto"
 # %% mystnb={"figure": {"caption": "Samples, not selected: the first forty-eight that came.", "name": "fig-faces"}}
 import numpy as np
 import torch
+from IPython.display import display
 
 from dcgan_core import claims, datasets, devices, evaluation, latent, plots
 from dcgan_core.runs import Run
@@ -40,7 +41,7 @@ z = latent.sample(
 plots.show(latent.draw_pixels(generator, z), columns=12, zoom=1)
 
 # %% tags=["hide-input"]
-info, last = run.info, run.log()[-1]
+info = run.info
 plots.Table(
     ["this run", ""],
     [
@@ -62,7 +63,7 @@ plots.Table(
         ],
         [
             "time",
-            f"{info['minutes']:.0f} minutes, {last['images_per_second']:.0f} images a second at the end",
+            f"{info['minutes']:.0f} minutes, {info['counters']['images'] / info['minutes'] / 60:.0f} images a second",
         ],
         [
             "machine",
@@ -96,9 +97,9 @@ for images, path in run.samples().items():
 plots.strips(rows)
 
 # %% [markdown]
-# It goes from coarse to fine. First a light blob on a dark ground. Then two dark spots and a line: eyes and a mouth, always in the same
-# place. Then hair, and that hair has a colour. Then faces turn, backgrounds vary and people begin to differ. Last come the things that need
-# two parts to agree, such as two eyes that look the same way, and those never get quite right here.
+# It goes from coarse to fine. First noise, then a light patch with a dark one around it: skin and hair. Then eyes and a mouth, always in
+# the same place. Then people begin to differ, in colours that are far too strong, and the colours calm down later. Last come the things that need two
+# parts to agree, such as two eyes that look the same way or a pair of glasses, and those never get quite right here.
 
 # %% mystnb={"figure": {"caption": "Losses and D's answers over the whole run.", "name": "fig-faces-curves"}}
 plots.learning_curves(run.log(), smooth=15)

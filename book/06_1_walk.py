@@ -39,7 +39,7 @@ widgets.walk_slider(generator, stops)
 
 # %% [markdown]
 # The slider goes through six random points and back to the first. Nowhere on the way is there a cut from one face to the next. Hair
-# grows, heads turn, a smile opens.
+# changes its length and colour, heads turn, glasses come and go.
 #
 # ## Six walks, side by side
 
@@ -109,14 +109,14 @@ claims.demonstrate("walk.smoothness", run, device, seed)
 # A random z of a hundred numbers is almost always about as long as any other: its length hardly varies. The middle of a straight line between two
 # of them is shorter, and the net has rarely seen a z that short. A spherical walk keeps the length {cite}`white2016`.
 
-# %% mystnb={"figure": {"caption": "The same two ends, by a straight and by a spherical walk. With a net this small the difference is slight.", "name": "fig-spherical"}}
+# %% mystnb={"figure": {"caption": "The same two ends, by a straight and by a spherical walk. Here the difference is slight.", "name": "fig-spherical"}}
 rows = []
 for path in ("straight", "spherical"):
     points = latent.walk(start[0], end[0], 12, path)[0]
     rows.append((path, latent.draw_pixels(generator, points)))
-    print(
-        f"{path:10} length of z at the ends {points[0].norm():.1f} and {points[-1].norm():.1f}, in the middle {points[5:7].norm(dim=1).mean():.1f}"
-    )
+    lengths = points.norm(dim=1)
+    print(f"{path:10} length of z: {lengths[0]:.1f} at the start,", end=" ")
+    print(f"{lengths[5:7].mean():.1f} halfway, {lengths[-1]:.1f} at the end")
 plots.strips(rows)
 
 # %% [markdown]

@@ -12,6 +12,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -114,11 +115,12 @@ def execute(chapter: str, parameters: dict) -> float | None:
             progress_bar=False,
             execution_timeout=CELL_SECONDS[parameters.get("profile", "quick")],
             extra_arguments=[
-                "--log-level=ERROR"
+                "--log-level=CRITICAL"
             ],  # the kernel warns about its own, local connection
         )
     except papermill.PapermillExecutionError as error:
-        last = "\n".join(str(error.traceback).splitlines()[-12:])
+        plain = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback))
+        last = "\n".join(plain.splitlines()[-12:])
         sys.exit(
             f"\nbook/{chapter}.py failed in code cell {error.exec_count}: {error.ename}: {error.evalue}\n\n{error.source}\n\n{last}"
         )
@@ -159,12 +161,9 @@ def assemble(names: list[str]) -> None:
     """Fills `_build/site` with what Jupyter Book reads."""
     shutil.rmtree(SITE, ignore_errors=True)
     (SITE / "images").mkdir(parents=True)
-    for folder in (BOOK / "_ext",):
-        shutil.copytree(
-            folder,
-            SITE / folder.name,
-            ignore=shutil.ignore_patterns("__pycache__"),
-        )
+    for name in ("_ext", "_static"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(BOOK / name, SITE / name, ignore=ignored)
     for path in (
         ROOT / "_config.yml",
         ROOT / "_toc.yml",
@@ -172,9 +171,7 @@ def assemble(names: list[str]) -> None:
     ):
         shutil.copy(path, SITE)
     faces = Run.reference("faces")
-    shutil.copy(
-        list(faces.samples().values())[-1], SITE / "images" / "faces.webp"
-    )
+    shutil.copy(faces.path / "grid.webp", SITE / "images" / "faces.webp")
     for path in BOOK.glob("*.md"):  # prose does not type numbers either
         (SITE / path.name).write_text(
             path.read_text().replace(

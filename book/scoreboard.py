@@ -21,7 +21,7 @@ seed = 0
 device = "auto"
 
 # %%
-from dcgan_core import claims
+from dcgan_core import claims, plots
 
 rows = claims.ledger()
 claims.scoreboard(rows)

@@ -244,7 +244,7 @@ def train(
             generator.train()
         (run.path / "samples").mkdir(exist_ok=True)
         write_atomically(run.path / "samples" / file, plots.png(plots.grid(pixels)))
-        if on_event:
+        if on_event and file != "latest.png":
             on_event(Event(counts["images"], samples=pixels))
 
     def fetch(step: int) -> tuple[torch.Tensor, torch.Tensor | None]:
