@@ -119,24 +119,16 @@ Table(["net", "layer", "output", "parameters"], rows)
 # | ReLU in G, tanh at its output | Learns faster; the output is bounded like the pixels. |
 # | LeakyReLU in D, slope 0.2 | A unit that is off still lets some gradient through to G. |
 #
-# You can read each of them off the code. Here is a discriminator, and what each stage is made of:
+# You can read each of them off the code. Here are both nets, stage by stage:
 
 # %%
-for net in (
-    Generator(ARCHITECTURES["small64"]),
-    Discriminator(ARCHITECTURES["small64"]),
-):
+small = ARCHITECTURES["small64"]
+for net in (Generator(small), Discriminator(small)):
     print(type(net).__name__)
-    for stage in [m for m in net.modules() if isinstance(m, networks.Stage)]:
-        parts = [type(part).__name__ for part in stage.children()]
-        biases = sum(
-            "layer.bias" in name for name, _ in stage.named_parameters()
-        )
-        print(
-            "   ",
-            " → ".join(p for p in parts if p != "Identity"),
-            f"({biases} biases)",
-        )
+    for stage in net.modules():
+        if isinstance(stage, networks.Stage):
+            parts = [type(part).__name__ for part in stage.children()]
+            print("   ", " → ".join(p for p in parts if p != "Identity"))
 
 # %% [markdown]
 # No convolution and no linear map has a bias of its own. Where batchnorm follows it would be subtracted again at once, and batchnorm brings a bias
@@ -148,7 +140,6 @@ for net in (
 
 # %% mystnb={"figure": {"caption": "Top: an untrained generator, four random z. Bottom: the same weights without batchnorm. The signal shrinks from layer to layer, and every image is the same grey.", "name": "fig-untrained"}}
 rng = torch.Generator().manual_seed(seed)
-small = ARCHITECTURES["small64"]
 untrained = Generator(small, rng)
 z = torch.rand(4, small.latent, generator=rng) * 2 - 1
 with torch.no_grad(), networks.batch_statistics(untrained):

@@ -166,9 +166,9 @@ else:
 # ## Train it yourself
 #
 # ```bash
-# dcgan train faces                      # this chapter's run: two cores, an hour and a half
-# dcgan train celeba                     # no faces.zip? this downloads CelebA
-# dcgan train faces --profile paper      # the paper's net on all of CelebA, for a GPU (not measured here)
+# dcgan train faces                  # this chapter's run: 1.5 h, two cores
+# dcgan train celeba                 # no faces.zip? this downloads CelebA
+# dcgan train faces --profile paper  # the paper's net, for a GPU (not measured)
 # dcgan sample runs/faces --count 64 --seed 1
 # ```
 #
