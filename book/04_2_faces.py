@@ -125,25 +125,26 @@ for name, rows in (("second", log[tenth : 2 * tenth]), ("last", log[-tenth:])):
 
 # %%
 at_hand = claims.has_photographs(run)
-shipped = [
-    r for r in claims.ledger() if r["id"].startswith("memorisation.faces")
-]
-if at_hand:
-    table = claims.demonstrate("memorisation.faces", run, device, seed)
-else:
+
+
+def memorisation(claim_id):
+    """Measured here where the photographs are, else as measured elsewhere."""
+    if at_hand:
+        return claims.demonstrate(claim_id, run, device, seed)
     print("The photographs are not on this machine. Measured where they are:")
-    table = claims.scoreboard(shipped)
-table
+    rows = [row for row in claims.ledger() if row["id"] == claim_id]
+    return claims.scoreboard(rows)
+
+
+memorisation("memorisation.faces")
 
 # %% [markdown]
 # That number alone can mislead. A sample that is smoother than a photograph is nearer to *everything*, seen or not. So there is a second
 # one, the other way round: does the net come closer to the photographs that it learnt from than to as many that it has never seen? A net
 # that copies would be well below 1 there. A net that is merely smooth stays at 1.
 
-# %% tags=["hide-input"]
-if at_hand:
-    table = claims.demonstrate("memorisation.faces.seen", run, device, seed)
-table if at_hand else claims.checklist(shipped)
+# %%
+memorisation("memorisation.faces.seen")
 
 # %% [markdown]
 # And with your own eyes, where the photographs are at hand: the five samples that are *nearest* to a training photograph, out of a
