@@ -76,9 +76,11 @@ plots.show(latent.draw_pixels(generator, z), columns=8)
 # 1. Change `seed` in the first code cell and run the chapter again. Which of the new faces would you believe?
 # 2. Multiply `z` by 0.5, then by 2, before it is drawn. What changes?
 #
-# ```{admonition} What to expect
-# :class: dropdown
+# <details>
+# <summary>What to expect</summary>
+#
 # The generator was trained on numbers between -1 and 1. Half as large, they lie near the middle of everything it knows, and the faces
 # become more alike: smoother, more average. Twice as large, they lie where it has never been. Colours and contrasts go too far, and
 # faces begin to break.
-# ```
+#
+# </details>

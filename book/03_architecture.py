@@ -206,8 +206,9 @@ Table(
 # 1. Build a generator for images of 128×128 pixels. How many parameters does the new layer cost?
 # 2. What happens to the shapes with kernel 3, stride 2 and padding 1, without `output_padding`?
 #
-# ````{admonition} Solutions
-# :class: dropdown
+# <details>
+# <summary>Solutions</summary>
+#
 # ```python
 # from dataclasses import replace
 # big = replace(lsun64, size=128, widths=(64, *lsun64.widths), strides=(2,) * 5)
@@ -217,4 +218,5 @@ Table(
 # costs as much as any other inner layer: half the maps in, half the maps out, and four times the pixels. So about a third more.
 #
 # For the second: (4 − 1)·2 − 2 + 3 = 7. The map ends one row short: 4, 7, 13, 25, 49. `Architecture.output_padding` computes the missing row.
-# ````
+#
+# </details>

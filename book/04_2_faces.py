@@ -207,8 +207,9 @@ plots.Table(
 # 2. Draw the same z in a batch of 2 and in a batch of 48, once as above and once inside `networks.batch_statistics(generator)`. Compare the
 #    images of the first z. (A batch of one has no statistics.)
 #
-# ````{admonition} Solution of 2
-# :class: dropdown
+# <details>
+# <summary>Solution of 2</summary>
+#
 # ```python
 # from dcgan_core import networks
 #
@@ -221,4 +222,5 @@ plots.Table(
 # ```
 # With the batch's own statistics, as the authors' code samples, the image of a z depends on its neighbours. With the stored ones it does
 # not. That is why this book estimates them after training.
-# ````
+#
+# </details>

@@ -173,11 +173,13 @@ Table(
 # 4. Make the digits' net half as wide: `replace(recipes.recipe("digits", "quick"), architecture=Architecture(16, 1, (32, 64), (2, 2), kernel=4))`, with
 #    `Architecture` from `dcgan_core.networks`. What does D say now, and what does G draw?
 #
-# ```{admonition} What to look for
-# :class: dropdown
+# <details>
+# <summary>What to look for</summary>
+#
 # One run proves little: another seed can change more than your setting did. Train at least three seeds of each, and look at samples, not
 # at losses. `alternate` makes half as many updates for the same images, so compare it both ways.
 #
 # In the fourth, with seed 0, G goes grey within a few thousand images and stays so: D tells every sample from every digit, D(G(z)) falls towards 0, and
 # G never recovers. The width of a net decides not only how well it draws but whether the game goes on at all.
-# ```
+#
+# </details>

@@ -136,18 +136,17 @@ widgets.z_sliders(
 )
 
 # %% [markdown]
-# ```{note}
 # In JupyterLab the sliders ask the net for every image, and all six combine. On the static page there is no net: the frames were drawn
 # beforehand, and one slider moves at a time.
-# ```
 #
 # ## Exercises
 #
 # 1. Walk further than the end: `latent.walk(start, start + 3 * (end - start), 24)`. Where do the faces break?
 # 2. Find the most even walk: of 100 random pairs, the one whose largest step is smallest. And the least even. What do you see in each?
 #
-# ````{admonition} Solutions
-# :class: dropdown
+# <details>
+# <summary>Solutions</summary>
+#
 # ```python
 # far = latent.walk(start, start + 3 * (end - start), 24).flatten(0, 1)
 # plots.show(latent.draw_pixels(generator, far), columns=24, zoom=1)
@@ -163,4 +162,5 @@ widgets.z_sliders(
 # ]
 # plots.strips(rows)
 # ```
-# ````
+#
+# </details>
