@@ -179,7 +179,7 @@ Table(
 # One run proves little: another seed can change more than your setting did. Train at least three seeds of each, and look at samples, not
 # at losses. `alternate` makes half as many updates for the same images, so compare it both ways.
 #
-# In the fourth, with seed 0, G goes grey within a few thousand images and stays so: D tells every sample from every digit, D(G(z)) falls towards 0, and
-# G never recovers. The width of a net decides not only how well it draws but whether the game goes on at all.
+# In the fourth, with seed 0, G went grey within a few thousand images for us and stayed so to the end of the run: D told every sample from every
+# digit, and D(G(z)) fell towards 0. That is one seed. Try others before you blame the width.
 #
 # </details>

@@ -39,7 +39,7 @@ widgets.walk_slider(generator, stops)
 
 # %% [markdown]
 # The slider goes through six random points and back to the first. Nowhere on the way is there a cut from one face to the next. Hair
-# changes its length and colour, heads turn, glasses come and go.
+# changes its colour, the light changes, glasses come and go. Where a point draws a poor face, so does the way to it.
 #
 # ## Six walks, side by side
 

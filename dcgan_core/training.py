@@ -224,7 +224,6 @@ def train(
     if main:  # not before everything could be read: a failed start leaves a finished run finished
         run.update(config=configs.to_dict(config), status="training")
     log = _open_log(run, counts["log_bytes"]) if main else None
-    images_np = data.images
     stop = _Stop()
 
     def save() -> None:
@@ -250,7 +249,7 @@ def train(
     def fetch(step: int) -> tuple[torch.Tensor, torch.Tensor | None]:
         share = slice(rank * config.batch // world, (rank + 1) * config.batch // world)
         chosen = batch_indices(step, config.batch, len(data), config.seed)[share]
-        pixels = torch.from_numpy(images_np[chosen])
+        pixels = torch.from_numpy(data.images[chosen])
         labels = torch.from_numpy(data.labels[chosen]) if a.num_classes else None
         if device.type == "cuda":
             pixels, labels = pixels.pin_memory(), labels.pin_memory() if labels is not None else None

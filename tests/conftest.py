@@ -65,15 +65,19 @@ def real_data(monkeypatch) -> Path:
     return REAL_DATA
 
 
-@pytest.fixture(scope="session")
-def run(tmp_path_factory) -> Run:
-    """A finished run: 200 updates on the digits. Not to be changed; `run_copy` may be."""
-    folder = tmp_path_factory.mktemp("run")
+def trained(folder: Path, *more: str, images: int = 16 * UPDATES) -> Run:
+    """A finished run on the digits, for fixtures that outlive a test's own folders."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DCGAN_DATA", str(folder))
         patch.setenv("DCGAN_CACHE", str(folder / "cache"))
-        assert main(train_arguments(folder / "digits")) == 0
+        assert main(train_arguments(folder / "digits", *more, images=images)) == 0
     return Run(folder / "digits")
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory) -> Run:
+    """A finished run: 200 updates on the digits. Not to be changed; `run_copy` may be."""
+    return trained(tmp_path_factory.mktemp("run"))
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from conftest import encode, make_folder, make_zip, noise, snapshot, train_arguments
+from conftest import encode, make_folder, make_zip, noise, snapshot, train_arguments, trained
 from PIL import Image
 
 from dcgan_core import __version__, claims, latent, networks, plots, runs
@@ -18,12 +18,7 @@ CONDITIONAL = ["--set", "architecture.num_classes=10", "--set", "architecture.ou
 @pytest.fixture(scope="session")
 def conditional(tmp_path_factory) -> Run:
     """A small class-conditional run."""
-    folder = tmp_path_factory.mktemp("conditional")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DCGAN_DATA", str(folder))
-        patch.setenv("DCGAN_CACHE", str(folder / "cache"))
-        assert main(train_arguments(folder / "run", *CONDITIONAL, images=320)) == 0
-    return Run(folder / "run")
+    return trained(tmp_path_factory.mktemp("conditional"), *CONDITIONAL, images=320)
 
 
 @pytest.fixture
