@@ -52,6 +52,7 @@ class Config:
     weight_decay: float = 0.0  # L2, added to the gradient of every parameter (the authors' code: 1e-5 for faces)
     images: int = 0  # stop after drawing this many images from the data; 0: no limit
     minutes: float = 0.0  # stop after this long, all sessions together; 0: no limit
+    precision: Literal["single", "bf16"] = "single"  # bf16: autocast; faster on GPUs, and on CPUs with AMX
     decay_images: int = 0  # the learning rate falls linearly to zero over this many images at the end (MNIST)
     seed: int = 0
 
@@ -76,7 +77,8 @@ BUDGET = ("images", "minutes")  # may be raised on --resume: they say when to st
 def check_resumable(config: Config, run: Run) -> None:
     """Raises UserError unless `run` was started with `config`, up to its budget, by `dcgan train`."""
     run.data_name  # noqa: B018  raises where run.json does not name its data
-    old, new = run.info["config"], configs.to_dict(config)
+    old = configs.to_dict(configs.from_dict(Config, run.info["config"], str(run.path / "run.json")))
+    new = configs.to_dict(config)
     free = () if config.decay_images else BUDGET
     for key in sorted(old.keys() | new.keys()):
         if key not in free and old.get(key) != new.get(key):
@@ -111,12 +113,12 @@ def _short(value: object, other: object) -> str:
 
 def discriminator_loss(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
     """-log D(x) - log(1 - D(G(z))), from logits."""
-    return F.softplus(-real).mean() + F.softplus(fake).mean()
+    return F.softplus(-real.float()).mean() + F.softplus(fake.float()).mean()
 
 
 def generator_loss(fake: torch.Tensor) -> torch.Tensor:
     """-log D(G(z)), from logits: the non-saturating loss."""
-    return F.softplus(-fake).mean()
+    return F.softplus(-fake.float()).mean()
 
 
 def average_gradients(net: torch.nn.Module, world: int) -> None:
@@ -192,6 +194,7 @@ def train(
     fused = device.type in ("cpu", "cuda")
     optimizer_g = torch.optim.Adam(generator.parameters(), fused=fused, **adam)
     optimizer_d = torch.optim.Adam(discriminator.parameters(), fused=fused, **adam)
+    half = torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16")
     rng = torch.Generator(device).manual_seed(config.seed + 1)  # draws every z; each process draws all, and keeps its share
     fixed_z = latent.sample(a, GRID, torch.Generator(device).manual_seed(config.seed + 2))
     fixed_labels = torch.arange(GRID, device=device) % a.num_classes if a.num_classes else None
@@ -310,13 +313,14 @@ def train(
                     for group in (*optimizer_g.param_groups, *optimizer_d.param_groups):
                         group["lr"] = config.learning_rate * min(1.0, max(0.0, left))
                 z = latent.sample(a, config.batch, rng)[rank * config.batch // world : (rank + 1) * config.batch // world]
-                with torch.set_grad_enabled(train_g):
+                with torch.set_grad_enabled(train_g), half:
                     fake = generator(z, labels)
 
                 if train_d:
                     real = networks.to_input(pixels.to(device, non_blocking=True), a)
                     real = real.contiguous(memory_format=torch.channels_last)
-                    d_real, d_fake = discriminator(real, labels), discriminator(fake.detach(), labels)
+                    with half:
+                        d_real, d_fake = discriminator(real, labels), discriminator(fake.detach(), labels)
                     loss = discriminator_loss(d_real, d_fake)
                     optimizer_d.zero_grad()
                     loss.backward()
@@ -328,7 +332,9 @@ def train(
                         sums[:4] += torch.stack([loss, d_real.sigmoid().mean(), d_fake.sigmoid().mean(), one])
                 if train_g:
                     discriminator.requires_grad_(False)  # its gradients are not needed, and cost a third of the step
-                    loss = generator_loss(discriminator(fake, labels))
+                    with half:
+                        d_fake = discriminator(fake, labels)
+                    loss = generator_loss(d_fake)
                     optimizer_g.zero_grad()
                     loss.backward()
                     average_gradients(generator, world)
