@@ -36,6 +36,7 @@ import numpy as np
 from PIL import Image, ImageOps
 from tqdm.auto import tqdm
 
+from dcgan_core import scenes
 from dcgan_core.configs import did_you_mean
 from dcgan_core.errors import UserError, reason
 from dcgan_core.files import read_json, write_json
@@ -108,7 +109,7 @@ class Source:
     channels: int
     stamp: Callable[[], list]  # cheap: changes whenever the files do
     fingerprint: Callable[[], str]  # of the content; of a folder: names, sizes and times
-    open: Callable[[], Contents]
+    open: Callable[[int], Contents]  # at a size: what is drawn is drawn at that size; photographs are resized later
     check: Callable[[], str | None] = lambda: None  # full read; the name of the first damaged file
 
 
@@ -118,6 +119,7 @@ class Contents:
     count: int
     classes: tuple[str, ...] = ()
     attribute_names: tuple[str, ...] = ()
+    ready: bool = False  # nothing to decode: pixels of the right size
 
 
 def _held_out(file: str) -> bool:
@@ -223,7 +225,7 @@ def _zip_source(name: str, path: Path) -> Source:
         channels=channels,
         stamp=lambda: _stamp([path]),
         fingerprint=lambda: _digest(sorted((i.filename, i.file_size, i.CRC) for i in members())),
-        open=lambda: _tree([i.filename for i in members()], lambda f: archive().read(f), str(path)),
+        open=lambda _: _tree([i.filename for i in members()], lambda f: archive().read(f), str(path)),
         check=lambda: archive().testzip(),
     )
 
@@ -245,7 +247,7 @@ def _folder_source(name: str, path: Path) -> Source:
         channels=channels,
         stamp=stamp,
         fingerprint=lambda: _digest(stamp()),
-        open=lambda: _tree([p.relative_to(path).as_posix() for p in listing()], lambda f: (path / f).read_bytes(), str(path)),
+        open=lambda _: _tree([p.relative_to(path).as_posix() for p in listing()], lambda f: (path / f).read_bytes(), str(path)),
     )
 
 
@@ -269,7 +271,7 @@ def _array_contents(splits: dict[str, tuple[np.ndarray, np.ndarray]], classes: t
 
 
 def _digits_source() -> Source:
-    def contents() -> Contents:
+    def contents(_: int) -> Contents:
         from sklearn.datasets import load_digits
 
         digits = load_digits()
@@ -282,6 +284,32 @@ def _digits_source() -> Source:
     return Source(
         "digits", "scikit-learn", "BSD (UCI optical digits)", 8, 1, lambda: version, lambda: _digest(version), contents
     )
+
+
+DRAWN = {"train": 20_000, "test": 2_000}  # pictures of a drawn set; the splits have seeds of their own
+
+
+def _drawn_source(name: str) -> Source:
+    """A set that the book draws: its attributes are what is there or not, its classes those of the sprites."""
+    names = scenes.yes_no(name)
+    classes = scenes.SPRITES if name == "drawn-sprites" else ()
+
+    def contents(size: int) -> Contents:
+        def pictures() -> Iterator[Picture]:
+            for seed, (split, count) in enumerate(DRAWN.items()):
+                drawn = scenes.draw(name, count, size, seed)
+                labels = drawn.factors["class"].astype(int) if classes else np.zeros(count, int)
+                values = np.stack([drawn.factors[n] for n in names], 1).astype(int) * 2 - 1
+                images = drawn.images.transpose(0, 2, 3, 1)
+                for i in range(count):
+                    attributes = tuple(values[i].tolist())
+                    yield Picture(f"{split} {i}", split, int(labels[i]), attributes, lambda image=images[i]: image)
+
+        return Contents(pictures(), sum(DRAWN.values()), classes, names, ready=True)
+
+    version = [name, scenes.VERSION, DRAWN]
+    size = 32 if name == "drawn-sprites" else 64
+    return Source(name, "drawn by the book", "MIT", size, 3, lambda: version, lambda: _digest(version), contents)
 
 
 _CELEBA = [
@@ -314,7 +342,7 @@ def _torchvision_source(name: str, root: Path) -> Source:
     size, channels, licence, marks = _TORCHVISION[name]
     paths = [root / m for m in marks]
 
-    def contents() -> Contents:
+    def contents(_: int) -> Contents:
         import torchvision  # here, because it takes seconds and a prepared set never needs it
 
         if name == "mnist":
@@ -385,6 +413,8 @@ def find(name: str) -> Source | None:
         return _zip_source(name, root / f"{name}.zip")
     if name == "digits":
         return _digits_source()
+    if name in scenes.NAMES:
+        return _drawn_source(name)
     if name in _TORCHVISION:
         for place in (root, cache_root().parent / "downloads"):
             if all((place / mark).is_file() for mark in _TORCHVISION[name][3]):
@@ -413,7 +443,7 @@ def native(name: str) -> tuple[int, int] | None:
 
 def names() -> list[str]:
     """Every data set that has a name: the known ones, and what lies under the data root."""
-    found = {"digits", *_TORCHVISION}
+    found = {"digits", *scenes.NAMES, *_TORCHVISION}
     if data_root().is_dir():
         skip = {m.split("/")[0] for t in _TORCHVISION.values() for m in t[3]} | {"newmu", "prepared", "downloads"}
         for path in data_root().iterdir():
@@ -559,7 +589,7 @@ def _decode(source: Source, folder: Path, size: int, crop: Crop) -> None:
     """Reads every picture once, on all cores, into a new cache folder that appears under its name only when whole."""
     started = time.monotonic()
     try:
-        contents = source.open()
+        contents = source.open(size)
     except RuntimeError as error:  # torchvision's checks of its files
         raise UserError(f"{source.path}: {reason(error)}; {_how_to_get(source.name)}") from None
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -644,7 +674,7 @@ def _running(process: int) -> bool:
 
 def _fitted(contents: Contents, size: int, crop: Crop, channels: int) -> Iterator[tuple[list[Picture], list[np.ndarray | str]]]:
     """Batches of pictures with their results, in order, decoded on all cores a few batches ahead: memory stays bounded."""
-    if contents.count < 2_000:  # not worth starting processes for
+    if contents.ready or contents.count < 2_000:  # not worth starting processes for
         while batch := list(islice(contents.pictures, 64)):
             yield batch, _fit_all([_read(p) for p in batch], size, crop, channels)
         return

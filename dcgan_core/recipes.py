@@ -38,6 +38,14 @@ RECIPES: dict[str, dict[str, Config]] = {
         "quick": Config("rooms", _TINY32, **_SMALL, images=40_000),
         "cpu": Config("rooms", ARCHITECTURES["small64"], **_SMALL, minutes=150.0),
     },
+    "drawn-rooms": {
+        "quick": Config("drawn-rooms", _TINY32, **_SMALL, images=40_000),
+        "cpu": Config("drawn-rooms", ARCHITECTURES["small64"], **_SMALL, minutes=150.0),
+    },
+    "drawn-portraits": {
+        "quick": Config("drawn-portraits", _TINY32, **_SMALL, images=40_000),
+        "cpu": Config("drawn-portraits", ARCHITECTURES["small64"], **_SMALL, minutes=150.0),
+    },
     "imagenet32": {
         "quick": Config("imagenet32", _TINY32, **_SMALL, images=40_000),
         "cpu": Config("imagenet32", ARCHITECTURES["small32"], **_SMALL, minutes=150.0),
