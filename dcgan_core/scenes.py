@@ -148,7 +148,7 @@ class Canvas:
             distance = edge if distance is None else torch.maximum(distance, edge)
         return distance
 
-    def finish(self, light: Tensor, grain: float = 0.012) -> Tensor:
+    def finish(self, light: Tensor, grain: float = 0.003) -> Tensor:
         """The picture in this light (N x 1 x 1, N x S x S or N x 3 x S x S), with a little grain, as uint8."""
         light = (light if light.ndim == 4 else light[:, None]) * 255
         noise = torch.rand(self.count, 1, self.size, self.size, generator=self.rng).sub_(0.5)
@@ -681,7 +681,7 @@ def draw(name: str, count: int, size: int = 64, seed: int = 0) -> Drawn:
 
     Raises UserError for an unknown set, or an impossible count, size or seed.
     """
-    _check(name, size, seed)
+    check(name, size, seed)
     if count < 1:
         raise UserError(f"{name}: {count} pictures cannot be drawn; ask for at least 1")
     parts, tables = [], []
@@ -700,7 +700,7 @@ def render(name: str, factors: Mapping[str, np.ndarray | Tensor], size: int = 64
 
     Raises UserError where a factor is missing, unknown, out of its range, not a number, or not N long.
     """
-    _check(name, size, seed)
+    check(name, size, seed)
     spec = FACTORS[name]
     for key in factors:
         if key not in spec:
@@ -743,7 +743,8 @@ def _rng(seed: int, block: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed * 1_000_003 + block)
 
 
-def _check(name: str, size: int, seed: int) -> None:
+def check(name: str, size: int, seed: int) -> None:
+    """Raises UserError for an unknown set, or an impossible size or seed."""
     if name not in FACTORS:
         raise UserError(f"no drawn set is called {name!r}{did_you_mean(name, FACTORS)}")
     if not MIN_SIZE <= size <= MAX_SIZE:

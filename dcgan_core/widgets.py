@@ -59,27 +59,50 @@ def z_sliders(
 ) -> Interactive:
     """One slider for each direction: the image of z + sum of slider x direction, each slider from -reach to reach.
 
-    z: latent; directions: K x latent. On the static page one slider moves at a time, the others go back to the middle.
+    z: latent; directions: K x latent.
     """
-    sliders = [
-        ipywidgets.FloatSlider(0, min=-reach, max=reach, step=reach / 50, description=name, readout_format=".2f")
-        for name in names
+
+    def draw(amounts: np.ndarray) -> np.ndarray:
+        return latent.draw_pixels(generator, z + torch.from_numpy(amounts) @ directions)
+
+    return sliders(draw, {name: (-reach, reach, frames) for name in names}, dict.fromkeys(names, 0.0))
+
+
+def sliders(
+    draw: Callable[[np.ndarray], np.ndarray], ranges: dict[str, tuple[float, float, int]], start: dict[str, float]
+) -> Interactive:
+    """One slider for each named number of a picture.
+
+    draw: float32 K x len(ranges) -> uint8 K x C x S x S, a picture for each row of numbers. ranges: lowest, highest, and how
+    many frames to draw beforehand. On the static page one slider moves at a time, the others go back to where they started.
+    """
+    bars = [
+        ipywidgets.FloatSlider(
+            start[name],
+            min=low,
+            max=high,
+            step=(high - low) / (1 if frames == 2 else 100),
+            description=name,
+            readout_format=".2f",
+        )
+        for name, (low, high, frames) in ranges.items()
     ]
 
     def current() -> np.ndarray:
-        amounts = torch.tensor([s.value for s in sliders])
-        return latent.draw_pixels(generator, (z + amounts @ directions)[None])[0]
+        return draw(np.array([[bar.value for bar in bars]], np.float32))[0]
 
-    amounts = torch.linspace(-reach, reach, frames)
-    strip = latent.draw_pixels(generator, torch.cat([z + t * d[None] for d in directions for t in amounts[:, None]]))
-    middle = frames // 2
-    controls = []
-    for k, name in enumerate(names):
-        others = f"for(const o of r.querySelectorAll('input'))if(o!==this)o.value={middle};"
-        move = _MOVE.replace("const n=+this.value;", f"const n={k * frames}+(+this.value);").replace("/*others*/", others)
-        control = _range(name, frames - 1, middle, move)
-        controls.append((name, control))
-    return Interactive(_live(sliders, current), _page(strip, controls, start=middle))
+    rows, controls, starts = [], [], []
+    for k, (name, (low, high, frames)) in enumerate(ranges.items()):
+        stops = np.linspace(low, high, frames)
+        here = int(np.abs(stops - start[name]).argmin())
+        stops[here] = start[name]
+        table = np.tile(np.array(list(start.values()), np.float32), (frames, 1))
+        table[:, k] = stops
+        move = _MOVE.replace("const n=+this.value;", f"const n={len(rows)}+(+this.value);").replace("/*others*/", _OTHERS_BACK)
+        controls.append((name, _range(name, frames - 1, here, move)))
+        starts.append(here)
+        rows.extend(table)
+    return Interactive(_live(bars, current), _page(draw(np.stack(rows)), controls, start=starts[0]))
 
 
 def strongest_coordinates(generator: Generator, count: int, trials: int = 8, seed: int = 0) -> list[int]:
@@ -101,6 +124,9 @@ _MOVE = (
     "const p=r.querySelector('.dcgan-frame');const c=+p.dataset.columns;const s=+p.dataset.zoom;"
     "p.style.backgroundPosition=(-(n%c)*s)+'px '+(-Math.floor(n/c)*s)+'px'"
 )
+
+
+_OTHERS_BACK = "for(const o of r.querySelectorAll('input'))if(o!==this)o.value=o.defaultValue;"
 
 
 def _range(name: str, last: int, start: int, move: str) -> str:

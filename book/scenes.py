@@ -1,0 +1,359 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Scenes and sources
+#
+# **The question:** the paper says that a generator knows what a window is, and that adding smiles works like adding numbers. How could anyone
+# *check* that?
+#
+# By eye, says the paper. This book adds two sources of truth. The first is a set of pictures that the book draws itself, so that it knows every
+# window in them. The second is what the authors released in 2015: their own trained weights.
+
+# %% tags=["parameters", "remove-cell"]
+profile = "quick"
+seed = 0
+device = "auto"
+
+# %% mystnb={"figure": {"caption": "Drawn rooms, drawn portraits, drawn sprites. No photograph was used.", "name": "fig-drawn"}}
+import numpy as np
+import torch
+from PIL import Image
+
+from dcgan_core import (
+    claims,
+    devices,
+    judges,
+    latent,
+    networks,
+    plots,
+    scenes,
+    widgets,
+)
+from dcgan_core.runs import Run
+
+sheets = [scenes.draw(name, 12, 64, seed + 2) for name in scenes.NAMES]
+plots.show(
+    np.concatenate([drawn.images for drawn in sheets]), columns=12, zoom=1
+)
+
+# %% [markdown]
+# ## A picture from numbers
+#
+# Every picture in {numref}`fig-drawn` is made from a short list of numbers, its *factors*: is there a window, how bright is the day, how far
+# does the face turn? They are drawn independently of each other. A beard tells you nothing about the hair, and a lamp nothing about the
+# bed. So if a net, later, turns out to link two of them, it was the net's own idea.
+#
+# Move the sliders. One factor changes, all others stay.
+
+
+# %%
+def factor_sliders(name, factors):
+    """Sliders for some factors of one drawn picture."""
+    spec = scenes.FACTORS[name]
+    first = scenes.draw(name, 1, 64, seed + 5).factors
+
+    def picture(values):
+        table = {key: np.repeat(v, len(values)) for key, v in first.items()}
+        table |= dict(zip(factors, values.T, strict=True))
+        one_each = [
+            scenes.render(name, {k: v[i : i + 1] for k, v in table.items()})
+            for i in range(len(values))
+        ]  # one at a time: the texture depends on the place in a batch
+        return np.concatenate([drawn.images for drawn in one_each])
+
+    ranges = {
+        key: (
+            spec[key].low,
+            spec[key].high,
+            2 if spec[key].kind == "yes/no" else 11,
+        )
+        for key in factors
+    }
+    return widgets.sliders(
+        picture, ranges, {key: float(first[key][0]) for key in factors}
+    )
+
+
+factor_sliders(
+    "drawn-portraits",
+    ["pose", "smile", "glasses", "beard", "hair_colour", "light_side"],
+)
+
+# %%
+factor_sliders(
+    "drawn-rooms",
+    ["window", "lamp", "bed", "door", "view", "light"],
+)
+
+# %% [markdown]
+# Two things come with each picture. The factors are one. The other is a *mask* for each object: the pixels where it can be seen. Later
+# chapters ask whether D looks at windows, and whether windows are gone, and the masks answer.
+
+# %% mystnb={"figure": {"caption": "Rooms and the visible part of every window (second row) and bed (third row).", "name": "fig-masks"}}
+rooms = scenes.draw("drawn-rooms", 8, 64, seed + 3)
+
+
+def highlight(images, mask):
+    """The picture in grey, with the mask's pixels in colour."""
+    grey = images.mean(1, keepdims=True).repeat(3, 1) * 0.45
+    return np.where(mask[:, None], images, grey).astype(np.uint8)
+
+
+plots.strips(
+    [
+        ("drawn", rooms.images),
+        ("window", highlight(rooms.images, rooms.masks["window"])),
+        ("bed", highlight(rooms.images, rooms.masks["bed"])),
+    ]
+)
+
+# %% [markdown]
+# ## Judges: who reads the samples?
+#
+# A generator's samples come without factors. So a small convolutional net learns to read them off. We call it a *judge*. It sees 20,000 drawn
+# pictures with their factors, some of them blurred or noisy on purpose, because samples are. It never sees a picture that a generator was
+# trained on.
+#
+# How far can it be trusted? That is measured on pictures that it has never seen.
+
+# %% tags=["hide-input"]
+rows = [
+    row
+    for row in claims.ledger()
+    if row["id"].startswith("scenes.judge_accuracy")
+]
+plots.Table(
+    ["drawn set", "factor", "how often right (95 % interval)", "pictures"],
+    [
+        [
+            *row["id"].split(".")[2:],
+            claims.number(row)
+            + (" of the variance" if "R²" in row["unit"] else ""),
+            f"{row['n']:,}" if row["n"] else "",
+        ]
+        for row in rows
+    ],
+)
+
+# %% [markdown]
+# For what is there or not, the number is the share of right answers; a guess would be right half of the time. For the pose, a number, it is the
+# share of its variance that the judge explains (R²).
+#
+# Try it: here are eight new portraits, and what the judge says of them.
+
+# %%
+judge = judges.load("drawn-portraits", device=devices.pick(device))
+portraits = scenes.draw("drawn-portraits", 8, 64, seed + 7)
+said = judge.read(portraits.images)
+plots.Table(
+    ["", *(str(i + 1) for i in range(8))],
+    [
+        [
+            factor,
+            *(
+                f"{p:.2f}" + ("" if (p > 0.5) == (t > 0.5) else " (wrong)")
+                for p, t in zip(
+                    said[factor], portraits.factors[factor], strict=True
+                )
+            ),
+        ]
+        for factor in ("smile", "glasses", "beard", "long_hair", "pose")
+    ],
+)
+
+# %%
+plots.show(portraits.images, columns=8, zoom=1)
+
+# %% [markdown]
+# ## What two generators made of it
+#
+# Two reference runs were trained on drawn pictures alone, like `faces` on photographs. Here are samples of both, not selected.
+
+
+# %% mystnb={"figure": {"caption": "Samples of the reference run `drawn-rooms`.", "name": "fig-drawn-rooms"}}
+def samples(run, count, seed):
+    """`count` samples of a run, and its generator."""
+    generator = run.generator(devices.pick(device))
+    rng = torch.Generator().manual_seed(seed)
+    z = latent.sample(generator.architecture, count, rng)
+    return latent.draw_pixels(generator, z)
+
+
+room_run = Run.reference("drawn-rooms")
+plots.show(samples(room_run, 36, seed), columns=12, zoom=1)
+
+# %% mystnb={"figure": {"caption": "Samples of the reference run `drawn-portraits`.", "name": "fig-drawn-portraits"}}
+portrait_run = Run.reference("drawn-portraits")
+plots.show(samples(portrait_run, 36, seed), columns=12, zoom=1)
+
+# %% tags=["hide-input"]
+plots.Table(
+    ["run", "images drawn", "updates of each net", "minutes", "precision"],
+    [
+        [
+            run.name,
+            f"{run.info['counters']['images']:,}",
+            f"{run.info['counters']['g_updates']:,}",
+            f"{run.info['minutes']:.0f}",
+            run.info["config"]["precision"],
+        ]
+        for run in (room_run, portrait_run)
+    ],
+)
+
+# %% [markdown]
+# ROOMS_SENTENCE
+#
+# PORTRAITS_SENTENCE
+#
+# ## Does the generator draw everything that there is?
+#
+# A generator that draws only what it draws well can fool the eye. Windows in every room look fine, until you know that half of the rooms have
+# none. The judge counts: how often is each thing there, in the data and in samples?
+
+# %% mystnb={"figure": {"caption": "How often the judge finds each thing, in the data and in samples.", "name": "fig-coverage"}}
+import matplotlib.pyplot as plt
+
+figure, axes = plt.subplots(1, 2, figsize=(9, 3), sharex=True)
+for axis, run in zip(axes, (room_run, portrait_run), strict=True):
+    details = claims.shipped(f"scenes.coverage.{run.name}", run)["details"]
+    factors = details["factors"]
+    place = np.arange(len(factors))[::-1]
+    for shift, key, colour in (
+        (0.2, "data", "0.7"),
+        (-0.2, "samples", "tab:blue"),
+    ):
+        shares = [100 * f[key] for f in factors.values()]
+        axis.barh(place + shift, shares, 0.36, color=colour, label=key)
+    axis.set_yticks(place, [name.replace("_", " ") for name in factors])
+    axis.set_title(run.name, fontsize=10)
+    axis.set_xlabel("% of pictures")
+    axis.spines[["top", "right"]].set_visible(False)
+axes[1].legend(frameon=False)
+figure.tight_layout()
+plt.close(figure)
+figure
+
+# %% [markdown]
+# One number sums it up. Sort all pictures into cells, one for each combination (bed and window but no lamp, no door, no picture …), and ask how
+# much the two distributions over the cells overlap: 1 if they are the same, 0 if they never meet.
+
+# %%
+claims.demonstrate("scenes.coverage.drawn-rooms", room_run, device, seed)
+
+# %%
+claims.demonstrate(
+    "scenes.coverage.drawn-portraits", portrait_run, device, seed
+)
+
+# %% tags=["hide-input"]
+for run in (room_run, portrait_run):
+    details = claims.shipped(f"scenes.coverage.{run.name}", run)["details"]
+    print(
+        f"{run.name}: {details['cells_in_samples']} of"
+        f" {details['cells_in_data']} combinations are drawn;"
+        f" two halves of the data overlap by {details['data_with_data']:.3f}"
+    )
+
+# %% [markdown]
+# A warning. The judge answers for a muddle too. A smear between two windows still counts as a window or none. Read the number together with
+# {numref}`fig-drawn-rooms` and {numref}`fig-drawn-portraits`.
+#
+# ## The second source: the weights of 2015
+#
+# The authors released two trained models: a generator and a discriminator of house numbers (SVHN {cite}`netzer2011`), and a discriminator of
+# ImageNet pictures. They were written for Theano, a library that is no longer kept up. We read the bare numbers, never the pickles around them, and put
+# them into the same classes that you saw in {doc}`chapter 3 <03_architecture>`.
+#
+# One thing differs that no error message tells. A convolution, in mathematics, flips its kernel. Theano did that. PyTorch does not. So
+# every kernel has to be turned around in both directions. Here is what comes out.
+
+# %% mystnb={"figure": {"caption": "House numbers from the authors' own generator of 2015, running in this book's nets.", "name": "fig-authors"}}
+theirs = Run.reference("authors-svhn")
+sheet = Image.open(theirs.path / "grid.webp").convert("RGB")
+sheet.resize((sheet.width * 2, sheet.height * 2), Image.Resampling.NEAREST)
+
+# %%
+claims.scoreboard(
+    [row for row in claims.ledger() if row["id"] == "authors.max_abs_diff"]
+)
+
+# %% [markdown]
+# To be sure, the same images are also computed with NumPy alone, in code that shares nothing with our nets. The largest difference of any pixel is
+# rounding. So what we say about *their* net in later chapters is about their net.
+#
+# The weights themselves do not ship with this book. They are in the folder `models/` of the
+# [authors' repository](https://github.com/Newmu/dcgan_code). With them at hand:
+#
+# ```bash
+# dcgan import-authors path/to/svhn_unsup_all_conv_dcgan_100z_gaussian_lr_0.0005_64mb --out runs/authors-svhn
+# dcgan sample runs/authors-svhn --batch-statistics --out house_numbers.png
+# ```
+#
+# ## One z, two images
+#
+# Look closely at how the authors sample. Their batchnorm uses the statistics of the batch at hand, in training *and afterwards*. It follows that the
+# image of a z depends on which other z happen to be drawn with it.
+
+# %% mystnb={"figure": {"caption": "The same eight z, drawn by the authors' generator in two batches. Top: among 120 others. Middle: among 120 different others. Bottom: the difference, four times enlarged.", "name": "fig-two-batches"}}
+sheet = Image.open(theirs.path / "two_batches.webp").convert("RGB")
+sheet.resize((sheet.width * 2, sheet.height * 2), Image.Resampling.NEAREST)
+
+# %% [markdown]
+# The digits stay, their colours shift. In a small batch it gets much worse, and a batch of one has no statistics at all. People who use other DCGAN
+# code ask about this again and again. Here is the same effect, and its cure, on a net that ships with this book.
+
+# %%
+generator = portrait_run.generator(devices.pick(device))
+rng = torch.Generator().manual_seed(seed)
+z = latent.sample(generator.architecture, 64, rng)
+with networks.batch_statistics(generator):
+    alone = latent.draw_pixels(generator, z[:8])
+    together = latent.draw_pixels(generator, z)[:8]
+stored = latent.draw_pixels(generator, z[:8])
+same = latent.draw_pixels(generator, z)[:8]
+for name, a, b in (
+    ("batch statistics", alone, together),
+    ("stored statistics", stored, same),
+):
+    change = np.abs(a.astype(int) - b).mean()
+    print(f"{name}: a pixel changes by {change:.2f} of 255 on average")
+plots.strips([("in a batch of 8", alone), ("in a batch of 64", together)])
+
+# %% [markdown]
+# The cure is to estimate the statistics once, over many z, and keep them. Every run in this book does so at the end of its training. Then one z is one
+# image.
+#
+# ## Exercises
+#
+# 1. Draw 2,000 portraits and correlate `smile` with `beard`. Then let the judge read 2,000 samples, and correlate its answers. Has the net made
+#    friends of two factors that were strangers?
+# 2. Find the samples of which the judge is least sure. What do you see?
+#
+# <details>
+# <summary>Solutions</summary>
+#
+# ```python
+# drawn = scenes.draw("drawn-portraits", 2000, 64, 11).factors
+# read = judge.read(samples(portrait_run, 2000, 12))
+# for name, table in (("data", drawn), ("samples", read)):
+#     print(name, np.corrcoef(table["smile"], table["beard"])[0, 1].round(3))
+# ```
+# ```python
+# images = samples(portrait_run, 2000, 12)
+# answers = np.stack([judge.read(images)[k] for k in ("smile", "glasses", "beard")])
+# doubt = (0.5 - np.abs(answers - 0.5)).max(0)
+# plots.show(images[doubt.argsort()[-24:]], columns=12)
+# ```
+#
+# </details>

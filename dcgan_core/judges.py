@@ -1,0 +1,223 @@
+"""What is in a picture? Small classifiers trained on drawn scenes, whose factors are known exactly.
+
+A judge reads samples of a generator: is there a window, does the face smile, how far is it turned? It learns from pictures of
+its own (a seed of its own), never from those that a generator was trained on, and its accuracy on held-out pictures is part of
+the ledger. Trained judges ship in `book/judges`; another size or seed is trained when first asked for, and kept.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import safetensors.torch
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from dcgan_core import datasets, scenes
+from dcgan_core.errors import UserError
+from dcgan_core.evaluation import Measurement, bootstrap, timed
+from dcgan_core.files import write_atomically
+
+SHIPPED = Path(__file__).resolve().parent.parent / "book" / "judges"
+PICTURES, EPOCHS, BATCH = 20_000, 6, 64
+SEEDS = 1000  # judge 0 learns from the pictures of seed 1000, judge 1 from 1001 …; the data sets have seeds 0 and 1
+HELD_OUT_SEED = 999
+
+
+class Judge(nn.Module):
+    """Reads every factor off a picture: a probability for what is there or not, a number for what is a number.
+
+    Raises UserError for an unknown set or a size that is no multiple of 16.
+    """
+
+    def __init__(self, name: str, size: int = 64, widths: tuple[int, ...] = (16, 32, 64, 128)) -> None:
+        super().__init__()
+        scenes.check(name, size, seed=0)
+        if size % 16:
+            raise UserError(f"judge of {name}: {size} px; choose a multiple of 16")
+        self.name, self.size = name, size
+        self.factors = {k: f for k, f in scenes.FACTORS[name].items() if f.kind != "choice" or k == "class"}
+        layers, inputs = [], 3
+        for width in widths:
+            layers += [nn.Conv2d(inputs, width, 4, 2, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
+            inputs = width
+        outputs = sum(len(scenes.SPRITES) if k == "class" else 1 for k in self.factors)
+        self.layers = nn.Sequential(*layers, nn.Flatten(), nn.Linear(inputs * (size // 16) ** 2, outputs))
+
+    def forward(self, pixels: Tensor) -> dict[str, Tensor]:
+        """pixels: uint8 or float 0 … 255, N x 3 x size x size. Returns logits or numbers, N for each factor (class: N x 10)."""
+        outputs = self.layers(pixels.float() / 127.5 - 1)
+        columns = {k: len(scenes.SPRITES) if k == "class" else 1 for k in self.factors}
+        return {k: part.squeeze(1) for k, part in zip(columns, outputs.split(list(columns.values()), 1), strict=True)}
+
+    @torch.no_grad()
+    def read(self, images: np.ndarray, batch: int = 512) -> dict[str, np.ndarray]:
+        """uint8 N x 3 x size x size -> for each factor N probabilities, numbers, or class indices."""
+        if images.ndim != 4 or images.shape[1:] != (3, self.size, self.size):
+            shape = " x ".join(map(str, images.shape))
+            raise UserError(f"judge of {self.name}: reads N x 3 x {self.size} x {self.size} pictures, got {shape}")
+        device = next(self.parameters()).device
+        parts = [self(torch.from_numpy(np.array(images[i : i + batch])).to(device)) for i in range(0, len(images), batch)]
+        answers = {k: torch.cat([p[k] for p in parts]).float().cpu() for k in self.factors}
+        for key, values in answers.items():
+            if key == "class":
+                answers[key] = values.argmax(1)
+            elif self.factors[key].kind == "yes/no":
+                answers[key] = values.sigmoid()
+        return {key: values.numpy() for key, values in answers.items()}
+
+
+def load(name: str, seed: int = 0, size: int = 64, device: torch.device | str = "cpu") -> Judge:
+    """The judge of a drawn set: shipped, else kept from an earlier call, else trained now (minutes on a CPU).
+
+    Judges of different seeds have seen different pictures: let one choose and another score.
+    """
+    judge = Judge(name, size)
+    file = f"{name}-{size}px-v{scenes.VERSION}-seed{seed}.safetensors"
+    kept = datasets.cache_root() / "judges" / file
+    path = next((p for p in (SHIPPED / file, kept) if p.is_file()), None)
+    if path is None:
+        train(judge, seed, device)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        save(judge, kept)
+        path = kept
+    try:
+        state = safetensors.torch.load_file(path)
+        judge.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in state.items()})
+    except (safetensors.SafetensorError, OSError, RuntimeError) as error:
+        raise UserError(f"{path}: not this judge's weights ({str(error).splitlines()[0]}); delete it") from None
+    return judge.to(device).eval()
+
+
+def save(judge: Judge, path: Path) -> None:
+    """Half precision, batchnorm statistics in single."""
+    single = ("running_mean", "running_var", "num_batches_tracked")
+    state = {k: v.cpu() if k.endswith(single) else v.cpu().half() for k, v in judge.state_dict().items()}
+    note = {"judge": json.dumps({"set": judge.name, "size": judge.size, "pictures": PICTURES, "epochs": EPOCHS})}
+    write_atomically(path, safetensors.torch.save(state, note))
+
+
+def train(judge: Judge, seed: int, device: torch.device | str = "cpu", pictures: int = PICTURES, epochs: int = EPOCHS) -> None:
+    """Trains on drawn pictures that are blurred and made noisy at random, so that it reads imperfect samples too."""
+    drawn = scenes.draw(judge.name, pictures, judge.size, SEEDS + seed)
+    images = torch.from_numpy(drawn.images)
+    targets = {k: torch.from_numpy(drawn.factors[k]) for k in judge.factors}
+    rng = torch.Generator().manual_seed(seed)
+    with torch.random.fork_rng(devices=[]):  # PyTorch's own initial weights, from this seed
+        torch.manual_seed(seed)
+        for module in judge.modules():
+            if hasattr(module, "reset_parameters"):
+                module.reset_parameters()
+    judge.to(device, memory_format=torch.channels_last).train()
+    steps = epochs * (pictures // BATCH)
+    optimizer = torch.optim.AdamW(judge.parameters(), 2e-3, weight_decay=1e-2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=steps)
+    order = torch.cat([torch.randperm(pictures, generator=rng)[: pictures // BATCH * BATCH] for _ in range(epochs)])
+    for chosen in tqdm(order.split(BATCH), desc=f"judge of {judge.name}", leave=False, delay=2):
+        batch = spoil(images[chosen], rng).to(device, memory_format=torch.channels_last)
+        answers = judge(batch)
+        loss = sum(_loss(judge.factors[k], k, answers[k], targets[k][chosen].to(device)) for k in judge.factors)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+    judge.eval()
+
+
+def _loss(factor: scenes.Factor, key: str, answer: Tensor, target: Tensor) -> Tensor:
+    if key == "class":
+        return F.cross_entropy(answer, target.long())
+    if factor.kind == "yes/no":
+        return F.binary_cross_entropy_with_logits(answer, target)
+    return F.mse_loss(answer, target) / (factor.high - factor.low) ** 2
+
+
+def spoil(pixels: Tensor, rng: torch.Generator) -> Tensor:
+    """Half of the pictures blurred, all with noise of a random strength: uint8 in, float 0 … 255 out."""
+    picture = pixels.float()
+    blurred = F.avg_pool2d(F.pad(picture, (1, 1, 1, 1), mode="replicate"), 3, 1)
+    strength = torch.rand(len(pixels), 1, 1, 1, generator=rng)
+    picture = torch.lerp(picture, blurred, (2 * strength - 1).clamp_min(0))
+    amount = torch.rand(len(pixels), 1, 1, 1, generator=rng) * 20
+    return picture + amount * torch.randn(picture.shape, generator=rng)
+
+
+# --- how far a judge can be trusted -----------------------------------------------------------------------------------
+
+
+def accuracy(judge: Judge, factor: str, count: int = 4000, seed: int = HELD_OUT_SEED) -> Measurement:
+    """On drawn pictures that it has not seen: the share of right answers, or, for numbers, of their variance explained (R²)."""
+    with timed() as seconds:
+        drawn = scenes.draw(judge.name, count, judge.size, seed)
+        answer, truth = judge.read(drawn.images)[factor], drawn.factors[factor]
+        kind = judge.factors[factor].kind
+        if kind == "number":
+            low, high = bootstrap(_explained, np.stack([answer, truth], 1))
+            return Measurement(_explained(np.stack([answer, truth], 1)), low, high, count, seconds())
+        right = (answer == truth) if kind == "choice" else ((answer > 0.5) == (truth > 0.5))
+        low, high = bootstrap(lambda x: float(x.mean()), right)
+        return Measurement(float(right.mean()), low, high, count, seconds())
+
+
+def _explained(pairs: np.ndarray) -> float:
+    answer, truth = pairs.T
+    return float(1 - np.mean((answer - truth) ** 2) / np.var(truth))
+
+
+# --- what samples show ------------------------------------------------------------------------------------------------
+
+
+def statements(judge: Judge, images: np.ndarray) -> dict[str, np.ndarray]:
+    """What can be said of pictures in yes or no, as probabilities, N each: what is there, which way a face looks, the class."""
+    table = {}
+    for key, values in judge.read(images).items():
+        if key == "class":
+            table |= {sprite: (values == i).astype(np.float32) for i, sprite in enumerate(scenes.SPRITES)}
+        elif key == "pose":
+            table |= {"looks left": (values < -1 / 3).astype(np.float32), "looks right": (values > 1 / 3).astype(np.float32)}
+        elif judge.factors[key].kind == "yes/no":
+            table[key] = values
+    return table
+
+
+def coverage(judge: Judge, data: np.ndarray, samples: np.ndarray, seed: int = 0) -> Measurement:
+    """Do samples show what the data show, as often, and in the same combinations?
+
+    Every picture falls into one cell: one combination of `statements`, such as bed, window, no lamp, no door, no picture. The
+    value is the overlap of the two distributions over cells, the sum of the smaller of the two shares: 1 where they are equal,
+    0 where they never meet. Both are read by the same judge. Two halves of the data give the height that can be reached with so
+    many pictures (`data_with_data`). It says nothing of how good a picture is: a judge answers for a muddle too. How often it
+    hesitates (a probability from 0.1 to 0.9) is in `details`. data, samples: uint8 N x 3 x size x size.
+    """
+    with timed() as seconds:
+        tables = [statements(judge, images) for images in (data, samples)]
+        weights = 2 ** np.arange(len(tables[0]))
+        cells = [((np.stack(list(t.values()), 1) > 0.5) * weights).sum(1) for t in tables]
+        low, high = bootstrap(_overlap, *cells, seed=seed)
+        half = len(data) // 2
+        details = {
+            "data_with_data": _overlap(cells[0][:half], cells[0][half:]),
+            "cells_in_data": len(np.unique(cells[0])),
+            "cells_in_samples": len(np.unique(cells[1])),
+            "data": len(data),
+            "factors": {
+                name: {
+                    "data": round(float((p > 0.5).mean()), 4),
+                    "samples": round(float((q > 0.5).mean()), 4),
+                    "unsure_data": round(float(((p > 0.1) & (p < 0.9)).mean()), 4),
+                    "unsure_samples": round(float(((q > 0.1) & (q < 0.9)).mean()), 4),
+                }
+                for (name, p), q in zip(tables[0].items(), tables[1].values(), strict=True)
+            },
+        }
+        return Measurement(_overlap(*cells), low, high, len(samples), seconds(), details)
+
+
+def _overlap(a: np.ndarray, b: np.ndarray) -> float:
+    length = int(max(a.max(), b.max())) + 1
+    shares = [np.bincount(x, minlength=length) / len(x) for x in (a, b)]
+    return float(np.minimum(*shares).sum())
