@@ -97,7 +97,7 @@ def has_photographs(run: Run) -> bool:
 
 
 def _authors_max_abs_diff(run: Run, device: str, seed: int, small: bool) -> Measurement:
-    return authors.max_abs_diff(run, images=128 if small else 1024, seed=seed)
+    return authors.max_abs_diff(run, images=authors.BATCH if small else 1024, seed=seed)
 
 
 CELEBA = "photographs of faces (CelebA) instead of LSUN bedrooms"
