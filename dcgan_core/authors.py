@@ -273,7 +273,7 @@ def import_run(
     a = released.architecture
     data = datasets.load(statistics, a.size) if statistics else None
     if data and data.channels != a.channels:
-        raise UserError(f"--statistics {statistics}: images of {data.channels} channels; these nets see {a.channels}")
+        raise UserError(f"--statistics {statistics}: images of {data.channels} channels of colour; these nets see {a.channels}")
     if data and "discriminator" not in released.arrays:
         raise UserError(f"--statistics {statistics}: {folder} has no discriminator that needs them; leave it out")
     built = {name: net.to(device) for name, net in nets(released).items()}

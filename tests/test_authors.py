@@ -453,7 +453,9 @@ def test_statistics_can_be_those_of_photographs(copied, imagenet, quick, tmp_pat
         assert torch.allclose(mine.running_var, theirs.running_var, rtol=1e-4)
 
 
-@pytest.mark.parametrize(("name", "message"), [("digits", "images of 1 channels"), ("nonsense", "nonsense")])
+@pytest.mark.parametrize(
+    ("name", "message"), [("digits", "images of 1 channels of colour; these nets see 3"), ("nonsense", "nonsense")]
+)
 def test_statistics_that_cannot_be_had_are_refused(svhn, tmp_path, name, message):
     with pytest.raises(UserError, match=message):
         authors.import_run(svhn, tmp_path / "runs" / "out", statistics=name, device="cpu")
