@@ -1,4 +1,4 @@
-"""The command line: `dcgan train · sample · data · measure · ship · claims`."""
+"""The command line: `dcgan train · sample · data · import-authors · measure · ship · claims`."""
 
 from __future__ import annotations
 
@@ -79,6 +79,13 @@ def _parser() -> argparse.ArgumentParser:
     d.add_argument("--verify", action="store_true", help="read everything again and compare")
     d.set_defaults(run=_data_prepare)
 
+    p = commands.add_parser("import-authors", help="make a run of the weights that the paper's authors released")
+    p.add_argument("folder", type=Path, metavar="FOLDER", help="one folder of models/ in github.com/Newmu/dcgan_code")
+    p.add_argument("--out", type=Path, metavar="RUN", required=True, help="the run's folder")
+    p.add_argument("--statistics", metavar="DATASET", help="images for D's batchnorm statistics (default: G's samples)")
+    p.add_argument("--device", default="auto")
+    p.set_defaults(run=_import_authors)
+
     p = commands.add_parser("measure", help="measure the paper's claims on a run, at full size, into its results.json")
     p.add_argument("source", type=Path, metavar="RUN")
     p.add_argument("ids", nargs="*", metavar="ID", help="claims, such as walk.smoothness (default: all that fit the run)")
@@ -89,6 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     p = commands.add_parser("ship", help="copy a finished run into book/reference_runs")
     p.add_argument("source", type=Path, metavar="RUN")
     p.add_argument("--name", help="default: the run's own")
+    p.add_argument("--without-weights", action="store_true", help="where the weights are not ours to spread")
     p.set_defaults(run=_ship)
 
     p = commands.add_parser("claims", help="the paper's claims beside what was measured")
@@ -296,6 +304,22 @@ def _data_prepare(args: argparse.Namespace) -> None:
     print(f"{meta['name']}: {', '.join(facts)}; in {folder}" + ("; verified" if args.verify else ""))
 
 
+# --- the authors' weights ---------------------------------------------------------------------------------------------
+
+
+def _import_authors(args: argparse.Namespace) -> None:
+    from dcgan_core import authors
+
+    run = authors.import_run(args.folder, args.out, args.statistics, args.device, progress=True)
+    noted = run.info["authors"]
+    print(f"{run.path}: {' and '.join(noted['nets'])} of {noted['model']}, epoch {noted['read_off_names']['epochs']}")
+    if noted["missing"]:
+        layers = len(run.architecture.widths)
+        print(f"missing: {authors.named(noted['missing'])}; so D ends at conv {layers}: features up to there, and no judgement")
+    used = (f"{net}'s from {s['from']}" if s else f"{net}'s not estimated" for net, s in noted["statistics"].items())
+    print(f"batchnorm statistics: {', '.join(used)}")
+
+
 # --- claims -----------------------------------------------------------------------------------------------------------
 
 
@@ -310,7 +334,7 @@ def _measure(args: argparse.Namespace) -> None:
 def _ship(args: argparse.Namespace) -> None:
     from dcgan_core.runs import Run, ship
 
-    print(ship(Run(args.source), args.name))
+    print(ship(Run(args.source), args.name, weights=not args.without_weights))
 
 
 def _claims(args: argparse.Namespace) -> None:

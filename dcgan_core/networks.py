@@ -12,7 +12,7 @@ ReLU and tanh in G, LeakyReLU in D.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
@@ -45,6 +45,7 @@ class Architecture:
     norm_affine: bool = True  # batchnorm with gain and bias
     norm_eps: float = 1e-5
     leak: float = 0.2  # slope of D's LeakyReLU for negative inputs
+    head: bool = True  # False: D ends at its last conv layer; it has features, but no logit (the incomplete ImageNet D)
 
     def __post_init__(self) -> None:
         for name in ("size", "channels", "kernel", "latent"):
@@ -181,11 +182,12 @@ class Discriminator(nn.Module):
             inputs = outputs
         self.dense = nn.ModuleList()
         inputs = prod(a.base)
-        if a.hidden:
+        if a.hidden and a.head:
             linear = nn.Linear(inputs + a.num_classes, a.hidden, bias=False)
             self.dense.append(Stage(linear, nn.BatchNorm1d(a.hidden, **norm), nn.LeakyReLU(a.leak)))
             inputs = a.hidden
-        self.dense.append(Stage(nn.Linear(inputs + a.num_classes, 1, bias=False), None, None))
+        if a.head:
+            self.dense.append(Stage(nn.Linear(inputs + a.num_classes, 1, bias=False), None, None))
         initialise(self, rng)
 
     def features(self, x: Tensor, labels: Tensor | None = None) -> list[Tensor]:
@@ -198,7 +200,12 @@ class Discriminator(nn.Module):
         return maps
 
     def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
-        """x: N x channels x size x size, scaled as G's output. Returns N logits; the sigmoid of §3 is in the loss."""
+        """x: N x channels x size x size, scaled as G's output. Returns N logits; the sigmoid of §3 is in the loss.
+
+        Raises UserError where the net has no head.
+        """
+        if not self.architecture.head:
+            raise UserError("this discriminator ends at its last conv layer and judges nothing; use its features()")
         y = one_hot(self.architecture, labels)
         h = self.features(x, labels)[-1].flatten(1)  # N x units
         for stage in self.dense:
@@ -280,7 +287,8 @@ def estimate_batchnorm(net: nn.Module, batches: Iterable[tuple]) -> None:
     """Stores in every batchnorm the mean over `batches` of the batch mean and the (biased) batch variance.
 
     Each layer's input is computed with batch statistics below it, as in the authors' SVHN code. Each batch is a tuple of
-    arguments for `net`. Afterwards `net.eval()` gives an image of its own to every z, whatever else is in the batch.
+    arguments for `net` (for its features, where D has no head). Afterwards `net.eval()` gives an image of its own to every z,
+    whatever else is in the batch.
     """
     sums = {module: [0, 0.0, 0.0] for module in norms(net)}
 
@@ -294,7 +302,7 @@ def estimate_batchnorm(net: nn.Module, batches: Iterable[tuple]) -> None:
     try:
         with batch_statistics(net):
             for batch in batches:
-                net(*batch)
+                _all_layers(net)(*batch)
     finally:
         for hook in hooks:
             hook.remove()
@@ -328,5 +336,10 @@ def summary(net: Generator | Discriminator) -> list[Layer]:
                     )
                 )
         x = torch.zeros(1, a.latent) if isinstance(net, Generator) else torch.zeros(1, a.channels, a.size, a.size)
-        twin(x, torch.zeros(1, dtype=torch.long) if a.num_classes else None)
+        _all_layers(twin)(x, torch.zeros(1, dtype=torch.long) if a.num_classes else None)
     return rows
+
+
+def _all_layers(net: nn.Module) -> Callable:
+    """What to call so that every layer runs: a D without a head has no forward."""
+    return net.features if isinstance(net, Discriminator) and not net.architecture.head else net

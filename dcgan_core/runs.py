@@ -8,6 +8,7 @@
     samples/                    grids of the same z, named by the number of images seen
     results.json                claims measured on this run (`dcgan measure`)
 
+A run imported from the authors' arrays (`authors`) has no checkpoint and no log. One shipped without weights has neither net.
 Every file but the log is written under another name and renamed.
 """
 
@@ -120,9 +121,19 @@ class Run:
         """G in eval mode and float32 on `device`."""
         return self._net("generator", device)
 
-    def discriminator(self, device: torch.device | str = "cpu") -> Discriminator:
-        """D in eval mode and float32 on `device`."""
-        return self._net("discriminator", device)
+    def discriminator(self, device: torch.device | str = "cpu", will_estimate_batchnorm: bool = False) -> Discriminator:
+        """D in eval mode and float32 on `device`.
+
+        An imported D may come without batchnorm statistics. That is a UserError, unless the caller promises to estimate
+        them (`networks.estimate_batchnorm`), or to use batch statistics.
+        """
+        net = self._net("discriminator", device)
+        if (
+            not will_estimate_batchnorm
+            and self.info.get("authors", {}).get("statistics", {}).get("discriminator", True) is None
+        ):
+            raise UserError(f"{self.path}: its D has no batchnorm statistics; import it again with --statistics DATASET")
+        return net
 
     def has_net(self, kind: str) -> bool:
         return (self.path / f"{kind}.safetensors").is_file()
@@ -130,6 +141,10 @@ class Run:
     def _net(self, kind: str, device: torch.device | str) -> Any:
         path = self.path / f"{kind}.safetensors"
         if not path.is_file():
+            if "without_weights" in self.info:
+                raise UserError(f"{self.path}: was shipped without weights; get them with: {self.info['without_weights']}")
+            if kind not in self.info.get("authors", {}).get("nets", NETS):
+                raise UserError(f"{self.path}: has no {kind}; there were no arrays of one to import")
             way_out = "let it end, or go on with --resume" if self.has_checkpoint else "train it, or get it again"
             raise UserError(f"{path}: no such file; the run has no finished {kind}: {way_out}")
         net = NETS[kind](self.architecture)
@@ -227,24 +242,37 @@ def _processor() -> str:
         return platform.processor() or platform.machine()
 
 
-def ship(run: Run, name: str | None = None) -> Path:
+def ship(run: Run, name: str | None = None, weights: bool = True) -> Path:
     """Copies a finished run into `book/reference_runs/<name>`: weights in half precision, sample grids, log.
 
-    Writes nothing of the training data. The model card (README.md) is written by hand once and kept.
+    weights=False: for weights that are not ours to spread. Then results are shipped too, as measured on these very weights, and
+    run.json says how to get them. Writes nothing of the training data. The model card (README.md) is written by hand once
+    and kept.
     """
     if run.info.get("status") != "finished":
         raise UserError(f"{run.path}: not finished; ship a run that has ended")
     target = REFERENCE_RUNS / (name or run.name)
     if target.resolve() == run.path.resolve():
         raise UserError(f"{run.path}: is shipped already")
+    nets = {kind: run._net(kind, "cpu") for kind in NETS} if weights else {}
     target.mkdir(parents=True, exist_ok=True)
-    for kind in NETS:
-        write_net(target / f"{kind}.safetensors", kind, run._net(kind, "cpu"), half=True)
+    for file in (*(f"{kind}.safetensors" for kind in NETS), "log.jsonl", "results.json"):
+        (target / file).unlink(missing_ok=True)
+    for kind, net in nets.items():
+        write_net(target / f"{kind}.safetensors", kind, net, half=True)
     # no paths of this machine; `lineage` and `data` say what they were
-    config = run.info["config"] | {"data": run.data_name}
-    write_json(target / "run.json", run.info | {"config": config, "initial": None})
-    write_atomically(target / "log.jsonl", (run.path / "log.jsonl").read_bytes())
-    (target / "results.json").unlink(missing_ok=True)  # measured on other weights; `dcgan measure` the shipped ones
+    info = run.info | {"config": run.info["config"] | {"data": run.data_name}, "initial": None}
+    if "authors" in info:
+        info["authors"] = {key: value for key, value in info["authors"].items() if key != "folder"}
+    if not weights:
+        info["without_weights"] = _how_to_get_weights(info)
+    write_json(target / "run.json", info)
+    if (run.path / "log.jsonl").is_file():
+        write_atomically(target / "log.jsonl", (run.path / "log.jsonl").read_bytes())
+    results = run.path / "results.json"
+    if not weights and results.is_file():  # else they were measured before rounding; `dcgan measure` the shipped weights
+        kept = read_json(results, "measured claims")
+        write_json(target / "results.json", {claim: result | {"run": target.name} for claim, result in kept.items()})
     grids = [(f"samples/{images:09d}.webp", path) for images, path in run.samples().items()]
     shutil.rmtree(target / "samples", ignore_errors=True)
     (target / "samples").mkdir()
@@ -253,3 +281,10 @@ def ship(run: Run, name: str | None = None) -> Path:
         Image.open(path).save(buffer, "webp", quality=90)
         write_atomically(target / file, buffer.getvalue())
     return target
+
+
+def _how_to_get_weights(info: dict) -> str:
+    if "authors" in info:
+        authors = info["authors"]
+        return f"dcgan import-authors FOLDER --out RUN, where FOLDER is models/{authors['model']} of {authors['repository']}"
+    return f"dcgan train {info.get('recipe') or info['data']['name']} (its settings are in run.json)"

@@ -61,6 +61,7 @@ class Config:
             if not condition:
                 raise UserError(f"config: {message}")
 
+        need(self.architecture.head, "a discriminator without a head cannot be trained; leave architecture.head true")
         need(self.batch >= 2, f"batch must be at least 2 (batchnorm), got {self.batch}")
         need(self.learning_rate > 0, f"learning_rate must be positive, got {self.learning_rate}")
         need(0 <= self.beta1 < 1 and 0 <= self.beta2 < 1, "beta1 and beta2 must be in [0, 1)")
@@ -77,6 +78,8 @@ BUDGET = ("images", "minutes")  # may be raised on --resume: they say when to st
 def check_resumable(config: Config, run: Run) -> None:
     """Raises UserError unless `run` was started with `config`, up to its budget, by `dcgan train`."""
     run.data_name  # noqa: B018  raises where run.json does not name its data
+    if "authors" in run.info:
+        raise UserError(f"{run.path}: was imported, not trained here; use --init to start from its weights")
     old = configs.to_dict(configs.from_dict(Config, run.info["config"], str(run.path / "run.json")))
     new = configs.to_dict(config)
     free = () if config.decay_images else BUDGET

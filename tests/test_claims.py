@@ -40,7 +40,7 @@ def result(value: float, run: str, stand_in: bool = False, spread: float = 0.01)
 def test_ids_are_unique_and_sections_are_the_papers():
     ids = [c.id for c in claims.CLAIMS]
     assert len(set(ids)) == len(ids)
-    assert {c.section.split(".")[0] for c in claims.CLAIMS} == {"4", "5", "6", "7", "8"}
+    assert {c.section.split(".")[0] for c in claims.CLAIMS} == {"3", "4", "5", "6", "7", "8"}
     assert all(c.statement and c.paper and c.unit and c.rule.text for c in claims.CLAIMS)
 
 
@@ -198,3 +198,12 @@ def test_tables_show_every_row_and_escape_what_html_would_read(shelf):
 def test_a_number_shows_its_interval():
     assert claims.number(result(0.25, "a")) == "0.25 (0.24 to 0.26)"
     assert claims.number({"value": None}) == "not measured"
+    assert claims.number(result(1.13102e-6, "a", spread=0)) == "1.13e-06"
+
+
+def test_small_numbers_keep_their_digits(run):
+    tiny = claims.Claim(
+        "x", "3", "x", "x", "x", claims.at_most(1), lambda *_: evaluation.Measurement(3.1415926e-6, 0, 123.456789, 1)
+    )
+    measured = claims.result(tiny, run)
+    assert (measured["value"], measured["low"], measured["high"]) == (3.14159e-6, 0, 123.457)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from math import prod
 
 import pytest
@@ -167,6 +168,22 @@ def test_default_nets_end_between_4_and_7_pixels():
         assert a.base[1] * 2 ** len(a.widths) == size
     with pytest.raises(UserError, match="50 px"):
         Architecture.for_images(50)
+
+
+@pytest.mark.parametrize("a", [TINY, CONDITIONAL], ids=["plain", "conditional"])
+def test_a_discriminator_without_a_head_has_features_and_no_logit(a):
+    whole, headless = Discriminator(a), Discriminator(replace(a, head=False))
+    unset = headless.load_state_dict(whole.state_dict(), strict=False)
+    assert not unset.missing_keys
+    assert unset.unexpected_keys and all(key.startswith("dense.") for key in unset.unexpected_keys)
+    x, y = torch.rand(4, a.channels, a.size, a.size), labels_for(a, 4)
+    for net in (whole, headless):
+        networks.estimate_batchnorm(net, [(x, y)])
+    for mine, theirs in zip(headless.eval().features(x, y), whole.eval().features(x, y), strict=True):
+        assert torch.equal(mine, theirs)
+    with pytest.raises(UserError, match="use its features"):
+        headless(x, y)
+    assert networks.summary(headless) == networks.summary(whole)[: len(a.widths)]
 
 
 def test_weights_start_from_n_0_002_and_gains_from_n_1_002():

@@ -113,6 +113,13 @@ def test_a_finished_run_says_where_it_comes_from(run):
     assert run.info["lineage"] == []
 
 
+def test_a_run_json_from_before_a_setting_was_there_still_loads(run_copy):
+    del run_copy.info["config"]["architecture"]["head"]
+    run_copy.update()
+    assert Run(run_copy.path).architecture == TINY
+    assert Run(run_copy.path).discriminator()
+
+
 # --- what is no run ---------------------------------------------------------------------------------------------------
 
 
@@ -367,6 +374,24 @@ def test_shipping_a_shipped_run_onto_itself_loses_nothing(run, shelf):
     with contextlib.suppress(UserError):
         runs.ship(Run.reference("digits"))
     assert snapshot(shelf).keys() == before.keys()
+
+
+def test_a_run_shipped_without_weights_says_so_to_whoever_wants_them(run_copy, shelf):
+    runs.ship(run_copy)
+    (run_copy.path / "results.json").write_text('{"walk.smoothness": {"value": 1, "run": "digits"}}')
+    runs.ship(run_copy, "digits", weights=False)  # over one that had them
+    shipped = Run.reference("digits")
+    assert not list(shipped.path.glob("*.safetensors"))
+    assert shipped.log() == run_copy.log()
+    assert shipped.samples().keys() == run_copy.samples().keys()
+    assert read_json(shipped.path / "results.json", "") == {"walk.smoothness": {"value": 1, "run": "digits"}}
+    with pytest.raises(UserError, match="digits: was shipped without weights; get them with: dcgan train digits"):
+        shipped.generator()
+    with pytest.raises(UserError, match="was shipped without weights"):
+        runs.ship(shipped, "other")
+    assert not (shelf / "other").exists()
+    runs.ship(run_copy)
+    assert Run.reference("digits").generator()
 
 
 def test_only_a_finished_run_is_shipped(tmp_path, shelf):

@@ -426,6 +426,11 @@ def test_data_of_other_classes_are_refused(tmp_path, digits):
         train(config, replace(digits, labels=None, classes=()), start(tmp_path / "other", config), "cpu")
 
 
+def test_a_discriminator_without_a_head_is_not_trained():
+    with pytest.raises(UserError, match="leave architecture.head true"):
+        replace(CONFIG, architecture=replace(CONFIG.architecture, head=False))
+
+
 def test_a_device_that_is_not_there_is_refused(tmp_path, digits):
     with pytest.raises(UserError, match="--device toaster"):
         train(CONFIG, digits, start(tmp_path / "run"), "toaster")
