@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dcgan_core import authors, datasets, devices, evaluation
+from dcgan_core import authors, datasets, devices, evaluation, judges, scenes
 from dcgan_core.configs import did_you_mean
 from dcgan_core.errors import UserError
 from dcgan_core.evaluation import Measurement
@@ -100,6 +100,49 @@ def _authors_max_abs_diff(run: Run, device: str, seed: int, small: bool) -> Meas
     return authors.max_abs_diff(run, images=authors.BATCH if small else 1024, seed=seed)
 
 
+def _judge_accuracy(factor: str) -> Callable[[Run, str, int, bool], Measurement]:
+    def measure(run: Run, device: str, seed: int, small: bool) -> Measurement:
+        judge = judges.load(run.data_name, size=run.architecture.size, device=devices.pick(device))
+        return judges.accuracy(judge, factor, 500 if small else 4000)
+
+    return measure
+
+
+def _coverage(run: Run, device: str, seed: int, small: bool) -> Measurement:
+    device = devices.pick(device)
+    judge = judges.load(run.data_name, size=run.architecture.size, device=device)
+    count = 600 if small else 10_000
+    data = scenes.draw(run.data_name, count, run.architecture.size, judges.HELD_OUT_SEED)
+    samples = evaluation.draw_samples(run.generator(device), count, seed)
+    return judges.coverage(judge, data.images, samples, seed)
+
+
+def _scene_claims(name: str) -> list[Claim]:
+    """The judge's accuracy on each thing it reads in a drawn set, and what a generator trained on the set covers."""
+
+    def fits(run: Run) -> bool:
+        return run.data_name == name
+
+    read = [*scenes.yes_no(name), *({"pose", "class"} & set(scenes.FACTORS[name]))]
+    rows = [
+        Claim(
+            f"scenes.judge_accuracy.{name}.{factor}",
+            "book",
+            f"A small classifier reads {factor.replace('_', ' ')} off {name.replace('-', ' ')} that it has not seen",
+            NOT_IN_PAPER,
+            "share of variance (R²)" if factor == "pose" else "share of right answers",
+            at_least(0.95),
+            _judge_accuracy(factor),
+            fits,
+        )
+        for factor in read
+        if factor != "mirrored"
+    ]
+    statement = f"Samples show what {name.replace('-', ' ')} show, as often and in the same combinations"
+    return rows + [Claim(f"scenes.coverage.{name}", "book", statement, NOT_IN_PAPER, "overlap", at_least(0.7), _coverage, fits)]
+
+
+NOT_IN_PAPER = "not in the paper"
 CELEBA = "photographs of faces (CelebA) instead of LSUN bedrooms"
 
 
@@ -151,6 +194,7 @@ CLAIMS = [
         lambda run: not run.architecture.num_classes,
         _instead_of_lsun,
     ),
+    *(c for name in scenes.NAMES for c in _scene_claims(name)),
     # Below: claims of the paper that no part of this book measures yet.
     Claim(
         "dedup.precision",
@@ -300,7 +344,15 @@ def ledger() -> list[dict]:
     for c in CLAIMS:
         mine = sorted((r for claim_id, r in measured if claim_id == c.id), key=lambda r: (r["stand_in"], r["run"]))
         rows += [_row(c, r, primary=i == 0) for i, r in enumerate(mine)] or [_row(c, None)]
-    return sorted(rows, key=lambda row: [int(part) for part in row["section"].split(".")])
+    return sorted(rows, key=lambda row: [int(part) if part.isdigit() else 99 for part in row["section"].split(".")])
+
+
+def shipped(claim_id: str, run: Run) -> dict:
+    """What results.json beside the run says of a claim, `details` included. Raises UserError where it was not measured."""
+    results = _results(run)
+    if claim_id not in results:
+        raise UserError(f"{claim_id}: not measured on {run.name}; measure it with: dcgan measure {run.path} {claim_id}")
+    return results[claim_id]
 
 
 def _row(c: Claim, r: dict | None, primary: bool = True) -> dict[str, Any]:
@@ -371,8 +423,7 @@ def demonstrate(claim_id: str, run: Run, device: str = "auto", seed: int = 0) ->
     folder = BUILD / "small"
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / f"{claim_id}.json", small)
-    shipped = _results(run).get(claim_id)
-    rows = [("small, in this chapter", _row(c, small)), ("full size, `dcgan measure`", _row(c, shipped))]
+    rows = [("small, in this chapter", _row(c, small)), ("full size, `dcgan measure`", _row(c, _results(run).get(claim_id)))]
     return Table(
         ["measured", "value (95 % interval)", "n", "seconds", "verdict"],
         [[name, number(r), str(r["n"] or ""), str(r["seconds"] or ""), r["verdict"]] for name, r in rows],

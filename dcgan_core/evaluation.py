@@ -69,7 +69,8 @@ def _flat(images: np.ndarray, device: torch.device | str) -> Tensor:
     return torch.from_numpy(np.array(images)).to(device).float().div(255).flatten(1)  # a copy: memory maps are read-only
 
 
-def _samples(generator: Generator, count: int, seed: int) -> np.ndarray:
+def draw_samples(generator: Generator, count: int, seed: int) -> np.ndarray:
+    """`count` images of random z, uint8 N x C x S x S."""
     return latent.draw_pixels(generator, latent.sample(generator.architecture, count, torch.Generator().manual_seed(seed)))
 
 
@@ -86,7 +87,7 @@ def memorisation(generator: Generator, train: np.ndarray, held_out: np.ndarray, 
         return float(np.median(a) / np.median(b))
 
     with timed() as seconds:
-        samples, _ = nearest(_samples(generator, count, seed), train, device)
+        samples, _ = nearest(draw_samples(generator, count, seed), train, device)
         unseen, _ = nearest(held_out, train, device)
         low, high = bootstrap(ratio, samples, unseen, seed=seed)
         details = {
@@ -111,7 +112,7 @@ def memorisation_seen(generator: Generator, train: np.ndarray, held_out: np.ndar
         return float(a.mean() / b.mean())
 
     with timed() as seconds:
-        samples = _samples(generator, count, seed)
+        samples = draw_samples(generator, count, seed)
         chosen = np.random.default_rng(seed).permutation(len(train))[: len(held_out)]
         seen, _ = nearest(train[np.sort(chosen)], samples, device)
         unseen, _ = nearest(held_out, samples, device)

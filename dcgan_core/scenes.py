@@ -148,10 +148,10 @@ class Canvas:
             distance = edge if distance is None else torch.maximum(distance, edge)
         return distance
 
-    def finish(self, light: Tensor, grain: float = 0.003) -> Tensor:
+    def finish(self, light: Tensor, grain: float = 0.03) -> Tensor:
         """The picture in this light (N x 1 x 1, N x S x S or N x 3 x S x S), with a little grain, as uint8."""
         light = (light if light.ndim == 4 else light[:, None]) * 255
-        noise = torch.rand(self.count, 1, self.size, self.size, generator=self.rng).sub_(0.5)
+        noise = torch.rand(self.count, 3, self.size, self.size, generator=self.rng).sub_(0.5)
         noise *= grain * math.sqrt(12) * 255
         return self.image.mul_(light).add_(noise).clamp_(0, 255).round_().to(torch.uint8)
 
