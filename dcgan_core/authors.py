@@ -308,6 +308,7 @@ def import_run(
         if pixels is not None:
             (run.path / "samples").mkdir()
             write_atomically(run.path / "samples" / f"{0:09d}.png", plots.png(plots.grid(pixels)))
+            write_atomically(run.path / "two_batches.png", plots.png(two_batches(built["generator"], seed)))
         run.update(status="finished")
         temporary.replace(out)
     except OSError as error:
@@ -347,6 +348,16 @@ def _estimate(built: dict, data: datasets.ImageData | None, device: torch.device
         fingerprint = {"fingerprint": data.provenance["fingerprint"]} if data else {}
         noted["discriminator"] = {"from": source, **fingerprint, **how}
     return noted, pixels
+
+
+def two_batches(generator: networks.Generator, seed: int = 0, shown: int = 8) -> np.ndarray:
+    """The same z in two batches with batch statistics: a picture of both rows of images and, below, their difference x 4."""
+    rng = torch.Generator().manual_seed(seed)
+    z, *others = (latent.sample(generator.architecture, n, rng) for n in (shown, BATCH - shown, BATCH - shown))
+    with networks.batch_statistics(generator):
+        first, second = (latent.draw_pixels(generator, torch.cat([z, rest]))[:shown] for rest in others)
+    difference = np.abs(first.astype(int) - second).clip(0, 63).astype(np.uint8) * 4
+    return plots.grid(np.stack([first, second, difference]))
 
 
 # --- the proof --------------------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ PROFILES = ("quick", "cpu", "paper")
 
 # On two cores, many small updates teach more than few large ones: batch 32, and both nets on every batch.
 _SMALL = {"batch": 32, "updates": "both"}
+_NARROW64 = Architecture(64, 3, (32, 64, 128, 256), (2, 2, 2, 2), kernel=4)  # two and a half times as fast as small64
 _TINY32 = Architecture(32, 3, (32, 64, 128), (2, 2, 2), kernel=4)  # a quarter of the work of small32
 
 RECIPES: dict[str, dict[str, Config]] = {
@@ -40,11 +41,11 @@ RECIPES: dict[str, dict[str, Config]] = {
     },
     "drawn-rooms": {
         "quick": Config("drawn-rooms", _TINY32, **_SMALL, images=40_000),
-        "cpu": Config("drawn-rooms", ARCHITECTURES["small64"], **_SMALL, minutes=150.0),
+        "cpu": Config("drawn-rooms", _NARROW64, **_SMALL, minutes=60.0),
     },
     "drawn-portraits": {
         "quick": Config("drawn-portraits", _TINY32, **_SMALL, images=40_000),
-        "cpu": Config("drawn-portraits", ARCHITECTURES["small64"], **_SMALL, minutes=150.0),
+        "cpu": Config("drawn-portraits", _NARROW64, **_SMALL, minutes=60.0),
     },
     "imagenet32": {
         "quick": Config("imagenet32", _TINY32, **_SMALL, images=40_000),

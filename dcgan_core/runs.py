@@ -274,9 +274,10 @@ def ship(run: Run, name: str | None = None, weights: bool = True) -> Path:
         kept = read_json(results, "measured claims")
         write_json(target / "results.json", {claim: result | {"run": target.name} for claim, result in kept.items()})
     grids = [(f"samples/{images:09d}.webp", path) for images, path in run.samples().items()]
+    grids += [(f"{path.stem}.webp", path) for path in run.path.glob("*.png")]
     shutil.rmtree(target / "samples", ignore_errors=True)
     (target / "samples").mkdir()
-    for file, path in grids + [("grid.webp", path) for _, path in grids[-1:]]:
+    for file, path in grids + [("grid.webp", path) for path in [*run.samples().values()][-1:]]:
         buffer = io.BytesIO()
         Image.open(path).save(buffer, "webp", quality=90)
         write_atomically(target / file, buffer.getvalue())
