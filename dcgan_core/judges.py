@@ -90,13 +90,14 @@ def load(name: str, seed: int = 0, size: int = 64, device: torch.device | str = 
         judge.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in state.items()})
     except (safetensors.SafetensorError, OSError, RuntimeError) as error:
         raise UserError(f"{path}: not this judge's weights ({str(error).splitlines()[0]}); delete it") from None
-    return judge.to(device).eval()
+    return judge.to(device, memory_format=torch.channels_last).eval()
 
 
 def save(judge: Judge, path: Path) -> None:
     """Half precision, batchnorm statistics in single."""
     single = ("running_mean", "running_var", "num_batches_tracked")
-    state = {k: v.cpu() if k.endswith(single) else v.cpu().half() for k, v in judge.state_dict().items()}
+    state = {k: v.cpu().contiguous() for k, v in judge.state_dict().items()}
+    state = {k: v if k.endswith(single) else v.half() for k, v in state.items()}
     note = {"judge": json.dumps({"set": judge.name, "size": judge.size, "pictures": PICTURES, "epochs": EPOCHS})}
     write_atomically(path, safetensors.torch.save(state, note))
 

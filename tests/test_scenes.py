@@ -53,7 +53,8 @@ def test_rendering_the_drawn_factors_gives_the_drawn_objects(name):
     """Texture and grain differ, what is where does not: slots and places are factors."""
     drawn = scenes.draw(name, 20, 32)
     again = scenes.render(name, drawn.factors, 32)
-    assert np.abs(again.images.astype(int) - drawn.images).mean() < 12
+    different = np.abs(drawn.images.astype(int) - np.roll(drawn.images, 1, 0)).mean()
+    assert np.abs(again.images.astype(int) - drawn.images).mean() < different / 2.5
     np.testing.assert_array_equal(again.images, scenes.render(name, drawn.factors, 32).images)
 
 
