@@ -64,9 +64,8 @@ def inputs(chapter: str, parameters: dict) -> str:
         Path(__file__),
         *sorted((ROOT / "dcgan_core").glob("*.py")),
     ]
-    paths += sorted(
-        p for p in (BOOK / "reference_runs").rglob("*") if p.is_file()
-    )
+    for folder in ("reference_runs", "judges"):
+        paths += sorted(p for p in (BOOK / folder).rglob("*") if p.is_file())
     if chapter in LAST:
         paths += sorted(
             p for p in EXECUTED.glob("*.json") if p.stem not in LAST

@@ -435,6 +435,17 @@ def test_an_imported_run_says_what_is_known_and_no_more(imported, svhn):
 
 
 @torch.no_grad()
+def test_the_same_z_in_two_batches_is_two_images(imported):
+    """Rows: one batch, another, their difference."""
+    sheet = np.asarray(Image.open(imported.path / "two_batches.png"))
+    first, second, difference = (sheet[i * 34 : i * 34 + 32].astype(int) for i in range(3))
+    assert sheet.shape == (100, 270, 3)
+    assert 0.3 < np.abs(first - second).mean() < np.abs(first - np.roll(second, 34, 1)).mean()
+    gaps = [c for i in range(1, 8) for c in (34 * i - 2, 34 * i - 1)]
+    inside = np.setdiff1d(np.arange(270), gaps)
+    np.testing.assert_array_equal(difference[:, inside], np.minimum(np.abs(first - second)[:, inside], 63) * 4)
+
+
 def test_one_z_gives_one_image_and_weights_are_the_arrays(imported, svhn):
     generator, discriminator = imported.generator(), imported.discriminator()
     z = latent.sample(imported.architecture, 8, torch.Generator().manual_seed(0))

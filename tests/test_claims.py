@@ -98,6 +98,13 @@ def test_the_ledger_has_one_primary_row_for_every_claim_and_all_its_keys(run, sh
     assert {row["value"] for row in unmeasured} == {None}
 
 
+def test_what_a_run_ships_of_a_claim_can_be_asked_for(run, shelf):
+    shipped = put(run, "one", {"walk.smoothness": result(0.2, "one")})
+    assert claims.shipped("walk.smoothness", shipped)["value"] == 0.2
+    with pytest.raises(UserError, match=r"scenes\.coverage\.drawn-rooms: not measured on one; measure it with: dcgan measure"):
+        claims.shipped("scenes.coverage.drawn-rooms", shipped)
+
+
 def test_the_shipped_ledger_can_be_read():
     """Whatever the repository holds right now."""
     rows = claims.ledger()

@@ -159,6 +159,24 @@ def test_the_static_z_sliders_start_in_the_middle(generator):
         assert abs(sheet[:, frame * size : (frame + 1) * size, 0].astype(int) - middle).mean() < 8
 
 
+def test_sliders_of_named_numbers_start_where_they_are_told():
+    """A slider's first frame is the starting picture, even between two frames; a yes/no slider has two frames."""
+
+    def draw(values):  # brightness is the first number, plus 100 where the second is 1
+        return np.stack([np.full((1, 16, 16), 100 * a + 100 * b, np.uint8) for a, b in values])
+
+    widget = widgets.sliders(draw, {"grey": (0, 1, 5), "lit": (0, 1, 2)}, {"grey": 0.6, "lit": 0.0})
+    sheet = frames(widget.html)
+    means = [sheet[:, 16 * i : 16 * (i + 1)].mean() for i in range(7)]
+    assert np.allclose(means, [0, 25, 60, 75, 100, 60, 160], atol=3)
+    assert f"background-position:{-2 * widgets.ZOOM}px 0px" in widget.html
+    assert re.findall(r'max="(\d+)" value="(\d+)"', widget.html) == [("4", "2"), ("1", "0")]
+    picture, (grey, lit) = parts(widget)
+    assert lit.step == 1 and pixels(picture.value).mean() == 60
+    grey.value, lit.value = 0.3, 1
+    assert pixels(picture.value).mean() == 130
+
+
 def test_the_strongest_coordinates_are_found(generator):
     with torch.no_grad():
         generator.dense[0].layer.weight[:, 3] *= 50
