@@ -428,6 +428,7 @@ def test_an_imported_run_says_what_is_known_and_no_more(imported, svhn):
         "generator.safetensors",
         "discriminator.safetensors",
         "samples/000000000.png",
+        "two_batches.png",
     }
     assert Image.open(imported.samples()[0]).size == (8 * 34 - 2, 8 * 34 - 2)
     assert imported.log() == []
@@ -450,9 +451,9 @@ def test_one_z_gives_one_image_and_weights_are_the_arrays(imported, svhn):
     generator, discriminator = imported.generator(), imported.discriminator()
     z = latent.sample(imported.architecture, 8, torch.Generator().manual_seed(0))
     assert torch.allclose(latent.draw(generator, z)[:1], latent.draw(generator, z[:1]), atol=1e-5)
-    assert np.array_equal(generator.dense[0].layer.weight.numpy(), np.load(svhn / G.format("01")).T)
-    assert np.array_equal(generator.convs[1].layer.weight.numpy(), np.load(svhn / G.format("07"))[:, :, ::-1, ::-1])
-    assert np.array_equal(discriminator.dense[0].layer.weight.numpy(), np.load(svhn / D.format("08")).T)
+    assert np.array_equal(generator.dense[0].layer.weight.detach().numpy(), np.load(svhn / G.format("01")).T)
+    assert np.array_equal(generator.convs[1].layer.weight.detach().numpy(), np.load(svhn / G.format("07"))[:, :, ::-1, ::-1])
+    assert np.array_equal(discriminator.dense[0].layer.weight.detach().numpy(), np.load(svhn / D.format("08")).T)
     assert all(m.eps == 1e-8 for net in (generator, discriminator) for m in networks.norms(net))
     for m in networks.norms(discriminator):
         assert not torch.allclose(m.running_mean, torch.zeros_like(m.running_mean), atol=1e-3)
@@ -565,7 +566,13 @@ def test_a_run_shipped_without_weights_keeps_its_results_and_says_how_to_get_the
     (imported_copy.path / "results.json").write_text(json.dumps(results))
     assert main(["ship", str(imported_copy.path), "--name", "theirs", "--without-weights"]) == 0
     shipped = Run.reference("theirs")
-    assert set(snapshot(shipped.path)) == {"run.json", "results.json", "grid.webp", "samples/000000000.webp"}
+    assert set(snapshot(shipped.path)) == {
+        "run.json",
+        "results.json",
+        "grid.webp",
+        "two_batches.webp",
+        "samples/000000000.webp",
+    }
     text = (shipped.path / "run.json").read_text()
     assert str(tmp_path) not in text and "folder" not in shipped.info["authors"]
     assert shipped.info["authors"]["arrays"] == imported_copy.info["authors"]["arrays"]
@@ -586,7 +593,14 @@ def test_a_run_shipped_without_weights_keeps_its_results_and_says_how_to_get_the
 
 def test_the_shipped_run_holds_no_weights_and_its_claim_holds():
     run = Run.reference("authors-svhn")
-    assert set(snapshot(run.path)) == {"README.md", "run.json", "results.json", "grid.webp", "samples/000000000.webp"}
+    assert set(snapshot(run.path)) == {
+        "README.md",
+        "run.json",
+        "results.json",
+        "grid.webp",
+        "two_batches.webp",
+        "samples/000000000.webp",
+    }
     assert (run.architecture, run.info["authors"]["model"]) == (SVHN.architecture, SVHN.folder)
     [row] = [r for r in claims.ledger() if r["id"] == "authors.max_abs_diff" and r["run"] == run.name]
     assert (row["verdict"], row["n"]) == ("holds", 1024)

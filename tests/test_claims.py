@@ -18,10 +18,11 @@ def shelf(tmp_path, monkeypatch):
     return tmp_path / "shelf"
 
 
-def put(run: Run, name: str, results: dict) -> None:
+def put(run: Run, name: str, results: dict) -> Run:
     """A reference run of that name with those results."""
     path = runs.ship(run, name)
     (path / "results.json").write_text(json.dumps(results))
+    return Run(path)
 
 
 def result(value: float, run: str, stand_in: bool = False, spread: float = 0.01) -> dict:
