@@ -5,7 +5,7 @@ an image's code, and images with nearly equal codes are near duplicates: all but
 `deduplicate` writes a list beside the prepared images, which `datasets.load` honours.
 
 What the paper leaves open: codes may differ in up to RADIUS of the 128 bits, because asking for equal codes misses most of what
-there is to find (`planted` measures both), and the mean of the pixels is subtracted first, without which the hidden units
+there is to find (`planted` measures both), and the mean of the pixels is subtracted first, without which all hidden units
 die. The authors' code for this was never released.
 """
 
@@ -265,7 +265,6 @@ def _check(data: datasets.ImageData) -> None:
 # --- how good is it? --------------------------------------------------------------------------------------------------
 
 KINDS = ("shift", "jpeg", "brightness", "crop")
-METHODS = ("autoencoder", "exact", "average_hash")
 
 
 def change(image: np.ndarray, kind: str, rng: np.random.Generator) -> np.ndarray:

@@ -100,15 +100,20 @@ def test_a_code_says_which_hidden_units_are_above_0():
     assert np.array_equal(np.unpackbits(hashes, axis=1), hidden.detach().numpy() > 0)
 
 
-def test_training_repeats_for_a_seed_leaves_the_global_generator_alone_and_learns():
-    images = dedup.crops(pictures(200))
+def test_training_repeats_for_a_seed_and_leaves_the_global_generator_alone():
+    images = dedup.crops(pictures(20))
     before = torch.random.get_rng_state()
-    first, again, other = (dedup.train_autoencoder(images, seed, steps=12) for seed in (1, 1, 2))
+    first, again, other = (dedup.train_autoencoder(images, seed, steps=3, batch=8) for seed in (1, 1, 2))
     assert torch.equal(torch.random.get_rng_state(), before)
     assert np.array_equal(dedup.codes(first, images), dedup.codes(again, images))
     assert not np.array_equal(dedup.codes(first, images), dedup.codes(other, images))
-    x = first.center(images)
-    assert (first.decoder(first.encode(x)) - x).pow(2).mean() < 0.9 * x.pow(2).mean()
+
+
+def test_training_learns_to_restore_the_images():
+    images = dedup.crops(pictures(200))
+    model = dedup.train_autoencoder(images, steps=40, batch=32)
+    x = model.center(images)
+    assert (model.decoder(model.encode(x)) - x).pow(2).mean() < 0.8 * x.pow(2).mean()
 
 
 def test_baselines():
@@ -305,15 +310,15 @@ def test_a_damaged_list_is_an_error_that_names_it(pets, damage):
 
 def test_what_cannot_be_deduplicated_is_one_line(data, capsys):
     make_folder(data / "lonely", {"train/a.png": encode(noise(0, 64, 64))})
-    for name, more, message in (
-        ("digits", [], "its images have 8 px, deduplication looks at 32; choose --size 32 or more"),
-        ("lonely", [], "it has one training image"),
-        ("nothing", [], "unknown data set 'nothing'"),
-        ("lonely", ["--device", "toaster"], "one training image"),
+    for name, message in (
+        ("digits", "its images have 8 px, deduplication looks at 32; choose --size 32 or more"),
+        ("lonely", "it has one training image"),
+        ("nothing", "unknown data set 'nothing'"),
     ):
-        assert main(["data", "dedup", name, *more]) == 1
-        [line] = capsys.readouterr().err.splitlines()
-        assert message in line
+        assert main(["data", "dedup", name]) == 1
+        error = capsys.readouterr().err.splitlines()[-1]  # a bar may come before it where preparing takes long
+        assert error.startswith("dcgan data: ")
+        assert message in error
 
 
 def test_grey_images_are_taken_for_colour_images_with_equal_channels(untrained):
