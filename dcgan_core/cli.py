@@ -69,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     p.set_defaults(run=_sample)
 
     p = commands.add_parser("data", help="list and prepare data sets")
-    data = p.add_subparsers(dest="data_command", required=True, metavar="list | prepare")
+    data = p.add_subparsers(dest="data_command", required=True, metavar="list | prepare | dedup")
     d = data.add_parser("list", help="what there is, and what is prepared")
     d.set_defaults(run=_data_list)
     d = data.add_parser("prepare", help="decode a data set into the cache")
@@ -78,6 +78,14 @@ def _parser() -> argparse.ArgumentParser:
     d.add_argument("--crop", choices=("center", "exact"), default="center")
     d.add_argument("--verify", action="store_true", help="read everything again and compare")
     d.set_defaults(run=_data_prepare)
+    d = data.add_parser("dedup", help="find near duplicates among the training images and leave them out from now on")
+    d.add_argument("name", help="a data set's name, or the path of a zip or folder")
+    d.add_argument("--size", type=int, help="pixels (default: the set's own)")
+    d.add_argument("--crop", choices=("center", "exact"), default="center")
+    d.add_argument("--seed", type=int, default=0)
+    d.add_argument("--device", default="auto")
+    d.add_argument("--undo", action="store_true", help="use all images again")
+    d.set_defaults(run=_data_dedup)
 
     p = commands.add_parser("import-authors", help="make a run of the weights that the paper's authors released")
     p.add_argument("folder", type=Path, metavar="FOLDER", help="one folder of models/ in github.com/Newmu/dcgan_code")
@@ -137,7 +145,10 @@ def _train(args: argparse.Namespace) -> int:
     data = datasets.load(config.data, config.architecture.size, crop=config.crop)
     origin = {"name": data.name, "images": len(data), **data.provenance}
     if existing and existing.info["data"].get("fingerprint") != origin["fingerprint"]:
-        raise UserError(f"{out}: was trained on other pictures called {data.name!r}; give it the same data, or another --out")
+        raise UserError(
+            f"{out}: was trained on other pictures called {data.name!r}; give it the same data, or another --out"
+            f" (dcgan data dedup {config.data} changes them, with --undo it changes them back)"
+        )
     training.check_data(config, data)
     if existing:
         run = existing
@@ -302,6 +313,23 @@ def _data_prepare(args: argparse.Namespace) -> None:
     if meta["left_out"]:
         facts.append(f"{len(meta['left_out'])} left out")
     print(f"{meta['name']}: {', '.join(facts)}; in {folder}" + ("; verified" if args.verify else ""))
+
+
+def _data_dedup(args: argparse.Namespace) -> None:
+    from dcgan_core import dedup
+
+    if args.undo:
+        there = dedup.undo(args.name, args.size, args.crop)
+        print(f"{args.name}: all training images are used again" if there else f"{args.name}: was not deduplicated")
+        return
+    report = dedup.deduplicate(args.name, args.size, args.crop, seed=args.seed, device=args.device)
+    print(
+        f"{args.name}: {report.removed:,} of {report.images:,} training images removed, near duplicates in"
+        f" {len(report.groups):,} groups; {report.seconds:.0f} s; the list is {report.path}"
+    )
+    for kept, removed in list(report.groups.items())[:5]:
+        more = f" and {len(removed) - 8} more" if len(removed) > 8 else ""
+        print(f"  image {kept} is kept for {', '.join(map(str, removed[:8]))}{more}")
 
 
 # --- the authors' weights ---------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ import zlib
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -43,6 +43,7 @@ from dcgan_core.files import read_json, write_json
 
 SPLITS = ("train", "test")
 MIN_SIDE = 4  # pixels; anything smaller is a tracking pixel or a mistake, not a picture
+KEPT = "kept.npz"  # in a cache folder: which training images `dcgan data dedup` keeps
 FORMAT = 1  # of the cache; a cache with another number is prepared anew
 Crop = Literal["center", "exact"]
 
@@ -53,7 +54,7 @@ class ImageData:
 
     name: str
     split: str
-    images: np.ndarray  # uint8, N x C x S x S, memory-mapped, read-only
+    images: np.ndarray | Kept  # uint8, N x C x S x S, memory-mapped, read-only
     labels: np.ndarray | None  # int64, N, indices into `classes`
     classes: tuple[str, ...]
     attributes: np.ndarray | None  # int8, N x len(attribute_names): 1 yes, -1 no, 0 unknown
@@ -70,6 +71,24 @@ class ImageData:
     @property
     def channels(self) -> int:
         return self.images.shape[1]
+
+
+class Kept:
+    """Some images of a memory-mapped array, read when they are asked for: `images[chosen]` copies those alone."""
+
+    def __init__(self, images: np.ndarray, indices: np.ndarray) -> None:
+        self._images, self._indices = images, indices
+        self.shape = (len(indices), *images.shape[1:])
+        self.dtype, self.ndim = images.dtype, images.ndim
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def __getitem__(self, chosen: Any) -> np.ndarray:
+        return self._images[self._indices[chosen]]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return self[:].astype(dtype or self.dtype, copy=False)
 
 
 # --- places -----------------------------------------------------------------------------------------------------------
@@ -711,11 +730,19 @@ def _verify(source: Source, folder: Path) -> None:
                 raise UserError(f"{folder / f'{split}.u8'}: damaged; delete {folder} and prepare it again")
 
 
-def load(name: str, size: int | None = None, split: str = "train", crop: Crop = "center", download: bool = True) -> ImageData:
+def load(
+    name: str,
+    size: int | None = None,
+    split: str = "train",
+    crop: Crop = "center",
+    download: bool = True,
+    duplicates: bool = False,
+) -> ImageData:
     """One split of a data set, prepared on first use.
 
-    name: a data set's name, or the path of a zip or folder. size: pixels, else the set's own. Raises UserError where the set
-    is not to be had or has no such split.
+    name: a data set's name, or the path of a zip or folder. size: pixels, else the set's own. duplicates: with the training
+    images that `dcgan data dedup` has set aside, if it has. Raises UserError where the set is not to be had or has no such
+    split.
     """
     if split not in SPLITS:
         raise UserError(f"split {split!r}: there are {', '.join(SPLITS)}")
@@ -731,8 +758,8 @@ def load(name: str, size: int | None = None, split: str = "train", crop: Crop = 
             labels, attributes = tables["labels"], tables["attributes"]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"{folder}: damaged cache ({reason(error)}); delete it and prepare again") from None
-    kept = ("source", "fingerprint", "licence", "size", "crop", "counts")
-    return ImageData(
+    noted = ("source", "fingerprint", "licence", "size", "crop", "counts")
+    data = ImageData(
         meta["name"],
         split,
         images,
@@ -740,7 +767,32 @@ def load(name: str, size: int | None = None, split: str = "train", crop: Crop = 
         tuple(meta["classes"]),
         attributes if meta["attribute_names"] else None,
         tuple(meta["attribute_names"]),
-        {key: meta[key] for key in kept} | {"left_out": len(meta["left_out"])},
+        {key: meta[key] for key in noted} | {"left_out": len(meta["left_out"])},
+    )
+    return data if duplicates or split != "train" else _without_duplicates(data, folder / KEPT)
+
+
+def _without_duplicates(data: ImageData, path: Path) -> ImageData:
+    """Only the images on the list at `path`, if there is one. They are other data: the fingerprint is another, too."""
+    try:
+        with np.load(path) as tables:
+            kept = tables["kept"]
+    except FileNotFoundError:
+        return data
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise UserError(f"{path}: damaged ({reason(error)}); delete it, or run dcgan data dedup again") from None
+    if kept.ndim != 1 or kept.dtype != np.int64 or not len(kept) or kept.min() < 0 or kept.max() >= len(data):
+        raise UserError(f"{path}: not a list of images of this set; delete it, or run dcgan data dedup again")
+    return replace(
+        data,
+        images=Kept(data.images, kept),
+        labels=None if data.labels is None else data.labels[kept],
+        attributes=None if data.attributes is None else data.attributes[kept],
+        provenance=data.provenance
+        | {
+            "fingerprint": _digest([data.provenance["fingerprint"], hashlib.sha256(kept.tobytes()).hexdigest()]),
+            "deduplicated": f"{len(data) - len(kept)} removed",
+        },
     )
 
 

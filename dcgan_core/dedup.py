@@ -1,0 +1,392 @@
+"""Which images are near duplicates? (Paper §4.1.1)
+
+A 3072-128-3072 autoencoder (denoising, dropout, ReLU) learns a set's 32 px crops. Which of its 128 hidden units are above 0 is
+an image's code, and images with nearly equal codes are near duplicates: all but the first are removed. Nothing is deleted:
+`deduplicate` writes a list beside the prepared images, which `datasets.load` honours.
+
+What the paper leaves open: codes may differ in up to RADIUS of the 128 bits, because asking for equal codes misses most of what
+there is to find (`planted` measures both), and the mean of the pixels is subtracted first, without which all hidden units
+die. The authors' code for this was never released.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from scipy.stats import binomtest
+from torch import Tensor, nn
+from torch.nn import functional as F
+from tqdm.auto import tqdm
+
+from dcgan_core import datasets, devices
+from dcgan_core.errors import UserError
+from dcgan_core.evaluation import Measurement, timed
+from dcgan_core.files import write_atomically
+
+SIDE = 32  # pixels of the crops
+BITS = 128
+RADIUS = 5  # most bits in which the codes of near duplicates differ; chosen on other planted copies than those of the claims
+STEPS = 1500
+TRAINING_IMAGES = 50_000  # at most: 150 MB
+TWINS = 0.07  # RMS distance of crops, 0 to 1; all 33 pairs of `faces` below it are one photograph twice, above it not all are
+NEIGHBOURS = 64  # a code is compared with at most so many others of its bucket, or time would not be linear
+BLOCK = 2048  # images in memory at a time
+
+
+# --- the autoencoder --------------------------------------------------------------------------------------------------
+
+
+class Autoencoder(nn.Module):
+    """3072-128-3072. `mean`, of the training pixels, is subtracted first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = nn.Linear(3 * SIDE * SIDE, BITS)
+        self.decoder = nn.Linear(BITS, 3 * SIDE * SIDE)
+        self.register_buffer("mean", torch.zeros(3 * SIDE * SIDE))
+
+    def center(self, images: np.ndarray) -> Tensor:
+        """uint8 N x 3 x 32 x 32 -> N x 3072, around 0."""
+        flat = torch.from_numpy(np.ascontiguousarray(images)).to(self.mean.device).flatten(1)
+        return flat.float() / 255 - self.mean
+
+    def encode(self, x: Tensor) -> Tensor:
+        return F.relu(self.encoder(x))  # N x 128
+
+
+def train_autoencoder(
+    images: np.ndarray,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+    steps: int = STEPS,
+    batch: int = 128,
+    noise: float = 0.1,
+    dropout: float = 0.2,
+    rate: float = 1e-3,
+) -> Autoencoder:
+    """Learns to undo noise (of the pixels' scale 0 to 1) with dropped-out hidden units; Adam, the rate falling to 0.
+
+    images: uint8 N x 3 x 32 x 32. About a minute on one CPU core. More dropout makes codes alike that should not be.
+    """
+    rng = np.random.default_rng(seed)  # NumPy's numbers take a tenth of the time of torch's dropout on a CPU
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = Autoencoder().to(device)
+    model.mean.copy_(torch.from_numpy(images.mean(0, dtype=np.float64) / 255).flatten())
+    adam = torch.optim.Adam(model.parameters(), rate, fused=model.mean.device.type in ("cpu", "cuda"))
+    schedule = torch.optim.lr_scheduler.LinearLR(adam, 1.0, 0.0, steps)
+    for _ in tqdm(range(steps), desc="training the autoencoder", unit=" steps", leave=False, delay=2):
+        x = model.center(images[rng.integers(0, len(images), batch)])
+        noisy = x + noise * torch.from_numpy(rng.standard_normal(x.shape, np.float32)).to(device)
+        kept = torch.from_numpy(rng.random((batch, BITS), np.float32) >= dropout).to(device)
+        loss = F.mse_loss(model.decoder(model.encode(noisy) * kept / (1 - dropout)), x)
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+        schedule.step()
+    return model.eval()
+
+
+# --- codes ------------------------------------------------------------------------------------------------------------
+
+
+def crops(images: np.ndarray) -> np.ndarray:
+    """uint8 N x C x S x S, S >= 32 -> N x 3 x 32 x 32: areas averaged, one channel repeated."""
+    x = torch.from_numpy(np.array(images)).float()
+    small = F.interpolate(x, size=(SIDE, SIDE), mode="area").round().to(torch.uint8)
+    return small.expand(-1, 3, -1, -1).numpy()
+
+
+@torch.no_grad()
+def codes(model: Autoencoder, images: np.ndarray) -> np.ndarray:
+    """The semantic hash of crops (uint8 N x 3 x 32 x 32): uint8 N x 16, 128 bits each."""
+    blocks = (images[i : i + BLOCK] for i in range(0, len(images), BLOCK))
+    return np.concatenate([np.packbits((model.encode(model.center(b)) > 0).cpu().numpy(), axis=1) for b in blocks])
+
+
+def exact_codes(images: np.ndarray) -> np.ndarray:
+    """A baseline: a digest of each image's bytes, uint8 N x 16."""
+    digests = [hashlib.blake2b(image.tobytes(), digest_size=16).digest() for image in images]
+    return np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 16)
+
+
+def average_hashes(images: np.ndarray) -> np.ndarray:
+    """A baseline: which of 8x8 grey areas are brighter than their mean, uint8 N x 8. images: uint8 N x 3 x 32 x 32."""
+    grey = images.mean(1).reshape(-1, 8, SIDE // 8, 8, SIDE // 8).mean((2, 4)).reshape(-1, 64)
+    return np.packbits(grey > grey.mean(1, keepdims=True), axis=1)
+
+
+# --- grouping ---------------------------------------------------------------------------------------------------------
+
+_ONES = np.array([i.bit_count() for i in range(2**16)], np.uint8)
+
+
+def duplicates(hashes: np.ndarray, radius: int = RADIUS) -> np.ndarray:
+    """For each image the index of the one that is kept for it: its own, or an earlier one's whose code is nearly equal.
+
+    hashes: uint8 N x B. Codes that differ in at most `radius` bits are nearly equal. Two such codes agree wholly in one of
+    radius + 1 bands of bits (multi-index hashing, Norouzi et al. 2012), so only codes in one bucket of a band are compared.
+    Returns int64 N. Linear in N: radix sorts, and at most NEIGHBOURS comparisons for a code and band. In buckets more crowded
+    than that a pair can be missed, but never one of equal codes.
+    """
+    words = _words(hashes)
+    order = _sorted(words)
+    new = np.ones(len(order), bool)
+    new[1:] = (words[order[1:]] != words[order[:-1]]).any(1)
+    first = order[new]  # of each distinct code; the sort is stable, so the earliest of its images
+    kept = np.empty(len(order), np.int64)
+    kept[order] = first[np.cumsum(new) - 1]
+    if not radius:
+        return kept
+    first.sort()
+    stands = np.arange(len(first))
+    for later, earlier in _near(hashes[first], radius).tolist():  # in order, so that the earlier one's fate is known
+        if stands[later] == later and stands[earlier] == earlier:
+            stands[later] = earlier
+    return first[stands[np.searchsorted(first, kept)]]
+
+
+def _words(hashes: np.ndarray) -> np.ndarray:
+    """uint8 N x B -> uint16 N x ceil(B / 2)."""
+    return np.ascontiguousarray(np.pad(hashes, ((0, 0), (0, hashes.shape[1] % 2)))).view(np.uint16)
+
+
+def _sorted(words: np.ndarray) -> np.ndarray:
+    """The order of rows of uint16 N x W by a radix sort: NumPy's stable sort of 16-bit numbers is one, linear in N."""
+    order = np.arange(len(words))
+    for column in words.T[::-1]:
+        order = order[np.argsort(column[order], kind="stable")]
+    return order
+
+
+def _near(hashes: np.ndarray, radius: int) -> np.ndarray:
+    """Pairs (later, earlier), in order, of distinct codes that differ in at most `radius` bits."""
+    words, bits = _words(hashes), np.unpackbits(hashes, axis=1)
+    found = [np.empty((0, 2), np.int64)]
+    for band in np.array_split(np.arange(bits.shape[1]), radius + 1):
+        keys = _words(np.packbits(bits[:, band], axis=1))
+        order = _sorted(keys)
+        here = np.arange(len(order))
+        for step in range(1, NEIGHBOURS + 1):
+            here = here[here + step < len(order)]
+            here = here[(keys[order[here]] == keys[order[here + step]]).all(1)]
+            if not len(here):
+                break
+            earlier, later = order[here], order[here + step]  # the sort is stable
+            near = _ONES[words[earlier] ^ words[later]].sum(1) <= radius
+            found.append(np.stack([later[near], earlier[near]], 1))
+    return np.unique(np.concatenate(found), axis=0)
+
+
+# --- a whole data set -------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Report:
+    """What `deduplicate` did. `groups`: kept image -> those removed for it, the largest group first."""
+
+    path: Path
+    images: int
+    groups: dict[int, list[int]]
+    seconds: float
+
+    @property
+    def removed(self) -> int:
+        return sum(map(len, self.groups.values()))
+
+
+def deduplicate(
+    name: str,
+    size: int | None = None,
+    crop: datasets.Crop = "center",
+    radius: int = RADIUS,
+    seed: int = 0,
+    device: str = "auto",
+    steps: int = STEPS,
+) -> Report:
+    """Finds the near duplicates among a set's training images and writes the list of those to keep, which `load` honours.
+
+    Trains on the whole set, or on TRAINING_IMAGES of it; then reads it once, a block at a time. Raises UserError where the set
+    is not to be had, is smaller than 32 px, or has but one image.
+    """
+    with timed() as seconds:
+        data = datasets.load(name, size, crop=crop, duplicates=True)
+        _check(data)
+        images = data.images
+        rng = np.random.default_rng(seed)
+        chosen = np.sort(rng.permutation(len(images))[:TRAINING_IMAGES])
+        blocks = [chosen[i : i + BLOCK] for i in range(0, len(chosen), BLOCK)]
+        model = train_autoencoder(np.concatenate([crops(images[b]) for b in blocks]), seed, devices.pick(device), steps)
+        starts = tqdm(range(0, len(images), BLOCK), desc="hashing", unit=f" x {BLOCK} images", leave=False, delay=2)
+        kept_for = duplicates(np.concatenate([codes(model, crops(images[i : i + BLOCK])) for i in starts]), radius)
+        everyone = np.arange(len(images))
+        removed = everyone[kept_for != everyone]
+        path = datasets.prepare(name, size, crop) / datasets.KEPT
+        note = {"fingerprint": data.provenance["fingerprint"], "radius": radius, "seed": seed, "steps": steps}
+        buffer = io.BytesIO()
+        np.savez_compressed(
+            buffer,
+            kept=everyone[kept_for == everyone],
+            removed=np.stack([removed, kept_for[removed]], 1),  # each with the image that is kept for it
+            note=json.dumps(note),
+        )
+        write_atomically(path, buffer.getbuffer())
+        groups: dict[int, list[int]] = {}
+        for image in removed.tolist():
+            groups.setdefault(int(kept_for[image]), []).append(image)
+        largest_first = dict(sorted(groups.items(), key=lambda g: (-len(g[1]), g[0])))
+        return Report(path, len(images), largest_first, seconds())
+
+
+def undo(name: str, size: int | None = None, crop: datasets.Crop = "center") -> bool:
+    """Takes the list away, so that `load` gives all images again; False where there was none."""
+    path = datasets.prepare(name, size, crop) / datasets.KEPT
+    there = path.exists()
+    path.unlink(missing_ok=True)
+    return there
+
+
+def _check(data: datasets.ImageData) -> None:
+    if data.size < SIDE:
+        raise UserError(
+            f"{data.name}: its images have {data.size} px, deduplication looks at {SIDE}; choose --size {SIDE} or more"
+        )
+    if len(data) < 2:
+        raise UserError(f"{data.name}: it has one training image; there is nothing to compare it with")
+
+
+# --- how good is it? --------------------------------------------------------------------------------------------------
+
+KINDS = ("shift", "jpeg", "brightness", "crop")
+
+
+def change(image: np.ndarray, kind: str, rng: np.random.Generator) -> np.ndarray:
+    """A near duplicate of an image, uint8 3 x S x S.
+
+    shift: by 1 or 2 px along one axis or both, edges repeated. jpeg: saved at quality 50 to 90. brightness: times 0.95 to 1.05.
+    crop: 2 % of the side cut off each edge, then resized back.
+    """
+    side = image.shape[-1]
+    if kind == "shift":
+        y, x = 0, 0
+        while not (y or x):
+            y, x = rng.integers(-2, 3, 2)
+        return np.pad(image, ((0, 0), (2, 2), (2, 2)), "edge")[:, 2 + y : 2 + y + side, 2 + x : 2 + x + side]
+    if kind == "brightness":
+        return (image * rng.uniform(0.95, 1.05)).round().clip(0, 255).astype(np.uint8)
+    picture = Image.fromarray(image.transpose(1, 2, 0))
+    if kind == "jpeg":
+        buffer = io.BytesIO()
+        picture.save(buffer, "jpeg", quality=int(rng.integers(50, 91)))
+        picture = Image.open(buffer)
+    else:
+        edge = 0.02 * side
+        picture = picture.resize((side, side), Image.Resampling.BICUBIC, (edge, edge, side - edge, side - edge))
+    return np.asarray(picture).transpose(2, 0, 1)
+
+
+def twins(images: np.ndarray, distance: float = TWINS) -> np.ndarray:
+    """Indices of crops that have an earlier one within `distance` (RMS, 0 to 1). Compares all pairs by their pixels."""
+    x = torch.from_numpy(images).flatten(1)
+    norms = torch.cat([b.float().pow(2).sum(1) for b in x.split(BLOCK)])
+    found = []
+    for i in range(0, len(x), BLOCK):
+        block = x[i : i + BLOCK].float()
+        nearest = torch.full((len(block),), torch.inf)
+        for j in range(0, i + 1, BLOCK):
+            squared = torch.addmm(
+                norms[None, j : j + BLOCK] + norms[i : i + BLOCK, None], block, x[j : j + BLOCK].float().T, alpha=-2
+            )
+            if i == j:  # a crop's own place, and the later ones
+                squared.masked_fill_(torch.ones_like(squared, dtype=torch.bool).triu(), torch.inf)
+            nearest = nearest.minimum(squared.min(1).values)
+        found.append(torch.nonzero(nearest <= (distance * 255) ** 2 * x.shape[1]).flatten() + i)
+    return torch.cat(found).numpy()
+
+
+def planted(
+    images: np.ndarray,
+    count: int,
+    method: str = "autoencoder",
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+    steps: int = STEPS,
+    unseen: np.ndarray | None = None,
+) -> dict[str, Measurement]:
+    """Precision and recall on photographs of which `count` have a planted near duplicate (see `change`), a random kind each.
+
+    images: uint8 N x 3 x S x S, photographs. The set is treated as `deduplicate` treats one, the copies being part of it, also
+    for training. Photographs that it holds twice already (see `twins`) are first left out, or finding them would be an error;
+    `details` also has the precision where they stay in. A found pair is a removed image with the one that is kept for it; it
+    is right where the two come from one photograph. Precision: share of right ones among found pairs. Recall: share of
+    planted copies found. Both depend on the set: a larger one has more pairs to go wrong. Intervals are Wilson's.
+    unseen: other photographs, all with a planted copy, hashed by an autoencoder that was trained on none of them.
+    """
+    with timed() as seconds:
+        rng = np.random.default_rng(seed)
+        small = np.concatenate([crops(images[i : i + BLOCK]) for i in range(0, len(images), BLOCK)])
+        own = twins(small)
+        single = np.setdiff1d(np.arange(len(images)), own)
+        chosen = np.sort(rng.permutation(single)[:count])
+        copies, kinds = _copies(images[chosen], rng)
+        everything = np.concatenate([small, crops(copies)])
+        source = np.concatenate([np.arange(len(images)), chosen])  # the photograph that each comes from
+        radius, details = 0, {}
+        if method == "autoencoder":
+            radius, model = RADIUS, train_autoencoder(everything, seed, device, steps)
+            hashes = codes(model, everything)
+        elif method == "average_hash":
+            hashes = average_hashes(everything)
+        else:
+            hashes = np.concatenate([exact_codes(images), exact_codes(copies)])
+        clean = np.isin(source, single)
+        right, found = _compare(hashes[clean], source[clean], len(copies), radius)
+        details |= {
+            "photographs": len(images),
+            "left_out": len(own),
+            "planted": len(copies),
+            "radius": radius,
+            "recall_by_kind": {kind: _share(found[kinds == i]) for i, kind in enumerate(KINDS)},
+            "precision_with_left_out": _share(_compare(hashes, source, len(copies), radius)[0]),
+        }
+        if method == "autoencoder":
+            curve = {r: _compare(hashes[clean], source[clean], len(copies), r) for r in range(2 * RADIUS + 1)}
+            details["by_radius"] = [{"radius": r, "precision": _share(a), "recall": _share(b)} for r, (a, b) in curve.items()]
+            if unseen is not None:
+                other, _ = _copies(unseen, rng)
+                hashes = codes(model, np.concatenate([crops(unseen), crops(other)]))
+                both = _compare(hashes, np.tile(np.arange(len(unseen)), 2), len(unseen), radius)
+                details["unseen"] = {k: _share(v) for k, v in zip(("precision", "recall"), both, strict=True)}
+    return {
+        name: Measurement(**_share(flags), seconds=seconds(), details=details)
+        for name, flags in (("precision", right), ("recall", found))
+    }
+
+
+def _copies(images: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """A near duplicate of each image, and the index in KINDS of what was changed."""
+    kinds = rng.integers(0, len(KINDS), len(images))
+    return np.stack([change(image, KINDS[kind], rng) for image, kind in zip(images, kinds, strict=True)]), kinds
+
+
+def _compare(hashes: np.ndarray, source: np.ndarray, copies: int, radius: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which found pairs are right, and which of the `copies` last images are found. The sources of the others ascend."""
+    kept = duplicates(hashes, radius)
+    removed = np.flatnonzero(kept != np.arange(len(kept)))
+    originals = np.searchsorted(source[:-copies], source[-copies:])
+    return source[removed] == source[kept[removed]], kept[-copies:] == kept[originals]
+
+
+def _share(flags: np.ndarray) -> dict:
+    """The share of true ones with its Wilson interval; of none, 0 and all that is possible."""
+    if not len(flags):
+        return {"value": 0.0, "low": 0.0, "high": 1.0, "n": 0}
+    interval = binomtest(int(flags.sum()), len(flags)).proportion_ci(method="wilson")
+    return {"value": float(flags.mean()), "low": float(interval.low), "high": float(interval.high), "n": len(flags)}
