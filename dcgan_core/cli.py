@@ -292,7 +292,7 @@ def _data_prepare(args: argparse.Namespace) -> None:
     if meta["attribute_names"]:
         facts.append(f"{len(meta['attribute_names'])} attributes")
     if meta["left_out"]:
-        facts.append(f"{len(meta['left_out'])} left out")
+        facts.append(f"{meta['left_out']} left out")
     print(f"{meta['name']}: {', '.join(facts)}; in {folder}" + ("; verified" if args.verify else ""))
 
 
