@@ -37,6 +37,7 @@ import numpy as np
 from dcgan_core.errors import UserError, reason
 
 SPLITS = ("train", "test")
+FACES_REPORT = "faces.jsonl"  # beside the pictures that `dcgan data crop-faces` writes
 
 # --- places -----------------------------------------------------------------------------------------------------------
 
@@ -105,15 +106,15 @@ def digest(rows: Iterable[Any]) -> str:
     return h.hexdigest()
 
 
-def _is_picture_path(file: str) -> bool:
-    """Not a directory, not hidden, not macOS's or Windows' litter."""
-    parts = file.split("/")
-    return bool(parts[-1]) and not any(p.startswith((".", "__MACOSX")) or p in ("Thumbs.db", "desktop.ini") for p in parts)
+def is_picture_path(file: str) -> bool:
+    """Not a directory, not hidden, not macOS's or Windows' litter, not our own report."""
+    parts, litter = file.split("/"), ("Thumbs.db", "desktop.ini", FACES_REPORT)
+    return bool(parts[-1]) and not any(p.startswith((".", "__MACOSX")) or p in litter for p in parts)
 
 
 def _tree(files: Iterable[str], read: Callable[[str], bytes | Path], where: str) -> Contents:
     """What the folder names and `attributes.csv` of a zip or folder say about its files."""
-    files = sorted(f for f in files if _is_picture_path(f))
+    files = sorted(f for f in files if is_picture_path(f))
     table = min((f for f in files if f.split("/")[-1] == "attributes.csv"), key=lambda f: f.count("/"), default=None)
     if table:
         files.remove(table)
