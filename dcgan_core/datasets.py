@@ -27,7 +27,7 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -241,19 +241,23 @@ def _caches() -> Iterator[tuple[Path, dict]]:
 def _decode(source: Source, fingerprint: str, folder: Path, size: int, crop: Crop) -> None:
     """Reads every picture once, on all cores, into a new cache folder that appears under its name only when whole."""
     unfinished = folder.with_name(f".{folder.name}.partial")
+    pool = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with locked(unfinished.with_suffix(".lock"), f"{source.name}: another process prepares it; waiting for that to end"):
+        waiting = f"{source.name}: another process prepares it; waiting for that to end"
+        with locked(unfinished.with_suffix(".lock"), waiting), ExitStack() as stack:
             if _is_prepared(folder):
                 return
             _remove_outdated(unfinished, f".{source.name}-{size}px-{crop}-")
+            if source.heavy:
+                pool = stack.enter_context(_workers())
             try:
                 contents = source.open()
             except RuntimeError as error:  # torchvision's checks of its files
                 raise UserError(f"{source.path}: {reason(error)}; {sources.how_to_get(source.name)}") from None
             cache = _Unfinished(unfinished, {"format": FORMAT, "fingerprint": fingerprint, "size": size, "crop": crop})
             try:
-                _decode_into(cache, source, contents, size, crop)
+                _decode_into(cache, source, contents, pool, size, crop)
                 done = cache.done
                 if not done["counts"]["train"]:
                     what = f"; left out: {cache.some_left_out()}" if done["left_out"] else ""
@@ -284,7 +288,9 @@ def _decode(source: Source, fingerprint: str, folder: Path, size: int, crop: Cro
         raise UserError(f"could not write {folder}: {error.strerror or error}; {way_out}") from None
 
 
-def _decode_into(cache: _Unfinished, source: Source, contents: Contents, size: int, crop: Crop) -> None:
+def _decode_into(
+    cache: _Unfinished, source: Source, contents: Contents, pool: ProcessPoolExecutor | None, size: int, crop: Crop
+) -> None:
     """Every picture that is not in it yet. However this ends, what it has written counts."""
     done = saved = cache.done["read"]
     if done:
@@ -292,10 +298,13 @@ def _decode_into(cache: _Unfinished, source: Source, contents: Contents, size: i
     bar = tqdm(
         initial=done, total=contents.count, desc=f"preparing {source.name} at {size} px", unit=" images", leave=False, delay=2
     )
-    pictures = contents.pictures(done, cache.done["last"])
     few = contents.count is not None and contents.count < 2_000  # not worth starting processes for
     try:
-        with bar, closing((_fitted_here if few else _fitted)(pictures, size, crop, source.channels)) as batches:
+        with bar, ExitStack() as stack:
+            if not few and not pool:
+                pool = stack.enter_context(_workers())
+            pictures = contents.pictures(done, cache.done["last"])
+            batches = stack.enter_context(closing(_fitted(pictures, None if few else pool, size, crop, source.channels)))
             for batch, results in batches:
                 cache.add(batch, results)
                 bar.update(len(batch))
@@ -431,6 +440,17 @@ def _start_worker() -> None:
     threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
 
 
+@contextmanager
+def _workers() -> Iterator[ProcessPoolExecutor]:
+    """Processes, not threads: small pictures spend more time in Python than in Pillow's decoders."""
+    pool = ProcessPoolExecutor(os.cpu_count(), initializer=_start_worker)
+    try:
+        pool.submit(int).result()  # starts them now: each keeps what its parent holds in memory at this moment
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
 Fitted = Iterator[tuple[list[tuple], list[np.ndarray | str]]]  # (file, split, label, attributes) and results, in order
 
 
@@ -440,29 +460,22 @@ def _drawn(pictures: Iterator[Picture]) -> tuple[list[tuple], list[bytes | Path 
     return [about for about, _ in batch], [content for _, content in batch]
 
 
-def _fitted_here(pictures: Iterator[Picture], size: int, crop: Crop, channels: int) -> Fitted:
-    while (drawn := _drawn(pictures))[0]:
-        yield drawn[0], _fit_all(drawn[1], size, crop, channels)
-
-
-def _fitted(pictures: Iterator[Picture], size: int, crop: Crop, channels: int) -> Fitted:
-    """Decoded on all cores a few batches ahead: memory stays bounded."""
-    # processes, not threads: small pictures spend more time in Python than in Pillow's decoders
+def _fitted(pictures: Iterator[Picture], pool: ProcessPoolExecutor | None, size: int, crop: Crop, channels: int) -> Fitted:
+    """Decoded here, or on all cores a few batches ahead: memory stays bounded."""
+    if not pool:
+        while (drawn := _drawn(pictures))[0]:
+            yield drawn[0], _fit_all(drawn[1], size, crop, channels)
+        return
     queue: deque = deque()
-    cores = os.cpu_count() or 1
-    pool = ProcessPoolExecutor(cores, initializer=_start_worker)
-    try:
-        while True:
-            batch, read = _drawn(pictures)
-            if batch:
-                queue.append((batch, pool.submit(_fit_all, read, size, crop, channels)))
-            if queue and (not batch or len(queue) > 2 * cores):
-                done, future = queue.popleft()
-                yield done, future.result()
-            elif not batch:
-                return
-    finally:
-        pool.shutdown(cancel_futures=True)
+    while True:
+        batch, read = _drawn(pictures)
+        if batch:
+            queue.append((batch, pool.submit(_fit_all, read, size, crop, channels)))
+        if queue and (not batch or len(queue) > 2 * (os.cpu_count() or 1)):
+            done, future = queue.popleft()
+            yield done, future.result()
+        elif not batch:
+            return
 
 
 def _verify(source: Source, folder: Path) -> None:

@@ -121,8 +121,8 @@ def crop_folder(folder: Path, out: Path, size: int = 64, margin: float = 0.3, mi
     if not report.faces:
         counts = ", ".join(f"{count:,} {state}" for state, count in report.counts.items())
         raise UserError(
-            f"{folder}: no face in it ({counts}; {out / FACES_REPORT} has each photo); try a smaller --min-size with another OUT,"
-            " or other photos: only upright frontal faces are found"
+            f"{folder}: no face in it ({counts}; see {out / FACES_REPORT}); try a smaller --min-size with another OUT, or other"
+            " photos: only upright frontal faces are found"
         )
     return report
 

@@ -81,6 +81,7 @@ class Source:
     fingerprint: Callable[[], str]  # of the content; of a folder: names, sizes and times
     open: Callable[[], Contents]
     check: Callable[[], str | None] = lambda: None  # full read; the name of the first damaged file
+    heavy: bool = False  # opening it may take much memory
 
 
 @dataclass
@@ -189,15 +190,19 @@ def usual(name: str) -> tuple[int, int] | None:
 def _zip_source(name: str, path: Path) -> Source:
     size, channels = usual(name) or (64, 3)
 
-    @cache  # a zip's directory takes half a second to read; a prepared set never needs it
-    def archive() -> zipfile.ZipFile:
+    def opened() -> zipfile.ZipFile:
         try:
             return zipfile.ZipFile(path)
         except (zipfile.BadZipFile, OSError) as error:
             raise UserError(f"{path}: not a readable zip ({error}); get it again or make it anew") from None
 
-    def members() -> list[zipfile.ZipInfo]:
-        return [i for i in archive().infolist() if not i.is_dir()]
+    def fingerprint() -> str:
+        with opened() as archive:
+            return digest(sorted((i.filename, i.file_size, i.CRC) for i in archive.infolist() if not i.is_dir()))
+
+    def contents() -> Contents:
+        archive = opened()
+        return _tree((i.filename for i in archive.infolist() if not i.is_dir()), archive.read, str(path))
 
     return Source(
         name,
@@ -206,9 +211,10 @@ def _zip_source(name: str, path: Path) -> Source:
         size=size,
         channels=channels,
         stamp=lambda: _stamp([path]),
-        fingerprint=lambda: digest(sorted((i.filename, i.file_size, i.CRC) for i in members())),
-        open=lambda: _tree([i.filename for i in members()], lambda f: archive().read(f), str(path)),
-        check=lambda: archive().testzip(),
+        fingerprint=fingerprint,
+        open=contents,
+        check=lambda: opened().testzip(),
+        heavy=path.stat().st_size > 1 << 24,  # of a million files, its directory alone is 0.7 GB
     )
 
 
