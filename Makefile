@@ -18,6 +18,7 @@ lab: .venv/installed  ## JupyterLab on the chapters
 bench: .venv/installed  ## speed and memory on this machine
 	$(BIN)/python benchmarks/training_speed.py
 	$(BIN)/python benchmarks/dedup.py
+	$(BIN)/python benchmarks/memory.py
 
 clean:  ## remove what was built, but neither .venv nor runs/
 	rm -rf _build .pytest_cache .ruff_cache

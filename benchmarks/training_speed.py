@@ -5,7 +5,6 @@ Nothing here is asserted; the numbers go into _build/benchmarks.json. On random 
 
 from __future__ import annotations
 
-import json
 import resource
 import sys
 import tempfile
@@ -14,11 +13,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from report import Report
 
 from dcgan_core import configs, datasets, devices, latent, networks, training
 from dcgan_core.datasets import ImageData
 from dcgan_core.networks import ARCHITECTURES
-from dcgan_core.runs import Run, environment
+from dcgan_core.runs import Run
 
 SECONDS = 40  # a setting; at 50 images a second that is two rows of the log, and the first is warm-up
 
@@ -38,12 +38,8 @@ def training_speed(name: str, updates: str, batch: int) -> float:
 
 
 def main() -> None:
-    results = {"environment": environment(), "device": str(devices.pick()), "rows": []}
-
-    def show(what: str, value: float, unit: str) -> None:
-        results["rows"].append({"what": what, "value": round(value, 4), "unit": unit})
-        print(f"{what:58} {value:10.4g} {unit}", flush=True)
-
+    report = Report()
+    show = report.show
     for name in ("small32", "small64", "mnist28"):
         for updates in ("both", "alternate"):
             show(f"training {name}, batch 32, updates={updates}", training_speed(name, updates, 32), "images/s")
@@ -59,10 +55,7 @@ def main() -> None:
     show("opening a prepared data set", (time.perf_counter() - start) * 1000, "ms")
     unit = 1 if sys.platform == "darwin" else 1024
     show("peak memory of all of this", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30, "GiB")
-    target = Path(__file__).resolve().parent.parent / "_build" / "benchmarks.json"
-    target.parent.mkdir(exist_ok=True)
-    target.write_text(json.dumps(results, indent=1))
-    print(target)
+    report.save()
 
 
 if __name__ == "__main__":

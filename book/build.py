@@ -17,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
@@ -26,6 +27,7 @@ import papermill
 import yaml
 
 from dcgan_core import datasets
+from dcgan_core.errors import UserError
 from dcgan_core.files import write_json
 from dcgan_core.runs import Run
 
@@ -82,8 +84,8 @@ def _data_found() -> list[list]:
     found = []
     for name in datasets.names():
         source = datasets.find(name)
-        if source:
-            found.append([name, source.stamp()])
+        with suppress(UserError):  # what cannot be read is not there
+            found += [[name, source.stamp()]] if source else []
     return found
 
 

@@ -109,6 +109,15 @@ def _planted(
     return dedup.planted(train, count, method, seed, devices.pick(device), steps, held_out)
 
 
+def _detector_recall(run: Run, device: str, seed: int, small: bool) -> Measurement:
+    """On photographs that are held out: the cascade and its settings were chosen on the others."""
+    if not has_photographs(run):
+        raise UserError(f"{run.path}: the pictures that it was trained on ({run.data_name}) are not here")
+    size, crop = run.architecture.size, run.info["config"]["crop"]
+    photographs = datasets.load(run.info["config"]["data"], size, "test", crop).images
+    return evaluation.detector_recall(photographs[: 100 if small else None], seed)
+
+
 def has_photographs(run: Run) -> bool:
     """Are the pictures at hand that the run was trained on? (Another set of the same name does not count.)"""
     config = run.info["config"]
@@ -245,6 +254,17 @@ CLAIMS = [
         _instead_of_lsun,
     ),
     *(c for name in scenes.NAMES for c in _scene_claims(name)),
+    Claim(
+        "faces.detector_recall",
+        "4.2",
+        "OpenCV's face detector finds the faces in photographs",
+        "not given",
+        "share of faces",
+        at_least(0.5),
+        _detector_recall,
+        lambda run: run.data_name == "faces",
+        lambda run: "aligned faces (CelebA) pasted into textured canvases instead of photographs from the web",
+    ),
     # Below: claims of the paper that no part of this book measures yet.
     Claim(
         "memorisation.rooms",

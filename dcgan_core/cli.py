@@ -69,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     p.set_defaults(run=_sample)
 
     p = commands.add_parser("data", help="list and prepare data sets")
-    data = p.add_subparsers(dest="data_command", required=True, metavar="list | prepare | dedup")
+    data = p.add_subparsers(dest="data_command", required=True, metavar="list | prepare | crop-faces | dedup")
     d = data.add_parser("list", help="what there is, and what is prepared")
     d.set_defaults(run=_data_list)
     d = data.add_parser("prepare", help="decode a data set into the cache")
@@ -78,6 +78,14 @@ def _parser() -> argparse.ArgumentParser:
     d.add_argument("--crop", choices=("center", "exact"), default="center")
     d.add_argument("--verify", action="store_true", help="read everything again and compare")
     d.set_defaults(run=_data_prepare)
+    d = data.add_parser("crop-faces", help="cut the faces out of a folder of photos, into a folder to train on")
+    d.add_argument("folder", type=Path, metavar="FOLDER")
+    d.add_argument("out", type=Path, metavar="OUT")
+    d.add_argument("--min-size", type=int, default=48, metavar="N", help="least width of a face in pixels (default: 48)")
+    d.add_argument("--margin", type=float, default=0.3, metavar="M", help="around a face, as a share of it (default: 0.3)")
+    d.add_argument("--size", type=int, default=64, help="pixels of a crop (default: 64)")
+    d.set_defaults(run=_data_crop_faces)
+
     d = data.add_parser("dedup", help="find near duplicates among the training images and leave them out from now on")
     d.add_argument("name", help="a data set's name, or the path of a zip or folder")
     d.add_argument("--size", type=int, help="pixels (default: the set's own)")
@@ -311,8 +319,17 @@ def _data_prepare(args: argparse.Namespace) -> None:
     if meta["attribute_names"]:
         facts.append(f"{len(meta['attribute_names'])} attributes")
     if meta["left_out"]:
-        facts.append(f"{len(meta['left_out'])} left out")
+        facts.append(f"{meta['left_out']} left out")
     print(f"{meta['name']}: {', '.join(facts)}; in {folder}" + ("; verified" if args.verify else ""))
+
+
+def _data_crop_faces(args: argparse.Namespace) -> None:
+    from dcgan_core import faces
+
+    report = faces.crop_folder(args.folder, args.out, args.size, args.margin, args.min_size)
+    for state, count in report.counts.items():
+        print(f"{state:12}{count:8,} photos" + (f", {report.faces:,} faces" if state == "found" else ""))
+    print(f"{report.out}: {report.faces:,} crops; {report.out / faces.FACES_REPORT} says which came from where")
 
 
 def _data_dedup(args: argparse.Namespace) -> None:

@@ -1,33 +1,34 @@
 """Where do images come from? (Paper §4)
 
-`load(name)` gives an `ImageData`: uint8 images, N x C x S x S, memory-mapped from a cache that the first use writes.
+`load(name)` gives an `ImageData`: uint8 images, N x C x S x S, memory-mapped from a cache that the first use writes. Where a
+name is looked for and how each kind of data set is read is in `sources`.
 
-A name is looked up under the data root ($DCGAN_DATA, else ~/.cache/dcgan) as `<name>.zip`, then, for the sets that torchvision
-knows, in torchvision's layout, then as a folder `<name>/`; last, torchvision downloads. A path to a zip or a folder works too.
-Nothing is ever replaced by a stand-in.
-
-In a zip or folder, images may lie at any depth. A first folder `train` or `test` is the split; where there is none, one file
-in twenty, chosen by a hash of its name, is held out as `test`. The last folder is the class. `attributes.csv` at the top: a
-header `file,Smiling,…`, then values 1, -1 or 0 (unknown).
+Preparing a set that is not in the cache reads it once, in order, in memory that does not grow with it. Stopped half-way,
+however that happens, it goes on where it was; what it has written so far is in a hidden folder that nothing else reads.
 """
 
 from __future__ import annotations
 
-import csv
+import glob
 import hashlib
 import io
 import json
+import multiprocessing
 import os
 import shutil
+import signal
 import sys
+import tarfile
+import threading
 import time
 import zipfile
 import zlib
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -36,15 +37,26 @@ import numpy as np
 from PIL import Image, ImageOps
 from tqdm.auto import tqdm
 
-from dcgan_core import scenes
+from dcgan_core import sources
 from dcgan_core.configs import did_you_mean
 from dcgan_core.errors import UserError, reason
-from dcgan_core.files import read_json, write_json
+from dcgan_core.files import locked, read_json, write_atomically, write_json
+from dcgan_core.sources import (
+    SPLITS,
+    Contents,
+    Picture,
+    Source,
+    cache_root,
+    data_root,  # noqa: F401 - for users of this module
+    digest,
+    find,
+    names,
+)
 
-SPLITS = ("train", "test")
 MIN_SIDE = 4  # pixels; anything smaller is a tracking pixel or a mistake, not a picture
 KEPT = "kept.npz"  # in a cache folder: which training images `dcgan data dedup` keeps
-FORMAT = 1  # of the cache; a cache with another number is prepared anew
+FORMAT = 2  # of the cache; a cache with another number is prepared anew
+SAVE_EVERY = 4096  # pictures; about what a power cut costs
 Crop = Literal["center", "exact"]
 
 
@@ -91,362 +103,7 @@ class Kept:
         return self[:].astype(dtype or self.dtype, copy=False)
 
 
-# --- places -----------------------------------------------------------------------------------------------------------
-
-
-def data_root() -> Path:
-    """Where data sets are looked for."""
-    return Path(os.environ.get("DCGAN_DATA") or "~/.cache/dcgan").expanduser()
-
-
-def cache_root() -> Path:
-    """Where prepared images are kept: $DCGAN_CACHE, else ~/.cache/dcgan/prepared. The data root may be read-only."""
-    return Path(os.environ.get("DCGAN_CACHE") or "~/.cache/dcgan/prepared").expanduser()
-
-
-# --- sources ----------------------------------------------------------------------------------------------------------
-
-
-class Picture(NamedTuple):
-    """One picture before preparation. `read` gives its file's bytes, its path or its pixels; what it raises leaves it out."""
-
-    file: str
-    split: str
-    label: int
-    attributes: tuple[int, ...]
-    read: Callable[[], bytes | Path | np.ndarray]
-
-
-@dataclass
-class Source:
-    """A data set as found: enough to know whether a cache is of this very data, and to read it once."""
-
-    name: str
-    path: str  # for people: where it was found
-    licence: str
-    size: int  # used where no size is asked for
-    channels: int
-    stamp: Callable[[], list]  # cheap: changes whenever the files do
-    fingerprint: Callable[[], str]  # of the content; of a folder: names, sizes and times
-    open: Callable[[int], Contents]  # at a size: what is drawn is drawn at that size; photographs are resized later
-    check: Callable[[], str | None] = lambda: None  # full read; the name of the first damaged file
-
-
-@dataclass
-class Contents:
-    pictures: Iterator[Picture]
-    count: int
-    classes: tuple[str, ...] = ()
-    attribute_names: tuple[str, ...] = ()
-    ready: bool = False  # nothing to decode: pixels of the right size
-
-
-def _held_out(file: str) -> bool:
-    return int.from_bytes(hashlib.sha256(file.encode()).digest()[:4], "big") % 20 == 0
-
-
-def _digest(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value).encode()).hexdigest()
-
-
-def _is_picture_path(file: str) -> bool:
-    """Not a directory, not hidden, not macOS's or Windows' litter."""
-    parts = file.split("/")
-    return bool(parts[-1]) and not any(p.startswith((".", "__MACOSX")) or p in ("Thumbs.db", "desktop.ini") for p in parts)
-
-
-def _tree(files: list[str], read_bytes: Callable[[str], bytes], where: str) -> Contents:
-    """What the folder names and `attributes.csv` of a zip or folder say about its files."""
-    files = sorted(f for f in files if _is_picture_path(f))
-    table = min((f for f in files if f.split("/")[-1] == "attributes.csv"), key=lambda f: f.count("/"), default=None)
-    files = [f for f in files if f != table]
-    if not files:
-        raise UserError(f"{where}: no files in it; put images there, at any depth")
-
-    folders = [f.split("/")[:-1] for f in files]
-    wrapper = 0  # folders around everything, as zips often have
-    while all(len(p) > wrapper and p[wrapper] == folders[0][wrapper] not in SPLITS for p in folders):
-        wrapper += 1
-    folders = [p[wrapper:] for p in folders]
-    has_splits = any(p and p[0] in SPLITS for p in folders)
-
-    def split_of(file: str, folder: list[str]) -> str:
-        if has_splits:
-            return folder[0] if folder and folder[0] in SPLITS else "train"
-        return "test" if _held_out(file) else "train"
-
-    def class_of(folder: list[str]) -> str:
-        inner = folder[1:] if folder and folder[0] in SPLITS else folder
-        return inner[-1] if inner else ""
-
-    classes = tuple(sorted({class_of(p) for p in folders}))
-    if len(classes) < 2:
-        classes = ()
-    names, rows = _attributes(read_bytes(table), f"{where}/{table}") if table else ((), {})
-    unknown = (0,) * len(names)
-
-    def pictures() -> Iterator[Picture]:
-        for file, folder in zip(files, folders, strict=True):
-            relative = "/".join([*folder, file.split("/")[-1]])
-            yield Picture(
-                file,
-                split_of(relative, folder),
-                classes.index(class_of(folder)) if classes else 0,
-                rows.get(relative) or rows.get(file.split("/")[-1]) or unknown,
-                lambda file=file: read_bytes(file),
-            )
-
-    return Contents(pictures(), len(files), classes, names)
-
-
-_VALUES = {"1": 1, "+1": 1, "-1": -1, "0": 0}
-
-
-def _attributes(content: bytes, where: str) -> tuple[tuple[str, ...], dict[str, tuple[int, ...]]]:
-    """The columns and the rows of an attributes.csv."""
-    try:
-        lines = csv.reader(io.StringIO(content.decode("utf-8-sig")))
-        names = tuple(next(lines)[1:])
-        rows = {}
-        for number, line in enumerate(lines, start=2):
-            values = tuple(_VALUES.get(v.strip()) for v in line[1:])
-            if len(values) != len(names) or None in values:
-                raise UserError(f"{where}, line {number}: expected {len(names)} values of 1, -1 or 0 behind the file name")
-            rows[line[0]] = values
-    except (UnicodeDecodeError, csv.Error, StopIteration) as error:
-        raise UserError(f"{where}: not a table of file names and values ({reason(error)})") from None
-    return names, rows
-
-
-def _usual(name: str) -> tuple[int, int]:
-    """Size and channels of a zip or folder: 64 px in colour, unless it has the name of a well-known set."""
-    return _TORCHVISION[name][:2] if name in _TORCHVISION else (64, 3)
-
-
-def _zip_source(name: str, path: Path) -> Source:
-    size, channels = _usual(name)
-
-    @cache  # a zip's directory takes half a second to read; a prepared set never needs it
-    def archive() -> zipfile.ZipFile:
-        try:
-            return zipfile.ZipFile(path)
-        except (zipfile.BadZipFile, OSError) as error:
-            raise UserError(f"{path}: not a readable zip ({error}); get it again or make it anew") from None
-
-    def members() -> list[zipfile.ZipInfo]:
-        return [i for i in archive().infolist() if not i.is_dir()]
-
-    return Source(
-        name,
-        str(path),
-        licence="as its owner says",
-        size=size,
-        channels=channels,
-        stamp=lambda: _stamp([path]),
-        fingerprint=lambda: _digest(sorted((i.filename, i.file_size, i.CRC) for i in members())),
-        open=lambda _: _tree([i.filename for i in members()], lambda f: archive().read(f), str(path)),
-        check=lambda: archive().testzip(),
-    )
-
-
-def _folder_source(name: str, path: Path) -> Source:
-    size, channels = _usual(name)
-
-    def listing() -> list[Path]:
-        return sorted(p for p in path.rglob("*") if p.is_file())
-
-    def stamp() -> list:
-        return [[str(p.relative_to(path)), s.st_size, s.st_mtime_ns] for p in listing() for s in [p.stat()]]
-
-    return Source(
-        name,
-        str(path),
-        licence="as its owner says",
-        size=size,
-        channels=channels,
-        stamp=stamp,
-        fingerprint=lambda: _digest(stamp()),
-        open=lambda _: _tree([p.relative_to(path).as_posix() for p in listing()], lambda f: (path / f).read_bytes(), str(path)),
-    )
-
-
-def _stamp(paths: list[Path]) -> list:
-    return [[str(p.resolve()), p.stat().st_size, p.stat().st_mtime_ns] for p in paths]
-
-
-def _crc(paths: list[Path]) -> str:
-    return _digest([[p.name, p.stat().st_size, zlib.crc32(p.read_bytes())] for p in paths])
-
-
-def _array_contents(splits: dict[str, tuple[np.ndarray, np.ndarray]], classes: tuple[str, ...]) -> Contents:
-    """Pictures from arrays N x H x W [x C] with labels, a split each."""
-
-    def pictures() -> Iterator[Picture]:
-        for split, (images, labels) in splits.items():
-            for i in range(len(images)):
-                yield Picture(f"{split} image {i}", split, int(labels[i]), (), lambda images=images, i=i: images[i])
-
-    return Contents(pictures(), sum(len(images) for images, _ in splits.values()), classes)
-
-
-def _digits_source() -> Source:
-    def contents(_: int) -> Contents:
-        from sklearn.datasets import load_digits
-
-        digits = load_digits()
-        images = np.round(digits.images * (255 / 16)).astype(np.uint8)  # N x 8 x 8, 0 to 16
-        test = np.array([_held_out(f"digits {i}") for i in range(len(images))])
-        both = {s: (images[m], digits.target[m]) for s, m in (("train", ~test), ("test", test))}
-        return _array_contents(both, tuple("0123456789"))
-
-    version = ["scikit-learn digits"]
-    return Source(
-        "digits", "scikit-learn", "BSD (UCI optical digits)", 8, 1, lambda: version, lambda: _digest(version), contents
-    )
-
-
-DRAWN = {"train": 20_000, "test": 2_000}  # pictures of a drawn set; the splits have seeds of their own
-
-
-def _drawn_source(name: str) -> Source:
-    """A set that the book draws: its attributes are what is there or not, its classes those of the sprites."""
-    names = scenes.yes_no(name)
-    classes = scenes.SPRITES if name == "drawn-sprites" else ()
-
-    def contents(size: int) -> Contents:
-        def pictures() -> Iterator[Picture]:
-            for seed, (split, count) in enumerate(DRAWN.items()):
-                drawn = scenes.draw(name, count, size, seed)
-                labels = drawn.factors["class"].astype(int) if classes else np.zeros(count, int)
-                values = np.stack([drawn.factors[n] for n in names], 1).astype(int) * 2 - 1
-                images = drawn.images.transpose(0, 2, 3, 1)
-                for i in range(count):
-                    attributes = tuple(values[i].tolist())
-                    yield Picture(f"{split} {i}", split, int(labels[i]), attributes, lambda image=images[i]: image)
-
-        return Contents(pictures(), sum(DRAWN.values()), classes, names, ready=True)
-
-    version = [name, scenes.VERSION, DRAWN]
-    size = 32 if name == "drawn-sprites" else 64
-    return Source(name, "drawn by the book", "MIT", size, 3, lambda: version, lambda: _digest(version), contents)
-
-
-_CELEBA = [
-    "list_attr_celeba.txt",
-    "identity_CelebA.txt",
-    "list_bbox_celeba.txt",
-    "list_landmarks_align_celeba.txt",
-    "list_eval_partition.txt",
-]
-# name -> (size, channels, licence, the files that mark torchvision's layout under the root)
-_TORCHVISION = {
-    "mnist": (
-        28,
-        1,
-        "CC BY-SA 3.0",
-        [f"MNIST/raw/{p}-{k}" for p in ("train", "t10k") for k in ("images-idx3-ubyte", "labels-idx1-ubyte")],
-    ),
-    "cifar10": (
-        32,
-        3,
-        "none stated; research use",
-        [f"cifar-10-batches-py/{b}" for b in (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch", "batches.meta")],
-    ),
-    "svhn": (32, 3, "non-commercial use only", ["train_32x32.mat", "test_32x32.mat"]),
-    "celeba": (64, 3, "non-commercial research only", [f"celeba/{f}" for f in _CELEBA]),
-}
-
-
-def _torchvision_source(name: str, root: Path) -> Source:
-    size, channels, licence, marks = _TORCHVISION[name]
-    paths = [root / m for m in marks]
-
-    def contents(_: int) -> Contents:
-        import torchvision  # here, because it takes seconds and a prepared set never needs it
-
-        if name == "mnist":
-            sets = {s: torchvision.datasets.MNIST(str(root), train=s == "train") for s in SPLITS}
-            return _array_contents({s: (d.data.numpy(), d.targets.numpy()) for s, d in sets.items()}, tuple("0123456789"))
-        if name == "cifar10":
-            sets = {s: torchvision.datasets.CIFAR10(str(root), train=s == "train") for s in SPLITS}
-            classes = tuple(sets["train"].classes)
-            return _array_contents({s: (d.data, np.array(d.targets)) for s, d in sets.items()}, classes)
-        if name == "svhn":
-            sets = {s: torchvision.datasets.SVHN(str(root), split=s) for s in SPLITS}
-            both = {s: (d.data.transpose(0, 2, 3, 1), d.labels) for s, d in sets.items()}  # N x 3 x H x W there
-            return _array_contents(both, tuple("0123456789"))
-        faces = {s: torchvision.datasets.CelebA(str(root), split=s) for s in ("train", "valid", "test")}
-        names = tuple(n for n in faces["train"].attr_names if n)
-
-        def pictures() -> Iterator[Picture]:
-            for split, data in faces.items():
-                for file, row in zip(data.filename, (data.attr * 2 - 1).tolist(), strict=True):
-                    path = root / "celeba" / "img_align_celeba" / file
-                    yield Picture(file, "test" if split == "test" else "train", 0, tuple(row), lambda path=path: path)
-
-        return Contents(pictures(), sum(len(d) for d in faces.values()), (), names)
-
-    return Source(name, str(root), licence, size, channels, lambda: _stamp(paths), lambda: _crc(paths), contents)
-
-
-def _download(name: str) -> Path:
-    """Fetches a set that torchvision knows into the data root (or, where that cannot be written, beside the cache)."""
-    import torchvision
-
-    root = data_root() if os.access(data_root(), os.W_OK) or not data_root().exists() else cache_root().parent / "downloads"
-    root.mkdir(parents=True, exist_ok=True)
-    print(f"{name}: not under {data_root()}; downloading it to {root}", file=sys.stderr)
-    try:
-        match name:
-            case "mnist":
-                torchvision.datasets.MNIST(str(root), download=True)
-            case "cifar10":
-                torchvision.datasets.CIFAR10(str(root), download=True)
-            case "svhn":
-                for split in SPLITS:
-                    torchvision.datasets.SVHN(str(root), split=split, download=True)
-            case "celeba":
-                torchvision.datasets.CelebA(str(root), download=True)
-    except Exception as error:  # torchvision raises whatever its network layer raises
-        raise UserError(f"{name}: not found and not downloaded ({reason(error)}); {_how_to_get(name)}") from None
-    return root
-
-
-def _how_to_get(name: str) -> str:
-    if name == "celeba":
-        return f"pip install gdown and try again, or put celeba.zip or torchvision's folder celeba/ under {data_root()}"
-    if name in _TORCHVISION:
-        return f"put {name}.zip, or torchvision's files ({_TORCHVISION[name][3][0]} …), under {data_root()}"
-    return f"put {name}.zip or a folder {name}/ with images under {data_root()} (set DCGAN_DATA to look elsewhere)"
-
-
-def find(name: str) -> Source | None:
-    """The data set's source where it can be read right now without a download, else None."""
-    given = Path(name).expanduser()
-    if os.sep in name or name.endswith(".zip"):
-        if given.is_dir():
-            return _folder_source(given.resolve().name, given)
-        return _zip_source(given.stem, given) if given.is_file() else None
-    root = data_root()
-    if (root / f"{name}.zip").is_file():
-        return _zip_source(name, root / f"{name}.zip")
-    if name == "digits":
-        return _digits_source()
-    if name in scenes.NAMES:
-        return _drawn_source(name)
-    if name in _TORCHVISION:
-        for place in (root, cache_root().parent / "downloads"):
-            if all((place / mark).is_file() for mark in _TORCHVISION[name][3]):
-                return _torchvision_source(name, place)
-    # a folder of exactly this name (macOS takes mnist for MNIST), but not torchvision's own, half downloaded
-    if (
-        name not in {t[3][0].split("/")[0] for t in _TORCHVISION.values()}
-        and root.is_dir()
-        and name in os.listdir(root)
-        and (root / name).is_dir()
-    ):
-        return _folder_source(name, root / name)
-    return None
+# --- the cache --------------------------------------------------------------------------------------------------------
 
 
 def native(name: str) -> tuple[int, int] | None:
@@ -457,29 +114,13 @@ def native(name: str) -> tuple[int, int] | None:
     cached = next((meta for _, meta in _caches() if meta["name"] == name), None)
     if cached:
         return cached["size"], cached["channels"]
-    return _TORCHVISION[name][:2] if name in _TORCHVISION else None
-
-
-def names() -> list[str]:
-    """Every data set that has a name: the known ones, and what lies under the data root."""
-    found = {"digits", *scenes.NAMES, *_TORCHVISION}
-    if data_root().is_dir():
-        skip = {m.split("/")[0] for t in _TORCHVISION.values() for m in t[3]} | {"newmu", "prepared", "downloads"}
-        for path in data_root().iterdir():
-            if path.suffix == ".zip":
-                found.add(path.stem)
-            elif path.is_dir() and not path.name.startswith(".") and path.name not in skip:
-                found.add(path.name)
-    return sorted(found)
-
-
-# --- the cache --------------------------------------------------------------------------------------------------------
+    return sources.usual(name)
 
 
 def _fingerprint(source: Source) -> str:
     """The source's fingerprint, remembered by what its files look like from outside."""
     memory = cache_root() / "fingerprints.json"
-    stamp = _digest([source.name, source.stamp()])
+    stamp = digest([source.name, source.stamp()])
     try:
         known = json.loads(memory.read_bytes())
     except (OSError, ValueError):
@@ -495,29 +136,36 @@ def _cache_folder(name: str, size: int, crop: str, fingerprint: str) -> Path:
     return cache_root() / f"{name}-{size}px-{crop}-{fingerprint[:12]}"
 
 
-def fit(picture: bytes | Path | np.ndarray, size: int, crop: Crop, channels: int) -> np.ndarray:
-    """One picture as uint8, channels x size x size.
+def open_picture(picture: bytes | Path | np.ndarray, channels: int = 3, at_least: int = 0) -> Image.Image:
+    """A picture upright and in 8 bits, in RGB or grey. With `at_least`, a large JPEG may be decoded smaller, down to that.
 
-    `center`: the shorter side is resized to `size`, then the centre is cropped. `exact`: the centre is cropped without
-    resizing (the authors' faces: 128 px crops to 64). 16-bit grey and CMYK are converted; a photo's turn is undone.
-    Raises ValueError or Pillow's errors where it is not a usable picture.
+    16-bit grey and CMYK are converted; a photo's turn is undone. Raises ValueError or Pillow's errors where it is not usable.
     """
     if isinstance(picture, np.ndarray):
         image = Image.fromarray(picture)
     else:
         image = Image.open(io.BytesIO(picture) if isinstance(picture, bytes) else picture)
-        if crop == "center":
-            image.draft(None, (2 * size, 2 * size))  # a large JPEG is decoded at a fraction of its size
+        if at_least:
+            image.draft(None, (at_least, at_least))
     if min(image.size) < MIN_SIDE:
         raise ValueError(f"only {image.width}x{image.height} pixels")
-    if crop == "exact" and min(image.size) < size:
-        raise ValueError(f"only {image.width}x{image.height} pixels, too small to cut {size} from")
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I"):  # 16 bits, which Pillow's own convert would clip at 255
         image = Image.fromarray((np.asarray(image).astype(np.float32) / 257).clip(0, 255).astype(np.uint8))
     elif image.mode == "F":
         raise ValueError("its pixels are floating point numbers")
-    image = image.convert("RGB" if channels == 3 else "L")
+    return image.convert("RGB" if channels == 3 else "L")
+
+
+def fit(picture: bytes | Path | np.ndarray, size: int, crop: Crop, channels: int) -> np.ndarray:
+    """One picture as uint8, channels x size x size.
+
+    `center`: the shorter side is resized to `size`, then the centre is cropped. `exact`: the centre is cropped without
+    resizing (the authors' faces: 128 px crops to 64). Raises as `open_picture` does.
+    """
+    image = open_picture(picture, channels, 2 * size if crop == "center" else 0)
+    if crop == "exact" and min(image.size) < size:
+        raise ValueError(f"only {image.width}x{image.height} pixels, too small to cut {size} from")
     if image.size != (size, size):
         if crop == "exact":
             left, top = (image.width - size) // 2, (image.height - size) // 2
@@ -547,6 +195,7 @@ def _read(picture: Picture) -> bytes | Path | np.ndarray | str:
     except (
         OSError,
         zipfile.BadZipFile,
+        tarfile.TarError,
         zlib.error,
         RuntimeError,
         EOFError,
@@ -557,6 +206,7 @@ def _read(picture: Picture) -> bytes | Path | np.ndarray | str:
 def prepare(name: str, size: int | None = None, crop: Crop = "center", download: bool = True, verify: bool = False) -> Path:
     """Decodes a data set into the cache unless that is done already; returns the cache's folder.
 
+    Goes on where an interrupted preparation stopped, and waits for another process that is at it.
     Raises UserError where the set is not to be had, has no usable picture, or (with `verify`) is damaged.
     """
     if size is not None and not MIN_SIDE <= size <= 1024:
@@ -568,17 +218,18 @@ def prepare(name: str, size: int | None = None, crop: Crop = "center", download:
             return cached
         if os.sep in name or name.endswith(".zip"):
             raise UserError(f"{name}: no such zip or folder")
-        if name not in _TORCHVISION:
+        if name not in sources.TORCHVISION and not sources.usual(name):
             hint = "" if name in ("faces", "rooms", "imagenet32") else did_you_mean(name, names())
-            raise UserError(f"unknown data set {name!r}: {_how_to_get(name)}{hint}")
-        if not download:
-            raise UserError(f"{name}: not found; {_how_to_get(name)}")
-        _download(name)
+            raise UserError(f"unknown data set {name!r}: {sources.how_to_get(name)}{hint}")
+        if not download or name not in sources.TORCHVISION:
+            raise UserError(f"{name}: not found; {sources.how_to_get(name)}")
+        sources.download(name)
         source = find(name)
         assert source is not None
-    folder = _cache_folder(source.name, size or source.size, crop, _fingerprint(source))
+    fingerprint = _fingerprint(source)
+    folder = _cache_folder(source.name, size or source.size, crop, fingerprint)
     if not _is_prepared(folder):
-        _decode(source, folder, size or source.size, crop)
+        _decode(source, fingerprint, folder, size or source.size, crop)
     elif verify:
         _verify(source, folder)
     return folder
@@ -601,119 +252,249 @@ def _any_cache(name: str, size: int | None, crop: str) -> Path | None:
 def _caches() -> Iterator[tuple[Path, dict]]:
     """Every prepared set: its folder and its meta.json."""
     for path in sorted(cache_root().glob("[!.]*/meta.json")):
-        yield path.parent, read_json(path, "a cache")
+        meta = read_json(path, "a cache")
+        if meta.get("format") == FORMAT:
+            yield path.parent, meta
 
 
-def _decode(source: Source, folder: Path, size: int, crop: Crop) -> None:
+def _decode(source: Source, fingerprint: str, folder: Path, size: int, crop: Crop) -> None:
     """Reads every picture once, on all cores, into a new cache folder that appears under its name only when whole."""
-    started = time.monotonic()
+    unfinished = folder.with_name(f".{folder.name}.partial")
+    pool = None
     try:
-        contents = source.open(size)
-    except RuntimeError as error:  # torchvision's checks of its files
-        raise UserError(f"{source.path}: {reason(error)}; {_how_to_get(source.name)}") from None
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
-    for left in folder.parent.glob(".*.partial"):  # of processes that were killed
-        process = left.name.split(".")[-2]
-        if not (process.isdigit() and _running(int(process))):
-            shutil.rmtree(left, ignore_errors=True)
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
-    left_out: list[tuple[str, str]] = []
-    try:
-        outputs = {split: open(partial / f"{split}.u8", "wb") for split in SPLITS}
-        hashes = {split: hashlib.sha256() for split in SPLITS}
-        labels: dict[str, list[int]] = {split: [] for split in SPLITS}
-        attributes: dict[str, list[tuple[int, ...]]] = {split: [] for split in SPLITS}
-        bar = tqdm(total=contents.count, desc=f"preparing {source.name} at {size} px", unit=" images", leave=False, delay=2)
-        try:
-            for batch, results in _fitted(contents, size, crop, source.channels):
-                for picture, result in zip(batch, results, strict=True):
-                    if isinstance(result, str):
-                        left_out.append((picture.file, result))
-                        continue
-                    pixels = result.tobytes()
-                    outputs[picture.split].write(pixels)
-                    hashes[picture.split].update(pixels)
-                    labels[picture.split].append(picture.label)
-                    attributes[picture.split].append(picture.attributes)
-                bar.update(len(batch))
-        finally:
-            bar.close()
-            for output in outputs.values():
-                output.close()
-        if not labels["train"]:
-            what = f"; left out: {_some(left_out)}" if left_out else ""
-            raise UserError(f"{source.path}: no usable picture for training in it{what}")
-        for split in SPLITS:
-            columns = np.array(attributes[split], np.int8).reshape(len(labels[split]), len(contents.attribute_names))
-            np.savez(partial / f"{split}.npz", labels=np.array(labels[split], np.int64), attributes=columns)
-        write_json(
-            partial / "meta.json",
-            {
-                "format": FORMAT,
-                "name": source.name,
-                "size": size,
-                "channels": source.channels,
-                "crop": crop,
-                "source": Path(source.path).name,
-                "fingerprint": _fingerprint(source),
-                "licence": source.licence,
-                "counts": {s: len(labels[s]) for s in SPLITS},
-                "classes": contents.classes,
-                "attribute_names": contents.attribute_names,
-                "left_out": left_out,
-                "sha256": {s: hashes[s].hexdigest() for s in SPLITS},
-                "seconds": round(time.monotonic() - started, 1),
-            },
-        )
-        if _is_prepared(folder):
-            return  # another process was faster, and somebody may be reading its cache by now
-        shutil.rmtree(folder, ignore_errors=True)  # a cache of an older format
-        os.replace(partial, folder)
-    except OSError as error:
-        if _is_prepared(folder):
-            return  # another process was faster
-        raise UserError(f"could not write {folder}: {error.strerror or error}; free some space, or set DCGAN_CACHE") from None
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    if left_out:
-        print(f"{source.name}: left out {len(left_out)} of {contents.count} files: {_some(left_out)}", file=sys.stderr)
-
-
-def _running(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
-
-
-def _fitted(contents: Contents, size: int, crop: Crop, channels: int) -> Iterator[tuple[list[Picture], list[np.ndarray | str]]]:
-    """Batches of pictures with their results, in order, decoded on all cores a few batches ahead: memory stays bounded."""
-    if contents.ready or contents.count < 2_000:  # not worth starting processes for
-        while batch := list(islice(contents.pictures, 64)):
-            yield batch, _fit_all([_read(p) for p in batch], size, crop, channels)
-        return
-    # processes, not threads: small pictures spend more time in Python than in Pillow's decoders
-    queue: deque = deque()
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
-        while True:
-            batch = list(islice(contents.pictures, 64))
-            if batch:
-                queue.append((batch, pool.submit(_fit_all, [_read(p) for p in batch], size, crop, channels)))
-            if queue and (not batch or len(queue) > 4 * (os.cpu_count() or 1)):
-                done, future = queue.popleft()
-                yield done, future.result()
-            elif not batch:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        waiting = f"{source.name}: another process prepares it; waiting for that to end"
+        with locked(unfinished.with_suffix(".lock"), waiting), ExitStack() as stack:
+            if _is_prepared(folder):
                 return
+            _remove_outdated(unfinished, f".{source.name}-{size}px-{crop}-")
+            if source.heavy:
+                pool = stack.enter_context(_workers())
+            try:
+                contents = source.open(size)
+            except RuntimeError as error:  # torchvision's checks of its files
+                raise UserError(f"{source.path}: {reason(error)}; {sources.how_to_get(source.name)}") from None
+            cache = _Unfinished(unfinished, {"format": FORMAT, "fingerprint": fingerprint, "size": size, "crop": crop})
+            try:
+                _decode_into(cache, source, contents, pool, size, crop)
+                done = cache.done
+                if not done["counts"]["train"]:
+                    what = f"; left out: {cache.some_left_out()}" if done["left_out"] else ""
+                    shutil.rmtree(unfinished, ignore_errors=True)
+                    raise UserError(f"{source.path}: no usable picture for training in it{what}")
+                if done["left_out"]:
+                    several = f"left out {done['left_out']} of {done['read']} files: {cache.some_left_out()}"
+                    print(f"{source.name}: {several}", file=sys.stderr)
+                facts = {
+                    "format": FORMAT,
+                    "name": source.name,
+                    "size": size,
+                    "channels": source.channels,
+                    "crop": crop,
+                    "source": Path(source.path).name,
+                    "fingerprint": fingerprint,
+                    "licence": source.licence,
+                    "counts": done["counts"],
+                    "classes": contents.classes,
+                    "attribute_names": contents.attribute_names,
+                    "left_out": done["left_out"],
+                }
+                cache.finish(facts, folder)
+            finally:
+                cache.close()
+    except OSError as error:
+        way_out = "free some space, or set DCGAN_CACHE; the same command goes on where it stopped"
+        raise UserError(f"could not write {folder}: {error.strerror or error}; {way_out}") from None
 
 
-def _some(left_out: list[tuple[str, str]], most: int = 10) -> str:
-    text = ", ".join(f"{file} ({reason})" for file, reason in left_out[:most])
-    return text + (f" and {len(left_out) - most} more" if len(left_out) > most else "")
+def _decode_into(
+    cache: _Unfinished, source: Source, contents: Contents, pool: ProcessPoolExecutor | None, size: int, crop: Crop
+) -> None:
+    """Every picture that is not in it yet. However this ends, what it has written counts."""
+    done = saved = cache.done["read"]
+    if done:
+        print(f"{source.name}: going on behind the first {done:,} files", file=sys.stderr)
+    bar = tqdm(
+        initial=done, total=contents.count, desc=f"preparing {source.name} at {size} px", unit=" images", leave=False, delay=2
+    )
+    few = contents.ready or (contents.count is not None and contents.count < 2_000)  # not worth starting processes for
+    try:
+        with bar, ExitStack() as stack:
+            if not few and not pool:
+                pool = stack.enter_context(_workers())
+            pictures = contents.pictures(done, cache.done["last"])
+            batches = stack.enter_context(closing(_fitted(pictures, None if few else pool, size, crop, source.channels)))
+            for batch, results in batches:
+                cache.add(batch, results)
+                bar.update(len(batch))
+                if cache.done["read"] - saved >= SAVE_EVERY:
+                    cache.save()
+                    saved = cache.done["read"]
+    except BrokenProcessPool:
+        raise UserError(
+            f"{source.name}: a process that decoded pictures was killed, perhaps for want of memory; free some and try again:"
+            " it goes on where it stopped"
+        ) from None
+    finally:
+        with suppress(OSError, UserError):  # a full disk; then what was saved before counts
+            cache.save()
+
+
+def _remove_outdated(mine: Path, beginning: str) -> None:
+    """Removes what was left unfinished of the same set when its files were others, unless a process is still at it."""
+    for other in mine.parent.glob(f"{glob.escape(beginning)}*.partial"):
+        if other != mine:
+            with locked(other.with_suffix(".lock")) as free:
+                if free:
+                    shutil.rmtree(other, ignore_errors=True)
+
+
+class _Unfinished:
+    """A cache in the making: a hidden folder that outlives an interruption.
+
+    Its files only grow, and count as far as progress.json says; the rest is cut off on opening. <split>.u8 are the pixels,
+    <split>.labels int64, <split>.attributes int8, left_out.jsonl the files left out, each with the reason.
+    """
+
+    def __init__(self, path: Path, of: dict) -> None:
+        self.path = path
+        path.mkdir(exist_ok=True)
+        files = [f"{split}.{kind}" for split in SPLITS for kind in ("u8", "labels", "attributes")] + ["left_out.jsonl"]
+        self.done: dict = self._progress(of) or {
+            "of": of,
+            "read": 0,
+            "last": "",  # the last file read
+            "left_out": 0,
+            "counts": dict.fromkeys(SPLITS, 0),
+            "bytes": dict.fromkeys(files, 0),
+            "seconds": 0.0,
+        }
+        self.started = time.monotonic() - self.done["seconds"]
+        self.files = {name: open(path / name, "a+b") for name in files}
+        for name, file in self.files.items():
+            file.truncate(self.done["bytes"][name])
+            file.seek(0)
+        self.hashes = {s: hashlib.file_digest(self.files[f"{s}.u8"], "sha256") for s in SPLITS}  # of what is there already
+
+    def _progress(self, of: dict) -> dict | None:
+        """How far an earlier session came with the very same pictures; None where that is of no use."""
+        try:
+            done = json.loads((self.path / "progress.json").read_bytes())
+            whole = all((self.path / name).stat().st_size >= size for name, size in done["bytes"].items())
+            return done if whole and done["of"] == of else None
+        except (OSError, ValueError, KeyError):
+            return None
+
+    def add(self, batch: list[tuple], results: list[np.ndarray | str]) -> None:
+        """Pictures (file, split, label, attributes), each prepared or the reason why not."""
+        new: dict[str, list[bytes]] = {name: [] for name in self.files}
+        counts = dict(self.done["counts"])
+        for (file, split, label, attributes), result in zip(batch, results, strict=True):
+            if isinstance(result, str):
+                new["left_out.jsonl"].append(json.dumps([file, result]).encode() + b"\n")
+                continue
+            counts[split] += 1
+            new[f"{split}.u8"].append(result.tobytes())
+            new[f"{split}.labels"].append(np.int64(label).tobytes())
+            new[f"{split}.attributes"].append(np.array(attributes, np.int8).tobytes())
+        sizes = dict(self.done["bytes"])
+        for name, parts in new.items():
+            content = b"".join(parts)
+            self.files[name].write(content)
+            sizes[name] += len(content)
+            if name.endswith(".u8"):
+                self.hashes[name.removesuffix(".u8")].update(content)
+        self.done = self.done | {
+            "read": self.done["read"] + len(batch),
+            "last": batch[-1][0],
+            "left_out": self.done["left_out"] + len(new["left_out.jsonl"]),
+            "counts": counts,
+            "bytes": sizes,
+        }
+
+    def save(self) -> None:
+        for file in self.files.values():
+            file.flush()
+            os.fsync(file.fileno())
+        self.done["seconds"] = round(time.monotonic() - self.started, 1)
+        write_atomically(self.path / "progress.json", json.dumps(self.done).encode())
+
+    def some_left_out(self, most: int = 10) -> str:
+        self.files["left_out.jsonl"].seek(0)
+        rows = [json.loads(line) for line in islice(self.files["left_out.jsonl"], most)]
+        text = ", ".join(f"{file} ({why})" for file, why in rows)
+        return text + (f" and {self.done['left_out'] - most} more" if self.done["left_out"] > most else "")
+
+    def finish(self, facts: dict, folder: Path) -> None:
+        """Gives the whole cache its name."""
+        self.save()
+        for split in SPLITS:
+            labels = np.fromfile(self.path / f"{split}.labels", np.int64)
+            attributes = np.fromfile(self.path / f"{split}.attributes", np.int8)
+            attributes = attributes.reshape(len(labels), len(facts["attribute_names"]))
+            with open(self.path / f"{split}.npz", "wb") as f:
+                np.savez(f, labels=labels, attributes=attributes)
+                f.flush()
+                os.fsync(f.fileno())
+        hashes = {split: h.hexdigest() for split, h in self.hashes.items()}
+        write_json(self.path / "meta.json", facts | {"sha256": hashes, "seconds": self.done["seconds"]})
+        shutil.rmtree(folder, ignore_errors=True)  # a cache of an older format
+        os.replace(self.path, folder)
+        for name in ("progress.json", *(name for name in self.files if name.endswith((".labels", ".attributes")))):
+            (folder / name).unlink()
+
+    def close(self) -> None:
+        """Leaves nothing behind where there is nothing to go on from."""
+        for file in self.files.values():
+            with suppress(OSError):
+                file.close()
+        if not self.done["read"]:
+            shutil.rmtree(self.path, ignore_errors=True)
+
+
+def _start_worker() -> None:
+    """A worker leaves Ctrl-C to its parent, and ends when that is killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+
+
+@contextmanager
+def _workers() -> Iterator[ProcessPoolExecutor]:
+    """Processes, not threads: small pictures spend more time in Python than in Pillow's decoders."""
+    pool = ProcessPoolExecutor(os.cpu_count(), initializer=_start_worker)
+    try:
+        pool.submit(int).result()  # starts them now: each keeps what its parent holds in memory at this moment
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+Fitted = Iterator[tuple[list[tuple], list[np.ndarray | str]]]  # (file, split, label, attributes) and results, in order
+
+
+def _drawn(pictures: Iterator[Picture]) -> tuple[list[tuple], list[bytes | Path | np.ndarray | str]]:
+    """The next pictures, read."""
+    batch = [(picture[:4], _read(picture)) for picture in islice(pictures, 64)]
+    return [about for about, _ in batch], [content for _, content in batch]
+
+
+def _fitted(pictures: Iterator[Picture], pool: ProcessPoolExecutor | None, size: int, crop: Crop, channels: int) -> Fitted:
+    """Decoded here, or on all cores a few batches ahead: memory stays bounded."""
+    if not pool:
+        while (drawn := _drawn(pictures))[0]:
+            yield drawn[0], _fit_all(drawn[1], size, crop, channels)
+        return
+    queue: deque = deque()
+    while True:
+        batch, read = _drawn(pictures)
+        if batch:
+            queue.append((batch, pool.submit(_fit_all, read, size, crop, channels)))
+        if queue and (not batch or len(queue) > 2 * (os.cpu_count() or 1)):
+            done, future = queue.popleft()
+            yield done, future.result()
+        elif not batch:
+            return
 
 
 def _verify(source: Source, folder: Path) -> None:
@@ -758,7 +539,7 @@ def load(
             labels, attributes = tables["labels"], tables["attributes"]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"{folder}: damaged cache ({reason(error)}); delete it and prepare again") from None
-    noted = ("source", "fingerprint", "licence", "size", "crop", "counts")
+    noted = ("source", "fingerprint", "licence", "size", "crop", "counts", "left_out")
     data = ImageData(
         meta["name"],
         split,
@@ -767,7 +548,7 @@ def load(
         tuple(meta["classes"]),
         attributes if meta["attribute_names"] else None,
         tuple(meta["attribute_names"]),
-        {key: meta[key] for key in noted} | {"left_out": len(meta["left_out"])},
+        {key: meta[key] for key in noted},
     )
     return data if duplicates or split != "train" else _without_duplicates(data, folder / KEPT)
 
@@ -790,7 +571,7 @@ def _without_duplicates(data: ImageData, path: Path) -> ImageData:
         attributes=None if data.attributes is None else data.attributes[kept],
         provenance=data.provenance
         | {
-            "fingerprint": _digest([data.provenance["fingerprint"], hashlib.sha256(kept.tobytes()).hexdigest()]),
+            "fingerprint": digest([data.provenance["fingerprint"], hashlib.sha256(kept.tobytes()).hexdigest()]),
             "deduplicated": f"{len(data) - len(kept)} removed",
         },
     )
@@ -800,7 +581,7 @@ class Listing(NamedTuple):
     """A row of `dcgan data list`."""
 
     name: str
-    state: str  # found, cache only, to download on first use
+    state: str  # found, cache only, to download on first use, not found
     where: str
     prepared: str  # sizes in the cache
 
@@ -813,6 +594,7 @@ def listing() -> list[Listing]:
     rows = []
     for name in sorted({*names(), *caches}):
         source = find(name)
-        state = "found" if source else "cache only" if name in caches else "to download on first use"
+        absent = "to download on first use" if name in sources.TORCHVISION else "not found"
+        state = "found" if source else "cache only" if name in caches else absent
         rows.append(Listing(name, state, source.path if source else "", ", ".join(sorted(caches.get(name, ())))))
     return rows

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import secrets
-from contextlib import suppress
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -45,3 +48,29 @@ def read_json(path: Path, what: str) -> Any:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
     except ValueError as error:
         raise UserError(f"{path}: damaged, not {what} ({error})") from None
+
+
+@contextmanager
+def locked(path: Path, waiting: str = "") -> Iterator[bool]:
+    """Holds a lock file against other processes, then removes it; True where it is held.
+
+    Where another process has it: says `waiting` and waits; without that, yields False at once. The operating system lets go
+    of it when a process dies, however that happens.
+    """
+    while True:
+        with open(path, "ab") as f:
+            try:
+                fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if not waiting:
+                    yield False
+                    return
+                print(waiting, file=sys.stderr)
+                fcntl.flock(f, fcntl.LOCK_EX)
+            if not path.exists() or path.stat().st_ino != os.fstat(f.fileno()).st_ino:
+                continue  # removed by its last owner: this lock keeps nobody out
+            try:
+                yield True
+            finally:
+                path.unlink(missing_ok=True)
+            return

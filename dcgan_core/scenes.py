@@ -679,23 +679,24 @@ _PAINTERS = {"drawn-rooms": (_rooms, 1.0), "drawn-portraits": (_portraits, 1.2),
 NAMES = tuple(FACTORS)
 
 
-def draw(name: str, count: int, size: int = 64, seed: int = 0) -> Drawn:
-    """`count` pictures with factors drawn at random. Picture i depends on seed, i and size alone, not on `count`.
+def draw(name: str, count: int, size: int = 64, seed: int = 0, start: int = 0) -> Drawn:
+    """`count` pictures with factors drawn at random, from number `start` on. Picture i depends on seed, i and size alone.
 
-    Raises UserError for an unknown set, or an impossible count, size or seed.
+    Raises UserError for an unknown set, or an impossible count, size, seed or start.
     """
     check(name, size, seed)
-    if count < 1:
-        raise UserError(f"{name}: {count} pictures cannot be drawn; ask for at least 1")
+    if count < 1 or start < 0:
+        raise UserError(f"{name}: {count} pictures from number {start} on cannot be drawn; ask for at least 1, from 0 on")
     parts, tables = [], []
-    for block in range(-(-count // BLOCK)):
+    for block in range(start // BLOCK, -(-(start + count) // BLOCK)):
         rng = _rng(seed, block)
         table = {key: factor.sample(BLOCK, rng) for key, factor in FACTORS[name].items()}
         parts.append(_paint(name, table, size, rng))
         tables.append(table)
-    factors = {key: torch.cat([t[key] for t in tables])[:count].numpy() for key in FACTORS[name]}
-    masks = {key: np.concatenate([m[key] for _, m in parts])[:count] for key in parts[0][1]}
-    return Drawn(np.concatenate([images for images, _ in parts])[:count], factors, masks)
+    asked = slice(start % BLOCK, start % BLOCK + count)
+    factors = {key: torch.cat([t[key] for t in tables])[asked].numpy() for key in FACTORS[name]}
+    masks = {key: np.concatenate([m[key] for _, m in parts])[asked] for key in parts[0][1]}
+    return Drawn(np.concatenate([images for images, _ in parts])[asked], factors, masks)
 
 
 def render(name: str, factors: Mapping[str, np.ndarray | Tensor], size: int = 64, seed: int = 0) -> Drawn:

@@ -368,7 +368,7 @@ def test_data_prepare_says_what_it_did_and_verifies(data, capsys):
 @pytest.mark.parametrize("name", ["nothing", "/no/such/place", "no/such.zip", "void", "mnist", "a[b", "**"])
 def test_what_cannot_be_prepared_is_one_line(fails, data, monkeypatch, name):
     (data / "void").mkdir()
-    monkeypatch.setattr("dcgan_core.datasets._TORCHVISION", {})
+    monkeypatch.setattr("dcgan_core.sources.TORCHVISION", {})
     fails("data", "prepare", name, names=name)
 
 

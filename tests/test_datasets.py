@@ -1,16 +1,27 @@
+import hashlib
 import io
+import json
+import os
 import shutil
+import signal
 import struct
+import subprocess
+import sys
+import time
 import warnings
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import encode, make_folder, make_zip, noise
+import tqdm
+from conftest import encode, make_folder, make_zip, noise, snapshot
 from PIL import Image
 
-from dcgan_core import datasets
+from dcgan_core import datasets, sources
 from dcgan_core.errors import UserError
+
+ROOT = str(Path(__file__).resolve().parent.parent)
 
 
 def pngs(count: int, prefix: str = "", first: int = 0) -> dict[str, bytes]:
@@ -92,6 +103,47 @@ def test_without_split_folders_one_file_in_twenty_is_held_out_by_its_name(data):
     make_folder(data / "fewer", dict(list(pngs(400).items())[:200]))
     assert {image.tobytes() for image in datasets.load("fewer", 16, "test").images} < held_out
     assert not held_out & {image.tobytes() for image in train.images}
+
+
+@pytest.mark.parametrize("name", ["val", "valid"])
+def test_val_beside_train_is_the_test_split_where_there_is_no_test(data, name):
+    make_folder(data / "pets", {k.replace("test/", f"{name}/"): v for k, v in split_files().items()})
+    assert_split_files("pets")
+    make_zip(data / "more.zip", {f"around/{k}".replace("test/", f"{name}/"): v for k, v in split_files().items()})
+    assert_split_files("more")
+
+
+def test_val_beside_train_and_test_is_for_training(data):
+    make_folder(data / "pets", split_files() | {"val/dog/f.png": plain(60)})
+    assert datasets.load("pets", 16).images[:, 0, 0, 0].tolist() == [10, 20, 30, 60]
+    assert datasets.load("pets", 16).classes == ("cat", "dog")
+
+
+def test_a_class_may_be_called_valid(data):
+    make_folder(data / "tickets", {f"{c}/{i}.png": plain(i) for c in ("valid", "void") for i in range(20)})
+    train, test = both("tickets")
+    assert train.classes == ("valid", "void")
+    assert len(train) + len(test) == 40
+    assert len(train) > 30
+
+
+def test_linked_folders_count_once_and_loops_end(data, tmp_path):
+    make_folder(tmp_path / "elsewhere", {k: v for k, v in split_files().items() if k.startswith("train")})
+    make_folder(data / "pets", {k: v for k, v in split_files().items() if k.startswith("test")})
+    (data / "pets/train").symlink_to(tmp_path / "elsewhere/train")
+    (data / "pets/train/cat/again").symlink_to(data / "pets")
+    (data / "pets/train/dog/gone.png").symlink_to(data / "nowhere.png")
+    train, test = both("pets")
+    assert train.images[:, 0, 0, 0].tolist() == [10, 20, 30]
+    assert len(test) == 2
+
+
+def test_a_folders_fingerprint_is_that_of_its_names_sizes_and_times(data):
+    """So that runs trained on a folder are still known to be trained on it."""
+    make_folder(data / "pets", split_files() | {"train/cat-2/x.png": plain(1)})
+    files = sorted(p for p in (data / "pets").rglob("*") if p.is_file())
+    rows = [[str(p.relative_to(data / "pets")), p.stat().st_size, p.stat().st_mtime_ns] for p in files]
+    assert datasets.load("pets", 16).provenance["fingerprint"] == hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
 # --- attributes.csv ---------------------------------------------------------------------------------------------------
@@ -328,31 +380,176 @@ def test_a_changed_folder_is_prepared_anew(data):
     assert datasets.load("pets", 16).images[:, 0, 0, 0].tolist() == [10, 20, 30, 99]
 
 
-@pytest.mark.parametrize("interruption", [KeyboardInterrupt, MemoryError])
-def test_an_interrupted_preparation_leaves_nothing_and_the_next_one_works(data, cache, monkeypatch, interruption):
-    make_zip(data / "pets.zip", pngs(200, "train/"))
-    calls, fit = iter(range(1000)), datasets.fit
+def cut_off_at(monkeypatch, picture: int, error: BaseException | type[BaseException]) -> None:
+    """The preparation ends with `error` at its n-th picture."""
+    calls, fit = iter(range(10**6)), datasets.fit
 
     def interrupted(*args):
-        if next(calls) == 150:
-            raise interruption
+        if next(calls) == picture:
+            raise error
         return fit(*args)
 
+    monkeypatch.setattr(datasets, "fit", interrupted)
+
+
+def prepared(folder) -> dict[str, bytes | dict]:
+    """A cache's files, its meta.json without the time that it took."""
+    files = snapshot(folder)
+    return files | {"meta.json": {k: v for k, v in json.loads(files["meta.json"]).items() if k != "seconds"}}
+
+
+def unfinished(cache) -> list[str]:
+    """Whatever lies in the cache that is no cache."""
+    return [p.name for p in cache.iterdir() if p.name.startswith(".")]
+
+
+def bad_and_good(name: str, data) -> None:
+    """A set with splits, classes, attributes and bad files."""
+    rows = "".join(f"{i:04d}.png,{(-1) ** i}\n" for i in range(300))
+    files = {f"{'test' if i % 7 == 0 else 'train'}/{'ab'[i % 2]}/{i:04d}.png": encode(noise(i)) for i in range(300)}
+    files |= {f"train/a/{i:04d}.png": b"no picture" for i in (2, 100, 200)}
+    make_zip(data / f"{name}.zip", files | {"attributes.csv": ("file,odd\n" + rows).encode()})
+
+
+FULL = OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt, MemoryError])
+@pytest.mark.parametrize("at", [10, 150, 290])
+def test_an_interrupted_preparation_is_not_used_and_the_next_one_goes_on_to_the_same_bytes(
+    data, cache, tmp_path, monkeypatch, interruption, at, capsys
+):
+    bad_and_good("pets", data)
     with monkeypatch.context() as patch:
-        patch.setattr(datasets, "fit", interrupted)
+        patch.setenv("DCGAN_CACHE", str(tmp_path / "at-once"))
+        expected = prepared(datasets.prepare("pets", 16))
+    capsys.readouterr()
+    with monkeypatch.context() as patch:
+        cut_off_at(patch, at, interruption)
         with pytest.raises(interruption):
             datasets.load("pets", 16)
-    assert not [p for p in cache.rglob("*") if p.name != "fingerprints.json"]
-    assert np.array_equal(datasets.load("pets", 16).images[199], as_stored(noise(199)))
+    assert [row.prepared for row in datasets.listing() if row.name == "pets"] == [""]
+    assert not [p for p in cache.glob("[!.]*") if p.is_dir()]
+    with monkeypatch.context() as patch:
+        calls: list[int] = []
+        fit = datasets.fit
+        patch.setattr(datasets, "fit", lambda *args: calls.append(1) or fit(*args))
+        folder = datasets.prepare("pets", 16)
+    assert len(calls) == 300 - at // 64 * 64  # pictures are decoded in batches of 64
+    assert ("going on behind the first" in capsys.readouterr().err) == (at >= 64)
+    assert prepared(folder) == expected
+    assert {"train.u8", "test.u8", "train.npz", "test.npz", "left_out.jsonl", "meta.json"} == expected.keys()
+    assert len(expected["left_out.jsonl"].splitlines()) == expected["meta.json"]["left_out"] == 3
+    assert unfinished(cache) == []
 
 
-def test_a_half_made_cache_of_a_killed_process_is_not_used(data, cache):
-    make_zip(data / "pets.zip", split_files())
+def test_the_progress_bar_goes_on_at_the_right_count(data, monkeypatch):
+    make_zip(data / "pets.zip", pngs(200, "train/"))
+    with monkeypatch.context() as patch:
+        cut_off_at(patch, 150, KeyboardInterrupt)
+        with pytest.raises(KeyboardInterrupt):
+            datasets.load("pets", 16)
+    bars = []
+    monkeypatch.setattr(datasets, "tqdm", lambda **options: bars.append(options) or tqdm.tqdm(**options | {"disable": True}))
+    datasets.load("pets", 16)
+    assert [(bar["initial"], bar["total"]) for bar in bars] == [(128, 200)]
+
+
+def test_what_was_written_after_the_last_progress_is_cut_off(data, cache, monkeypatch):
+    make_zip(data / "pets.zip", pngs(200, "train/"))
+    with monkeypatch.context() as patch:
+        cut_off_at(patch, 150, KeyboardInterrupt)
+        with pytest.raises(KeyboardInterrupt):
+            datasets.load("pets", 16)
+    [folder] = unfinished(cache)
+    for name in ("train.u8", "train.labels", "left_out.jsonl"):
+        with open(cache / folder / name, "ab") as f:
+            f.write(b"half a picture")
+    pets = datasets.load("pets", 16)
+    assert all(np.array_equal(pets.images[i], as_stored(noise(i))) for i in range(200))
+    assert datasets.prepare("pets", 16, verify=True)
+
+
+@pytest.mark.parametrize("damage", ["progress.json", "train.u8", "train.labels"])
+def test_an_unfinished_cache_that_lost_something_is_begun_anew(data, cache, monkeypatch, damage):
+    make_zip(data / "pets.zip", pngs(200, "train/"))
+    with monkeypatch.context() as patch:
+        cut_off_at(patch, 150, KeyboardInterrupt)
+        with pytest.raises(KeyboardInterrupt):
+            datasets.load("pets", 16)
+    path = cache / unfinished(cache)[0] / damage
+    path.write_bytes(path.read_bytes()[:-1][:50])
+    pets = datasets.load("pets", 16)
+    assert all(np.array_equal(pets.images[i], as_stored(noise(i))) for i in range(200))
+
+
+def test_other_pictures_or_another_size_do_not_go_on_from_it(data, cache, monkeypatch):
+    make_zip(data / "pets.zip", pngs(200, "train/"))
+    with monkeypatch.context() as patch:
+        cut_off_at(patch, 150, KeyboardInterrupt)
+        with pytest.raises(KeyboardInterrupt):
+            datasets.load("pets", 16)
+    assert datasets.load("pets", 8).size == 8
+    assert len(unfinished(cache)) == 1  # a size of its own has no part in it
+    make_zip(data / "pets.zip", pngs(200, "train/", first=1000))
+    changed = datasets.load("pets", 16)
+    assert all(np.array_equal(changed.images[i], as_stored(noise(1000 + i))) for i in range(200))
+    assert unfinished(cache) == []  # nobody will ever go on from the old one
+
+
+KILLED = """
+import os, signal, sys
+from dcgan_core import datasets
+datasets.SAVE_EVERY = 64
+fit, calls = datasets.fit, iter(range(10**6))
+def killed(*args):
+    if next(calls) == 150:
+        os.kill(os.getpid(), getattr(signal, sys.argv[1]))
+    return fit(*args)
+datasets.fit = killed
+datasets.prepare("pets", 16)
+"""
+
+
+@pytest.mark.parametrize("kind", ["SIGKILL", "SIGTERM"])
+def test_a_killed_preparation_goes_on(data, cache, tmp_path, monkeypatch, capsys, kind):
+    bad_and_good("pets", data)
+    ended = subprocess.run([sys.executable, "-c", KILLED, kind], check=False, env=os.environ | {"PYTHONPATH": ROOT})
+    assert ended.returncode == -getattr(signal, kind)
     folder = datasets.prepare("pets", 16)
-    partial = folder.rename(folder.with_name(f".{folder.name}.1.partial"))
-    (partial / "train.u8").write_bytes(b"half")
-    assert_split_files("pets")
-    assert [row.prepared for row in datasets.listing() if row.name == "pets"] == ["16 px (5 images)"]
+    assert "going on behind the first 128 files" in capsys.readouterr().err
+    with monkeypatch.context() as patch:
+        patch.setenv("DCGAN_CACHE", str(tmp_path / "at-once"))
+        assert prepared(folder) == prepared(datasets.prepare("pets", 16))
+
+
+def test_a_killed_process_takes_its_workers_with_it_and_the_next_one_does_not_wait(data, cache, capsys):
+    small = encode(np.zeros((4, 4, 3), np.uint8))
+    make_zip(data / "pets.zip", {f"train/{i:05d}.png": small for i in range(5_000)})
+    code = "from dcgan_core import datasets; datasets.SAVE_EVERY = 64; datasets.prepare('pets', 4)"
+    with subprocess.Popen([sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": ROOT}) as process:
+        until = time.monotonic() + 600
+        while not list(cache.glob(".*/progress.json")) and process.poll() is None and time.monotonic() < until:
+            time.sleep(0.01)
+        process.kill()
+    assert list(cache.glob(".*/progress.json")), "ended before it could be killed"
+    assert len(datasets.load("pets", 4)) == 5_000
+    assert "going on behind the first" in capsys.readouterr().err
+
+
+def test_two_processes_that_prepare_the_same_set_do_the_work_once(data, cache):
+    make_zip(data / "pets.zip", pngs(1000, "train/"))
+    code = "from dcgan_core import datasets; print(len(datasets.load('pets', 16)))"
+    command = [sys.executable, "-c", code]
+    pair = [
+        subprocess.Popen(command, env=os.environ | {"PYTHONPATH": ROOT}, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for _ in range(2)
+    ]
+    for process in pair:
+        out, err = process.communicate(timeout=600)
+        assert (process.returncode, out) == (0, b"1000\n"), err
+    assert unfinished(cache) == []
+    assert datasets.prepare("pets", 16, verify=True)
 
 
 def test_verify_passes_on_a_whole_set_and_finds_a_flipped_byte_in_the_cache(data):
@@ -396,17 +593,50 @@ def test_a_damaged_cache_is_an_error_that_names_it(data, file, damage):
         datasets.load("pets", 16)
 
 
-def test_a_full_disk_is_an_error_and_leaves_nothing(data, cache, monkeypatch):
+@pytest.mark.parametrize("function", ["savez", "fromfile"])
+def test_a_disk_that_is_full_at_the_end_is_an_error_and_the_next_one_goes_on(data, cache, monkeypatch, function, capsys):
     make_zip(data / "pets.zip", split_files())
 
     def full(*args, **kwargs):
-        raise OSError(28, "No space left on device")
+        raise FULL
 
     with monkeypatch.context() as patch:
-        patch.setattr(np, "savez", full)
-        with pytest.raises(UserError, match="No space left on device.*DCGAN_CACHE"):
+        patch.setattr(np, function, full)
+        with pytest.raises(UserError, match="No space left on device.*DCGAN_CACHE.*goes on"):
             datasets.load("pets", 16)
-    assert not [p for p in cache.rglob("*") if p.name != "fingerprints.json"]
+    assert not [p for p in cache.glob("[!.]*") if p.is_dir()]
+    forbid_decoding(monkeypatch)
+    assert_split_files("pets")
+
+
+class FullDisk:
+    """A file on a disk that fills up with what is written to it."""
+
+    left = 150 * 16 * 16 * 3
+
+    def __init__(self, *args):
+        self.file = open(*args)
+
+    def write(self, content: bytes) -> int:
+        FullDisk.left -= len(content)
+        if FullDisk.left < 0:
+            raise FULL
+        return self.file.write(content)
+
+    def __getattr__(self, name):
+        return getattr(self.file, name)
+
+
+def test_a_disk_that_fills_up_half_way_is_an_error_and_the_next_one_goes_on(data, cache, monkeypatch, capsys):
+    make_zip(data / "pets.zip", pngs(200, "train/"))
+    with monkeypatch.context() as patch:
+        patch.setattr(datasets, "open", FullDisk, raising=False)
+        with pytest.raises(UserError, match="No space left on device.*DCGAN_CACHE.*goes on"):
+            datasets.load("pets", 16)
+    assert not [p for p in cache.glob("[!.]*") if p.is_dir()]
+    pets = datasets.load("pets", 16)
+    assert "going on behind the first 128 files" in capsys.readouterr().err
+    assert all(np.array_equal(pets.images[i], as_stored(noise(i))) for i in range(200))
 
 
 # --- sets with names --------------------------------------------------------------------------------------------------
@@ -432,7 +662,7 @@ def mnist(root, train: int, test: int) -> dict[str, tuple[np.ndarray, np.ndarray
 
 def test_mnist_in_torchvisions_layout_needs_no_download(data, monkeypatch):
     expected = mnist(data, 30, 10)
-    monkeypatch.setattr(datasets, "_download", lambda name: pytest.fail("downloads"))
+    monkeypatch.setattr(sources, "download", lambda name: pytest.fail("downloads"))
     for split, loaded in zip(expected, both("mnist", None), strict=True):
         images, labels = expected[split]
         assert np.array_equal(loaded.images, images[:, None])
@@ -530,8 +760,8 @@ def test_faces_have_forty_attributes_for_every_picture(real_data):
         warnings.simplefilter("ignore")
         contents = datasets.find("faces").open()
     assert contents.attribute_names == tuple(header.strip().split(",")[1:])
-    assert contents.count == 20_000
-    assert all(set(p.attributes) <= {1, -1} for _, p in zip(range(500), contents.pictures, strict=False))
+    assert contents.count == 5_000
+    assert all(set(p.attributes) <= {1, -1} for _, p in zip(range(500), contents.pictures(0, ""), strict=False))
 
 
 # --- torchvision's other layouts, small ones written here; only its checksums are switched off ------------------------------

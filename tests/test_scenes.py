@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from dcgan_core import datasets, scenes
+from dcgan_core import datasets, scenes, sources
 from dcgan_core.errors import UserError
 
 OBJECTS = {"drawn-rooms": scenes.ROOM_OBJECTS, "drawn-portraits": ("glasses", "beard")}
@@ -32,6 +32,9 @@ def test_shapes_and_types_at_any_size(name, size):
 def test_a_picture_depends_on_seed_and_index_alone(name):
     many, few = scenes.draw(name, scenes.BLOCK + 3, 16, seed=4), scenes.draw(name, 2, 16, seed=4)
     np.testing.assert_array_equal(many.images[:2], few.images)
+    later = scenes.draw(name, 5, 16, seed=4, start=scenes.BLOCK - 2)
+    np.testing.assert_array_equal(many.images[-5:], later.images)
+    np.testing.assert_array_equal(many.masks[next(iter(many.masks))][-5:], later.masks[next(iter(many.masks))])
     other = scenes.draw(name, 2, 16, seed=5)
     assert (other.images != few.images).mean() > 0.5
     assert not np.array_equal(many.images[0], many.images[scenes.BLOCK]), "every block draws the same pictures"
@@ -168,7 +171,7 @@ def test_impossible_sizes_counts_and_names_are_refused(arguments, message):
 
 
 def test_a_drawn_set_loads_like_any_other(monkeypatch):
-    monkeypatch.setattr(datasets, "DRAWN", {"train": 40, "test": 10})
+    monkeypatch.setattr(sources, "DRAWN", {"train": 40, "test": 10})
     train, test = (datasets.load("drawn-portraits", 32, split) for split in datasets.SPLITS)
     assert train.images.shape == (40, 3, 32, 32) and len(test) == 10
     drawn = scenes.draw("drawn-portraits", 40, 32, seed=0)
