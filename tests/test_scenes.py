@@ -72,6 +72,18 @@ def test_an_object_is_painted_inside_its_mask_and_nowhere_without_it(name, thing
     assert np.median(change[mask]) > 10
 
 
+@pytest.mark.parametrize("name", scenes.NAMES)
+def test_every_factor_shows(name):
+    """Between its lowest, middle and highest value a factor changes the picture; texture and grain stay."""
+    everything = dict.fromkeys(scenes.yes_no(name), 1)
+    for key, factor in scenes.FACTORS[name].items():
+        middle = (factor.low + factor.high) / 2 if factor.kind == "number" else factor.low
+        values = (factor.low, middle, factor.high)  # colours come round: there the two ends are one
+        low, mid, high = (one(name, **everything | {key: value}).images[0].astype(int) for value in values)
+        changed = np.maximum(np.abs(high - low), np.abs(mid - low)).max(0)
+        assert (changed > 12).sum() >= 5, key
+
+
 def test_a_lamp_and_a_window_light_the_wall_around_them():
     for thing in ("lamp", "window"):
         dark, lit = (one("drawn-rooms", **{thing: v}).images[0].astype(int) for v in (0, 1))
