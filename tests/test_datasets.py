@@ -758,7 +758,7 @@ def test_faces_have_forty_attributes_for_every_picture(real_data):
         header = io.TextIOWrapper(archive.open("attributes.csv")).readline()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        contents = datasets.find("faces").open()
+        contents = datasets.find("faces").open(64)
     assert contents.attribute_names == tuple(header.strip().split(",")[1:])
     assert contents.count == 5_000
     assert all(set(p.attributes) <= {1, -1} for _, p in zip(range(500), contents.pictures(0, ""), strict=False))

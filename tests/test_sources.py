@@ -12,7 +12,7 @@ import pytest
 from conftest import encode, make_folder, make_zip, noise, snapshot
 from PIL import Image
 
-from dcgan_core import datasets, sources
+from dcgan_core import datasets, scenes, sources
 from dcgan_core.cli import main
 from dcgan_core.errors import UserError
 
@@ -96,7 +96,7 @@ def test_an_interrupted_lsun_goes_on_behind_the_last_key(data, cache, monkeypatc
 def test_lsun_goes_on_behind_a_key_of_any_bytes(data):
     odd = [b"a", b"a/b", b"\x00\xff", b"\xc3\xa4", b"z"]
     make_lmdb(data / "bedroom_train_lmdb", {k: encode(noise(i)) for i, k in enumerate(odd)})
-    contents = datasets.find("lsun").open()
+    contents = datasets.find("lsun").open(64)
     files = [p.file for p in contents.pictures(0, "")]
     assert len(files) == contents.count == 5
     for i, file in enumerate(files):
@@ -164,7 +164,7 @@ def test_a_damaged_database_is_one_line_that_says_what_to_do(data, cache, capsys
 def test_lsun_that_is_not_unzipped_or_not_there_says_what_to_do(data, there):
     if there:
         make_folder(data, {there: b"PK"})
-        assert datasets.names() == ["celeba", "cifar10", "digits", "imagenet", "lsun", "mnist", "svhn"]
+        assert datasets.names() == sorted([*scenes.NAMES, "celeba", "cifar10", "digits", "imagenet", "lsun", "mnist", "svhn"])
     with pytest.raises(UserError, match=r"get bedroom_train_lmdb\.zip and bedroom_val_lmdb\.zip .* unzip them under"):
         datasets.load("lsun")
 
@@ -247,7 +247,7 @@ def test_imagenets_tars_are_read_as_they_lie_there(data, layout):
 
 def test_an_interrupted_tar_goes_on_behind_the_last_picture(data):
     make_folder(data / "imagenet", {"ILSVRC2012_img_train.tar": tar(class_tars(5))})
-    contents = datasets.find("imagenet").open()
+    contents = datasets.find("imagenet").open(32)
     files = [(p.file, p.read()) for p in contents.pictures(0, "")]
     assert len(files) == 15
     for i, (file, _) in enumerate(files):
@@ -292,7 +292,7 @@ def test_pictures_of_a_folder_are_read_where_they_are_decoded(data, monkeypatch)
     """Not in the process that hands them out: a large file that is no picture never comes into memory."""
     make_folder(data / "pets", {"a.png": encode(noise(0)), "b.bin": b"0" * 1000})
     monkeypatch.setattr(builtins, "open", lambda *args, **kwargs: pytest.fail(f"opens {args}"))
-    pictures = list(datasets.find("pets").open().pictures(0, ""))
+    pictures = list(datasets.find("pets").open(64).pictures(0, ""))
     assert [p.read() for p in pictures] == [data / "pets/a.png", data / "pets/b.bin"]
 
 
