@@ -17,6 +17,7 @@ lab: .venv/installed  ## JupyterLab on the chapters
 
 bench: .venv/installed  ## speed and memory on this machine
 	$(BIN)/python benchmarks/training_speed.py
+	$(BIN)/python benchmarks/scenes.py
 	$(BIN)/python benchmarks/dedup.py
 	$(BIN)/python benchmarks/memory.py
 

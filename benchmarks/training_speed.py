@@ -23,13 +23,13 @@ from dcgan_core.runs import Run
 SECONDS = 40  # a setting; at 50 images a second that is two rows of the log, and the first is warm-up
 
 
-def training_speed(name: str, updates: str, batch: int) -> float:
+def training_speed(name: str, updates: str, batch: int, precision: str = "single") -> float:
     """Images a second of the whole loop, after a warm-up."""
     a = ARCHITECTURES[name]
     pixels = np.random.default_rng(0).integers(0, 256, (2048, a.channels, a.size, a.size), np.uint8)
     labels = np.arange(2048) % a.num_classes if a.num_classes else None
     data = ImageData("random", "train", pixels, labels, tuple(map(str, range(a.num_classes))), None, (), {})
-    config = training.Config("random", a, batch=batch, updates=updates, minutes=SECONDS / 60)
+    config = training.Config("random", a, batch=batch, updates=updates, precision=precision, minutes=SECONDS / 60)
     with tempfile.TemporaryDirectory() as folder:
         run = Run.create(Path(folder) / "run", {"config": configs.to_dict(config)})
         training.train(config, data, run, progress=False)
@@ -43,6 +43,7 @@ def main() -> None:
     for name in ("small32", "small64", "mnist28"):
         for updates in ("both", "alternate"):
             show(f"training {name}, batch 32, updates={updates}", training_speed(name, updates, 32), "images/s")
+    show("training small64, batch 32, precision=bf16", training_speed("small64", "both", 32, "bf16"), "images/s")
     generator, _ = networks.build(ARCHITECTURES["small64"], 0)
     generator.to(devices.pick(), memory_format=torch.channels_last).eval()
     z = latent.sample(ARCHITECTURES["small64"], 1024, torch.Generator().manual_seed(0))
