@@ -41,11 +41,11 @@ RECIPES: dict[str, dict[str, Config]] = {
     },
     "drawn-rooms": {
         "quick": Config("drawn-rooms", _TINY32, **_SMALL, images=40_000),
-        "cpu": Config("drawn-rooms", _NARROW64, **_SMALL, minutes=60.0),
+        "cpu": Config("drawn-rooms", _NARROW64, **_SMALL, minutes=45.0),
     },
     "drawn-portraits": {
         "quick": Config("drawn-portraits", _TINY32, **_SMALL, images=40_000),
-        "cpu": Config("drawn-portraits", _NARROW64, **_SMALL, minutes=60.0),
+        "cpu": Config("drawn-portraits", _NARROW64, **_SMALL, minutes=45.0),
     },
     "imagenet32": {
         "quick": Config("imagenet32", _TINY32, **_SMALL, images=40_000),
