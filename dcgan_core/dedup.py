@@ -20,14 +20,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from scipy.stats import binomtest
 from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm.auto import tqdm
 
 from dcgan_core import datasets, devices
 from dcgan_core.errors import UserError
-from dcgan_core.evaluation import Measurement, timed
+from dcgan_core.evaluation import Measurement, share, timed
 from dcgan_core.files import write_atomically
 
 SIDE = 32  # pixels of the crops
@@ -385,8 +384,5 @@ def _compare(hashes: np.ndarray, source: np.ndarray, copies: int, radius: int) -
 
 
 def _share(flags: np.ndarray) -> dict:
-    """The share of true ones with its Wilson interval; of none, 0 and all that is possible."""
-    if not len(flags):
-        return {"value": 0.0, "low": 0.0, "high": 1.0, "n": 0}
-    interval = binomtest(int(flags.sum()), len(flags)).proportion_ci(method="wilson")
-    return {"value": float(flags.mean()), "low": float(interval.low), "high": float(interval.high), "n": len(flags)}
+    value, low, high = share(flags)
+    return {"value": value, "low": low, "high": high, "n": len(flags)}

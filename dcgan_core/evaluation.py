@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from PIL import Image
+from scipy.stats import binomtest
 from torch import Tensor
 
 from dcgan_core import faces, latent
@@ -43,6 +44,14 @@ def bootstrap(statistic: Callable[..., float], *samples: np.ndarray, seed: int =
     values = [statistic(*(s[rng.integers(0, len(s), len(s))] for s in samples)) for _ in range(draws)]
     low, high = np.quantile(values, [0.025, 0.975])
     return float(low), float(high)
+
+
+def share(flags: np.ndarray) -> tuple[float, float, float]:
+    """The share of `flags` (N times true or false) that are true, with Wilson's 95 % interval: 0 to 1 where there are none."""
+    if not len(flags):
+        return 0.0, 0.0, 1.0
+    interval = binomtest(int(flags.sum()), len(flags)).proportion_ci(method="wilson")
+    return float(flags.mean()), float(interval.low), float(interval.high)
 
 
 @torch.no_grad()

@@ -19,7 +19,7 @@ from tqdm.auto import tqdm
 
 from dcgan_core import datasets, scenes
 from dcgan_core.errors import UserError
-from dcgan_core.evaluation import Measurement, bootstrap, timed
+from dcgan_core.evaluation import Measurement, bootstrap, share, timed
 from dcgan_core.files import write_atomically
 
 SHIPPED = Path(__file__).resolve().parent.parent / "book" / "judges"
@@ -160,8 +160,7 @@ def accuracy(judge: Judge, factor: str, count: int = 4000, seed: int = HELD_OUT_
             low, high = bootstrap(_explained, np.stack([answer, truth], 1))
             return Measurement(_explained(np.stack([answer, truth], 1)), low, high, count, seconds())
         right = (answer == truth) if kind == "choice" else ((answer > 0.5) == (truth > 0.5))
-        low, high = bootstrap(lambda x: float(x.mean()), right)
-        return Measurement(float(right.mean()), low, high, count, seconds())
+        return Measurement(*share(right), count, seconds())
 
 
 def _explained(pairs: np.ndarray) -> float:

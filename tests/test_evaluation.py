@@ -149,3 +149,11 @@ def test_seconds_are_measured():
     with evaluation.timed() as seconds:
         first = seconds()
         assert 0 <= first <= seconds()
+
+
+def test_the_interval_of_a_share_does_not_vanish_where_all_are_right():
+    value, low, high = evaluation.share(np.ones(100, bool))
+    assert value == high == 1 and 0.95 < low < 1
+    value, low, high = evaluation.share(np.arange(100) < 30)
+    assert value == 0.3 and 0.21 < low < 0.23 and 0.39 < high < 0.41
+    assert evaluation.share(np.zeros(0, bool)) == (0.0, 0.0, 1.0)
