@@ -760,7 +760,7 @@ def test_faces_have_forty_attributes_for_every_picture(real_data):
         warnings.simplefilter("ignore")
         contents = datasets.find("faces").open()
     assert contents.attribute_names == tuple(header.strip().split(",")[1:])
-    assert contents.count == 5_000
+    assert contents.count == 20_000
     assert all(set(p.attributes) <= {1, -1} for _, p in zip(range(500), contents.pictures(0, ""), strict=False))
 
 
