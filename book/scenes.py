@@ -120,10 +120,10 @@ plots.strips(
 # %% [markdown]
 # ## Why the pictures are grainy
 #
-# Look again: every drawing has a fine grain, like film. Our first drawings had none, and no generator could learn them. Here is the same net after the
-# same number of drawings, with three strengths of grain.
+# Look again: every drawing has a fine grain, like film. Our first drawings had next to none, and two nets that we trained on them were still grey when
+# we gave up. Here is one net, young, after the same number of drawings, with three strengths of grain.
 
-# %% mystnb={"figure": {"caption": "Samples of a young generator. On the left, the grain of the portraits that it was trained on (deviation, of a range of 1).", "name": "fig-grain"}}
+# %% mystnb={"figure": {"caption": "Samples of a young generator, four from each of two seeds. On the left, the grain of the portraits that it was trained on (its deviation, where black to white is 1).", "name": "fig-grain"}}
 import json
 from pathlib import Path
 
@@ -164,8 +164,7 @@ plots.Table(
 # A clean drawing gives D an easy way out. It holds no noise at all, and everything that a young generator makes does. D looks for noise, is never
 # wrong, and has no reason to look for faces. What it tells G is: less noise. Grain in the data takes that away. Photographs have it by nature.
 #
-# The samples differ more than D's answers do: in all three cases D wins. And two seeds cannot tell which strength is best. But if your own data are
-# clean drawings, logos or rendered scenes and G stays grey, try grain.
+# In both seeds D is the less sure, the more grain there is. Without grain, one seed has drawn nothing yet. Two seeds cannot tell which strength is best. But if your own data are clean drawings, logos or rendered scenes and G stays grey, try grain.
 #
 # ## Judges: who reads the samples?
 #
