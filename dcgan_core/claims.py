@@ -460,7 +460,7 @@ def number(row: dict) -> str:
 def line(row: dict) -> str:
     """A row for the terminal."""
     measured = "" if row["value"] is None else f"{number(row)}, n = {row['n']}, {row['run']}"
-    return f"{row['id']:34} §{row['section']:6} paper: {row['paper']:26} {row['verdict']:20} {measured}".rstrip()
+    return f"{row['id']:46} §{row['section']:6} paper: {row['paper']:26} {row['verdict']:20} {measured}".rstrip()
 
 
 # --- showing ----------------------------------------------------------------------------------------------------------

@@ -179,7 +179,7 @@ def statements(judge: Judge, images: np.ndarray) -> dict[str, np.ndarray]:
             table |= {sprite: (values == i).astype(np.float32) for i, sprite in enumerate(scenes.SPRITES)}
         elif key == "pose":
             table |= {"looks left": (values < -1 / 3).astype(np.float32), "looks right": (values > 1 / 3).astype(np.float32)}
-        elif judge.factors[key].kind == "yes/no":
+        elif judge.factors[key].kind == "yes/no" and key != "mirrored":  # half of the sprites are symmetric
             table[key] = values
     return table
 

@@ -148,7 +148,7 @@ def _page(strip: np.ndarray, controls: list[tuple[str, str]], start: int = 0) ->
     data = f'role="img" aria-label="the image where the sliders stand" data-columns="{columns}" data-zoom="{ZOOM}"'
     lines = "".join(
         f'<label style="display:flex;gap:.6em;align-items:center;width:{ZOOM}px">'
-        f'<span style="min-width:4em">{name}</span>{control}</label>'
+        f'<span style="min-width:6em">{name.replace("_", " ")}</span>{control}</label>'
         for name, control in controls
     )
     return (

@@ -234,3 +234,10 @@ def test_the_sliders_of_the_walk_have_frames(pages):
     assert html.count('class="dcgan-slider"') == 2
     assert html.count('type="range"') == 7
     assert html.count("data:image/webp;base64,") >= 2
+
+
+@pytest.mark.site
+def test_the_sliders_of_the_factors_have_frames(pages):
+    html = (HTML / "scenes.html").read_text()
+    assert html.count('class="dcgan-slider"') == 2
+    assert html.count('type="range"') == 12

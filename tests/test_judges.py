@@ -37,7 +37,7 @@ def test_a_judge_of_sprites_names_the_class():
     drawn = scenes.draw("drawn-sprites", 5, 16)
     answers = judge.read(drawn.images)["class"]
     assert answers.dtype.kind == "i" and set(answers) <= set(range(10))
-    assert set(judges.statements(judge, drawn.images)) == {*scenes.SPRITES, "mirrored"}
+    assert set(judges.statements(judge, drawn.images)) == set(scenes.SPRITES)
 
 
 def test_rooms_leave_out_the_choice_of_places():
