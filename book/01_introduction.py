@@ -48,7 +48,13 @@ device = "auto"
 # %%
 from dcgan_core import claims
 
-claims.checklist([row for row in claims.ledger() if row["primary"]])
+claims.checklist(
+    [
+        row
+        for row in claims.ledger()
+        if row["primary"] and row["section"] != "book"
+    ]
+)
 
 # %% [markdown]
 # The {doc}`scoreboard <scoreboard>` has the same list with values, intervals and rules. In a terminal, `dcgan claims` prints it.

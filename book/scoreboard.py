@@ -23,12 +23,22 @@ device = "auto"
 # %%
 from dcgan_core import claims, plots
 
-rows = claims.ledger()
+ledger = claims.ledger()
+rows = [row for row in ledger if row["section"] != "book"]
 claims.scoreboard(rows)
 
 # %% tags=["hide-input"]
 measured = [row for row in rows if row["verdict"] != "not measured"]
 print(f"{len(measured)} of {len(rows)} claims are measured so far.")
+
+# %% [markdown]
+# ## The book's own instruments
+#
+# How far the judges can be trusted, and what the generators of drawn scenes cover. The paper has no such numbers; {doc}`scenes` says what they
+# mean.
+
+# %%
+claims.scoreboard([row for row in ledger if row["section"] == "book"])
 
 # %% [markdown]
 # ## When does a claim hold?

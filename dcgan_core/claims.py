@@ -411,7 +411,7 @@ def ledger() -> list[dict]:
 
 def _first(r: dict) -> tuple:
     """The paper's own kind of data before stand-ins, photographs before drawings."""
-    return r["stand_in"], r["data"] in scenes.NAMES, r["run"]
+    return r["stand_in"], r.get("data") in scenes.NAMES, r["run"]
 
 
 def shipped(claim_id: str, run: Run) -> dict:

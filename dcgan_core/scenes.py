@@ -26,7 +26,7 @@ from torch import Tensor
 from dcgan_core.configs import did_you_mean
 from dcgan_core.errors import UserError
 
-VERSION = 1  # raised whenever the same seed would give other pictures
+VERSION = 2  # raised whenever the same seed would give other pictures
 BLOCK = 128  # pictures drawn at once
 MIN_SIZE, MAX_SIZE = 16, 512
 # Deviation of the noise in every pixel and channel. Without it D knows a sample by the finest noise that a young generator
@@ -74,34 +74,36 @@ class Canvas:
         self.x, self.y = axis.view(1, 1, size), axis.view(1, size, 1)
         self.count, self.size, self.rng = count, size, rng
         self.pixels = size * zoom  # in a unit of length
-        self.image = torch.zeros(count, 3, size, size)
+        self.image = torch.empty(0)  # N x 3 x S x S; a painter begins with the background
         self.masks: dict[str, Tensor] = {}
-        self.rows = slice(None)
-        self.painted: Tensor | None = None
+        self.window = (slice(None), slice(None))  # the rows and columns being painted
+        self.recording, self.painted = False, None
 
     @contextmanager
-    def part(self, name: str | None, top: float = 0.0, bottom: float = 1.0) -> Iterator[None]:
-        """Inside, only the rows from `top` to `bottom` are painted, which saves time; what is painted is the object `name`."""
-        y, image = self.y, self.image
-        inside = ((y.flatten() >= top) & (y.flatten() <= bottom)).nonzero().flatten()
-        rows = self.rows = slice(int(inside[0]), int(inside[-1]) + 1)
-        self.y, self.image = y[:, rows], image[:, :, rows]
-        self.painted = torch.zeros(self.count, len(inside), self.size) if name else None
+    def part(
+        self, name: str | None, top: float = 0.0, bottom: float = 1.0, left: float = 0.0, right: float = 1.0
+    ) -> Iterator[None]:
+        """Inside, only this part of the picture is painted, which saves time; what is painted is the object `name`."""
+        x, y, image = self.x, self.y, self.image
+        self.window = window = (_between(y, top, bottom), _between(x, left, right))
+        self.y, self.x, self.image = y[:, window[0]], x[:, :, window[1]], image[:, :, *window]
+        self.painted, self.recording = None, name is not None
         try:
             yield
         finally:
-            painted, self.painted = self.painted, None
-            self.y, self.image, self.rows = y, image, slice(None)
+            painted, self.painted, self.recording = self.painted, None, False
+            self.x, self.y, self.image, self.window = x, y, image, (slice(None), slice(None))
         if name is None:
             return
-        hidden = 1 - painted
         for seen in self.masks.values():
-            seen[:, rows] *= hidden
-        self.masks.setdefault(name, torch.zeros(self.count, self.size, self.size))[:, rows] += painted
+            part = seen[:, *window]
+            part.addcmul_(part, painted, value=-1)
+        self.masks.setdefault(name, torch.zeros(self.count, self.size, self.size))[:, *window] += painted
 
     def here(self, field: Tensor) -> Tensor:
-        """The rows being painted of a field computed for the whole picture."""
-        return field[..., self.rows, :]
+        """The part being painted of a field computed for the whole picture."""
+        rows, columns = (cut if length > 1 else slice(None) for cut, length in zip(self.window, field.shape[-2:], strict=True))
+        return field[..., rows, columns]
 
     def coverage(self, distance: Tensor, soft: float = 1.0) -> Tensor:
         """How much of each pixel lies inside a shape, 0 to 1; `soft` > 1 blurs the edge over so many pixels."""
@@ -112,13 +114,13 @@ class Canvas:
         if not isinstance(colour, Tensor):
             colour = rgb(*colour)
         self.image.lerp_(colour, cover[:, None])
-        if self.painted is not None:
-            torch.maximum(self.painted, cover, out=self.painted)
+        if self.recording:
+            self.painted = cover.clone() if self.painted is None else torch.maximum(self.painted, cover, out=self.painted)
 
     def noise(self, rows: int, columns: int | None = None) -> Tensor:
         """Smooth random texture around 0, deviation below 1, from a grid of so many points: N x rows of the part x S."""
         grid = torch.randn(self.count, rows, columns or rows, generator=self.rng)
-        down, across = _weights(rows, self.image.shape[2]), _weights(columns or rows, self.size)
+        down, across = _weights(rows, self.y.shape[1]), _weights(columns or rows, self.x.shape[2])
         return down @ grid @ across.T
 
     # shapes: signed distances, N x S x S
@@ -153,10 +155,17 @@ class Canvas:
 
     def finish(self, light: Tensor) -> Tensor:
         """The picture in this light (N x 1 x 1, N x S x S or N x 3 x S x S), with grain, as uint8."""
-        light = (light if light.ndim == 4 else light[:, None]) * 255
-        noise = torch.rand(self.count, 3, self.size, self.size, generator=self.rng).sub_(0.5)
-        noise *= GRAIN * math.sqrt(12) * 255
-        return self.image.mul_(light).add_(noise).clamp_(0, 255).round_().to(torch.uint8)
+        values = self.count * 3 * self.size**2
+        draws = torch.empty(-(-values // 8), dtype=torch.int64).random_(-(2**63), None, generator=self.rng)
+        bytes_ = draws.view(torch.uint8)[:values].view(self.count, 3, self.size, self.size)  # eight numbers from each draw
+        grain = bytes_.float().sub_(127.5).mul_(GRAIN * math.sqrt(12) / 256)
+        picture = grain.addcmul_(self.image, light if light.ndim == 4 else light[:, None])
+        return picture.mul_(255).add_(0.5).clamp_(0, 255).to(torch.uint8)
+
+
+def _between(axis: Tensor, low: float, high: float) -> slice:
+    inside = ((axis.flatten() >= low) & (axis.flatten() <= high)).nonzero().flatten()
+    return slice(int(inside[0]), int(inside[-1]) + 1)
 
 
 @cache
@@ -234,9 +243,11 @@ def _rooms(c: Canvas, f: Mapping[str, Tensor]) -> Tensor:
 
     wall = hue(f["wall_colour"], 0.22, 1.0) * (0.55 + 0.4 * f["wall_brightness"][:, None])
     stripes = torch.sin((c.x - x0) * (2 * math.pi * 18)) * (0.035 * (jitter(1.0) > 0.2))
-    c.image += wall * (1 + stripes + 0.04 * c.noise(4))[:, None]
-    c.paint(surface(left, down), wall * 0.80)
-    c.paint(surface(right, down), wall * 0.86)
+    c.image = wall * (1 + stripes + 0.04 * c.noise(4))[:, None]
+    with c.part(None, right=0.3):
+        c.paint(surface(c.here(left), down), wall * 0.80)
+    with c.part(None, left=0.7):
+        c.paint(surface(c.here(right), down), wall * 0.86)
     with c.part(None, 0.0, 0.12):
         c.paint(surface(c.here(ceiling), across), wall * 0.2 + 0.72)
     with c.part(None, 0.6, 1.0):
@@ -254,8 +265,7 @@ def _rooms(c: Canvas, f: Mapping[str, Tensor]) -> Tensor:
     door_x, bed_x, lamp_x = (x0 + third * (slot.view(-1, 1, 1) + 0.5) for slot in order.unbind(1))
     over_bed, over_lamp = bed_x, lamp_x
     window_x, picture_x = (torch.where(swap[:, :, None], *pair) for pair in ((over_lamp, over_bed), (over_bed, over_lamp)))
-    light = 0.50 + 0.42 * f["light"] + 0.16 * f["light_side"] * (c.x - 0.5)
-    glow = torch.zeros(c.count, 3, c.size, c.size)
+    light = (0.50 + 0.42 * f["light"] + 0.16 * f["light_side"] * (c.x - 0.5))[:, None]
     white = rgb(0.93, 0.92, 0.90)
 
     with c.part("door", 0.15, 0.73):
@@ -274,13 +284,13 @@ def _rooms(c: Canvas, f: Mapping[str, Tensor]) -> Tensor:
     sky = palette(f["window_sky"], (0.62, 0.78, 1.0), (0.95, 0.97, 1.0), (1.0, 0.86, 0.66))
     x, y = window_x + jitter(0.015), 0.285 + 0.02 * f["horizon"] + jitter(0.01)
     spread = torch.exp(-(((c.x - x) / 0.26).square() + ((c.y - y - 0.12) / 0.30).square()))
-    glow += (f["window"] * spread * 0.26)[:, None] * sky
+    light = light + (f["window"] * 0.26 * spread)[:, None] * sky
     with c.part("window", 0.05, 0.52):
         there = f["window"]
         w, h = 0.092 + 0.012 * f["window_size"], 0.125 + 0.020 * f["window_size"]
         c.paint(there * c.coverage(c.box(x, y, w + 0.016, h + 0.016)), white)
         trees = c.coverage(y + h * (0.45 + 0.15 * c.noise(2, 6)) - c.y, 2.0)[:, None]
-        outside = sky * (1.12 - 0.9 * (c.y - y + h))[:, None] * (1 - trees) + rgb(0.40, 0.52, 0.36) * trees
+        outside = torch.lerp(sky * (1.12 - 0.9 * (c.y - y + h))[:, None], rgb(0.40, 0.52, 0.36), trees)
         c.paint(there * c.coverage(c.box(x, y, w, h)), outside * 1.08)
         c.paint(there * c.coverage(torch.minimum(c.box(x, y, 0.006, h), c.box(x, y - 0.2 * h, w, 0.006))), white)
         c.paint(there * c.coverage(c.box(x, y + h + 0.016, w + 0.028, 0.009)), white * 0.92)
@@ -295,7 +305,7 @@ def _rooms(c: Canvas, f: Mapping[str, Tensor]) -> Tensor:
         frame = palette((f["picture_colour"] * 7) % 1, (0.16, 0.1, 0.07), (0.5, 0.33, 0.16), (0.78, 0.62, 0.3))
         c.paint(there * c.coverage(c.box(x, y, w + 0.014, h + 0.014)), frame)
         hills = c.coverage(y + h * (0.25 + 0.4 * c.noise(2, 6)) - c.y, 1.5)[:, None]
-        painting = hue(f["picture_colour"] + 0.45, 0.45, 0.85) * (1 - hills) + hue(f["picture_colour"], 0.65, 0.5) * hills
+        painting = torch.lerp(hue(f["picture_colour"] + 0.45, 0.45, 0.85), hue(f["picture_colour"], 0.65, 0.5), hills)
         c.paint(there * c.coverage(c.box(x, y, w, h)), painting)
 
     # the headboard stands at the wall, the mattress comes towards the camera
@@ -309,10 +319,11 @@ def _rooms(c: Canvas, f: Mapping[str, Tensor]) -> Tensor:
     )
     foot_left, foot_right = at(x - w, y1, near), at(x + w, y1, near)
     wall_left, wall_right = at(x - w, y1, 1), at(x + w, y1, 1)
-    shadow = c.polygon(
-        wall_left, wall_right, (foot_right[0] + 0.02, foot_right[1] + 0.02), (foot_left[0] - 0.02, foot_left[1] + 0.02)
-    )
-    c.image *= 1 - 0.45 * (there * c.coverage(shadow, 4.0))[:, None]
+    with c.part(None, 0.55):
+        shadow = c.polygon(
+            wall_left, wall_right, (foot_right[0] + 0.02, foot_right[1] + 0.02), (foot_left[0] - 0.02, foot_left[1] + 0.02)
+        )
+        c.image.mul_(1 - 0.45 * (there * c.coverage(shadow, 4.0))[:, None])
     with c.part("bed", 0.35, 0.97):
         blanket = hue(f["bed_colour"], 0.55, 0.72)
         folds = (1 + 0.08 * c.noise(7))[:, None]
@@ -337,7 +348,7 @@ def _rooms(c: Canvas, f: Mapping[str, Tensor]) -> Tensor:
     x, base = at(lamp_x + jitter(0.04), y1, 1.12)  # on the floor before the wall
     y = base - 0.34 - 0.045 * f["lamp_height"]
     spread = torch.exp(-(((c.x - x) / 0.20).square() + ((c.y - y) / 0.22).square()))
-    glow += (f["lamp"] * spread * 0.42)[:, None] * rgb(1.0, 0.80, 0.52)
+    light.addcmul_((f["lamp"] * 0.42 * spread)[:, None], rgb(1.0, 0.80, 0.52))
     with c.part("lamp", 0.22, 0.8):
         there = f["lamp"]
         c.paint(there * c.coverage(c.ellipse(x, base, 0.048, 0.015)), (0.15, 0.14, 0.14))
@@ -347,7 +358,8 @@ def _rooms(c: Canvas, f: Mapping[str, Tensor]) -> Tensor:
         c.paint(there * c.coverage(body), shade * (1.12 - 3.0 * (c.x - x).abs())[:, None])
 
     tint = palette(f["warmth"], (0.92, 0.98, 1.06), (1.0, 1.0, 1.0), (1.08, 1.0, 0.88))
-    return c.finish((light[:, None] + glow) * tint)
+    c.image *= tint
+    return c.finish(light)
 
 
 # --- portraits --------------------------------------------------------------------------------------------------------
@@ -377,7 +389,7 @@ PORTRAIT_FACTORS = {
 
 def _portraits(c: Canvas, f: Mapping[str, Tensor]) -> Tensor:
     backdrop = hue(f["background_colour"], 0.3, 1.0) * (0.30 + 0.6 * f["background_brightness"])[:, None]
-    c.image += backdrop * (1.0 + 0.10 * c.noise(3) + 0.16 * f["light_side"] * (c.x - 0.5))[:, None]
+    c.image = backdrop * (1.0 + 0.10 * c.noise(3) + 0.16 * f["light_side"] * (c.x - 0.5))[:, None]
 
     cx, cy = 0.5 + 0.02 * f["across"], 0.475 + 0.015 * f["up"]
     a, b = 0.212 + 0.020 * f["face_shape"], 0.285
@@ -414,12 +426,14 @@ def _portraits(c: Canvas, f: Mapping[str, Tensor]) -> Tensor:
     squared = nx.square() + dy.square()
     radius = squared.sqrt()
     shade = (0.66 + 0.30 * (1 - squared).clamp_min(0).sqrt() + 0.26 * f["light_side"] * nx - 0.10 * dy)[:, None]
-    with c.part("skin", 0.17, 0.93):
+    with c.part("skin", 0.60, 0.93):
         c.paint(c.coverage(c.box(cx - 0.25 * a * along, cy + b * 1.02, a * 0.47, 0.14, 0.03)), skin * 0.74)
         c.paint(c.coverage(c.ellipse(cx - 0.03 * f["pose"], 0.845, 0.118, 0.055)), skin * 0.80)
+    with c.part("skin", 0.40, 0.60):
         for ear in ears:
             c.paint(c.coverage(c.ellipse(ear, cy + 0.02, 0.032, 0.058)), skin * 0.82)
-        c.paint(c.coverage(c.here(radius - 1) * a), skin * c.here(shade) * (1 + 0.02 * c.noise(12))[:, None])
+    with c.part("skin", 0.15, 0.81):
+        c.paint(c.coverage(c.here(radius - 1) * a), skin * (c.here(shade) * (1 + 0.02 * c.noise(12))[:, None]))
 
     smile = f["smile"]
     mouth_x, w = on_face(0, 0.98)
@@ -433,7 +447,7 @@ def _portraits(c: Canvas, f: Mapping[str, Tensor]) -> Tensor:
         colour = (hair * 0.85 + 0.02) * (1 + 0.16 * c.noise(16))[:, None]
         c.paint(f["beard"] * 0.93 * torch.maximum(cheeks * bare, moustache), colour * c.here(shade).clamp(0.6, 1.1))
 
-    with c.part("mouth", 0.52, 0.74):  # neutral: a line of lips; smiling: corners up, and teeth
+    with c.part("mouth", 0.52, 0.74, 0.2, 0.8):  # neutral: a line of lips; smiling: corners up, and teeth
         lit = c.here(shade).clamp(0.75, 1.1)
         q = ((c.x - mouth_x) / half).clamp(-1.3, 1.3)
         arch, y = 1 - q.square(), mouth_y - 0.030 * smile * q.square()
@@ -446,7 +460,7 @@ def _portraits(c: Canvas, f: Mapping[str, Tensor]) -> Tensor:
         line = ((c.y - (upper + lower) / 2).abs() - 0.004).maximum(ends)
         c.paint((1 - smile) * 0.8 * c.coverage(line), lips * 0.45)
 
-    with c.part(None, 0.38, 0.64):  # the side away from the light, the shadow below, the highlight on the tip
+    with c.part(None, 0.38, 0.64, 0.2, 0.8):  # the side away from the light, the shadow below, the highlight on the tip
         tip, _ = on_face(0, 1.10)
         bridge, _ = on_face(0, 0.86)
         y, away = cy + 0.25 * b, torch.where(f["light_side"] >= 0, -1.0, 1.0)
@@ -461,7 +475,7 @@ def _portraits(c: Canvas, f: Mapping[str, Tensor]) -> Tensor:
         c.paint(0.30 * c.coverage(c.ellipse(tip - away * 0.004, y - 0.014, 0.015, 0.020), 2.0), (1.0, 0.95, 0.9))
 
     eyes = []
-    with c.part("eyes", 0.33, 0.53):
+    with c.part("eyes", 0.33, 0.53, 0.16, 0.84):
         iris = palette(f["eye_colour"], (0.16, 0.09, 0.05), (0.36, 0.24, 0.12), (0.25, 0.42, 0.30), (0.28, 0.45, 0.65))
         for angle in (-24, 24):
             x, w = on_face(angle, 0.95)
@@ -491,7 +505,7 @@ def _portraits(c: Canvas, f: Mapping[str, Tensor]) -> Tensor:
     strands = 0.16 * c.noise(4, 26) + 0.08 * f["light_side"] * (c.x - cx) / a
     c.image *= (1 + c.masks["hair"] * strands)[:, None]
 
-    with c.part("glasses", 0.36, 0.54):
+    with c.part("glasses", 0.36, 0.54, 0.16, 0.84):
         there, frame = f["glasses"], None
         (left, y, wl), (right, _, wr) = eyes
         rings = [c.box(x, y + 0.006, 0.066 * (0.3 + 0.7 * w), 0.047, 0.028) for x, y, w in eyes]
@@ -528,7 +542,7 @@ SPRITE_FACTORS = {
 def _sprites(c: Canvas, f: Mapping[str, Tensor]) -> Tensor:
     ground = hue(f["background_colour"], 0.35, 1.0) * (0.30 + 0.55 * f["background_brightness"])[:, None]
     slope = 1 + 0.14 * c.noise(3) + 0.25 * f["light_side"] * (c.x - 0.5) - 0.2 * (c.y - 0.5)
-    c.image += ground * slope[:, None]
+    c.image = ground * slope[:, None]
     scale = 0.36 * (1 + 0.18 * f["size"])  # half of the sprite's own square, -1 … 1
     angle = f["tilt"] * 0.3
     dx, dy = c.x - 0.5 - 0.08 * f["across"], c.y - 0.5 - 0.08 * f["up"]
