@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dcgan_core import claims, judges, scenes
+from dcgan_core import claims, datasets, judges, scenes
 from dcgan_core.errors import UserError
 
 
@@ -74,9 +74,9 @@ def test_a_judge_is_trained_once_and_kept(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("name", scenes.NAMES)
 def test_the_shipped_judges_can_be_read(name):
-    if not (judges.SHIPPED / f"{name}-64px-v{scenes.VERSION}-seed0.safetensors").is_file():
-        pytest.skip("not shipped")
-    judge = judges.load(name)
+    size = datasets.native(name)[0]
+    assert (judges.SHIPPED / f"{name}-{size}px-v{scenes.VERSION}-seed0.safetensors").is_file(), "would be trained anew"
+    judge = judges.load(name, size=size)
     factor = "class" if name == "drawn-sprites" else scenes.yes_no(name)[0]
     assert judges.accuracy(judge, factor, 200).value > 0.9
 
