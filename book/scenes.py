@@ -96,8 +96,8 @@ factor_sliders(
 )
 
 # %% [markdown]
-# Two things come with each picture. The factors are one. The other is a *mask* for each object: the pixels where it can be seen. Later
-# chapters ask whether D looks at windows, and whether windows are gone, and the masks answer.
+# Two things come with each picture. The factors are one. The other is a *mask* for each object: the pixels where it can be seen. Whether D
+# looks at windows, and whether windows are gone, are questions that masks can answer.
 
 # %% mystnb={"figure": {"caption": "Rooms and the visible part of every window (second row) and bed (third row).", "name": "fig-masks"}}
 rooms = scenes.draw("drawn-rooms", 64, 64, seed + 3)
@@ -169,10 +169,11 @@ plots.Table(
 )
 
 # %% [markdown]
-# A clean drawing gives D an easy way out. It holds no noise at all, and everything that a young generator makes does. D looks for noise, is never
-# wrong, and has no reason to look for faces. What it tells G is: less noise. Grain in the data takes that away. Photographs have it by nature.
+# Our guess at the reason: a clean drawing holds no noise at all, and everything that a young generator makes does. Then D can tell the two apart by
+# the noise alone, without looking for faces. Grain in the data takes that away. We have not tested the guess by itself.
 #
-# In both seeds D is least sure where there is most grain. Without grain, one seed has drawn nothing yet. Two seeds cannot tell which strength is best. But if your own data are clean drawings, logos or rendered scenes and G stays grey, try grain.
+# In both seeds D is least sure where there is most grain. Without grain, one seed has drawn nothing yet and the other has begun on faces; with the
+# most grain it is much the same. So the trial is a hint and no more: two seeds settle neither whether grain is needed nor how much.
 #
 # ## Judges: who reads the samples?
 #
@@ -323,7 +324,7 @@ for run in (room_run, portrait_run):
     print(f"    two halves of the data: {details['data_with_data']:.3f}")
 
 # %% [markdown]
-# Every combination is drawn, the rarer ones too, but most things are there somewhat less often than in the data. (A few pictures fill the cells unevenly, so
+# The judge finds every combination in samples, but most things are there somewhat less often than in the data. (A few pictures fill the cells unevenly, so
 # the small measurement comes out lower than the large one, and two halves of the data themselves do not reach 1.)
 #
 # A warning. The judge answers for a muddle too. Here is a third net, `drawn-sprites`, which was trained for a few minutes only. Its number is not bad
@@ -386,7 +387,7 @@ sheet = Image.open(theirs.path / "two_batches.webp").convert("RGB")
 sheet.resize((sheet.width * 2, sheet.height * 2), Image.Resampling.NEAREST)
 
 # %% [markdown]
-# The digits stay, their colours shift. In a small batch it gets much worse, and a batch of one has no statistics at all. People who use other DCGAN
+# The digits stay, but not a pixel of them is quite the same. A batch of one has no statistics at all. People who use other DCGAN
 # code ask about this again and again. Here is the same effect, and its cure, on a net that ships with this book.
 
 # %%

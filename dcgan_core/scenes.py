@@ -29,8 +29,8 @@ from dcgan_core.errors import UserError
 VERSION = 2  # raised whenever the same seed would give other pictures
 BLOCK = 128  # pictures drawn at once
 MIN_SIZE, MAX_SIZE = 16, 512
-# Deviation of the noise in every pixel and channel. Without it D knows a sample by the finest noise that a young generator
-# makes, whatever it draws, and G stays grey (chapter "Scenes and sources").
+# Deviation of the noise in every pixel and channel. With next to none, nets that were tried stayed grey for long; the few trials
+# that there are do not say which strength is best (chapter "Scenes and sources", book/trials).
 GRAIN = 0.03
 
 
