@@ -29,7 +29,7 @@ from dcgan_core.errors import UserError
 VERSION = 2  # raised whenever the same seed would give other pictures
 BLOCK = 128  # pictures drawn at once
 MIN_SIZE, MAX_SIZE = 16, 512
-# Deviation of the noise in every pixel and channel. With next to none, nets that were tried stayed grey for long; the few trials
+# Deviation of the noise in every pixel and channel. With next to none, nets that were tried stayed grey; the few trials
 # that there are do not say which strength is best (chapter "Scenes and sources", book/trials).
 GRAIN = 0.03
 
