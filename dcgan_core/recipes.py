@@ -37,7 +37,7 @@ RECIPES: dict[str, dict[str, Config]] = {
     },
     "rooms": {
         "quick": Config("rooms", _TINY32, **_SMALL, images=40_000),
-        "cpu": Config("rooms", ARCHITECTURES["small64"], **_SMALL, minutes=150.0),
+        "cpu": Config("rooms", _NARROW64, **_SMALL, precision="bf16", minutes=150.0),
     },
     "drawn-rooms": {
         "quick": Config("drawn-rooms", _TINY32, **_SMALL, images=40_000),
