@@ -77,7 +77,7 @@ class Canvas:
         self.image = torch.empty(0)  # N x 3 x S x S; a painter begins with the background
         self.masks: dict[str, Tensor] = {}
         self.window = (slice(None), slice(None))  # the rows and columns being painted
-        self.recording, self.painted = False, None
+        self.painted: Tensor | None = None  # where the object of this part is
 
     @contextmanager
     def part(
@@ -87,11 +87,11 @@ class Canvas:
         x, y, image = self.x, self.y, self.image
         self.window = window = (_between(y, top, bottom), _between(x, left, right))
         self.y, self.x, self.image = y[:, window[0]], x[:, :, window[1]], image[:, :, *window]
-        self.painted, self.recording = None, name is not None
+        self.painted = torch.zeros(self.count, *self.image.shape[2:]) if name else None
         try:
             yield
         finally:
-            painted, self.painted, self.recording = self.painted, None, False
+            painted, self.painted = self.painted, None
             self.x, self.y, self.image, self.window = x, y, image, (slice(None), slice(None))
         if name is None:
             return
@@ -99,6 +99,19 @@ class Canvas:
             part = seen[:, *window]
             part.addcmul_(part, painted, value=-1)
         self.masks.setdefault(name, torch.zeros(self.count, self.size, self.size))[:, *window] += painted
+
+    @contextmanager
+    def rows(self, top: float, bottom: float) -> Iterator[None]:
+        """Inside, only these rows of the part are painted, which saves time again; the object stays the same."""
+        y, image, painted, window = self.y, self.image, self.painted, self.window
+        cut = _between(y, top, bottom)
+        self.y, self.image = y[:, cut], image[:, :, cut]
+        self.painted = None if painted is None else painted[:, cut]
+        self.window = (slice(window[0].start + cut.start, window[0].start + cut.stop), window[1])
+        try:
+            yield
+        finally:
+            self.y, self.image, self.painted, self.window = y, image, painted, window
 
     def here(self, field: Tensor) -> Tensor:
         """The part being painted of a field computed for the whole picture."""
@@ -114,8 +127,8 @@ class Canvas:
         if not isinstance(colour, Tensor):
             colour = rgb(*colour)
         self.image.lerp_(colour, cover[:, None])
-        if self.recording:
-            self.painted = cover.clone() if self.painted is None else torch.maximum(self.painted, cover, out=self.painted)
+        if self.painted is not None:
+            torch.maximum(self.painted, cover, out=self.painted)
 
     def noise(self, rows: int, columns: int | None = None) -> Tensor:
         """Smooth random texture around 0, deviation below 1, from a grid of so many points: N x rows of the part x S."""
@@ -275,11 +288,13 @@ def _rooms(c: Canvas, f: Mapping[str, Tensor]) -> Tensor:
         colour = palette(f["door_colour"], (0.35, 0.2, 0.12), (0.62, 0.42, 0.26), (0.86, 0.84, 0.8), (0.45, 0.55, 0.6))
         c.paint(there * c.coverage(c.box(x, centre - 0.006, half + 0.016, tall + 0.012)), colour * 0.3 + 0.6)
         c.paint(there * c.coverage(c.box(x, centre, half, tall)), colour)
-        for y, height in ((-0.40, 0.36), (0.44, 0.34)):
-            panel = c.box(x, centre + tall * y, half * 0.62, tall * height)
-            c.paint(there * c.coverage(panel), colour * 0.78)
-            c.paint(there * c.coverage(panel + 0.012), colour * 0.95)
-        c.paint(there * c.coverage(c.ellipse(x + half * 0.76, centre + 0.02, 0.011, 0.011)), (0.9, 0.8, 0.5))
+        for y, height, rows in ((-0.40, 0.36, (0.2, 0.52)), (0.44, 0.34, (0.38, 0.7))):
+            with c.rows(*rows):
+                panel = c.box(x, centre + tall * y, half * 0.62, tall * height)
+                c.paint(there * c.coverage(panel), colour * 0.78)
+                c.paint(there * c.coverage(panel + 0.012), colour * 0.95)
+        with c.rows(0.38, 0.56):
+            c.paint(there * c.coverage(c.ellipse(x + half * 0.76, centre + 0.02, 0.011, 0.011)), (0.9, 0.8, 0.5))
 
     sky = palette(f["window_sky"], (0.62, 0.78, 1.0), (0.95, 0.97, 1.0), (1.0, 0.86, 0.66))
     x, y = window_x + jitter(0.015), 0.285 + 0.02 * f["horizon"] + jitter(0.01)
@@ -328,7 +343,8 @@ def _rooms(c: Canvas, f: Mapping[str, Tensor]) -> Tensor:
         blanket = hue(f["bed_colour"], 0.55, 0.72)
         folds = (1 + 0.08 * c.noise(7))[:, None]
         board = palette(f["floor_colour"], (0.22, 0.13, 0.08), (0.42, 0.27, 0.15), (0.6, 0.45, 0.3))
-        c.paint(there * c.coverage(c.box(x, y1 - 0.12, w + 0.012, 0.125, 0.02)), board)
+        with c.rows(0.35, 0.75):
+            c.paint(there * c.coverage(c.box(x, y1 - 0.12, w + 0.012, 0.125, 0.02)), board)
         mattress = c.polygon(back_left, back_right, right_near, left_near)
         sides = torch.minimum(
             c.polygon(left_near, back_left, wall_left, foot_left),
@@ -342,8 +358,9 @@ def _rooms(c: Canvas, f: Mapping[str, Tensor]) -> Tensor:
         )
         for sign in (-1, 1):
             px, py = at(x + sign * w * 0.48, top - 0.012, 1.05)
-            c.paint(there * c.coverage(c.box(px, py, w * 0.40, 0.026, 0.02)), (0.97, 0.96, 0.95))
-            c.paint(there * c.coverage(c.box(px, py + 0.020, w * 0.36, 0.006, 0.004)), (0.82, 0.81, 0.82))
+            with c.rows(0.42, 0.68):
+                c.paint(there * c.coverage(c.box(px, py, w * 0.40, 0.026, 0.02)), (0.97, 0.96, 0.95))
+                c.paint(there * c.coverage(c.box(px, py + 0.020, w * 0.36, 0.006, 0.004)), (0.82, 0.81, 0.82))
 
     x, base = at(lamp_x + jitter(0.04), y1, 1.12)  # on the floor before the wall
     y = base - 0.34 - 0.045 * f["lamp_height"]
@@ -351,11 +368,13 @@ def _rooms(c: Canvas, f: Mapping[str, Tensor]) -> Tensor:
     light.addcmul_((f["lamp"] * 0.42 * spread)[:, None], rgb(1.0, 0.80, 0.52))
     with c.part("lamp", 0.22, 0.8):
         there = f["lamp"]
-        c.paint(there * c.coverage(c.ellipse(x, base, 0.048, 0.015)), (0.15, 0.14, 0.14))
+        with c.rows(0.58, 0.8):
+            c.paint(there * c.coverage(c.ellipse(x, base, 0.048, 0.015)), (0.15, 0.14, 0.14))
         c.paint(there * c.coverage(c.box(x, (base + y) / 2, 0.009, (base - y) / 2)), (0.2, 0.19, 0.18))
         shade = palette(f["lamp_colour"], (1.0, 0.78, 0.45), (1.0, 0.9, 0.7), (0.95, 0.62, 0.5), (0.75, 0.85, 0.7))
-        body = c.polygon((x - 0.040, y - 0.055), (x + 0.040, y - 0.055), (x + 0.074, y + 0.055), (x - 0.074, y + 0.055))
-        c.paint(there * c.coverage(body), shade * (1.12 - 3.0 * (c.x - x).abs())[:, None])
+        with c.rows(0.22, 0.5):
+            body = c.polygon((x - 0.040, y - 0.055), (x + 0.040, y - 0.055), (x + 0.074, y + 0.055), (x - 0.074, y + 0.055))
+            c.paint(there * c.coverage(body), shade * (1.12 - 3.0 * (c.x - x).abs())[:, None])
 
     tint = palette(f["warmth"], (0.92, 0.98, 1.06), (1.0, 1.0, 1.0), (1.08, 1.0, 0.88))
     c.image *= tint
@@ -749,7 +768,7 @@ def yes_no(name: str) -> tuple[str, ...]:
     return tuple(key for key, factor in FACTORS[name].items() if factor.kind == "yes/no")
 
 
-@torch.no_grad()
+@torch.inference_mode()
 def _paint(name: str, table: Mapping[str, Tensor], size: int, rng: torch.Generator) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     painter, zoom = _PAINTERS[name]
     canvas = Canvas(len(next(iter(table.values()))), size, rng, zoom)
