@@ -368,6 +368,7 @@ class Result:
     validation: dict[float, float]  # C -> accuracy on the held-off images
     seconds: float
     predictions: np.ndarray  # test images; of the last draw
+    confidence: np.ndarray | None = None  # the highest of each test image's scores
     draws: list[float] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
 
@@ -431,13 +432,14 @@ def prepare(
     make: Callable[[Shuffled], Features],
     seed: int = 0,
     images: int | None = None,
+    test_images: int | None = None,
     dtype: torch.dtype | None = None,
     progress: bool = True,
 ) -> Task:
     """Shuffles, holds images off for choosing C, makes the features of all.
 
     make: gets the training images that are not held off, returns the features (having estimated there what they need).
-    images: use so many training images (default: all). A fifth of them, at most VALIDATION, are held off.
+    images, test_images: use so many (default: all). A fifth of the former, at most VALIDATION, are held off.
     """
     began = time.perf_counter()
     order = np.random.default_rng(seed).permutation(len(train))
@@ -448,16 +450,17 @@ def prepare(
     held_off = min(VALIDATION, len(order) // 5)
     if not held_off:
         raise UserError(f"{train.name}: {len(order)} training images are too few to hold some off")
+    tested = np.random.default_rng([seed, 1]).permutation(len(test))[:test_images] if test_images else np.arange(len(test))
     how = make(Shuffled(train.images, order[held_off:]))
-    both = features.storage(len(order) + len(test), how.count, dtype)  # one check of memory for both
+    both = features.storage(len(order) + len(tested), how.count, dtype)  # one check of memory for both
     x, test_x = both[: len(order)], both[len(order) :]
     features.extract(how, Shuffled(train.images, order), progress=progress, out=x)
-    features.extract(how, test.images, progress=progress, out=test_x)
+    features.extract(how, Shuffled(test.images, tested), progress=progress, out=test_x)
     if how.standardise:
         _standardise(x[held_off:], both)
     labels = train.labels[order]
     seconds = time.perf_counter() - began
-    return Task(train.name, train.classes, x, labels, held_off, test_x, test.labels, how, order, seconds)
+    return Task(train.name, train.classes, x, labels, held_off, test_x, test.labels[tested], how, order, seconds)
 
 
 KINDS = ("trained", "random", "pixels", "kmeans")
@@ -471,6 +474,7 @@ def task(
     device: torch.device | str = "cpu",
     seed: int = 0,
     images: int | None = None,
+    test_images: int | None = None,
     grey_as_colour: bool = False,
     centroids: int = 1600,
     progress: bool = True,
@@ -500,7 +504,7 @@ def task(
         features.estimate_statistics(net, rest, seed, progress)
         return how
 
-    return prepare(train, test, make, seed, images, progress=progress)
+    return prepare(train, test, make, seed, images, test_images, progress=progress)
 
 
 def report(task: Task, result: Result) -> dict:
@@ -590,11 +594,11 @@ def full(
                 break
     machine = fit(task.x, task.labels, len(task.classes), device, seed)
     svm = machine.solve(best.c, _warm(machine, best))
-    predictions = svm.predict(task.test_x)
+    confidence, predictions = (values.numpy() for values in svm.scores(task.test_x).max(1))
     value, low, high = share(predictions == task.test_labels)
     messages = _at_an_end(best.c, grid)
     seconds = time.perf_counter() - began
-    return Result(value, low, high, len(predictions), best.c, validation, seconds, predictions, messages=messages)
+    return Result(value, low, high, len(predictions), best.c, validation, seconds, predictions, confidence, messages=messages)
 
 
 def _warm(machine: Solver | Liblinear, svm: SVM) -> SVM | None:
@@ -660,7 +664,7 @@ def per_class(
     validation = dict(zip(grid, map(float, table.mean(0)), strict=True))
     seconds = time.perf_counter() - began
     messages = _at_an_end(c, grid)
-    return Result(mean, mean - margin, mean + margin, draws, c, validation, seconds, predictions, scores, messages)
+    return Result(mean, mean - margin, mean + margin, draws, c, validation, seconds, predictions, None, scores, messages)
 
 
 def t_margin(values: Sequence[float]) -> float:
@@ -668,9 +672,30 @@ def t_margin(values: Sequence[float]) -> float:
     return float(stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / sqrt(len(values)))
 
 
+def mistakes(task: Task, result: Result, count: int = 24) -> list[dict]:
+    """The wrong answers given with the highest scores: place in the test set, class, answer."""
+    wrong = np.flatnonzero(result.predictions != task.test_labels)
+    worst = wrong[np.argsort(-result.confidence[wrong], kind="stable")][:count]
+    names = task.classes
+    return [{"place": int(i), "is": names[task.test_labels[i]], "said": names[result.predictions[i]]} for i in worst]
+
+
 def confusion(predictions: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
     """classes x classes: how many images of the row's class are taken for the column's."""
     return np.bincount(labels * classes + predictions, minlength=classes * classes).reshape(classes, classes)
+
+
+def speedup(task: Task, c: float = 1e-3, device: torch.device | str = "cpu", seed: int = 0) -> dict:
+    """Both solvers on all training images: seconds, objectives, and how often they give the same answer on test images."""
+    found, answers = {}, {}
+    for kind in SOLVERS:
+        began = time.perf_counter()
+        svm = solver(kind)(task.x, task.labels, len(task.classes), device, seed).solve(c)
+        found[kind] = {"seconds": time.perf_counter() - began, "objective": objective(task.x, task.labels, svm)}
+        answers[kind] = svm.predict(task.test_x)
+    found["same_answers"] = float((answers["torch"] == answers["liblinear"]).mean())
+    found |= {"images": len(task.x), "features": task.x.shape[1], "c": c, "threads": torch.get_num_threads()}
+    return found
 
 
 # --- a net that gets nothing but the labels ---------------------------------------------------------------------------
