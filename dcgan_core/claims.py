@@ -13,7 +13,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-from dcgan_core import authors, datasets, dedup, devices, evaluation, judges, networks, probes, scenes
+from dcgan_core import authors, datasets, dedup, devices, evaluation, features, judges, networks, probes, scenes
 from dcgan_core.configs import did_you_mean
 from dcgan_core.errors import UserError
 from dcgan_core.evaluation import Measurement
@@ -186,9 +186,9 @@ def _scene_claims(name: str) -> list[Claim]:
 def _task(path: Path, dataset: str, kind: str, layers: tuple[int, ...], device: str, seed: int, small: bool) -> probes.Task:
     few = {"images": 2000, "test_images": 1000} if small else {}
     centroids = 100 if small else 1600
-    grey = dataset == "mnist"
-    run, picked = Run(path), devices.pick(device)
-    return probes.task(run, dataset, kind, layers, picked, seed, grey_as_colour=grey, centroids=centroids, **few)
+    picked = devices.pick(device)
+    how = {"grey_as_colour": dataset == "mnist", "centroids": centroids, "precision": features.fast_precision(picked)}
+    return probes.task(Run(path), dataset, kind, layers, picked, seed, **how, **few)
 
 
 def _percent(task: probes.Task, result: probes.Result, error: bool, details: dict) -> Measurement:
@@ -198,7 +198,8 @@ def _percent(task: probes.Task, result: probes.Result, error: bool, details: dic
         value, low, high = 100 - value, 100 - high, 100 - low
     found = probes.report(task, result)
     kept = ("features", "count", "layers", "train", "held_off", "test", "c", "validation", "messages", "classes", "confusion")
-    details = {key: found[key] for key in kept} | {"seconds": found["seconds"], **details}
+    precision = features.fast_precision(task.features.device)
+    details = {key: found[key] for key in kept} | {"seconds": found["seconds"], "precision": precision, **details}
     if result.draws:
         details |= {"draws": [round(100 * x, 2) for x in result.draws], "spread": round(100 * result.spread, 2)}
     return Measurement(value, low, high, result.n, task.seconds + result.seconds, details)
@@ -261,9 +262,10 @@ def _solver_speedup(run: Run, device: str, seed: int, small: bool) -> Measuremen
     train, test = probes.load("cifar10", a)
     net = networks.build(a, seed)[1].to(picked)
 
-    def make(rest: probes.Shuffled) -> probes.Features:
-        probes.features.estimate_statistics(net, rest, seed)
-        return probes.features.of_discriminator(net)
+    def make(rest: probes.Shuffled) -> features.Features:
+        precision = features.fast_precision(picked)
+        features.estimate_statistics(net, rest, seed, precision=precision)
+        return features.of_discriminator(net, precision=precision)
 
     task = probes.prepare(train, test, make, seed, *(2000, 1000) if small else ())
     found = probes.speedup(task, device=picked, seed=seed)

