@@ -105,7 +105,7 @@ MODELS = [
         copies_lack_arrays=True,
     ),
 ]
-SVHN = MODELS[0]
+SVHN, IMAGENET = MODELS
 
 
 @dataclass

@@ -1,0 +1,271 @@
+"""What does D see in an image? (Paper §5.1) Pictures in, a row of numbers for each out.
+
+Every conv layer of D, after its LeakyReLU, is max-pooled to 4 x 4, flattened and joined to the others: 28,672 numbers for the
+authors' ImageNet net. Batchnorm uses a data set's statistics, as in the authors' SVHN script: each layer's are the mean over
+batches of the batch mean and variance, with batch statistics below it. Nothing is scaled afterwards.
+
+Pixels and the 1-layer K-means of Coates and Ng are here too, so that baselines go through the same code.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from dcgan_core import networks
+from dcgan_core.errors import UserError, reason
+from dcgan_core.networks import Architecture, Discriminator
+from dcgan_core.runs import Run
+
+SIDE = 4  # every map is pooled to SIDE x SIDE
+BATCH = 128  # svhn/svhn_semisup_analysis.py: nbatch
+Precision = Literal["single", "bf16"]  # bf16: three times as fast on CPUs with AMX; the features change by 0.4 % on average
+MEMORY_SHARE = 0.45  # of the free memory that features may fill as float32; beyond that they are stored as float16
+
+
+@dataclass(frozen=True)
+class Features:
+    """A way to turn images into numbers. `compute` takes uint8 N x C x S x S on the device, returns float N x `count`."""
+
+    name: str
+    count: int
+    compute: Callable[[Tensor], Tensor]
+    device: torch.device | str = "cpu"
+    columns: dict[str, slice] = field(default_factory=dict)  # the part of each layer
+    standardise: bool = False  # to mean 0 and deviation 1 over the training images, before the SVM
+
+
+# --- D's --------------------------------------------------------------------------------------------------------------
+
+
+def discriminator_of(run: Run, device: torch.device | str = "cpu") -> Discriminator:
+    """The D of a run, finished or not (then of its latest checkpoint), in eval mode. Its batchnorm statistics are of no use.
+
+    Raises UserError where there is neither.
+    """
+    finished = run.has_net("discriminator") and run.info.get("status") == "finished"
+    if finished or not run.has_checkpoint:
+        return run.discriminator(device, will_estimate_batchnorm=True)
+    net = Discriminator(run.architecture)
+    try:
+        net.load_state_dict(run.load_checkpoint()["discriminator"])
+    except (KeyError, RuntimeError, TypeError, AttributeError) as error:
+        raise UserError(f"{run.path / 'checkpoint.pt'}: not this run's checkpoint ({reason(error)})") from None
+    return net.to(device, memory_format=torch.channels_last).eval()
+
+
+def sides(a: Architecture) -> list[int]:
+    """Height and width of each conv layer's maps."""
+    side, result = a.size, []
+    for stride in a.strides:
+        side //= stride
+        result.append(side)
+    return result
+
+
+def layer_columns(a: Architecture, layers: Sequence[int] | None = None) -> dict[str, slice]:
+    """Which features come from which layer: `conv 1` is nearest to the image. `layers`: only these, numbered from 1.
+
+    Raises UserError where there is no such layer.
+    """
+    known = range(1, len(a.widths) + 1)
+    for layer in layers or ():
+        if layer not in known:
+            raise UserError(f"--layers {layer}: this discriminator's conv layers are 1 to {len(a.widths)}")
+    columns, start = {}, 0
+    for layer in sorted(set(layers)) if layers else known:
+        count = a.widths[layer - 1] * min(sides(a)[layer - 1], SIDE) ** 2
+        columns[f"conv {layer}"] = slice(start, start + count)
+        start += count
+    return columns
+
+
+def of_discriminator(
+    net: Discriminator, layers: Sequence[int] | None = None, name: str = "discriminator", precision: Precision = "single"
+) -> Features:
+    """D's pooled features; its batchnorm must have its statistics already (`estimate_statistics`).
+
+    Raises UserError for a class-conditional D, which would have to be told the answer.
+    """
+    a = net.architecture
+    if a.num_classes:
+        raise UserError("this discriminator is class-conditional: it reads the label itself; probe a net without classes")
+    columns = layer_columns(a, layers)
+    chosen = [int(key.split()[1]) - 1 for key in columns]
+    device = next(net.parameters()).device
+
+    def compute(pixels: Tensor) -> Tensor:
+        x = networks.to_input(pixels, a).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+            return torch.cat([pool(maps) for i, maps in enumerate(net.features(x)) if i in chosen], 1)
+
+    return Features(name, max(part.stop for part in columns.values()), compute, device, columns)
+
+
+def pool(maps: Tensor) -> Tensor:
+    """N x C x s x s -> N x (C * 16): the maximum in each cell of a 4 x 4 grid (a map of 4 x 4 or less stays as it is)."""
+    side = maps.shape[-1]
+    if side > SIDE:
+        even = side % SIDE == 0  # the plain pooling is several times as fast
+        maps = F.max_pool2d(maps, side // SIDE) if even else F.adaptive_max_pool2d(maps, SIDE)
+    return maps.flatten(1)
+
+
+def estimate_statistics(
+    net: Discriminator, images, seed: int = 0, progress: bool = True, precision: Precision = "single"
+) -> None:
+    """D's batchnorm statistics on `images` (uint8 N x C x S x S), each used once, in random order and whole batches of 128."""
+    device = next(net.parameters()).device
+    order = np.random.default_rng(seed).permutation(len(images))
+    count = max(len(images) // BATCH, 1)  # a last, smaller batch would weigh as much as a whole one
+
+    def batches() -> Iterator[tuple[Tensor]]:
+        for i in tqdm(range(count), desc="batchnorm statistics", unit=" batches", leave=False, delay=2, disable=not progress):
+            pixels = torch.from_numpy(np.array(images[np.sort(order[i * BATCH : (i + 1) * BATCH])])).to(device)
+            yield (networks.to_input(pixels, net.architecture).contiguous(memory_format=torch.channels_last),)
+
+    with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+        networks.estimate_batchnorm(net, batches())
+    net.eval()
+
+
+def fast_precision(device: torch.device | str = "cpu") -> Precision:
+    """bf16 where that is much faster: on a CPU with AMX."""
+    has_amx = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    return "bf16" if torch.device(device).type == "cpu" and has_amx() else "single"
+
+
+# --- baselines --------------------------------------------------------------------------------------------------------
+
+
+def of_pixels(channels: int, size: int, device: torch.device | str = "cpu") -> Features:
+    """The pixels themselves, from -1 to 1."""
+    return Features("pixels", channels * size * size, lambda pixels: pixels.float().flatten(1) / 127.5 - 1, device)
+
+
+def of_kmeans(
+    images, centroids: int = 1600, seed: int = 0, device: torch.device | str = "cpu", patches: int = 400_000
+) -> Features:
+    """The 1-layer K-means of Coates, Lee and Ng (2011), learnt from `images`: 4 numbers for each centroid.
+
+    6x6 patches, brightness and contrast normalised, whitened (ZCA); K-means; every patch of an image (stride 1) gives each
+    centroid max(0, mean distance - its distance); these are summed over the four quadrants.
+    """
+    from sklearn.cluster import MiniBatchKMeans
+
+    rng = np.random.default_rng(seed)
+    size, patch = images.shape[-1], 6
+    if size < 2 * patch:
+        raise UserError(f"K-means: images of {size} pixels are too small for patches of {patch}; use 12 or more")
+    patches = min(patches, len(images) * (size - patch + 1) ** 2)
+    each = -(-patches // len(images))
+    blocks = []
+    for start in range(0, len(images), 1000):
+        block = torch.from_numpy(np.array(images[start : start + 1000])).float()
+        block = F.unfold(block, patch).transpose(1, 2)  # N x places x (channels * 36)
+        places = torch.from_numpy(rng.integers(0, block.shape[1], (len(block), each)))
+        blocks.append(block.gather(1, places[:, :, None].expand(-1, -1, block.shape[2])).flatten(0, 1))
+    sample = torch.cat(blocks)
+    sample = _contrast(sample[torch.from_numpy(rng.permutation(len(sample))[:patches])])
+    mean = sample.mean(0)
+    values, vectors = torch.linalg.eigh(torch.cov(sample.T.double()))
+    whiten = ((vectors * (values.clamp_min(0) + 0.1).rsqrt()) @ vectors.T).float()
+    learner = MiniBatchKMeans(
+        centroids, batch_size=4096, max_iter=20, n_init=1, init_size=max(3 * centroids, 4096), random_state=seed
+    )
+    centres = torch.from_numpy(learner.fit(((sample - mean) @ whiten).numpy()).cluster_centers_).float().to(device)
+    mean, whiten = mean.to(device), whiten.to(device)
+    lengths, side = (centres * centres).sum(1), size - patch + 1
+    half = (side + 1) // 2
+
+    def compute(pixels: Tensor) -> Tensor:
+        parts = []
+        for image in pixels.float().split(8):  # small enough for a CPU's cache
+            x = F.unfold(image, patch).transpose(1, 2)  # N x places x (channels * 36)
+            x = (_contrast(x) - mean) @ whiten
+            distances = torch.addmm(lengths, x.flatten(0, 1), centres.T, alpha=-2).add_(x.flatten(0, 1).pow(2).sum(1, True))
+            distances = distances.clamp_min_(0).sqrt_()
+            active = torch.relu_(distances.neg_().sub_(distances.mean(1, True)))  # distances are negative by now
+            active = active.view(len(image), side, side, -1)
+            quadrants = [active[:, r, c].sum((1, 2)) for r in _halves(half) for c in _halves(half)]
+            parts.append(torch.cat(quadrants, 1))
+        return torch.cat(parts)
+
+    return Features("kmeans", 4 * centroids, compute, device, standardise=True)
+
+
+def _contrast(patches: Tensor) -> Tensor:
+    """Each patch (last axis, pixels 0 to 255) less its mean, over its deviation."""
+    variance, mean = torch.var_mean(patches, -1, keepdim=True)
+    return (patches - mean) / (variance + 10).sqrt()
+
+
+def _halves(half: int) -> tuple[slice, slice]:
+    return slice(0, half), slice(half, None)
+
+
+# --- storage ----------------------------------------------------------------------------------------------------------
+
+
+def available_memory() -> int:
+    """Bytes that a new array may take: what the system or the container has free."""
+    with suppress(OSError, StopIteration, ValueError):
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
+        with suppress(OSError, ValueError):
+            group = Path("/sys/fs/cgroup")
+            most = int((group / "memory.max").read_text())
+            free = min(free, most - int((group / "memory.current").read_text()))
+        return free
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def storage(rows: int, count: int, dtype: torch.dtype | None = None, free: int | None = None) -> Tensor:
+    """An empty rows x count array in main memory: float32 where that is at most about half of what is free, else float16.
+
+    Raises UserError where neither would do.
+    """
+    free = available_memory() if free is None else free
+    dtype = dtype or (torch.float32 if rows * count * 4 <= MEMORY_SHARE * free else torch.float16)
+    need = rows * count * dtype.itemsize
+    if need > 0.8 * free:
+        raise UserError(
+            f"features of {rows:,} images x {count:,} need {need / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free;"
+            " use fewer --layers, or fewer --images"
+        )
+    return torch.empty(rows, count, dtype=dtype)
+
+
+@torch.no_grad()
+def extract(
+    features: Features, images, dtype: torch.dtype | None = None, progress: bool = True, out: Tensor | None = None
+) -> Tensor:
+    """The features of all images (uint8 N x C x S x S, memory-mapped or not): N x count in main memory, written batch by batch.
+
+    Raises UserError where a feature is not a finite number, or memory would not do.
+    """
+    out = storage(len(images), features.count, dtype) if out is None else out
+    bar = tqdm(total=len(images), desc=f"{features.name} features", unit=" images", leave=False, delay=2, disable=not progress)
+    with bar:
+        for i in range(0, len(images), BATCH):
+            pixels = torch.from_numpy(np.array(images[i : i + BATCH])).to(features.device)
+            batch = features.compute(pixels)
+            block = out[i : i + BATCH]
+            block.copy_(batch)
+            if not torch.isfinite(block.sum(dtype=torch.float32)) and not torch.isfinite(block).all():
+                where = "beyond float16's range" if torch.isfinite(batch).all() else "not finite numbers"
+                raise UserError(
+                    f"{features.name}: features of images {i} to {i + len(batch) - 1} are {where}; has training diverged?"
+                )
+            bar.update(len(batch))
+    return out

@@ -1,0 +1,346 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from conftest import encode, make_folder, noise
+from sklearn.svm import LinearSVC
+from test_cli import fails  # noqa: F401 - a fixture
+
+from dcgan_core import features, probes
+from dcgan_core.cli import main
+from dcgan_core.errors import UserError
+from dcgan_core.networks import Architecture
+
+
+def problem(n: int, d: int, classes: int = 5, test: int = 1000, seed: int = 0):
+    """Features as a D's are: correlated, not centred, mostly positive. Training and test, float32, with labels."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, classes, n + test)
+    hidden = rng.normal(size=(classes, 40))[labels] * 0.5 + rng.normal(size=(n + test, 40))
+    x = hidden @ rng.normal(size=(40, d)) / 6 + 0.3 * rng.normal(size=(n + test, d))
+    x = torch.from_numpy(np.where(x > 0, x, 0.2 * x).astype(np.float32))
+    return x[:n], labels[:n], x[n:], labels[n:]
+
+
+@pytest.mark.parametrize(
+    ("n", "d", "c", "dual"),
+    [
+        (1500, 200, 1e-3, False),
+        (1500, 200, 0.1, False),
+        (2400, 2100, 2e-3, False),
+        (200, 900, 1e-3, True),
+        (200, 900, 1.0, True),
+    ],
+    ids=["rows", "rows, large C", "rows, many features", "few rows", "few rows, large C"],
+)
+def test_the_solver_finds_what_liblinear_finds(n, d, c, dual):
+    x, y, test, _ = problem(n, d, 3 if d > 2000 else 5)
+    model = LinearSVC(C=c, dual=dual, tol=1e-5 if not dual else 1e-4, max_iter=20_000).fit(x.double().numpy(), y)
+    theirs = probes.SVM(torch.from_numpy(np.c_[model.coef_, model.intercept_].astype(np.float32)), c)
+    ours = probes.Solver(x, y, y.max() + 1).solve(c)
+    values = [probes.objective(x, y, svm) for svm in (ours, theirs)]
+    assert values[0] <= values[1] * 1.001
+    assert values[1] <= values[0] * 1.001, "the test's own reference is not converged"
+    assert (ours.predict(test) == model.predict(test.double().numpy())).mean() >= 0.995
+
+
+def test_the_objective_is_liblinears():
+    x, y, _, _ = problem(50, 6, 3)
+    w = torch.randn(3, 7, generator=torch.Generator().manual_seed(0))
+    by_hand = 0.0
+    for k in range(3):
+        sign = np.where(y == k, 1, -1)
+        loss = np.maximum(0, 1 - sign * (x.numpy() @ w[k, :6].numpy() + w[k, 6].item())) ** 2
+        by_hand += 0.5 * float(w[k].pow(2).sum()) + 0.3 * loss.sum()
+    assert probes.objective(x, y, probes.SVM(w, 0.3)) == pytest.approx(by_hand, rel=1e-5)
+
+
+@pytest.mark.parametrize(("n", "d"), [(600, 90), (150, 400)])
+def test_a_warm_start_ends_at_the_same_place_and_half_precision_nearby(n, d):
+    x, y, test, _ = problem(n, d)
+    solver = probes.Solver(x, y, 5)
+    cold = solver.solve(1e-2)
+    warm = solver.solve(1e-2, solver.solve(5e-3))
+    assert probes.objective(x, y, warm) == pytest.approx(probes.objective(x, y, cold), rel=1e-4)
+    half = probes.Solver(x.half(), y, 5).solve(1e-2)
+    assert probes.objective(x, y, half) == pytest.approx(probes.objective(x, y, cold), rel=1e-3)
+    assert (half.predict(test.half()) == cold.predict(test)).mean() > 0.99
+
+
+def test_a_part_of_the_columns_is_a_problem_of_its_own():
+    x, y, _, _ = problem(600, 300)
+    part = probes.Solver(x[:, 100:200], y, 5).solve(1e-3)
+    copied = probes.Solver(x[:, 100:200].clone(), y, 5).solve(1e-3)
+    assert torch.allclose(part.weights, copied.weights, atol=1e-5)
+
+
+def test_liblinear_can_be_chosen_and_says_where_memory_would_not_do(monkeypatch):
+    x, y, test, _ = problem(600, 90)
+    both = [probes.solver(kind)(x, y, 5).solve(1e-2) for kind in probes.SOLVERS]
+    assert (both[0].predict(test) == both[1].predict(test)).mean() >= 0.995
+    monkeypatch.setattr(features, "available_memory", lambda: 1_000_000)
+    with pytest.raises(UserError, match="--solver liblinear: 600 images x 90 features need 0 GB.*use --solver torch"):
+        probes.solver("liblinear")(x, y, 5)
+    with pytest.raises(UserError, match="--solver sgd: there are torch and liblinear"):
+        probes.solver("sgd")
+
+
+def test_liblinear_with_two_classes_or_one_missing():
+    x, y, test, _ = problem(300, 30, 2)
+    assert (
+        probes.Liblinear(x, y, 2).solve(0.01).predict(test) == probes.Solver(x, y, 2).solve(0.01).predict(test)
+    ).mean() > 0.99
+    svm = probes.Liblinear(x, y, 3).solve(0.01)
+    assert set(svm.predict(test)) == {0, 1}
+
+
+def test_what_cannot_be_fitted_is_refused():
+    x, y, _, _ = problem(30, 4)
+    bad = x.clone()
+    bad[3, 2] = torch.nan
+    for kind in probes.SOLVERS:
+        with pytest.raises(UserError, match="features that are not finite numbers"):
+            probes.solver(kind)(bad, y, 5)
+        with pytest.raises(UserError, match="the same label"):
+            probes.solver(kind)(x, np.zeros(30, int), 5)
+        with pytest.raises(UserError, match="30 rows of features and 29 labels"):
+            probes.solver(kind)(x, y[:29], 5)
+
+
+@pytest.mark.parametrize(
+    ("grid", "message"),
+    [
+        ([1e-3], "one C leaves nothing to choose"),
+        ([1e-3, 1e-3], "one C leaves nothing to choose"),
+        ([0.0, 1e-3], "every C must be a positive number"),
+        ([float("nan"), 1e-3], "every C must be a positive number"),
+    ],
+)
+def test_a_grid_that_leaves_nothing_to_choose_is_refused(grid, message):
+    with pytest.raises(UserError, match=message):
+        probes.check_grid(grid)
+
+
+# --- the protocols
+
+
+def made(n: int = 800, d: int = 60, seed: int = 0) -> probes.Task:
+    """A task of made-up features."""
+    x, y, test, test_y = problem(n, d, 4, 400, seed)
+    columns = {"conv 1": slice(0, d // 2), "conv 2": slice(d // 2, d)}
+    how = features.Features("made up", d, lambda p: p, columns=columns)
+    return probes.Task("made", tuple("abcd"), x, y, n // 5, test, test_y, how, np.arange(n))
+
+
+def test_all_labels_choose_c_on_held_off_images_and_refit_on_all():
+    task = made()
+    result = probes.full(task, (1e-4, 1e-2, 1.0), patience=3)
+    rest = slice(task.held_off, None)
+    for c, value in result.validation.items():
+        svm = probes.Solver(task.x[rest], task.labels[rest], 4).solve(c)
+        assert value == pytest.approx((svm.predict(task.x[: task.held_off]) == task.labels[: task.held_off]).mean(), abs=0.01)
+    assert result.validation[result.c] == max(result.validation.values())
+    svm = probes.Solver(task.x, task.labels, 4).solve(result.c)
+    assert result.accuracy == pytest.approx((svm.predict(task.test_x) == task.test_labels).mean(), abs=0.005)
+    assert result.low < result.accuracy < result.high
+    assert (result.n, len(result.predictions)) == (400, 400)
+
+
+def test_the_test_images_have_no_say_in_the_choice_of_c():
+    task, other = made(), made()
+    other.test_labels = (other.test_labels + 1) % 4
+    a, b = probes.full(task, (1e-4, 1e-2, 1.0)), probes.full(other, (1e-4, 1e-2, 1.0))
+    assert a.c == b.c
+    assert a.validation == b.validation
+    a, b = (probes.per_class(t, 10, 3, (1e-4, 1e-2), choosing=2) for t in (task, other))
+    assert (a.c, a.validation) == (b.c, b.validation)
+    assert a.accuracy != b.accuracy
+
+
+def test_the_end_of_the_grid_is_reported():
+    task = made()
+    assert "largest of the grid" in probes.full(task, (1e-9, 1e-2)).messages[0]
+    assert "smallest of the grid" in probes.full(task, (1e-2, 1e5)).messages[0]
+    middle = probes.full(task, (1e-9, 1e-2, 1e5), patience=3)
+    assert middle.c == 1e-2
+    assert middle.messages == []
+
+
+def test_few_labels_over_many_draws():
+    task = made()
+    result = probes.per_class(task, 20, draws=6, grid=(1e-3, 1e-2, 1e-1), choosing=3)
+    assert len(result.draws) == result.n == 6
+    assert len(set(result.draws)) > 1, "every draw was the same"
+    assert result.accuracy == pytest.approx(np.mean(result.draws))
+    assert result.spread == pytest.approx(1.96 * np.std(result.draws, ddof=0))
+    margin = 2.5706 * np.std(result.draws, ddof=1) / np.sqrt(6)  # Student's t, 5 degrees of freedom
+    assert (result.low, result.high) == pytest.approx((result.accuracy - margin, result.accuracy + margin), abs=1e-4)
+    assert result.validation.keys() == {1e-3, 1e-2, 1e-1}
+    again = probes.per_class(task, 20, draws=6, grid=(1e-3, 1e-2, 1e-1), choosing=3)
+    assert again.draws == result.draws
+    assert probes.per_class(task, 100, 2, (1e-3, 1e-2), choosing=1).accuracy > result.accuracy, "more labels, no better"
+
+
+def test_few_labels_never_train_on_held_off_images():
+    task = made()
+    task.labels = task.labels.copy()
+    spoiled = made()
+    spoiled.x = spoiled.x.clone()
+    spoiled.x[: spoiled.held_off] = torch.randn(spoiled.held_off, 60)  # changes the choice of C at most
+    a, b = (probes.per_class(t, 20, 3, (1e-3, 1e-3 + 1e-12), choosing=1) for t in (task, spoiled))
+    assert a.draws == b.draws
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"labels_each": 0}, "--per-class 0"),
+        ({"labels_each": 500}, r"--per-class 500: made has \d+ images of class '.' that are not held off"),
+        ({"labels_each": 5, "draws": 1}, "--draws 1: at least 2"),
+        ({"labels_each": 5, "grid": (1e-3,)}, "one C"),
+    ],
+)
+def test_what_few_labels_cannot_do_is_refused(options, message):
+    with pytest.raises(UserError, match=message):
+        probes.per_class(made(), **options)
+
+
+def test_one_layer_can_be_probed_from_the_same_storage():
+    task = made()
+    part = task.only(task.features.columns["conv 2"])
+    assert part.x.shape == (800, 30)
+    assert part.x.data_ptr() != task.x.data_ptr()
+    assert part.x.untyped_storage().data_ptr() == task.x.untyped_storage().data_ptr()
+    assert 0.25 < probes.full(part, (1e-3, 1e-2)).accuracy <= 1
+
+
+def test_confusion_counts_rows_of_truth():
+    table = probes.confusion(np.array([0, 1, 1, 2]), np.array([0, 0, 1, 2]), 3)
+    assert table.tolist() == [[1, 1, 0], [0, 1, 0], [0, 0, 1]]
+
+
+# --- from images
+
+
+def test_a_task_of_real_digits_is_shuffled_and_held_off(run):
+    task = probes.task(run, "digits", progress=False)
+    assert (len(task.x) + len(task.test_x), task.x.shape[1]) == (1797, 24 * 16)
+    assert task.held_off == len(task.x) // 5
+    assert sorted(task.order) == list(range(len(task.x)))
+    assert list(task.order[:50]) != list(range(50))
+    assert probes.full(task, progress=False).accuracy > 0.8
+
+
+@pytest.mark.parametrize("kind", ["random", "pixels", "kmeans"])
+def test_baselines_see_the_same_images_in_the_same_order(run, kind):
+    task = probes.task(run, "digits", kind, images=400, centroids=20, progress=False)
+    trained = probes.task(run, "digits", images=400, progress=False)
+    assert np.array_equal(task.order, trained.order)
+    assert np.array_equal(task.labels, trained.labels)
+    assert probes.full(task, (1e-3, 1e-2, 1e-1), progress=False).accuracy > 0.6
+    if kind == "pixels":
+        assert task.x.shape[1] == 256
+    if kind == "kmeans":
+        rest = task.x[task.held_off :]
+        assert rest.mean(0).abs().max() < 1e-3
+        assert rest.std(0).max() < 1.01
+
+
+def test_grey_images_are_shown_to_a_colour_net_only_when_asked(data):
+    make_folder(
+        data / "grey", {f"{s}/{c}/{i}.png": encode(noise(i)) for s in ("train", "test") for c in "ab" for i in range(9)}
+    )
+    a = Architecture(16, 3, (4,), (2,), kernel=4)
+    with pytest.raises(UserError, match=r"digits: images of 1 channels of colour; this net sees 3; --grey-as-colour repeats"):
+        probes.load("digits", a)
+    train, _ = probes.load("digits", a, grey_as_colour=True)
+    assert train.images[3:5].shape == (2, 3, 16, 16)
+    assert (train.images[3:5].std(1) == 0).all()
+    with pytest.raises(UserError, match=r"grey: images of 3 channels of colour; this net sees 1$"):
+        probes.load("grey", Architecture(16, 1, (4,), (2,), kernel=4), grey_as_colour=True)
+
+
+def test_a_set_without_labels_is_refused(data):
+    make_folder(data / "plain", {f"{s}/{i}.png": encode(noise(i)) for s in ("train", "test") for i in range(3)})
+    with pytest.raises(UserError, match="plain: has no labels"):
+        probes.load("plain", Architecture(16, 3, (4,), (2,), kernel=4))
+
+
+def test_the_purely_supervised_net_learns_from_the_labels_alone(run):
+    train, test = probes.load("digits", run.architecture)
+    result, trials = probes.supervised(train, test, run.architecture, 30, trials=2, epochs=6, progress=False)
+    assert len(trials) == 2
+    assert {"learning_rate", "validation_accuracy"} <= trials[0].keys()
+    assert result.accuracy > 0.4
+    with pytest.raises(UserError, match="has .* images of class .* to train on, not 500"):
+        probes.supervised(train, test, run.architecture, 500, progress=False)
+
+
+# --- the command
+
+
+def test_probe_prints_and_writes_what_it_found(run, tmp_path, capsys):
+    out = tmp_path / "found.json"
+    assert main(["probe", str(run.path), "--dataset", "digits", "--images", "700", "--json", str(out), "--device", "cpu"]) == 0
+    printed = capsys.readouterr().out
+    assert "384 trained discriminator features" in printed
+    found = json.loads(out.read_text())
+    assert f"accuracy {found['accuracy']:.2%}" in printed
+    assert found["accuracy"] > 0.7
+    assert np.trace(found["confusion"]) / np.sum(found["confusion"]) == pytest.approx(found["accuracy"])
+    assert (found["train"], found["held_off"], found["layers"]) == (700, 140, {"conv 1": 128, "conv 2": 256})
+
+
+def test_probe_of_few_labels_one_layer_and_liblinear(run, tmp_path, capsys):
+    out = tmp_path / "found.json"
+    few = [
+        "--per-class",
+        "5",
+        "--draws",
+        "3",
+        "--layers",
+        "2",
+        "--solver",
+        "liblinear",
+        "--grid",
+        "1e-3,1e-2",
+        "--json",
+        str(out),
+    ]
+    assert main(["probe", str(run.path), "--dataset", "digits", "--device", "cpu", *few]) == 0
+    found = json.loads(out.read_text())
+    assert len(found["draws"]) == 3
+    assert found["layers"] == {"conv 2": 256}
+    assert f"spread ±{found['spread']:.2%} over 3 draws of 5 labels a class" in capsys.readouterr().out
+
+
+def test_probe_of_an_unfinished_run(run_copy, capsys):
+    (run_copy.path / "discriminator.safetensors").unlink()
+    run_copy.update(status="training")
+    assert main(["probe", str(run_copy.path), "--dataset", "digits", "--images", "300", "--device", "cpu"]) == 0
+    assert "accuracy" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        (["--dataset", "digitz"], "digitz"),
+        (["--dataset", "digits", "--features", "raw"], "--features raw"),
+        (["--dataset", "digits", "--layers", "3"], "--layers 3"),
+        (["--dataset", "digits", "--layers", "one"], "--layers one"),
+        (["--dataset", "digits", "--layers", "1", "--features", "pixels"], "--layers: pixels have none"),
+        (["--dataset", "digits", "--grid", "1e-3"], "--grid: one C"),
+        (["--dataset", "digits", "--grid", "a,b"], "--grid a,b"),
+        (["--dataset", "digits", "--solver", "adam"], "--solver adam"),
+        (["--dataset", "digits", "--images", "9000"], "--images 9000"),
+        (["--dataset", "digits", "--images", "100", "--per-class", "50"], "--per-class 50"),
+    ],
+    ids=lambda x: " ".join(x) if isinstance(x, list) else "",
+)
+def test_what_probe_cannot_do_is_one_line(run, fails, capsys, arguments, names):  # noqa: F811
+    if "--per-class" in arguments:  # found only after the features were made, and their line printed
+        assert main(["probe", str(run.path), *arguments, "--device", "cpu"]) == 1
+        assert names in capsys.readouterr().err
+    else:
+        fails("probe", run.path, *arguments, "--device", "cpu", names=names)
