@@ -3,6 +3,7 @@
 import builtins
 import io
 import shutil
+import subprocess
 import sys
 import tarfile
 
@@ -294,6 +295,15 @@ def test_pictures_of_a_folder_are_read_where_they_are_decoded(data, monkeypatch)
     monkeypatch.setattr(builtins, "open", lambda *args, **kwargs: pytest.fail(f"opens {args}"))
     pictures = list(datasets.find("pets").open(64).pictures(0, ""))
     assert [p.read() for p in pictures] == [data / "pets/a.png", data / "pets/b.bin"]
+
+
+def test_photographs_are_prepared_without_torch(data):
+    """Every process that decodes would hold its 270 MB."""
+    lsun(data)
+    assert scenes.NAMES == sources.DRAWN_SETS
+    program = "import sys; from dcgan_core import datasets; datasets.prepare('lsun', 16); print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
 
 
 def test_a_digest_needs_no_list():
