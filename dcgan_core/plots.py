@@ -42,7 +42,8 @@ def strips(rows: list[tuple[str, np.ndarray]], zoom: int = 2):
     import matplotlib.pyplot as plt
 
     sheets = [grid(images, len(images), 1) for _, images in rows]
-    height = sum(s.shape[0] for s in sheets) * zoom / 100 + 0.1 * len(rows)
+    room = 7.0  # inches beside the texts; a wide sheet is scaled down to it, so its row is lower
+    height = sum(s.shape[0] * min(zoom / 100, room / s.shape[1]) for s in sheets) + 0.1 * len(rows)
     figure, axes = plt.subplots(len(rows), 1, figsize=(8, max(height, 1)), squeeze=False)
     for axis, sheet, (text, _) in zip(axes[:, 0], sheets, rows, strict=True):
         axis.imshow(sheet, interpolation="nearest")
