@@ -63,11 +63,12 @@ ENTRIES = (
         "3,600 + 400; 11 MB",
         "non-commercial research and education (Places' terms); the pictures belong to their owners",
         (
-            "zip -r $DCGAN_DATA/rooms.zip train test   # folders train/bedroom, test/bedroom, …",
+            "# photographs of rooms, such as Places' small images (places2.csail.mit.edu), in train/bedroom, test/bedroom, …",
+            "zip -r $DCGAN_DATA/rooms.zip train test",
             "dcgan data prepare rooms --size 64",
         ),
         _RESIZED,
-        "for LSUN's bedrooms: a thousandth of the photographs, so that the net sees each of them hundreds of times; and four"
+        "for LSUN's bedrooms: about a thousandth of the photographs, so that the net sees each of them hundreds of times; and four"
         " kinds of rooms, where LSUN has one",
     ),
     Entry(
@@ -110,7 +111,8 @@ ENTRIES = (
         "16,000; 17 MB",
         "ImageNet's: non-commercial research only",
         (
-            "zip -r $DCGAN_DATA/imagenet32.zip train   # folders train/n01443537, …",
+            "# 80 images of each class of Tiny-ImageNet (cs231n.stanford.edu/tiny-imagenet-200.zip), in train/n01443537, …",
+            "zip -r $DCGAN_DATA/imagenet32.zip train",
             "dcgan data prepare imagenet32 --size 32",
         ),
         _AS_IT_IS,
