@@ -472,7 +472,8 @@ claims.scoreboard(
 # ### Linear time
 #
 # Equal codes are found by sorting. Nearly equal ones, too: if two codes differ in at most five bits, cut them into six pieces, and one piece is the same in
-# both {cite}`norouzi2012`. So it is enough to sort six times and to compare neighbours. Ten times the images should take ten times as long.
+# both {cite}`norouzi2012`. So it is enough to sort six times and to compare neighbours. Ten times the images should take ten times as long, and
+# a little more where the smaller set fits into the processor's cache and the larger one does not.
 
 # %%
 seconds = {}
