@@ -428,7 +428,7 @@ figure
 
 # %% [markdown]
 # Equal bytes find next to nothing: a copy that was saved once more has other bytes. The average hash asks which of 8 × 8 areas are brighter than the
-# mean. It is fine while nothing moves. The autoencoder is better, above all where the edges move, and it too misses most of the shifted ones.
+# mean. It is fine while nothing moves, but where pictures resemble each other, as drawn rooms do, it takes strangers for twins. The autoencoder is better, above all where the edges move, and it too misses most of the shifted ones.
 #
 # ### What does recall cost?
 #
@@ -481,9 +481,12 @@ for count in (10_000, 100_000):
     random_codes = np.random.default_rng(seed).integers(
         0, 256, (count, dedup.BITS // 8), np.uint8
     )
-    started = time.perf_counter()
-    dedup.duplicates(random_codes)
-    seconds[count] = time.perf_counter() - started
+    tries = []
+    for _ in range(3):  # other work on the machine only ever adds time
+        started = time.perf_counter()
+        dedup.duplicates(random_codes)
+        tries.append(time.perf_counter() - started)
+    seconds[count] = min(tries)
     print(f"{count:8,} codes: {seconds[count]:.2f} s")
 print(
     f"ten times the codes, {seconds[100_000] / seconds[10_000]:.0f} times the seconds"
