@@ -116,7 +116,7 @@ for images, path in run.samples().items():
 plots.strips(rows)
 
 # %% [markdown]
-# Counting passes is misleading. Our first pass, a hundred-odd batches, teaches nothing that one could see; the paper's first pass has two hundred times
+# Counting passes is misleading. Our first pass, a hundred-odd batches, ends in fog; the paper's first pass has two hundred times
 # as many, and ends with bedrooms. What a net learns depends on the number of its updates. What it could learn *by heart* depends on how often it sees
 # the same thing. The paper's net made its updates on ever new photographs. Ours came back to the same ones.
 #
