@@ -73,6 +73,11 @@ def _walk_smoothness(run: Run, device: str, seed: int, small: bool) -> Measureme
     return evaluation.walk_smoothness(run.generator(devices.pick(device)), pairs=40 if small else 1000, seed=seed)
 
 
+def _some(images: Any, most: int) -> Any:
+    """At most so many, evenly from the whole set: the first ones may all be of one class."""
+    return images[:: -(-len(images) // most)]
+
+
 def _memorisation(metric: Callable[..., Measurement]) -> Callable[[Run, str, int, bool], Measurement]:
     """Measures with training and held-out photographs, which must be those of the run."""
 
@@ -81,7 +86,7 @@ def _memorisation(metric: Callable[..., Measurement]) -> Callable[[Run, str, int
         size, crop = run.architecture.size, run.info["config"]["crop"]
         train, held_out = (datasets.load(run.info["config"]["data"], size, s, crop).images for s in datasets.SPLITS)
         if small:
-            train, held_out = train[:4000], held_out[:200]
+            train, held_out = _some(train, 4000), _some(held_out, 200)
         return metric(run.generator(devices.pick(device)), train, held_out, 400 if small else 5000, seed)
 
     return measure
@@ -104,7 +109,7 @@ def _planted(
 ) -> dict[str, Measurement]:
     train, held_out = (datasets.load(data, size, s, crop).images for s in datasets.SPLITS)
     if small:
-        train, held_out = train[:4000], held_out[:200]
+        train, held_out = _some(train, 4000), _some(held_out, 200)
     count, steps = (400, 300) if small else (2000, dedup.STEPS)
     return dedup.planted(train, count, method, seed, devices.pick(device), steps, held_out)
 

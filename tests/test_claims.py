@@ -189,6 +189,13 @@ def test_memorisation_is_measured_against_the_pictures_the_run_was_trained_on(da
         claims.measure(run, [f"memorisation.{name}"], "cpu")
 
 
+def test_a_small_measurement_takes_images_from_the_whole_set():
+    images = np.arange(1000)
+    assert len(claims._some(images, 200)) == 200
+    assert claims._some(images, 300).tolist() == list(range(0, 1000, 4))
+    assert claims._some(images, 1000).tolist() == claims._some(images, 5000).tolist() == images.tolist()
+
+
 def test_rooms_and_faces_are_held_to_the_same_rules():
     for suffix in ("", ".seen"):
         faces, rooms = (claims.claim(f"memorisation.{name}{suffix}") for name in ("faces", "rooms"))
