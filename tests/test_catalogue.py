@@ -60,8 +60,10 @@ def test_the_commands_are_commands_and_prepare_what_they_say(entry):
 
 def test_the_tables_have_a_row_for_each_and_say_what_was_not_measured(data):
     make_zip(data / "rooms.zip", {f"{i}.png": encode(noise(i)) for i in range(3)})
+    make_zip(data / "mine.zip", {"a.png": encode(noise(9))})
     overview = {row[0]: row for row in catalogue.overview().rows}
-    assert overview.keys() == {e.name for e in catalogue.ENTRIES}
+    assert overview.keys() == {e.name for e in catalogue.ENTRIES} | {"mine"}
+    assert overview["mine"][1:] == ["of your own", "", "as its owner says", "found"]
     assert (overview["rooms"][-1], overview["faces"][-1], overview["digits"][-1]) == ("found", "not found", "found")
     timed = [{"name": "rooms", "size": 64, "images": 4000, "value": 3.4, "cpu_seconds": 5.6}]
     took = {row[0]: row[2:] for row in catalogue.preparations(timed).rows}
