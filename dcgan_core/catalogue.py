@@ -184,7 +184,7 @@ def entry(name: str) -> Entry | None:
 
 
 def overview() -> Table:
-    """Every data set: what it is, how large, under which terms, whether it is here. Last, what else lies under the data root."""
+    """Every data set: what it is, how large, under which terms, whether it is here; then what else was found."""
     states = {row.name: row.state for row in datasets.listing()}
     rows = [[e.name, e.what, e.images, e.terms, states.get(e.name, "not found") if e.loads else ""] for e in ENTRIES]
     rows += [[name, "of your own", "", "as its owner says", state] for name, state in states.items() if not entry(name)]
