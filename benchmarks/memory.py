@@ -98,8 +98,8 @@ def main() -> None:
         for count in COUNTS:
             with tempfile.TemporaryDirectory() as folder:
                 peaks.append(peak_of_preparing(make(Path(folder), count), Path(folder)))
-            report.show(f"peak RssAnon, preparing {count:,} images of {kind}", peaks[-1], "MB")
-        report.show(f"growth from {COUNTS[0]:,} to {COUNTS[1]:,} images of {kind}", peaks[1] - peaks[0], "MB")
+            report.show(f"peak RssAnon, preparing {count:,} images of {kind}", peaks[-1], "MB", memory=kind)
+        report.show(f"growth from {COUNTS[0]:,} to {COUNTS[1]:,} images of {kind}", peaks[1] - peaks[0], "MB", memory=kind)
     report.save()
 
 

@@ -15,8 +15,9 @@ class Report:
     def __init__(self) -> None:
         self.rows: list[dict] = []
 
-    def show(self, what: str, value: float, unit: str) -> None:
-        self.rows.append({"what": what, "value": round(value, 4), "unit": unit})
+    def show(self, what: str, value: float, unit: str, **facts: str | int) -> None:
+        """`facts` go into the file alone, for programs that read it."""
+        self.rows.append({"what": what, "value": round(value, 4), "unit": unit, **facts})
         print(f"{what:58} {value:10.4g} {unit}", flush=True)
 
     def save(self) -> None:

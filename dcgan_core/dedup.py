@@ -318,6 +318,7 @@ def planted(
     device: torch.device | str = "cpu",
     steps: int = STEPS,
     unseen: np.ndarray | None = None,
+    model: Autoencoder | None = None,
 ) -> dict[str, Measurement]:
     """Precision and recall on photographs of which `count` have a planted near duplicate (see `change`), a random kind each.
 
@@ -327,6 +328,7 @@ def planted(
     is right where the two come from one photograph. Precision: share of right ones among found pairs. Recall: share of
     planted copies found. Both depend on the set: a larger one has more pairs to go wrong. Intervals are Wilson's.
     unseen: other photographs, all with a planted copy, hashed by an autoencoder that was trained on none of them.
+    model: an autoencoder that was trained before (on the photographs, not on the copies), in place of one trained here.
     """
     with timed() as seconds:
         rng = np.random.default_rng(seed)
@@ -339,7 +341,7 @@ def planted(
         source = np.concatenate([np.arange(len(images)), chosen])  # the photograph that each comes from
         radius, details = 0, {}
         if method == "autoencoder":
-            radius, model = RADIUS, train_autoencoder(everything, seed, device, steps)
+            radius, model = RADIUS, model or train_autoencoder(everything, seed, device, steps)
             hashes = codes(model, everything)
         elif method == "average_hash":
             hashes = average_hashes(everything)

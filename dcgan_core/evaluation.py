@@ -84,6 +84,14 @@ def draw_samples(generator: Generator, count: int, seed: int) -> np.ndarray:
     return latent.draw_pixels(generator, latent.sample(generator.architecture, count, torch.Generator().manual_seed(seed)))
 
 
+BIN = 0.01  # of histograms of distances
+
+
+def histogram(distances: np.ndarray) -> list[int]:
+    """How many distances lie in each bin of width BIN, the first beginning at 0."""
+    return np.bincount((distances / BIN).astype(np.int64)).tolist()
+
+
 def memorisation(generator: Generator, train: np.ndarray, held_out: np.ndarray, count: int, seed: int = 0) -> Measurement:
     """Are samples copies of training images? (Paper §4.1)
 
@@ -105,6 +113,7 @@ def memorisation(generator: Generator, train: np.ndarray, held_out: np.ndarray, 
             "held_out_to_train": float(np.median(unseen)),
             "held_out": len(held_out),
             "train": len(train),
+            "histogram": {"bin": BIN, "samples": histogram(samples), "held_out": histogram(unseen)},
         }
         return Measurement(ratio(samples, unseen), low, high, count, seconds(), details)
 

@@ -39,6 +39,12 @@ RECIPES: dict[str, dict[str, Config]] = {
         "quick": Config("rooms", _TINY32, **_SMALL, images=40_000),
         "cpu": Config("rooms", _NARROW64, **_SMALL, precision="bf16", minutes=150.0),
     },
+    "lsun": {
+        "quick": Config("lsun", _TINY32, **_SMALL, images=40_000),
+        "cpu": Config("lsun", _NARROW64, **_SMALL, precision="bf16", minutes=150.0),
+        # five passes (Fig 3) through the 3,033,042 bedrooms
+        "paper": Config("lsun", ARCHITECTURES["lsun64"], images=5 * 3_033_042),
+    },
     "drawn-rooms": {
         "quick": Config("drawn-rooms", _TINY32, **_SMALL, images=40_000),
         "cpu": Config("drawn-rooms", _NARROW64, **_SMALL, minutes=45.0),
@@ -50,6 +56,12 @@ RECIPES: dict[str, dict[str, Config]] = {
     "imagenet32": {
         "quick": Config("imagenet32", _TINY32, **_SMALL, images=40_000),
         "cpu": Config("imagenet32", ARCHITECTURES["small32"], **_SMALL, minutes=150.0),
+    },
+    "imagenet": {
+        "quick": Config("imagenet", _TINY32, **_SMALL, images=40_000),
+        "cpu": Config("imagenet", ARCHITECTURES["small32"], **_SMALL, minutes=150.0),
+        # the released D's file name says epoch 30, of 1,281,167 images
+        "paper": Config("imagenet", ARCHITECTURES["imagenet32"], images=30 * 1_281_167),
     },
     "mnist": {
         "quick": Config("mnist", replace(ARCHITECTURES["mnist28"], widths=(16, 32), hidden=256), **_SMALL, images=60_000),

@@ -34,7 +34,6 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-from dcgan_core import scenes
 from dcgan_core.errors import UserError, reason
 
 SPLITS = ("train", "test")
@@ -315,11 +314,14 @@ def _digits_source() -> Source:
     )
 
 
+DRAWN_SETS = ("drawn-rooms", "drawn-portraits", "drawn-sprites")  # scenes.NAMES, without importing torch to read photographs
 DRAWN = {"train": 20_000, "test": 2_000}  # pictures of a drawn set; the splits have seeds of their own
 
 
 def _drawn_source(name: str) -> Source:
     """A set that the book draws: its attributes are what is there or not, its classes those of the sprites."""
+    from dcgan_core import scenes
+
     attributes = scenes.yes_no(name)
     classes = scenes.SPRITES if name == "drawn-sprites" else ()
 
@@ -594,7 +596,7 @@ def find(name: str) -> Source | None:
     root = data_root()
     if (root / f"{name}.zip").is_file():
         return _zip_source(name, root / f"{name}.zip")
-    if name in scenes.NAMES:
+    if name in DRAWN_SETS:
         return _drawn_source(name)
     if name == "digits":
         return _digits_source()
@@ -621,7 +623,7 @@ def find(name: str) -> Source | None:
 
 def names() -> list[str]:
     """Every data set that has a name: the known ones, and what lies under the data root."""
-    found = {"digits", "lsun", "imagenet", *scenes.NAMES, *TORCHVISION}
+    found = {"digits", "lsun", "imagenet", *DRAWN_SETS, *TORCHVISION}
     if data_root().is_dir():
         skip = {m.split("/")[0] for t in TORCHVISION.values() for m in t[3]} | {"newmu", "prepared", "downloads"}
         skip |= set(_LSUN.values())

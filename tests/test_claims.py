@@ -156,29 +156,52 @@ def test_damaged_results_are_an_error_that_names_them(run_copy, shelf):
         claims.measure(run_copy, ["walk.smoothness"], "cpu")
 
 
-def faces(path, seed: int, count: int = 60) -> None:
+def photographs(path, seed: int, count: int = 60) -> None:
     pixels = np.random.default_rng(seed).integers(0, 256, (count, 16, 16, 3), np.uint8)
     make_folder(path, {f"{'test' if i % 3 == 0 else 'train'}/{i}.png": encode(p) for i, p in enumerate(pixels)})
 
 
-def test_memorisation_is_measured_against_the_pictures_the_run_was_trained_on(data, tmp_path, monkeypatch):
-    faces(data / "faces", 0)
+@pytest.mark.parametrize(
+    ("name", "said"), [("faces", "CelebA"), ("rooms", "dining rooms, kitchens and living rooms (MIT Places)")]
+)
+def test_memorisation_is_measured_against_the_pictures_the_run_was_trained_on(data, tmp_path, name, said):
+    photographs(data / name, 0)
     settings = ["architecture.size=16", "architecture.widths=4,4,4", "architecture.latent=5", "batch=8"]
     more = [x for s in settings for x in ("--set", s)]
-    out = str(tmp_path / "faces-run")
-    assert main(["train", "faces", "--profile", "quick", "--images", "160", "--device", "cpu", "--out", out, *more]) == 0
+    out = str(tmp_path / f"{name}-run")
+    assert main(["train", name, "--profile", "quick", "--images", "160", "--device", "cpu", "--out", out, *more]) == 0
     run = Run(out)
-    small = claims.result(claims.claim("memorisation.faces"), run, "cpu", small=True)
     generator = run.generator()
-    train, test = (datasets.load("faces", 16, split) for split in ("train", "test"))
-    expected = evaluation.memorisation(generator, train.images, test.images, 400)
-    assert small["value"] == pytest.approx(expected.value, abs=1e-5)
-    assert (small["n"], small["details"]["held_out"]) == (400, 20)
-    assert "CelebA" in small["instead"]
+    train, test = (datasets.load(name, 16, split) for split in ("train", "test"))
+    for claim_id, metric in (
+        (f"memorisation.{name}", evaluation.memorisation),
+        (f"memorisation.{name}.seen", evaluation.memorisation_seen),
+    ):
+        small = claims.result(claims.claim(claim_id), run, "cpu", small=True)
+        expected = metric(generator, train.images, test.images, 400)
+        assert small["value"] == pytest.approx(expected.value, abs=1e-5)
+        assert (small["n"], small["details"]) == (400, expected.details)
+        assert said in small["instead"] and small["stand_in"]
+        assert claims.claim(claim_id).paper == "no memorisation (argued)"
+        assert not any(claims.claim(f"memorisation.{other}").fits(run) for other in {"faces", "rooms"} - {name})
 
-    faces(data / "faces", 1)
-    with pytest.raises(UserError, match="faces-run: the pictures that it was trained on .* are not here"):
-        claims.measure(run, ["memorisation.faces"], "cpu")
+    photographs(data / name, 1)
+    with pytest.raises(UserError, match=f"{name}-run: the pictures that it was trained on .* are not here"):
+        claims.measure(run, [f"memorisation.{name}"], "cpu")
+
+
+def test_a_small_measurement_takes_images_from_the_whole_set():
+    images = np.arange(1000)
+    assert len(claims._some(images, 200)) == 200
+    assert claims._some(images, 300).tolist() == list(range(0, 1000, 4))
+    assert claims._some(images, 1000).tolist() == claims._some(images, 5000).tolist() == images.tolist()
+
+
+def test_rooms_and_faces_are_held_to_the_same_rules():
+    for suffix in ("", ".seen"):
+        faces, rooms = (claims.claim(f"memorisation.{name}{suffix}") for name in ("faces", "rooms"))
+        assert rooms.rule.text == faces.rule.text
+        assert (rooms.unit, rooms.section) == (faces.unit, faces.section)
 
 
 def test_demonstrate_measures_small_beside_the_shipped_number(run_copy, tmp_path, monkeypatch):

@@ -173,6 +173,15 @@ def test_planted_copies_are_found_and_the_sets_own_twins_are_no_errors():
     json.dumps(details)
 
 
+def test_an_autoencoder_that_was_trained_before_is_used(monkeypatch):
+    images = pictures(60)
+    model = dedup.train_autoencoder(dedup.crops(images), 0, "cpu", 20)
+    monkeypatch.setattr(dedup, "train_autoencoder", None)
+    measured = dedup.planted(images, 40, model=model)
+    assert 0.3 < measured["recall"].value <= 1
+    assert measured["recall"].details["by_radius"]
+
+
 def test_baselines_are_measured_without_training(monkeypatch):
     monkeypatch.setattr(dedup, "train_autoencoder", None)
     images = pictures(60)

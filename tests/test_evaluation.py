@@ -125,6 +125,14 @@ def test_a_walk_between_equal_images_is_smooth():
     assert np.isfinite([m.value, m.low, m.high]).all()
 
 
+def test_a_histogram_counts_every_distance_in_its_bin():
+    assert evaluation.histogram(np.array([0.0, 0.005, 0.0251, 0.029], np.float32)) == [2, 0, 2]
+    train, held_out = pictures(100, 1), pictures(30, 2)
+    shown = memorisation(picker(train), train, held_out, 40).details["histogram"]
+    assert shown["samples"][0] == sum(shown["samples"]) == 40, "copies lie at distance 0"
+    assert sum(shown["held_out"]) == 30 and sum(shown["held_out"][:3]) == 0
+
+
 # --- intervals --------------------------------------------------------------------------------------------------------
 
 

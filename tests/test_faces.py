@@ -164,6 +164,42 @@ def test_a_full_disk_is_an_error_and_the_next_call_goes_on(tmp_path, photo, monk
     assert faces.crop_folder(tmp_path / "photos", tmp_path / "out").counts["found"] == 3
 
 
+def test_a_disk_that_is_full_when_the_report_is_written_is_an_error_and_the_next_call_goes_on(tmp_path, photo, monkeypatch):
+    make_folder(tmp_path / "photos", {f"{i}.jpg": photo for i in range(3)})
+    original = faces._open_report
+
+    class Full:
+        """A report with space for one row."""
+
+        def __init__(self, *args):
+            self.file, self.rows = original(*args), 0
+
+        def write(self, row: bytes) -> None:
+            self.rows += 1
+            if self.rows > 1:
+                raise OSError(28, "No space left on device")
+            self.file.write(row)
+
+        def flush(self):
+            self.file.flush()
+
+        def __iter__(self):
+            return iter(self.file)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            self.file.close()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(faces, "_open_report", Full)
+        with pytest.raises(UserError, match=r"faces\.jsonl: No space left on device; free some space, then go on"):
+            faces.crop_folder(tmp_path / "photos", tmp_path / "out")
+    assert [row["photo"] for row in rows(tmp_path / "out")] == ["0.jpg"]
+    assert faces.crop_folder(tmp_path / "photos", tmp_path / "out").counts["found"] == 3
+
+
 def test_a_folder_without_a_face_is_an_error_that_leaves_only_the_report(tmp_path, capsys):
     make_folder(tmp_path / "photos", {"a.png": encode(noise(0, 90, 90)), "b.jpg": b"no picture"})
     for _ in range(2):

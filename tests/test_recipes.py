@@ -34,6 +34,10 @@ def test_paper_profiles_have_the_papers_settings():
     assert (faces.batch, faces.learning_rate, faces.beta1, faces.updates) == (128, 2e-4, 0.5, "alternate")
     assert faces.architecture == ARCHITECTURES["lsun64"]
     assert (mnist.decay_images, mnist.images) == (100 * 50_000, 200 * 50_000)
+    for name, net, passes, images in (("lsun", "lsun64", 5, 3_033_042), ("imagenet", "imagenet32", 30, 1_281_167)):
+        config = recipes.recipe(name, "paper")
+        assert (config.architecture, config.images) == (ARCHITECTURES[net], passes * images)
+        assert (config.batch, config.learning_rate, config.beta1, config.updates) == (128, 2e-4, 0.5, "alternate")
 
 
 def test_another_architecture_can_be_named():

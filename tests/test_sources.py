@@ -2,9 +2,14 @@
 
 import builtins
 import io
+import os
 import shutil
+import signal
+import subprocess
 import sys
 import tarfile
+import time
+from pathlib import Path
 
 import lmdb
 import numpy as np
@@ -91,6 +96,46 @@ def test_an_interrupted_lsun_goes_on_behind_the_last_key(data, cache, monkeypatc
     assert np.array_equal(datasets.load("lsun", 16).images, train)
     assert np.array_equal(datasets.load("lsun", 16, "test").images, test)
     assert len(decoded) == 190 - (64 + at) // 64 * 64
+
+
+def test_ctrl_c_in_the_middle_of_lsun_is_one_line_and_the_same_command_goes_on(data, cache, capsys):
+    """A real one, to the command and all its processes, as a terminal sends it."""
+    picture = encode(noise(0, 5, 5))
+    make_lmdb(data / "bedroom_train_lmdb", dict.fromkeys(keys(6000), picture))
+    command = [sys.executable, "-m", "dcgan_core.cli", "data", "prepare", "lsun", "--size", "4"]
+    place = os.environ | {"PYTHONPATH": str(Path(datasets.__file__).parent.parent)}
+    with subprocess.Popen(command, env=place, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+        until = time.monotonic() + 600
+        while not any(p.stat().st_size for p in cache.glob(".*/train.u8")) and time.monotonic() < until:
+            assert process.poll() is None, "ended before it could be interrupted"
+            time.sleep(0.005)
+        os.killpg(process.pid, signal.SIGINT)
+        error = process.communicate(timeout=600)[1]
+    assert process.returncode == 130
+    assert "Traceback" not in error
+    assert error.rstrip().endswith("dcgan data: interrupted")
+    assert not [p for p in cache.glob("[!.]*") if p.is_dir()], "half a cache has a name"
+    assert main(["data", "prepare", "lsun", "--size", "4"]) == 0
+    assert "lsun: going on behind the first" in capsys.readouterr().err
+    assert len(datasets.load("lsun", 4)) == 6000
+
+
+def test_a_disk_that_is_full_while_lsun_is_prepared_is_one_line_and_the_same_command_goes_on(data, cache, monkeypatch, capsys):
+    train, _ = lsun(data)
+
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "savez", full)
+        assert main(["data", "prepare", "lsun", "--size", "16"]) == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "No space left on device; free some space" in error and "goes on where it stopped" in error
+    assert not [p for p in cache.glob("[!.]*") if p.is_dir()]
+    assert main(["data", "prepare", "lsun", "--size", "16"]) == 0
+    assert "lsun: going on behind the first" in capsys.readouterr().err
+    assert np.array_equal(datasets.load("lsun", 16).images, train)
 
 
 def test_lsun_goes_on_behind_a_key_of_any_bytes(data):
@@ -294,6 +339,15 @@ def test_pictures_of_a_folder_are_read_where_they_are_decoded(data, monkeypatch)
     monkeypatch.setattr(builtins, "open", lambda *args, **kwargs: pytest.fail(f"opens {args}"))
     pictures = list(datasets.find("pets").open(64).pictures(0, ""))
     assert [p.read() for p in pictures] == [data / "pets/a.png", data / "pets/b.bin"]
+
+
+def test_photographs_are_prepared_without_torch(data):
+    """Every process that decodes would hold its 270 MB."""
+    lsun(data)
+    assert scenes.NAMES == sources.DRAWN_SETS
+    program = "import sys; from dcgan_core import datasets; datasets.prepare('lsun', 16); print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
 
 
 def test_a_digest_needs_no_list():

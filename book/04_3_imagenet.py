@@ -1,0 +1,241 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 4.3 · Imagenet-1k
+#
+# **The claim:** the same recipe works on natural images of all kinds: a thousand classes, with no label used. As pictures, what comes out is the weakest
+# of the paper's three. It is not made to be looked at. Its discriminator is what section 5.1 is about.
+#
+# Imagenet-1k {cite}`russakovsky2015` is 1.28 million photographs, 147 GB, for non-commercial research, behind a registration. In its place this book
+# uses `imagenet32`: 16,000 images of the 200 classes of Tiny-ImageNet, at 32 pixels.
+
+# %% tags=["parameters", "remove-cell"]
+profile = "quick"
+seed = 0
+device = "auto"
+
+# %%
+import os
+import tarfile
+import tempfile
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+import torch
+from PIL import Image
+
+from dcgan_core import (
+    configs,
+    datasets,
+    devices,
+    latent,
+    plots,
+    recipes,
+    training,
+)
+from dcgan_core.runs import Run, reference_runs
+
+name = "imagenet" if profile == "paper" else "imagenet32"
+if not datasets.find(name):
+    print(f"no {name} on this machine; drawn sprites in its place")
+    name = "drawn-sprites"
+data = datasets.load(name, 32)
+print(f"{data.name}: {len(data):,} images, {len(data.classes)} classes")
+
+# %% mystnb={"figure": {"caption": "What D is shown as real. At 32 pixels many a photograph is a riddle for people, too.", "name": "fig-imagenet-data"}}
+chosen = np.random.default_rng(seed).permutation(len(data))[:36]
+plots.show(data.images[np.sort(chosen)], columns=12, zoom=2)
+
+# %% [markdown]
+# ## 32 × 32, min-resized, center-cropped
+#
+# That is all the paper says about preparation. *Min-resized*: the shorter side becomes 32 pixels, the longer one stays in proportion. *Center crop*: the
+# middle 32 of the longer side are kept. Here it is step by step on a photograph that comes with scikit-image.
+
+# %% mystnb={"figure": {"caption": "A photograph; its shorter side at 32 pixels; the middle. What stands at the edges is lost, as the cat's ear here.", "name": "fig-min-resize"}}
+from skimage import data as pictures
+
+cat = Image.fromarray(pictures.chelsea())
+scale = 32 / min(cat.size)
+size = (round(cat.width * scale), round(cat.height * scale))
+resized = cat.resize(size, Image.Resampling.BICUBIC)
+left, top = (resized.width - 32) // 2, (resized.height - 32) // 2
+cropped = resized.crop((left, top, left + 32, top + 32))
+
+sheet = Image.new("RGB", (cat.width + 2 * 330, cat.height), "white")
+sheet.paste(cat, (0, 0))
+for step, x in ((resized, cat.width + 20), (cropped, cat.width + 390)):
+    large = step.resize((step.width * 7, step.height * 7), 0)
+    sheet.paste(large, (x, (sheet.height - large.height) // 2))
+sheet
+
+# %% [markdown]
+# ## As ImageNet lies on a disk
+#
+# There are two forms, and both are read as they are. Torchvision's `ImageFolder` wants a folder for each class, below `train/` and `val/`. What one
+# downloads is a tar with a thousand tars in it, one for each class. It need not be unpacked: that would be 1.28 million small files.
+#
+# ImageNet is not here, so let us make something of its form, from pictures at hand, and give it to the same reader.
+
+# %%
+photographs = {
+    "n02124075": pictures.chelsea(),  # Egyptian cat
+    "n07920052": pictures.coffee(),  # espresso
+    "n04008634": pictures.rocket(),  # projectile, missile
+}
+root = Path(tempfile.mkdtemp())
+tree = root / "imagenet" / "train"
+for wnid, photograph in photographs.items():
+    (tree / wnid).mkdir(parents=True)
+    height, width, _ = photograph.shape
+    for i in range(12):  # twelve cuttings of each
+        cut = photograph[i * 5 : height - 60 + i * 5, i * 5 : width - i * 7]
+        Image.fromarray(cut).save(tree / wnid / f"{wnid}_{i}.JPEG")
+
+with patch.dict(os.environ, DCGAN_DATA=str(root), DCGAN_CACHE=str(root / "a")):
+    as_tree = datasets.load("imagenet")
+print(f"{as_tree.name}: {as_tree.images.shape}, classes {as_tree.classes}")
+
+# %% [markdown]
+# The same pictures once more, as a tar of tars:
+
+# %%
+tars = root / "tars" / "imagenet"
+tars.mkdir(parents=True)
+with tarfile.open(tars / "ILSVRC2012_img_train.tar", "w") as outer:
+    for wnid in photographs:
+        inner = root / f"{wnid}.tar"
+        with tarfile.open(inner, "w") as archive:
+            for path in sorted((tree / wnid).iterdir()):
+                archive.add(path, path.name)
+        outer.add(inner, inner.name)
+
+places = {"DCGAN_DATA": str(root / "tars"), "DCGAN_CACHE": str(root / "b")}
+with patch.dict(os.environ, places):
+    as_tars = datasets.load("imagenet")
+same = {image.tobytes() for image in as_tree.images}
+print(f"from the tars: {len(as_tars)} for training, the others held out")
+print("same pixels:", all(i.tobytes() in same for i in as_tars.images))
+
+# %% mystnb={"figure": {"caption": "Prepared: 32-pixel crops of the tree made above.", "name": "fig-tiny-tree"}}
+plots.show(as_tree.images, columns=12, zoom=2)
+
+# %% [markdown]
+# The real one is prepared and trained in the same way. How long that takes was not measured here.
+#
+# ```bash
+# mkdir -p $DCGAN_DATA/imagenet
+# mv ILSVRC2012_img_train.tar $DCGAN_DATA/imagenet/   # or the folders train/ and val/
+# dcgan data prepare imagenet --size 32
+# dcgan train imagenet --profile paper
+# ```
+#
+# ## Another net
+#
+# The authors' code shows that the ImageNet net is not the one of Fig 1. It has six layers instead of four, smaller kernels, and only every second layer
+# halves the image. Why that is so, section 5.1 tells: the features of its six layers, pooled to 4 × 4, are the 28,672 numbers of the paper.
+
+# %% tags=["hide-input"]
+paper = recipes.recipe("imagenet", "paper")
+config = replace(recipes.recipe("imagenet32", "quick"), data=name, seed=seed)
+if profile != "quick":
+    config = replace(recipes.recipe(name, profile), seed=seed)
+ours, theirs = config.architecture, paper.architecture
+plots.Table(
+    ["", "the authors' ImageNet net", "the small net below"],
+    [
+        ["D's maps", theirs.widths, ours.widths],
+        ["strides", theirs.strides, ours.strides],
+        ["kernel", theirs.kernel, ours.kernel],
+        ["numbers in z", theirs.latent, ours.latent],
+    ],
+)
+
+# %% [markdown]
+# ## Training
+#
+# A few hundred updates, before your eyes.
+
+# %% tags=["remove-stderr"]
+folder = Path(f"../runs/chapter-4-3-{datetime.now():%Y%m%d-%H%M%S}")
+if profile == "quick":
+    config = replace(config, images=300 * config.batch)
+    folder = Path(tempfile.mkdtemp()) / name
+about = {"data": {"name": data.name, **data.provenance}}
+own = Run.create(folder, {"config": configs.to_dict(config), **about})
+training.train(config, data, own, device)
+done = own.info["counters"]
+print(f"{done['images']:,} images drawn, {done['g_updates']:,} updates of G")
+
+# %% mystnb={"figure": {"caption": "The learning curves of those few hundred updates.", "name": "fig-imagenet-curves"}}
+plots.learning_curves(own.log())
+
+# %% [markdown]
+# ## What it draws
+#
+# The paper's Fig 11 is a grid of samples, and so is ours.
+
+# %% mystnb={"figure": {"caption": "Samples, not selected. What drew them is said below the figure. The paper's Fig 11.", "name": "fig-imagenet-samples"}}
+shipped = {run.name: run for run in reference_runs()}
+shown = shipped.get("imagenet32", own)
+generator = shown.generator(devices.pick(device))
+rng = torch.Generator().manual_seed(seed)
+z = latent.sample(generator.architecture, 96, rng)
+plots.show(latent.draw_pixels(generator, z), columns=16, zoom=2)
+
+# %% tags=["hide-input"]
+drawn_by = (
+    "the reference run imagenet32"
+    if shown is not own
+    else "the small net that this chapter has just trained (the long run is not part of this copy of the book)"
+)
+print(
+    f"Drawn by {drawn_by}: trained on {shown.info['data']['name']},"
+    f" {shown.info['counters']['images']:,} images drawn. The paper's: on Imagenet-1k, about {paper.images / 1e6:.0f} million"
+    " (30 passes, says the name of the released file)."
+)
+
+# %% [markdown]
+# Do not look for things in {numref}`fig-imagenet-samples`. Colours, light and the grain of surfaces come first, and things come late or never. A face looks
+# like every other face; a thousand kinds of things share next to nothing, and at 32 pixels even photographs of them are riddles. The paper's own
+# figure is like that: striking from far away, and on a closer look nothing in it has a name.
+#
+# ## What the stand-in changes
+#
+# - **Fewer images**: 80 of each class instead of about 1,300. A net that trains for long sees the same ones again and again.
+# - **Fewer classes**: 200 instead of a thousand.
+# - **Smaller originals**: Tiny-ImageNet has 64 pixels, so its 32 are scaled from a picture that was scaled before.
+#
+# What that does to D's features is measured in section 5.1, not by looking at samples.
+#
+# ## Exercises
+#
+# 1. Which classes of `imagenet32` can *you* name at 32 pixels? Draw 50 images, write down what you see, and then look up `data.classes`.
+# 2. Train on one class only: put its images into a folder and give the folder's path to `recipes.recipe`. Do 80 images teach a net more if they are alike?
+#
+# <details>
+# <summary>How to begin with 2</summary>
+#
+# ```python
+# folder = Path(tempfile.mkdtemp())
+# for i, image in enumerate(data.images[data.labels == 0]):
+#     Image.fromarray(image.transpose(1, 2, 0)).save(folder / f"{i}.png")
+# config = replace(recipes.recipe("imagenet32", "quick"), data=str(folder), images=20_000)
+# data = datasets.load(str(folder), 32)
+# ```
+# With so few images, ask whether the samples are any different from the photographs: `evaluation.nearest` finds the nearest for each.
+#
+# </details>

@@ -1,0 +1,121 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Data
+#
+# **The question:** which pictures does this book use, under which terms, and how do you get them?
+#
+# Not one photograph comes with this book, and you need none to read or to run it. Where a chapter does better with data, it says so.
+#
+# Data sets are looked for in the folder that `$DCGAN_DATA` names (else `~/.cache/dcgan`), each under its own name: as a zip, as published, or as a
+# folder. A set that is missing is never replaced in silence.
+
+# %% tags=["parameters", "remove-cell"]
+profile = "quick"
+seed = 0
+device = "auto"
+
+# %% [markdown]
+# ## What there is
+
+# %%
+import json
+from pathlib import Path
+
+from IPython.display import display
+
+from dcgan_core import catalogue, plots
+
+catalogue.overview()
+
+# %% [markdown]
+# "Terms" are the publisher's. Ask yourself before you train on a set whether you may, and again before you give away what was trained on it.
+#
+# ## How to get each
+
+# %% tags=["hide-input"]
+print(catalogue.how_to_get())
+
+# %% [markdown]
+# `dcgan data list` says what was found, and where.
+#
+# ## What preparation does, and how long it takes
+#
+# Pictures come in all sizes. A net takes one. So each set is read once, and its pixels are kept in a file that later runs map into memory: opening it then
+# takes no time. A changed set is noticed and prepared anew.
+
+# %% tags=["hide-input"]
+benchmarks = json.loads(Path("trials/benchmarks.json").read_text())
+timed = [row for row in benchmarks["rows"] if "name" in row]
+display(catalogue.preparations(timed))
+machine = benchmarks["environment"]["machine"]
+print(f"Timed on {machine['cores']} cores of {machine['processor']}.")
+busiest = max((row["load"] for row in timed), default=0)
+if busiest > 0.5:
+    print(
+        f"Up to {busiest:.0f} other processes wanted the same cores; on idle ones it takes less than the time said here, but about the same of the processors."
+    )
+
+# %% [markdown]
+# ### Does it need more memory where there are more pictures?
+#
+# It should not: LSUN has three million. Measured is the largest amount of memory that all its processes held at one time, added up. What several of
+# them share counts several times, so the truth is below these numbers. With a thousand pictures one process does it all. With more, there is another for
+# each core.
+
+# %% tags=["hide-input"]
+plots.Table(
+    ["", "MB"],
+    [
+        [row["what"], f"{row['value']:.0f}"]
+        for row in benchmarks["rows"]
+        if "memory" in row
+    ],
+)
+
+# %% [markdown]
+# ### When something goes wrong
+#
+# - **Stopped in the middle**, by Ctrl-C, a power cut or a full disk: the same command goes on where it was. What is not whole is never used.
+# - **A picture is damaged**, or no picture at all: it is left out, counted and named.
+# - **A database or a tar is damaged**: an error that names the file and says what to do.
+# - **Is all of it still as it was?** `dcgan data prepare NAME --verify` reads everything again and compares.
+#
+# ## What a stand-in changes
+#
+# Three of the paper's sets cannot be had here: LSUN and Imagenet-1k are large, and its faces were never released. Results on something else say so,
+# in the text and on the {doc}`scoreboard`.
+
+# %% tags=["hide-input"]
+catalogue.stand_ins()
+
+# %% [markdown]
+# ## Your own photographs
+#
+# A folder or a zip will do, with images at any depth. If its first folders are called `train` and `test`, they are the split, else one picture in twenty is
+# held out. The last folder is the class. A file `attributes.csv` says more about each picture, if you like:
+#
+# ```
+# file,Smiling,Eyeglasses
+# anna.jpg,1,-1
+# ben.jpg,0,1
+# ```
+#
+# 1 is yes, -1 no and 0 unknown. Then:
+#
+# ```bash
+# dcgan train path/to/photos --minutes 30
+# dcgan sample runs/photos --count 64 --out grid.png
+# ```
+#
+# A few thousand pictures of one kind of thing work best. With a few hundred the net may learn them by heart: {doc}`04_1_lsun` shows how to find out.
