@@ -295,7 +295,7 @@ def untrained(discriminator: Discriminator, data: np.ndarray, seed: int, batches
 
 
 def measure(
-    discriminator: Discriminator, count: int = 3000, top: int = 10, features: int | None = None, seed: int = 0
+    discriminator: Discriminator, count: int = 2000, top: int = 10, features: int | None = None, seed: int = 0
 ) -> dict[tuple[str, str], Measurement]:
     """How D's features, and those of a random D, look at the objects of drawn rooms: (what, "trained" or "random").
 

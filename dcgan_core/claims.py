@@ -192,7 +192,7 @@ def _saliency(what: str, which: str) -> Callable[[Run, str, int, bool], Measurem
 @cache  # one pass over the drawings serves all rows
 def _focus(path: Path, device: str, seed: int, small: bool) -> dict[tuple[str, str], Measurement]:
     return attribution.measure(
-        Run(path).discriminator(devices.pick(device)), *((150, 3, 12) if small else (3000, 10, None)), seed
+        Run(path).discriminator(devices.pick(device)), *((150, 3, 12) if small else (2000, 10, None)), seed
     )
 
 
