@@ -25,6 +25,9 @@ seed = 0
 device = "auto"
 
 # %% mystnb={"figure": {"caption": "Top: samples with windows. Below: the same z, drawn by the same G without the feature maps that the paper's rule picks.", "name": "fig-forgetting"}}
+import json
+from pathlib import Path
+
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -59,9 +62,10 @@ def drawn_without(dropping, z):
 twelve = samples.z[:12]
 plots.strips(
     [
-        ("before", samples.images[:12]),
-        ("after", drawn_without(dropping, twelve)),
-    ]
+        ("before", samples.images[:8]),
+        ("after", drawn_without(dropping, twelve[:8])),
+    ],
+    zoom=1,
 )
 
 # %% [markdown]
@@ -105,13 +109,11 @@ print(
 )
 
 # %% mystnb={"figure": {"caption": "Where eye (red) and finder (yellow) say different things.", "name": "fig-disagree"}}
-by_eye = forgetting.load_marks(forgetting.BY_HAND)
-images = latent.draw_pixels(generator, by_eye.z(generator))
+hand = forgetting.load_marks(forgetting.BY_HAND)
+images = latent.draw_pixels(generator, hand.z(generator))
 found = finder.boxes(images, "window")
 odd = eye["disagree"][:12]
-framed = plots.framed(
-    images[odd], [by_eye.boxes.get(i, ()) for i in odd], zoom=2
-)
+framed = plots.framed(images[odd], [hand.boxes.get(i, ()) for i in odd], zoom=2)
 doubled = [[tuple(2 * n for n in box) for box in found[i]] for i in odd]
 plots.show(plots.framed(framed, doubled, 1, (255, 220, 0)), zoom=1, columns=6)
 
@@ -169,10 +171,7 @@ claims.demonstrate("forgetting.random_maps", run, device, seed)
 
 
 # %% tags=["hide-input"]
-def details_of(suffix):
-    return claims.shipped(f"forgetting.random_maps{suffix}", run)["details"]
-
-
+measured = {row["id"] for row in claims.ledger() if row["run"] == run.name}
 variants = {
     "the paper's rule, 8 × 8": "",
     "the paper's rule, 16 × 16": ".second_reading",
@@ -183,6 +182,9 @@ variants = {
 def table(variants, things):
     rows = []
     for name, suffix in variants.items():
+        if f"forgetting.random_maps{suffix}" not in measured:
+            rows.append([name, "not measured"] + [""] * (len(things) + 4))
+            continue
         gone, kept, chance = (
             claims.shipped(f"forgetting.{claim}{suffix}", run)
             for claim in ("windows_gone", "others_kept", "random_maps")
@@ -221,15 +223,53 @@ table(variants, ["bed", "lamp", "door", "picture"])
 # %% [markdown]
 # *Change elsewhere* is how far pixels outside the window's box move, as a share of how far two different samples are apart.
 #
-# RESULTS
+# **Windows go, as the paper says.** In the first reading nearly all of them do. As many random maps leave most windows where they are. So these maps do draw windows.
 #
+# **The rest does not stay.** The paper's rule drops a large part of the layer here, and that is too much for a net as narrow as ours: rooms get darker, and other things fade. Lamps nearly
+# all go with the windows. No wonder: a lit lamp is a bright patch on the wall, often right before a window, and with 8 × 8 places the
+# regression cannot tell the two apart. Random maps do nearly as much damage to other things, so most of it is the price of dropping so many.
+#
+# **In the other reading fewer windows go**, and many that do turn into something else: the paper saw doors and mirrors take their place. So did we.
+
+# %% tags=["hide-input"]
+for name, suffix in variants.items():
+    if f"forgetting.random_maps{suffix}" in measured:
+        new = claims.shipped(f"forgetting.random_maps{suffix}", run)
+        new = new["details"]["new"]
+        print(
+            f"{name}: of rooms without one, {100 * new['door']:.0f} % now have a door, {100 * new['picture']:.0f} % a picture, {100 * new['lamp']:.0f} % a lamp"
+        )
+
+# %% [markdown]
+# A judge answers for a muddle too, and darkened rooms are not what it learnt from. So we looked for ourselves as well, at samples after the paper's
+# rule.
+
+# %% tags=["hide-input"]
+by_eye = json.loads(Path("trials/forgotten_by_eye.json").read_text())
+print(
+    f"of {by_eye['looked_at']} windows, by eye: {len(by_eye['window_left'])} left;",
+    f"in {len(by_eye['something_in_its_place'])} rooms a dark frame or a blur is left in its place",
+)
+print(
+    f"of {len(by_eye['lamp_before'])} lamps in these rooms {len(by_eye['lamp_left'])} are left"
+)
+
+# %% [markdown]
 # ## Can it be done with less damage?
+#
+# The paper's rule asks only for the sign of a weight. So drop fewer maps: the first few in an order. There are several orders to try (the paper's weights; weights
+# of a regression on standardised activations; one that is also shown places of lamps, beds, doors and pictures as "no window"), two layers, and any number of maps. We
+# let the finder choose, on other samples, what comes nearest to 80 % of windows gone and 90 % of other things kept. That is the row *tuned* above.
 
 # %% mystnb={"figure": {"caption": "From above: before; the paper's rule; its other reading; the tuned choice; as many random maps as the paper's rule drops.", "name": "fig-variants"}}
-stored = {
-    name: forgetting.Dropping(d["layer"], tuple(d["maps"]))
-    for name, d in ((n, details_of(s)) for n, s in variants.items())
-}
+stored = {}
+for name, suffix in variants.items():
+    if f"forgetting.random_maps{suffix}" in measured:
+        details = claims.shipped(f"forgetting.random_maps{suffix}", run)
+        details = details["details"]
+        stored[name] = forgetting.Dropping(
+            details["layer"], tuple(details["maps"])
+        )
 plots.strips(
     [
         ("before", samples.images[:12]),
@@ -243,15 +283,58 @@ plots.strips(
                 forgetting.at_random(generator, dropping, seed), twelve
             ),
         ),
-    ]
+    ],
+    zoom=1,
 )
 
 # %% [markdown]
-# TUNED
-#
+# The tuned choice removes most windows with far fewer maps, and rooms keep their light. It misses our bound for the other things, though not by much; as
+# many random maps cost the others just as much, and few windows go. Look closely, though: often something with a dark frame hangs where the
+# window was, and the judge calls it a picture. The finder, which chose, is stricter: it takes some of these for windows still.
+
+# %% tags=["hide-input"]
+if "forgetting.random_maps.tuned" in measured:
+    chosen = claims.shipped("forgetting.random_maps.tuned", run)["details"]
+    chosen = chosen["chosen"]
+    print(
+        f"chosen of {chosen['tried']}: layer {chosen['layer']}, ranking {chosen['ranking']!r}, {chosen['maps']} maps;",
+        f"by the finder {100 * chosen['gone']:.0f} % of windows gone, {100 * chosen['kept']:.0f} % of others kept",
+        f"in the {chosen['samples']} samples it was chosen on",
+    )
+
+# %% [markdown]
+# How the two trade off, you see here.
+
+# %% mystnb={"figure": {"caption": "Dropping more and more maps of the 8 × 8 layer, heaviest weight first (red) or at random (grey): windows gone (solid), other things kept (dashed). A small measurement, made in this chapter.", "name": "fig-trade-off"}}
+order = np.argsort(-forgetting.weights(generator, marks, 0))
+counts = [2, 4, 8, 12, 16, 20, 24, 32, 48, len(dropping.maps)]
+shuffled = np.random.default_rng(seed).permutation(len(order))
+figure, axis = plt.subplots(figsize=(8.5, 3))
+for name, sequence, colour in (
+    ("heaviest", order, "tab:red"),
+    ("random", shuffled, "0.55"),
+):
+    curve = []
+    for count in counts:
+        maps = forgetting.Dropping(0, tuple(sequence[:count].tolist()))
+        found = forgetting.effect(generator, maps, samples, judge)
+        curve.append((found.gone.mean(), found.others.mean()))
+    gone, kept = np.array(curve).T
+    axis.plot(counts, gone, color=colour, label=f"{name}: windows gone")
+    axis.plot(counts, kept, "--", color=colour, label=f"{name}: others kept")
+axis.set_xlabel("maps dropped")
+axis.set_ylabel("share")
+axis.set_ylim(0, 1.03)
+axis.legend(frameon=False, fontsize=8, bbox_to_anchor=(1.01, 1.0))
+axis.spines[["top", "right"]].set_visible(False)
+figure.tight_layout()
+plt.close(figure)
+figure
+
+# %% [markdown]
 # ## One map after another
 #
-# Drag the slider: maps are dropped in the order of the paper's weights, the heaviest first.
+# Drag the upper slider to the left, and the maps come back one after another: first those with the smallest weights, at last those with the largest.
 
 
 # %%
@@ -274,7 +357,7 @@ def dropping_slider(z, layer=0):
         return np.stack(pictures)
 
     ranges = {"maps dropped": (0, last, 30), "rooms": (0, len(z) - 4, 8)}
-    return widgets.sliders(draw, ranges, {"maps dropped": 0, "rooms": 0})
+    return widgets.sliders(draw, ranges, {"maps dropped": last, "rooms": 0})
 
 
 dropping_slider(samples.z[:18])
@@ -294,7 +377,7 @@ for thing in ("bed", "lamp"):
         (thing, these.images[:12]),
         (f"no {thing}", drawn_without(rule, these.z[:12])),
     ]
-plots.strips(rows)
+plots.strips(rows, zoom=1)
 
 # %% tags=["hide-input"]
 table(
@@ -307,7 +390,9 @@ table(
 )
 
 # %% [markdown]
-# OTHERS
+# It is not luck, but it is not as good either. By the paper's rule many more beds vanish than by random maps, yet most stay; the tuned choice removes most of
+# them. By the same rule lamps nearly all go, but so do most windows, and random maps put out nearly half of the lamps as well. There the tuned choice is better by far:
+# most lamps gone, nearly all else kept.
 #
 # ## Mark your own
 #

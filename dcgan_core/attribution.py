@@ -111,6 +111,11 @@ class Responses:
     rows: np.ndarray  # K x top: where in the feature map
     columns: np.ndarray  # K x top
 
+    def first(self, count: int) -> Responses:
+        """Those of the first `count` features."""
+        parts = (part[:count] for part in (self.features, self.values, self.images, self.rows, self.columns))
+        return Responses(self.layer, *parts)
+
     def saliency(self, discriminator: Discriminator, data: np.ndarray, leak: Leak = "blocked") -> np.ndarray:
         """The guided gradient of every one of them: float32 K x top x C x S x S. data: the same pictures."""
         pixels = torch.from_numpy(np.array(data[self.images.ravel()]))
@@ -204,6 +209,9 @@ class Focus:
     there: np.ndarray  # K: share of these pictures that show the object at all
     even: np.ndarray  # K: `inside` if saliency were spread evenly over the picture
     even_in_field: np.ndarray  # K: … evenly over what the unit sees of the picture
+    any: np.ndarray  # K: share of saliency inside any object, which needs no choice
+    any_even: np.ndarray  # K: `any` if saliency were spread evenly over the picture
+    any_even_in_field: np.ndarray  # K: … evenly over what the unit sees of the picture
     names: np.ndarray  # O: all objects
     table: np.ndarray  # K x top x O: share of each response's saliency inside each object
     chosen_by: np.ndarray  # K x O: the mean of such a table on the drawings for choosing
@@ -218,51 +226,43 @@ def focus(
     discriminator: Discriminator,
     choose: scenes.Drawn,
     score: scenes.Drawn,
-    layer: int = -1,
-    top: int = 10,
+    found: tuple[Responses, Responses],
     leak: Leak = "blocked",
-    features: Sequence[int] | None = None,
 ) -> Focus:
     """Gives each feature the object in whose mask most of its saliency lies on `choose`, and scores it on `score`.
 
-    Saliency is the sum of the absolute guided gradient over colours. Where an object is not in the picture, its share is 0.
+    found: the strongest responses on both. Saliency is the sum of the absolute guided gradient over colours. Where an object
+    is not in the picture, its share is 0.
     """
     names = np.array(list(choose.masks))
-    chosen_by = _look(discriminator, choose, names, layer, top, leak, features)[0].mean(1)  # K x O
+    chosen_by = _look(discriminator, choose, found[0], names, leak)[0].mean(1)  # K x O
     chosen = chosen_by.argmax(1)  # K
-    parts = _look(discriminator, score, names, layer, top, leak, features)
+    parts = _look(discriminator, score, found[1], names, leak)
     each = (part.mean(1)[np.arange(len(chosen)), chosen] for part in parts)
-    return Focus(names[chosen], *each, names, parts[0], chosen_by)
+    all_of_them = (parts[i].sum(2).mean(1) for i in (0, 5, 6))  # masks do not overlap
+    return Focus(names[chosen], *each, *all_of_them, names, parts[0], chosen_by)
 
 
 def _look(
-    discriminator: Discriminator,
-    drawn: scenes.Drawn,
-    names: np.ndarray,
-    layer: int,
-    top: int,
-    leak: Leak,
-    features: Sequence[int] | None,
+    discriminator: Discriminator, drawn: scenes.Drawn, found: Responses, names: np.ndarray, leak: Leak, at_once: int = 32
 ) -> list[np.ndarray]:
-    """For every response and object, K x top x objects each: all that `Focus` has of them."""
-    found = top_responses(discriminator, drawn.images, features, layer, top)
-    size, step, start = receptive_field(discriminator.architecture, layer)
-    side = drawn.images.shape[-1]
-    pixel = np.arange(side)
+    """For every response and object, K x top x O each: all that `Focus` has of them."""
+    size, step, start = receptive_field(discriminator.architecture, found.layer)
+    side, pixel = drawn.images.shape[-1], np.arange(drawn.images.shape[-1])
+    count, top = found.images.shape
     table = []
-    for k in range(len(found.features)):
-        row = Responses(
-            layer, *(getattr(found, name)[k : k + 1] for name in ("features", "values", "images", "rows", "columns"))
-        )
-        amount = np.abs(row.saliency(discriminator, drawn.images, leak)[0]).sum(1)  # top x S x S
-        masks = np.stack([drawn.masks[name][row.images[0]] for name in names], 1)  # top x objects x S x S
+    for k in range(0, count, at_once):  # some features at a time, for memory's sake
+        parts = (part[k : k + at_once] for part in (found.features, found.values, found.images, found.rows, found.columns))
+        some = Responses(found.layer, *parts)
+        amount = np.abs(some.saliency(discriminator, drawn.images, leak)).sum(2).reshape(-1, side, side)  # n x S x S
+        masks = np.stack([drawn.masks[name][some.images.ravel()] for name in names], 1)  # n x O x S x S
         total = np.maximum(amount.sum((1, 2)), 1e-12)
-        peak = np.unravel_index(amount.reshape(top, -1).argmax(1), (side, side))
-        edges = [start + step * place[0][:, None] for place in (row.rows, row.columns)]
-        seen_rows, seen_columns = ((pixel >= edge) & (pixel < edge + size) for edge in edges)  # top x S each
-        field = seen_rows[:, :, None] & seen_columns[:, None, :]  # top x S x S
+        peak = np.unravel_index(amount.reshape(len(amount), -1).argmax(1), (side, side))
+        edges = [start + step * place.reshape(-1, 1) for place in (some.rows, some.columns)]
+        seen_rows, seen_columns = ((pixel >= edge) & (pixel < edge + size) for edge in edges)  # n x S each
+        field = seen_rows[:, :, None] & seen_columns[:, None, :]  # n x S x S
         middles = [np.clip(edge[:, 0] + size // 2, 0, side - 1) for edge in edges]
-        each, half = np.arange(top), side // 2
+        each, half = np.arange(len(amount)), side // 2
         table.append(
             [
                 np.einsum("nyx,noyx->no", amount, masks, optimize=True) / total[:, None],
@@ -274,7 +274,8 @@ def _look(
                 (masks & field[:, None]).sum((2, 3)) / field.sum((1, 2))[:, None],
             ]
         )
-    return [np.stack([np.asarray(entry[i], np.float64) for entry in table]) for i in range(len(table[0]))]
+    columns = (np.concatenate([np.asarray(entry[i], np.float64) for entry in table]) for i in range(len(table[0])))
+    return [column.reshape(count, top, len(names)) for column in columns]
 
 
 def untrained(discriminator: Discriminator, data: np.ndarray, seed: int, batches: int = 40, batch: int = 32) -> Discriminator:
@@ -295,13 +296,13 @@ def untrained(discriminator: Discriminator, data: np.ndarray, seed: int, batches
 
 
 def measure(
-    discriminator: Discriminator, count: int = 2000, top: int = 10, features: int | None = None, seed: int = 0
+    discriminator: Discriminator, count: int = 2000, top: int = 5, features: int | None = None, seed: int = 0
 ) -> dict[tuple[str, str], Measurement]:
     """How D's features, and those of a random D, look at the objects of drawn rooms: (what, "trained" or "random").
 
-    `inside`, `pointing` and `centre` are means over all features of the last conv layer (the first `features` of them), with
-    bootstrap intervals over features; `inside_best` is the mean over objects of the one feature that, on the drawings it was
-    chosen on, looks at the object most. All have the same procedure, random or not.
+    `inside`, `any`, `pointing` and `centre` are means over all features of the last conv layer (the first `features` of them),
+    with bootstrap intervals over features. `inside_best` is the mean over objects of the one feature that looks at the object
+    most on the drawings for choosing. The procedure is the same for both nets.
     """
     a = discriminator.architecture
     choose_from, score_on = (scenes.draw("drawn-rooms", count, a.size, s) for s in (CHOOSE_SEED, SCORE_SEED))
@@ -310,9 +311,10 @@ def measure(
     for which in ("trained", "random"):
         with evaluation.timed() as seconds:
             net = discriminator if which == "trained" else untrained(discriminator, choose_from.images, seed)
-            found = focus(net, choose_from, score_on, top=top, features=used)
-            some = range(min(len(found.objects), 64))  # enough to compare the two choices about the leak
-            passed = focus(net, choose_from, score_on, top=top, features=some, leak="passed")
+            strongest = tuple(top_responses(net, drawn.images, used, top=top) for drawn in (choose_from, score_on))
+            found = focus(net, choose_from, score_on, strongest)
+            some = min(len(found.objects), 32)  # enough to compare the two choices about the leak
+            passed = focus(net, choose_from, score_on, tuple(r.first(some) for r in strongest), "passed")
             taken = seconds()
         details = {
             "drawings": count,
@@ -321,16 +323,18 @@ def measure(
             "object_in_picture": float(found.there.mean()),
             "even": float(found.even.mean()),
             "even_in_what_the_unit_sees": float(found.even_in_field.mean()),
+            "any_object_even": float(found.any_even.mean()),
+            "any_object_even_in_what_the_unit_sees": float(found.any_even_in_field.mean()),
             "pointing_at_the_middle_of_what_the_unit_sees": float(found.field_centre.mean()),
             "leak": {
-                "features": len(some),
-                "blocked": {key: float(getattr(found, key)[: len(some)].mean()) for key in ("inside", "pointing")},
+                "features": some,
+                "blocked": {key: float(getattr(found, key)[:some].mean()) for key in ("inside", "pointing")},
                 "passed": {key: float(getattr(passed, key).mean()) for key in ("inside", "pointing")},
             },
             "share_of_features_above_half": float((found.inside >= 0.5).mean()),
             "first_six": {"objects": found.objects[:6].tolist(), "inside": [round(float(x), 4) for x in found.inside[:6]]},
         }
-        for what in ("inside", "pointing", "centre"):
+        for what in ("inside", "any", "pointing", "centre"):
             values = getattr(found, what)
             low, high = evaluation.bootstrap(lambda x: float(x.mean()), values, seed=seed)
             results[what, which] = Measurement(float(values.mean()), low, high, len(values), taken, details)

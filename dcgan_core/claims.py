@@ -192,14 +192,14 @@ def _saliency(what: str, which: str) -> Callable[[Run, str, int, bool], Measurem
 @cache  # one pass over the drawings serves all rows
 def _focus(path: Path, device: str, seed: int, small: bool) -> dict[tuple[str, str], Measurement]:
     return attribution.measure(
-        Run(path).discriminator(devices.pick(device)), *((150, 3, 12) if small else (2000, 10, None)), seed
+        Run(path).discriminator(devices.pick(device)), *((150, 3, 12) if small else (2000, 5, None)), seed
     )
 
 
 def _saliency_claims() -> list[Claim]:
     """§6.2 on drawn rooms: the trained D, and what it is compared with."""
     all_features, best = "all features of the last conv layer", "for each object the feature that looks at it most"
-    inside, hits = "share of saliency inside the object", "share of responses"
+    inside, hits, anywhere = "share of saliency inside the object", "share of responses", "share of saliency inside any object"
     rows = [
         (
             "saliency.inside_mask",
@@ -209,6 +209,14 @@ def _saliency_claims() -> list[Claim]:
             ("inside", "trained"),
         ),
         ("saliency.inside_mask.random", f"A random D, {all_features}", inside, at_most(0.5), ("inside", "random")),
+        (
+            "saliency.inside_mask.any",
+            "D's features respond to objects of whatever kind",
+            anywhere,
+            at_least(0.5),
+            ("any", "trained"),
+        ),
+        ("saliency.inside_mask.any.random", "A random D, objects of whatever kind", anywhere, at_most(0.5), ("any", "random")),
         ("saliency.inside_mask.best", f"D's features, {best}", inside, at_least(0.5), ("inside_best", "trained")),
         ("saliency.inside_mask.best.random", f"A random D, {best}", inside, at_most(0.5), ("inside_best", "random")),
         (
@@ -495,10 +503,10 @@ def measure(run: Run, ids: list[str], device: str = "auto", seed: int = 0) -> li
             raise UserError(f"{c.id}: cannot be measured on {run.name} ({run.data_name})")
     rows = []
     for c in chosen:
-        results = _results(run)
-        results[c.id] = result(c, run, device, seed)
+        measured = result(c, run, device, seed)
+        results = _results(run) | {c.id: measured}  # read only now: another `dcgan measure` may have written meanwhile
         write_json(run.path / "results.json", results)
-        rows.append(_row(c, results[c.id]))
+        rows.append(_row(c, measured))
     return rows
 
 

@@ -113,7 +113,9 @@ def test_the_strongest_responses_are_found_in_one_pass(net, rooms):
         np.testing.assert_allclose(found.values[k], best[order], rtol=1e-5)
         at = maps[found.images[k], feature, found.rows[k], found.columns[k]]
         np.testing.assert_allclose(at, found.values[k], rtol=1e-5)
-    assert found.saliency(net, rooms.images).shape == (2, 3, 3, 16, 16)
+    saliency = found.saliency(net, rooms.images)
+    assert saliency.shape == (2, 3, 3, 16, 16)
+    np.testing.assert_allclose(found.first(1).saliency(net, rooms.images), saliency[:1])
 
 
 @pytest.mark.parametrize(
@@ -154,7 +156,7 @@ def test_an_object_is_chosen_on_one_set_and_scored_on_the_other(net, rooms, monk
     tables = iter((np.array([0.1, 0.2, 0.9]), np.array([0.7, 0.4, 0.3])))
     monkeypatch.setattr(attribution, "_look", lambda *_: [np.tile(next(tables), (6, 5, 1))] * 7)
     names = list(rooms.masks)
-    found = attribution.focus(net, rooms, rooms)
+    found = attribution.focus(net, rooms, rooms, (None, None))
     assert set(found.objects) == {names[2]}
     np.testing.assert_allclose(found.inside, 0.3)
 
@@ -166,8 +168,8 @@ def test_how_features_look_at_objects_is_counted_right(rooms):
     with torch.no_grad():
         net.convs[0].layer.weight.zero_()
         net.convs[0].layer.weight[0, 0, 2, 2] = 1.0  # the pixel in the middle of what it sees
-    found = attribution.focus(net, rooms, rooms, top=4)
     place = attribution.top_responses(net, rooms.images, top=4)
+    found = attribution.focus(net, rooms, rooms, (place, place))
     rows, columns = place.rows[0] * 4, place.columns[0] * 4
     mask = rooms.masks[found.objects[0]][place.images[0]]
     inside = mask[np.arange(4), rows, columns].mean()
@@ -175,6 +177,9 @@ def test_how_features_look_at_objects_is_counted_right(rooms):
     assert found.even[0] == pytest.approx(mask.mean())
     assert found.there[0] == mask.any((1, 2)).mean()
     assert found.centre[0] == mask[:, 7:9, 7:9].mean()
+    masks = [m[place.images[0]][np.arange(4), rows, columns] for m in rooms.masks.values()]
+    assert found.any[0] == np.any(masks, 0).mean() >= inside
+    assert found.any_even[0] == pytest.approx(np.any([m[place.images[0]] for m in rooms.masks.values()], 0).mean())
     best, shares = found.best()
     assert best.tolist() == [0] * 5 and shares.shape == (5, 4)
 

@@ -357,5 +357,5 @@ def test_finder_and_eye_are_compared_on_marked_samples(toy, tmp_path):
 
 def test_the_claims_are_for_drawn_rooms_alone(run):
     ids = [c.id for c in claims.CLAIMS if c.id.startswith(("forgetting.", "saliency."))]
-    assert len(ids) == 7 + 7 * 3 + 2
+    assert len(ids) == 9 + 7 * 3 + 2
     assert not any(claims.claim(i).fits(run) for i in ids), "a run on digits"
