@@ -255,7 +255,8 @@ plots.Table(
 # most features do not stand for *a* thing. They like a picture above a bed, or a lamp before a window, and their saliency is spread over both.
 #
 # **What holds.** Saliency keeps to things: more of it lies inside objects of whatever kind than in a random D, and far more than if it were spread evenly. And
-# some features do belong to one thing. The one for beds and the one for windows, picked on other drawings, pass the bound; in a random D none does.
+# some features do belong to one thing. The one for beds and the one for windows, picked on other drawings, have more than half of their saliency there; in a
+# random D none has.
 # The paper says no more than that, in fact: that a fair number of features respond to beds.
 #
 # **What should make you careful.** In the pointing game the random D does no worse. Its single most salient pixel often lies in a window, because a window

@@ -288,7 +288,7 @@ plots.strips(
 )
 
 # %% [markdown]
-# The tuned choice removes most windows with far fewer maps, and rooms keep their light. It misses our bound for the other things, though not by much; as
+# The tuned choice removes most windows with far fewer maps, and rooms keep most of their light. It misses our bound for the other things, though not by much; as
 # many random maps cost the others just as much, and few windows go. Look closely, though: often something with a dark frame hangs where the
 # window was, and the judge calls it a picture. The finder, which chose, is stricter: it takes some of these for windows still.
 

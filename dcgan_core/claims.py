@@ -278,12 +278,12 @@ def _forgetting_claims() -> list[Claim]:
     ):
         how = {
             "paper": "",
-            "second reading": ", one layer nearer to the picture",
-            "tuned": ", only the first maps of a ranking",
+            "second reading": " (one layer nearer to the picture)",
+            "tuned": " (only the first maps of a ranking)",
         }[which]
         objects = f"share of {what}s"
         gone = f"Dropping the feature maps that draw {what}s removes most {what}s{how}"
-        kept = "…and keeps the rest of the scene similar" if not suffix else f"…and keeps the other things ({what}s{how})"
+        kept = f"…and keeps {'other things' if suffix else 'the rest of the scene similar'}{how}"
         rest = "share of other objects"
         said = NOT_IN_PAPER if suffix else "most (by eye)"
         for claim_id, text, paper, unit, rule, number in (

@@ -130,6 +130,16 @@ def test_measure_writes_what_it_measured_beside_the_run_and_keeps_the_rest(run_c
     assert walk["instead"] == "digits instead of LSUN bedrooms"
 
 
+def test_results_that_another_process_writes_meanwhile_are_kept(run_copy, monkeypatch):
+    def slow(*_):
+        (run_copy.path / "results.json").write_text('{"other.claim": 1}')
+        return result(0.2, "digits")
+
+    monkeypatch.setattr(claims, "result", slow)
+    claims.measure(run_copy, ["walk.smoothness"], "cpu")
+    assert json.loads((run_copy.path / "results.json").read_text()).keys() == {"other.claim", "walk.smoothness"}
+
+
 def test_without_ids_all_that_fits_is_measured(run_copy):
     assert [row["id"] for row in claims.measure(run_copy, [], "cpu")] == ["walk.smoothness"]
 
