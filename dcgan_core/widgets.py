@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Callable
+from pathlib import Path
 
 import ipywidgets
 import numpy as np
@@ -17,6 +18,7 @@ from PIL import Image
 from torch import Tensor
 
 from dcgan_core import latent, plots
+from dcgan_core.errors import UserError
 from dcgan_core.networks import Generator
 
 ZOOM = 256  # pixels on the page
@@ -103,6 +105,84 @@ def sliders(
         starts.append(here)
         rows.extend(table)
     return Interactive(_live(bars, current), _page(draw(np.stack(rows)), controls, start=starts[0]))
+
+
+class Marker(Interactive):
+    """Marks boxes in samples by hand, and saves them as JSON for `forgetting.load_marks`.
+
+    images: uint8 N x C x S x S, drawn from `latent.sample` with this seed. Marks that are already at `path` are gone on with.
+    Choose a sample, move the four sliders until the frame fits, press add. Nothing is written before save is pressed.
+    """
+
+    def __init__(self, images: np.ndarray, path: Path | str, what: str = "window", seed: int = 0) -> None:
+        from dcgan_core import forgetting
+
+        self.images, self.path, self.what, self.seed = images, Path(path), what, seed
+        self.size = images.shape[-1]
+        self.boxes: dict[int, list] = {}
+        if self.path.exists():
+            self.boxes = {i: list(boxes) for i, boxes in forgetting.load_marks(self.path).boxes.items()}
+        self.sample = ipywidgets.IntSlider(0, 0, len(images) - 1, description="sample")
+        self.sliders = {
+            name: ipywidgets.IntSlider(self.size // 4, low, self.size, description=name)
+            for name, low in (("left", 0), ("top", 0), ("width", 1), ("height", 1))
+        }
+        self.said = ipywidgets.Label()
+        self._picture = ipywidgets.Image(format="png", width=ZOOM, height=ZOOM)
+        buttons = []
+        for name, act in (("add", self.add), ("remove", self.remove), ("save", self.save)):
+            button = ipywidgets.Button(description=name)
+            button.on_click(lambda _, act=act: self._try(act))
+            buttons.append(button)
+        for slider in (self.sample, *self.sliders.values()):
+            slider.observe(lambda _: self._refresh(), "value")
+        self._refresh()
+        controls = ipywidgets.VBox([self.sample, *self.sliders.values(), ipywidgets.HBox(buttons), self.said])
+        note = f"In JupyterLab there are sliders here, with which you mark a {what} in each sample."
+        picture = base64.b64encode(self._picture.value).decode()
+        html = f'<img src="data:image/png;base64,{picture}" width="{ZOOM}" alt="a sample with a frame"><p><em>{note}</em></p>'
+        super().__init__(ipywidgets.HBox([self._picture, controls]), html)
+
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        """Where the sliders stand: left, top, width, height."""
+        return tuple(slider.value for slider in self.sliders.values())
+
+    def add(self) -> None:
+        """Marks the box where the sliders stand. Raises UserError where it reaches outside the picture."""
+        from dcgan_core import forgetting
+
+        forgetting.check_box(self.box, self.size, f"sample {self.sample.value}")
+        self.boxes.setdefault(self.sample.value, []).append(self.box)
+
+    def remove(self) -> None:
+        """Takes away the last box of this sample."""
+        if mine := self.boxes.get(self.sample.value):
+            mine.pop()
+
+    def save(self) -> None:
+        """Raises UserError where nothing is marked."""
+        from dcgan_core import forgetting
+
+        boxes = {i: tuple(mine) for i, mine in self.boxes.items() if mine}
+        forgetting.save_marks(forgetting.Marks(boxes, self.what, self.seed, len(self.images), self.size), self.path)
+
+    def _try(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+            count = sum(map(len, self.boxes.values()))
+            self.said.value = f"{count} boxes" + (f", saved to {self.path}" if act == self.save else "")
+        except UserError as error:
+            self.said.value = str(error)
+        self._refresh()
+
+    def _refresh(self) -> None:
+        i, zoom = self.sample.value, max(1, ZOOM // self.size)
+        left, top, width, height = self.box
+        shown = (left, top, min(width, self.size - left), min(height, self.size - top))
+        marked = plots.framed(self.images[i][None], [self.boxes.get(i, [])], zoom)
+        both = plots.framed(marked, [[tuple(zoom * n for n in shown)]], 1, (255, 220, 0))
+        self._picture.value = plots.png(plots.grid(both))
 
 
 def strongest_coordinates(generator: Generator, count: int, trials: int = 8, seed: int = 0) -> list[int]:

@@ -253,3 +253,11 @@ def test_the_sliders_of_the_factors_have_frames(pages):
     html = (HTML / "scenes.html").read_text()
     assert html.count('class="dcgan-slider"') == 2
     assert html.count('type="range"') == 12
+
+
+@pytest.mark.site
+@pytest.mark.parametrize(("page", "sliders"), [("06_2_features", 1), ("06_3_1_forgetting", 2)])
+def test_the_sliders_of_features_and_dropped_maps_have_frames(pages, page, sliders):
+    html = (HTML / f"{page}.html").read_text()
+    assert html.count('class="dcgan-slider"') == 1
+    assert html.count('type="range"') == sliders

@@ -187,3 +187,14 @@ def test_the_strongest_coordinates_are_found(generator):
     assert order[-1] == 8
     assert sorted(order) == list(range(10))
     assert widgets.strongest_coordinates(generator, 2) == order[:2]
+
+
+def test_frames_are_drawn_on_the_edges_of_boxes_alone():
+    images = np.zeros((2, 1, 8, 8), np.uint8)
+    large = plots.framed(images, [[(1, 2, 4, 5)], []], zoom=3, colour=(200, 0, 0))
+    assert large.shape == (2, 3, 24, 24) and not large[1].any() and not images.any()
+    red = large[0, 0] == 200
+    rows, columns = np.flatnonzero(red.any(1)), np.flatnonzero(red.any(0))
+    assert (rows[0], rows[-1], columns[0], columns[-1]) == (6, 20, 3, 14)
+    assert not red[8:19, 5:13].any() and red.sum() == 15 * 12 - 11 * 8
+    assert not large[0, 1:].any()

@@ -1,0 +1,445 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 6.3.1 · Forgetting to draw windows
+#
+# **The claim:** G has feature maps for things such as windows. Leave out those that draw windows, and most windows vanish, while the rest of the
+# room stays much as it was.
+#
+# The paper shows it (its Fig 6). Here is ours, on rooms that the book draws itself. Nothing was retrained. Some feature maps in the middle of G
+# are set to zero, that is all.
+
+# %% tags=["parameters", "remove-cell"]
+profile = "quick"
+seed = 0
+device = "auto"
+
+# %% mystnb={"figure": {"caption": "Top: samples with windows. Below: the same z, drawn by the same G without the feature maps that the paper's rule picks.", "name": "fig-forgetting"}}
+import json
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+
+from dcgan_core import (
+    claims,
+    devices,
+    forgetting,
+    judges,
+    latent,
+    plots,
+    widgets,
+)
+from dcgan_core.runs import Run
+
+run = Run.reference("drawn-rooms")  # your own: Run("../runs/drawn-rooms")
+generator = run.generator(devices.pick(device))
+finder = forgetting.load_finder("drawn-rooms", device=devices.pick(device))
+judge = judges.load("drawn-rooms", device=devices.pick(device))
+
+marks = forgetting.mark(generator, finder, "window", seed + 1)
+dropping = forgetting.paper_rule(generator, marks, layer=0)
+samples = forgetting.shown(generator, judge, finder, "window", 60, seed + 2)
+
+
+def drawn_without(dropping, z):
+    """What G draws when it has forgotten these maps."""
+    with forgetting.without(generator, dropping):
+        return latent.draw_pixels(generator, z)
+
+
+twelve = samples.z[:12]
+plots.strips(
+    [
+        ("before", samples.images[:8]),
+        ("after", drawn_without(dropping, twelve[:8])),
+    ],
+    zoom=1,
+)
+
+# %% [markdown]
+# ## The paper's recipe
+#
+# **One.** Draw 150 samples and mark the windows in them with boxes. The authors did it by hand and marked 52. In drawn rooms a small net can do it,
+# because it can be trained on drawings with the exact mask of every window. (You can still do it by hand: see the end.)
+
+# %% mystnb={"figure": {"caption": "The first of the 150 samples, with the boxes of the finder.", "name": "fig-boxes"}}
+images = latent.draw_pixels(generator, marks.z(generator))
+framed = plots.framed(
+    images[:24], [marks.boxes.get(i, ()) for i in range(24)], zoom=2
+)
+print(f"{marks.number} boxes in {marks.count} samples")
+plots.show(framed, columns=8, zoom=1)
+
+# %% [markdown]
+# Can the finder be trusted? On drawings that it has never seen the masks can tell. But samples are not drawings. So we looked at 100 samples ourselves,
+# five times enlarged, before the finder had seen any, and marked each window that we saw. Then we compared.
+
+# %%
+claims.demonstrate("forgetting.finder_accuracy", run, device, seed)
+
+# %%
+claims.demonstrate("forgetting.finder_agreement", run, device, seed)
+
+# %% tags=["hide-input"]
+eye = claims.shipped("forgetting.finder_agreement", run)["details"]
+number = eye["samples_with_one"]
+print(
+    f"windows seen in {number['eye']} samples by eye, {number['finder']} by the finder, {number['judge']} by the judge"
+)
+print(
+    f"eye and finder agree in {100 * eye['agreement_where_sure']:.0f} % of the {eye['sure']} samples in which it is easy to say"
+)
+print(
+    f"eye and judge agree in {100 * eye['judge_agrees']:.0f} % of all, {100 * eye['judge_agrees_where_sure']:.0f} % of these"
+)
+print(
+    f"{100 * eye['boxes_found']:.0f} % of the {eye['boxes']} boxes overlap one of the finder's by half or more"
+)
+
+# %% mystnb={"figure": {"caption": "Where eye (red) and finder (yellow) say different things.", "name": "fig-disagree"}}
+hand = forgetting.load_marks(forgetting.BY_HAND)
+images = latent.draw_pixels(generator, hand.z(generator))
+found = finder.boxes(images, "window")
+odd = eye["disagree"][:12]
+framed = plots.framed(images[odd], [hand.boxes.get(i, ()) for i in odd], zoom=2)
+doubled = [[tuple(2 * n for n in box) for box in found[i]] for i in odd]
+plots.show(plots.framed(framed, doubled, 1, (255, 220, 0)), zoom=1, columns=6)
+
+# %% [markdown]
+# **Two.** Look at G's second highest conv layer. At each place inside a box, take down the activations of all its maps. Do the same at random places outside, in the
+# same samples. Fit a logistic regression that tells the two apart.
+#
+# Which layer is that? The paper does not say from which end it counts. In section 3 it calls the layers next to z the highest, and it drops 200 maps. So there are two
+# readings: the layer with 8 × 8 places, 512 maps in the paper's net, or the one after it, 16 × 16 and 256. We take the first and show the second too.
+#
+# **Three.** Drop every map whose weight is above zero.
+
+# %% mystnb={"figure": {"caption": "The weight of each feature map, sorted. Those on the right are dropped.", "name": "fig-weights"}}
+figure, axes = plt.subplots(1, 2, figsize=(9, 2.6))
+for layer, axis in zip(forgetting.READINGS, axes, strict=True):
+    weights = np.sort(forgetting.weights(generator, marks, layer))
+    side = forgetting.activations(generator, twelve[:1], layer).shape[-1]
+    axis.bar(
+        np.arange(len(weights)),
+        weights,
+        1.0,
+        color=np.where(weights > 0, "tab:red", "0.7"),
+    )
+    axis.set_title(
+        f"{side} × {side}: {(weights > 0).sum()} of {len(weights)} dropped",
+        fontsize=10,
+    )
+    axis.set_xlabel("feature map")
+    axis.spines[["top", "right"]].set_visible(False)
+axes[0].set_ylabel("weight")
+figure.tight_layout()
+plt.close(figure)
+figure
+
+# %% [markdown]
+# ## Are the windows gone?
+#
+# The paper shows a figure. We can count. Draw fresh z, let a judge say which samples show a window, drop the maps, and ask the judge again. The judge learnt
+# from other drawings than the finder, and had no part in choosing maps.
+
+# %%
+claims.demonstrate("forgetting.windows_gone", run, device, seed)
+
+# %% [markdown]
+# And the other things in these same rooms: of all beds, lamps, doors and pictures, how many are still there?
+
+# %%
+claims.demonstrate("forgetting.others_kept", run, device, seed)
+
+# %% [markdown]
+# Would any maps do? Here as many maps of the same layer were dropped, chosen at random, again and again.
+
+# %%
+claims.demonstrate("forgetting.random_maps", run, device, seed)
+
+
+# %% tags=["hide-input"]
+measured = {row["id"] for row in claims.ledger() if row["run"] == run.name}
+variants = {
+    "the paper's rule, 8 × 8": "",
+    "the paper's rule, 16 × 16": ".second_reading",
+    "tuned": ".tuned",
+}
+
+
+def table(variants, things):
+    rows = []
+    for name, suffix in variants.items():
+        if f"forgetting.random_maps{suffix}" not in measured:
+            rows.append([name, "not measured"] + [""] * (len(things) + 4))
+            continue
+        gone, kept, chance = (
+            claims.shipped(f"forgetting.{claim}{suffix}", run)
+            for claim in ("windows_gone", "others_kept", "random_maps")
+        )
+        details = chance["details"]
+        rows.append(
+            [
+                name,
+                f"{len(details['maps'])} of {details['of']}",
+                f"{100 * gone['value']:.0f} %",
+                f"{100 * kept['value']:.0f} %",
+                *(
+                    f"{100 * details['kept'][thing]:.0f} %"
+                    if thing in details["kept"]
+                    else ""
+                    for thing in things
+                ),
+                f"{100 * chance['value']:.0f} %, {100 * details['random']['kept']:.0f} %",
+                f"{details['change_elsewhere'] / details['between_two_samples']:.2f}, {details['random']['change_elsewhere'] / details['between_two_samples']:.2f}",
+            ]
+        )
+    header = [
+        "dropped",
+        "maps",
+        "gone",
+        "others kept",
+        *things,
+        "random maps: gone, kept",
+        "change elsewhere: these maps, random",
+    ]
+    return plots.Table(header, rows)
+
+
+table(variants, ["bed", "lamp", "door", "picture"])
+
+# %% [markdown]
+# *Change elsewhere* is how far pixels outside the window's box move, as a share of how far two different samples are apart.
+#
+# **Windows go, as the paper says.** In the first reading nearly all of them do. As many random maps leave most windows where they are. So these maps do draw windows.
+#
+# **The rest does not stay.** The paper's rule drops a large part of the layer here, and that is too much for a net as narrow as ours: rooms get darker, and other things fade. Lamps nearly
+# all go with the windows. No wonder: a lit lamp is a bright patch on the wall, often right before a window, and with 8 × 8 places the
+# regression cannot tell the two apart. Random maps do nearly as much damage to other things, so most of it is the price of dropping so many.
+#
+# **In the other reading fewer windows go**, and many that do turn into something else: the paper saw doors and mirrors take their place. So did we.
+
+# %% tags=["hide-input"]
+for name, suffix in variants.items():
+    if f"forgetting.random_maps{suffix}" in measured:
+        new = claims.shipped(f"forgetting.random_maps{suffix}", run)
+        new = new["details"]["new"]
+        print(
+            f"{name}: of rooms without one, {100 * new['door']:.0f} % now have a door, {100 * new['picture']:.0f} % a picture, {100 * new['lamp']:.0f} % a lamp"
+        )
+
+# %% [markdown]
+# A judge answers for a muddle too, and darkened rooms are not what it learnt from. So we looked for ourselves as well, at samples after the paper's
+# rule.
+
+# %% tags=["hide-input"]
+by_eye = json.loads(Path("trials/forgotten_by_eye.json").read_text())
+print(
+    f"of {by_eye['looked_at']} windows, by eye: {len(by_eye['window_left'])} left;",
+    f"in {len(by_eye['something_in_its_place'])} rooms a dark frame or a blur is left in its place",
+)
+print(
+    f"of {len(by_eye['lamp_before'])} lamps in these rooms {len(by_eye['lamp_left'])} are left"
+)
+
+# %% [markdown]
+# ## Can it be done with less damage?
+#
+# The paper's rule asks only for the sign of a weight. So drop fewer maps: the first few in an order. There are several orders to try (the paper's weights; weights
+# of a regression on standardised activations; one that is also shown places of lamps, beds, doors and pictures as "no window"), two layers, and any number of maps. We
+# let the finder choose, on other samples, what comes nearest to 80 % of windows gone and 90 % of other things kept. That is the row *tuned* above.
+
+# %% mystnb={"figure": {"caption": "From above: before; the paper's rule; its other reading; the tuned choice; as many random maps as the paper's rule drops.", "name": "fig-variants"}}
+stored = {}
+for name, suffix in variants.items():
+    if f"forgetting.random_maps{suffix}" in measured:
+        details = claims.shipped(f"forgetting.random_maps{suffix}", run)
+        details = details["details"]
+        stored[name] = forgetting.Dropping(
+            details["layer"], tuple(details["maps"])
+        )
+plots.strips(
+    [
+        ("before", samples.images[:12]),
+        *(
+            (name.replace(", ", ",\n"), drawn_without(d, twelve))
+            for name, d in stored.items()
+        ),
+        (
+            "random",
+            drawn_without(
+                forgetting.at_random(generator, dropping, seed), twelve
+            ),
+        ),
+    ],
+    zoom=1,
+)
+
+# %% [markdown]
+# The tuned choice removes most windows with far fewer maps, and rooms keep most of their light. It misses our bound for the other things, though not by much; as
+# many random maps cost the others just as much, and few windows go. Look closely, though: often something with a dark frame hangs where the
+# window was, and the judge calls it a picture. The finder, which chose, is stricter: it takes some of these for windows still.
+
+# %% tags=["hide-input"]
+if "forgetting.random_maps.tuned" in measured:
+    chosen = claims.shipped("forgetting.random_maps.tuned", run)["details"]
+    chosen = chosen["chosen"]
+    print(
+        f"chosen of {chosen['tried']}: layer {chosen['layer']}, ranking {chosen['ranking']!r}, {chosen['maps']} maps;",
+        f"by the finder {100 * chosen['gone']:.0f} % of windows gone, {100 * chosen['kept']:.0f} % of others kept",
+        f"in the {chosen['samples']} samples it was chosen on",
+    )
+
+# %% [markdown]
+# How the two trade off, you see here.
+
+# %% mystnb={"figure": {"caption": "Dropping more and more maps of the 8 × 8 layer, heaviest weight first (red) or at random (grey): windows gone (solid), other things kept (dashed). A small measurement, made in this chapter.", "name": "fig-trade-off"}}
+order = np.argsort(-forgetting.weights(generator, marks, 0))
+counts = [2, 4, 8, 12, 16, 20, 24, 32, 48, len(dropping.maps)]
+shuffled = np.random.default_rng(seed).permutation(len(order))
+figure, axis = plt.subplots(figsize=(8.5, 3))
+for name, sequence, colour in (
+    ("heaviest", order, "tab:red"),
+    ("random", shuffled, "0.55"),
+):
+    curve = []
+    for count in counts:
+        maps = forgetting.Dropping(0, tuple(sequence[:count].tolist()))
+        found = forgetting.effect(generator, maps, samples, judge)
+        curve.append((found.gone.mean(), found.others.mean()))
+    gone, kept = np.array(curve).T
+    axis.plot(counts, gone, color=colour, label=f"{name}: windows gone")
+    axis.plot(counts, kept, "--", color=colour, label=f"{name}: others kept")
+axis.set_xlabel("maps dropped")
+axis.set_ylabel("share")
+axis.set_ylim(0, 1.03)
+axis.legend(frameon=False, fontsize=8, bbox_to_anchor=(1.01, 1.0))
+axis.spines[["top", "right"]].set_visible(False)
+figure.tight_layout()
+plt.close(figure)
+figure
+
+# %% [markdown]
+# ## One map after another
+#
+# Drag the upper slider to the left, and the maps come back one after another: first those with the smallest weights, at last those with the largest.
+
+
+# %%
+def dropping_slider(z, layer=0):
+    """Sliders for how many maps are dropped, and which four rooms are shown."""
+    order = np.argsort(-forgetting.weights(generator, marks, layer))
+    last = len(dropping.maps)
+
+    def draw(values):
+        pictures = []
+        for count, first in values.round().astype(int):
+            four = z[first : first + 4]
+            maps = tuple(order[:count].tolist())
+            drawn = (
+                drawn_without(forgetting.Dropping(layer, maps), four)
+                if count
+                else latent.draw_pixels(generator, four)
+            )
+            pictures.append(plots.grid(drawn, 2, gap=0).transpose(2, 0, 1))
+        return np.stack(pictures)
+
+    ranges = {"maps dropped": (0, last, 30), "rooms": (0, len(z) - 4, 8)}
+    return widgets.sliders(draw, ranges, {"maps dropped": last, "rooms": 0})
+
+
+dropping_slider(samples.z[:18])
+
+# %% [markdown]
+# ## Not only windows
+#
+# If it were luck, it would not work for beds and lamps.
+
+# %% mystnb={"figure": {"caption": "Forgetting beds, and forgetting lamps, by the paper's rule.", "name": "fig-others"}}
+rows = []
+for thing in ("bed", "lamp"):
+    these = forgetting.shown(generator, judge, finder, thing, 40, seed + 3)
+    boxes = forgetting.mark(generator, finder, thing, seed + 1)
+    rule = forgetting.paper_rule(generator, boxes, layer=0)
+    rows += [
+        (thing, these.images[:12]),
+        (f"no {thing}", drawn_without(rule, these.z[:12])),
+    ]
+plots.strips(rows, zoom=1)
+
+# %% tags=["hide-input"]
+table(
+    {
+        f"{thing}, {name}": f".{thing}{suffix}"
+        for thing in ("bed", "lamp")
+        for name, suffix in (("the paper's rule", ""), ("tuned", ".tuned"))
+    },
+    ["window", "bed", "lamp", "door", "picture"],
+)
+
+# %% [markdown]
+# It is not luck, but it is not as good either. By the paper's rule many more beds vanish than by random maps, yet most stay; the tuned choice removes most of
+# them. By the same rule lamps nearly all go, but so do most windows, and random maps put out nearly half of the lamps as well. There the tuned choice is better by far:
+# most lamps gone, nearly all else kept.
+#
+# ## Mark your own
+#
+# Choose a sample, fit the frame, press *add*; *save* writes a JSON file. Then
+# `forgetting.paper_rule(generator, forgetting.load_marks("../runs/my_windows.json"), layer=0)` is your own rule. Mark anything you like: headboards, curtains,
+# light.
+
+# %%
+mine = latent.draw_pixels(
+    generator,
+    latent.sample(
+        generator.architecture, 150, torch.Generator().manual_seed(seed + 4)
+    ),
+)
+widgets.Marker(mine, "../runs/my_windows.json", "window", seed + 4)
+
+# %% [markdown]
+# ## Where ours differs
+#
+# The paper marked windows in LSUN bedrooms by hand, and judged the result by eye. Ours are drawn rooms, from a net of a quarter of the width, and a finder
+# marks. What "random places of the same images" means is our reading: as many places as lie inside the boxes, all of them outside.
+#
+# ## Exercises
+#
+# 1. Drop the maps of windows *and* those of beds. Do both vanish?
+# 2. Instead of zero, set the maps to twice their value. Do more windows appear?
+#
+# <details>
+# <summary>Solutions</summary>
+#
+# ```python
+# beds = forgetting.paper_rule(
+#     generator, forgetting.mark(generator, finder, "bed"), layer=0
+# )
+# both = forgetting.Dropping(0, tuple(sorted({*dropping.maps, *beds.maps})))
+# plots.show(drawn_without(both, twelve), columns=12)
+# ```
+# ```python
+# def double(module, inputs, out):
+#     out = out.clone()
+#     out[:, list(stored["tuned"].maps)] *= 2
+#     return out
+#
+# handle = generator.convs[stored["tuned"].layer].register_forward_hook(double)
+# more = latent.draw_pixels(generator, latent.sample(run.architecture, 500, torch.Generator().manual_seed(1)))
+# handle.remove()
+# print((judge.read(more)["window"] > 0.5).mean())
+# ```
+#
+# </details>

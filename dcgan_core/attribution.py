@@ -1,0 +1,346 @@
+"""What in a picture makes a feature of D respond? (Paper §6.2)
+
+Guided backpropagation (Springenberg et al. 2015): how would the response grow if the pixels changed? It is the gradient of one
+unit with respect to the picture, with one change: at every activation only positive gradient goes back, and only through
+active units. What is left is what speaks for the response.
+
+For ReLU that is the whole rule, because a unit below zero passes nothing on. D has LeakyReLU, whose unit below zero still
+passes a fifth. So there is a choice to make. `leak="blocked"`: such a unit is not active and passes nothing back, as in ReLU
+nets; the book's choice, since it keeps the method's meaning. `leak="passed"`: positive gradient goes back times the slope, 0.2.
+The way forward is the net's own in both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from dcgan_core import evaluation, networks, scenes
+from dcgan_core.errors import UserError
+from dcgan_core.evaluation import Measurement
+from dcgan_core.networks import Architecture, Discriminator
+
+Leak = Literal["blocked", "passed"]
+
+
+class _Guided(torch.autograd.Function):
+    """LeakyReLU whose backward pass is guided."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, slope: float, leak: Leak) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.below = slope if leak == "passed" else 0.0
+        return F.leaky_relu(x, slope)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        (x,) = ctx.saved_tensors
+        return gradient.clamp_min(0) * torch.where(x > 0, 1.0, ctx.below), None, None
+
+
+def check_layer(architecture: Architecture, layer: int) -> int:
+    """The layer's number from 0 on (-1 is the last). Raises UserError where D has no such conv layer."""
+    count = len(architecture.widths)
+    if not -count <= layer < count:
+        raise UserError(f"layer {layer}: D has {count} conv layers, numbered from 0 to {count - 1} (-1: the last)")
+    return layer % count
+
+
+def check_features(architecture: Architecture, layer: int, features: Sequence[int]) -> None:
+    """Raises UserError where there are none, or the layer does not have them."""
+    width = architecture.widths[check_layer(architecture, layer)]
+    if not len(features):
+        raise UserError("no feature is chosen; name at least one")
+    odd = next((int(f) for f in features if not 0 <= f < width), None)
+    if odd is not None:
+        raise UserError(f"feature {odd}: layer {layer} of D has {width} features, numbered from 0 to {width - 1}")
+
+
+def guided(
+    discriminator: Discriminator,
+    pixels: Tensor,
+    features: Sequence[int],
+    rows: Sequence[int],
+    columns: Sequence[int],
+    layer: int = -1,
+    leak: Leak = "blocked",
+    batch: int = 256,
+) -> Tensor:
+    """For picture i the guided gradient of the unit at (rows[i], columns[i]) of the map features[i] of conv layer `layer`.
+
+    pixels: uint8 N x C x S x S. Returns float32 N x C x S x S on the CPU. D should be in eval mode, so that pictures do not
+    influence each other. Raises UserError for a feature, layer or place that D does not have.
+    """
+    a = discriminator.architecture
+    layer = check_layer(a, layer)
+    check_features(a, layer, features)
+    if a.num_classes:
+        raise UserError("guided backpropagation is for nets without classes")
+    device = next(discriminator.parameters()).device
+    index = torch.tensor(np.stack([features, rows, columns]), device=device, dtype=torch.long)
+    parts = []
+    for start in range(0, len(pixels), batch):
+        x = h = networks.to_input(pixels[start : start + batch].to(device), a).requires_grad_()
+        for stage in discriminator.convs[: layer + 1]:
+            h = _Guided.apply(stage.norm(stage.layer(h)), a.leak, leak)
+        f, r, c = index[:, start : start + batch]
+        if not bool(((r >= 0) & (r < h.shape[2]) & (c >= 0) & (c < h.shape[3])).all()):
+            raise UserError(f"layer {layer} of D has {h.shape[2]} x {h.shape[3]} places, numbered from 0")
+        (gradient,) = torch.autograd.grad(h[torch.arange(len(h)), f, r, c].sum(), x)
+        parts.append(gradient.float().cpu())
+    return torch.cat(parts)
+
+
+# --- where a feature responds most --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Responses:
+    """The strongest responses of K features to a data set, strongest first, at most one a picture."""
+
+    layer: int
+    features: np.ndarray  # K
+    values: np.ndarray  # K x top
+    images: np.ndarray  # K x top: numbers of pictures
+    rows: np.ndarray  # K x top: where in the feature map
+    columns: np.ndarray  # K x top
+
+    def first(self, count: int) -> Responses:
+        """Those of the first `count` features."""
+        parts = (part[:count] for part in (self.features, self.values, self.images, self.rows, self.columns))
+        return Responses(self.layer, *parts)
+
+    def saliency(self, discriminator: Discriminator, data: np.ndarray, leak: Leak = "blocked") -> np.ndarray:
+        """The guided gradient of every one of them: float32 K x top x C x S x S. data: the same pictures."""
+        pixels = torch.from_numpy(np.array(data[self.images.ravel()]))
+        features = np.repeat(self.features, self.images.shape[1])
+        found = guided(discriminator, pixels, features, self.rows.ravel(), self.columns.ravel(), self.layer, leak)
+        return found.numpy().reshape(*self.images.shape, *found.shape[1:])
+
+
+@torch.no_grad()
+def top_responses(
+    discriminator: Discriminator,
+    data: np.ndarray,
+    features: Sequence[int] | None = None,
+    layer: int = -1,
+    top: int = 9,
+    batch: int = 256,
+) -> Responses:
+    """Finds them in one pass over `data` (uint8 N x C x S x S, a memory map too); memory does not grow with N.
+
+    features: None for all of the layer. Raises UserError for features or a layer that D does not have, or too few pictures.
+    """
+    a = discriminator.architecture
+    layer = check_layer(a, layer)
+    features = np.arange(a.widths[layer]) if features is None else np.asarray(features)
+    check_features(a, layer, features)
+    if len(data) < top or top < 1:
+        raise UserError(f"the {top} strongest responses cannot be found in {len(data)} pictures")
+    device = next(discriminator.parameters()).device
+    best = torch.empty(len(features), 0, device=device)
+    where = torch.empty(len(features), 0, 2, dtype=torch.long, device=device)  # picture, place
+    for start in range(0, len(data), batch):
+        pixels = torch.from_numpy(np.array(data[start : start + batch])).to(device)
+        maps = discriminator.features(networks.to_input(pixels, a))[layer][:, features]  # n x K x s x s
+        side = maps.shape[-1]
+        values, place = maps.flatten(2).max(2)  # one place a picture: n x K
+        number = torch.arange(start, start + len(pixels), device=device)[:, None].expand_as(place)
+        best = torch.cat([best, values.T], 1)
+        where = torch.cat([where, torch.stack([number, place], 2).transpose(0, 1)], 1)
+        best, order = best.topk(min(top, best.shape[1]), dim=1)
+        where = where.gather(1, order[:, :, None].expand(-1, -1, 2))
+    numbers, places = where.cpu().numpy().transpose(2, 0, 1)
+    return Responses(layer, features, best.cpu().numpy(), numbers, places // side, places % side)
+
+
+def receptive_field(architecture: Architecture, layer: int = -1) -> tuple[int, int, int]:
+    """(size, step, start): the unit at row r of D's conv layer sees the `size` pixels from row start + r * step on.
+
+    `start` is negative: units at the edge see beyond the picture, where there are zeros.
+    """
+    size, step, start = 1, 1, 0
+    for stride in architecture.strides[: check_layer(architecture, layer) + 1]:
+        size += (architecture.kernel - 1) * step
+        start -= architecture.padding * step
+        step *= stride
+    return size, step, start
+
+
+def patches(
+    pictures: np.ndarray, rows: np.ndarray, columns: np.ndarray, field: tuple[int, int, int], fill: float
+) -> np.ndarray:
+    """What each unit sees of its picture: N x C x S x S -> N x C x size x size, `fill` where it sees beyond the edge."""
+    size, step, start = field
+    n, channels, side = pictures.shape[:3]
+    margin = max(-start, size + start + step * int(max(np.max(rows), np.max(columns))) - side, 0)
+    wide = np.full((n, channels, side + 2 * margin, side + 2 * margin), fill, pictures.dtype)
+    wide[:, :, margin : margin + side, margin : margin + side] = pictures
+    tops, lefts = (margin + start + step * np.asarray(place) for place in (rows, columns))
+    return np.stack([p[:, t : t + size, x : x + size] for p, t, x in zip(wide, tops, lefts, strict=True)])
+
+
+def as_picture(saliency: np.ndarray) -> np.ndarray:
+    """Guided gradients N x C x S x S as pictures: grey is zero, each scaled by its own largest value. uint8."""
+    peak = np.abs(saliency).max((1, 2, 3), keepdims=True)
+    return (127.5 + 127.5 * saliency / np.maximum(peak, 1e-12)).round().astype(np.uint8)
+
+
+# --- does a feature look at an object? ----------------------------------------------------------------------------------
+
+CHOOSE_SEED, SCORE_SEED = 2000, 2001  # of drawings; those that nets are trained on have 0, judges 1000 and on
+
+
+@dataclass(frozen=True)
+class Focus:
+    """How K features look at objects. The object of a feature is chosen on one set of drawings, all else is of another."""
+
+    objects: np.ndarray  # K: the name of each feature's object
+    inside: np.ndarray  # K: share of saliency inside the object's mask, mean over its strongest responses
+    pointing: np.ndarray  # K: share of these whose most salient pixel lies in the mask
+    centre: np.ndarray  # K: the same for the picture's centre
+    field_centre: np.ndarray  # K: the same for the centre of what the unit sees, which is a hard opponent: it knows the unit
+    there: np.ndarray  # K: share of these pictures that show the object at all
+    even: np.ndarray  # K: `inside` if saliency were spread evenly over the picture
+    even_in_field: np.ndarray  # K: … evenly over what the unit sees of the picture
+    any: np.ndarray  # K: share of saliency inside any object, which needs no choice
+    any_even: np.ndarray  # K: `any` if saliency were spread evenly over the picture
+    any_even_in_field: np.ndarray  # K: … evenly over what the unit sees of the picture
+    names: np.ndarray  # O: all objects
+    table: np.ndarray  # K x top x O: share of each response's saliency inside each object
+    chosen_by: np.ndarray  # K x O: the mean of such a table on the drawings for choosing
+
+    def best(self) -> tuple[np.ndarray, np.ndarray]:
+        """For each object the feature that looked at it most on the drawings for choosing: O, and its shares: O x top."""
+        features = self.chosen_by.argmax(0)
+        return features, self.table[features, :, np.arange(len(self.names))]
+
+
+def focus(
+    discriminator: Discriminator,
+    choose: scenes.Drawn,
+    score: scenes.Drawn,
+    found: tuple[Responses, Responses],
+    leak: Leak = "blocked",
+) -> Focus:
+    """Gives each feature the object in whose mask most of its saliency lies on `choose`, and scores it on `score`.
+
+    found: the strongest responses on both. Saliency is the sum of the absolute guided gradient over colours. Where an object
+    is not in the picture, its share is 0.
+    """
+    names = np.array(list(choose.masks))
+    chosen_by = _look(discriminator, choose, found[0], names, leak)[0].mean(1)  # K x O
+    chosen = chosen_by.argmax(1)  # K
+    parts = _look(discriminator, score, found[1], names, leak)
+    each = (part.mean(1)[np.arange(len(chosen)), chosen] for part in parts)
+    all_of_them = (parts[i].sum(2).mean(1) for i in (0, 5, 6))  # masks do not overlap
+    return Focus(names[chosen], *each, *all_of_them, names, parts[0], chosen_by)
+
+
+def _look(
+    discriminator: Discriminator, drawn: scenes.Drawn, found: Responses, names: np.ndarray, leak: Leak, at_once: int = 32
+) -> list[np.ndarray]:
+    """For every response and object, K x top x O each: all that `Focus` has of them."""
+    size, step, start = receptive_field(discriminator.architecture, found.layer)
+    side, pixel = drawn.images.shape[-1], np.arange(drawn.images.shape[-1])
+    count, top = found.images.shape
+    table = []
+    for k in range(0, count, at_once):  # some features at a time, for memory's sake
+        parts = (part[k : k + at_once] for part in (found.features, found.values, found.images, found.rows, found.columns))
+        some = Responses(found.layer, *parts)
+        amount = np.abs(some.saliency(discriminator, drawn.images, leak)).sum(2).reshape(-1, side, side)  # n x S x S
+        masks = np.stack([drawn.masks[name][some.images.ravel()] for name in names], 1)  # n x O x S x S
+        total = np.maximum(amount.sum((1, 2)), 1e-12)
+        peak = np.unravel_index(amount.reshape(len(amount), -1).argmax(1), (side, side))
+        edges = [start + step * place.reshape(-1, 1) for place in (some.rows, some.columns)]
+        seen_rows, seen_columns = ((pixel >= edge) & (pixel < edge + size) for edge in edges)  # n x S each
+        field = seen_rows[:, :, None] & seen_columns[:, None, :]  # n x S x S
+        middles = [np.clip(edge[:, 0] + size // 2, 0, side - 1) for edge in edges]
+        each, half = np.arange(len(amount)), side // 2
+        table.append(
+            [
+                np.einsum("nyx,noyx->no", amount, masks, optimize=True) / total[:, None],
+                masks[each, :, peak[0], peak[1]],
+                masks[:, :, half - 1 : half + 1, half - 1 : half + 1].mean((2, 3)),
+                masks[each, :, middles[0], middles[1]],
+                masks.any((2, 3)),
+                masks.mean((2, 3)),
+                (masks & field[:, None]).sum((2, 3)) / field.sum((1, 2))[:, None],
+            ]
+        )
+    columns = (np.concatenate([np.asarray(entry[i], np.float64) for entry in table]) for i in range(len(table[0])))
+    return [column.reshape(count, top, len(names)) for column in columns]
+
+
+def untrained(discriminator: Discriminator, data: np.ndarray, seed: int, batches: int = 40, batch: int = 32) -> Discriminator:
+    """A D of the same architecture with random weights; its batchnorm statistics are those of `data`, as D's own are."""
+    a = discriminator.architecture
+    device = next(discriminator.parameters()).device
+    _, net = networks.build(a, seed)
+    net = net.to(device, memory_format=torch.channels_last).eval()
+    rng = np.random.default_rng(seed)
+
+    def pictures():
+        for _ in range(batches):
+            chosen = np.sort(rng.choice(len(data), min(batch, len(data)), replace=False))
+            yield (networks.to_input(torch.from_numpy(np.array(data[chosen])).to(device), a),)
+
+    networks.estimate_batchnorm(net, pictures())
+    return net
+
+
+def measure(
+    discriminator: Discriminator, count: int = 2000, top: int = 5, features: int | None = None, seed: int = 0
+) -> dict[tuple[str, str], Measurement]:
+    """How D's features, and those of a random D, look at the objects of drawn rooms: (what, "trained" or "random").
+
+    `inside`, `any`, `pointing` and `centre` are means over all features of the last conv layer (the first `features` of them),
+    with bootstrap intervals over features. `inside_best` is the mean over objects of the one feature that looks at the object
+    most on the drawings for choosing. The procedure is the same for both nets.
+    """
+    a = discriminator.architecture
+    choose_from, score_on = (scenes.draw("drawn-rooms", count, a.size, s) for s in (CHOOSE_SEED, SCORE_SEED))
+    used = None if features is None else range(min(features, a.widths[-1]))
+    results = {}
+    for which in ("trained", "random"):
+        with evaluation.timed() as seconds:
+            net = discriminator if which == "trained" else untrained(discriminator, choose_from.images, seed)
+            strongest = tuple(top_responses(net, drawn.images, used, top=top) for drawn in (choose_from, score_on))
+            found = focus(net, choose_from, score_on, strongest)
+            some = min(len(found.objects), 32)  # enough to compare the two choices about the leak
+            passed = focus(net, choose_from, score_on, tuple(r.first(some) for r in strongest), "passed")
+            taken = seconds()
+        details = {
+            "drawings": count,
+            "responses_per_feature": top,
+            "features_by_object": {str(n): int((found.objects == n).sum()) for n in np.unique(found.objects)},
+            "object_in_picture": float(found.there.mean()),
+            "even": float(found.even.mean()),
+            "even_in_what_the_unit_sees": float(found.even_in_field.mean()),
+            "any_object_even": float(found.any_even.mean()),
+            "any_object_even_in_what_the_unit_sees": float(found.any_even_in_field.mean()),
+            "pointing_at_the_middle_of_what_the_unit_sees": float(found.field_centre.mean()),
+            "leak": {
+                "features": some,
+                "blocked": {key: float(getattr(found, key)[:some].mean()) for key in ("inside", "pointing")},
+                "passed": {key: float(getattr(passed, key).mean()) for key in ("inside", "pointing")},
+            },
+            "share_of_features_above_half": float((found.inside >= 0.5).mean()),
+            "first_six": {"objects": found.objects[:6].tolist(), "inside": [round(float(x), 4) for x in found.inside[:6]]},
+        }
+        for what in ("inside", "any", "pointing", "centre"):
+            values = getattr(found, what)
+            low, high = evaluation.bootstrap(lambda x: float(x.mean()), values, seed=seed)
+            results[what, which] = Measurement(float(values.mean()), low, high, len(values), taken, details)
+        best, values = found.best()
+        low, high = evaluation.bootstrap(lambda *x: float(np.mean(x)), *values, seed=seed)  # over each one's responses
+        by_object = {str(n): [int(f), round(float(v.mean()), 4)] for n, f, v in zip(found.names, best, values, strict=True)}
+        more = {"feature_and_share_by_object": by_object, **details}
+        results["inside_best", which] = Measurement(float(values.mean()), low, high, len(best), taken, more)
+    return results

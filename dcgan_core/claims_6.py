@@ -1,0 +1,173 @@
+"""How the claims of §6.2 and §6.3 are measured: what D's features look at, forgetting windows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from dcgan_core import attribution, devices, forgetting, judges
+from dcgan_core.claim import NOT_IN_PAPER, Claim, at_least, at_most, instead_of_lsun
+from dcgan_core.evaluation import Measurement
+from dcgan_core.runs import Run
+
+
+def _drawn_rooms(run: Run) -> bool:
+    return run.data_name == "drawn-rooms"
+
+
+def _saliency(what: str, which: str) -> Callable[[Run, str, int, bool], Measurement]:
+    def measure(run: Run, device: str, seed: int, small: bool) -> Measurement:
+        return _focus(run.path.resolve(), device, seed, small)[what, which]
+
+    return measure
+
+
+@cache  # one pass over the drawings serves all rows
+def _focus(path: Path, device: str, seed: int, small: bool) -> dict[tuple[str, str], Measurement]:
+    return attribution.measure(
+        Run(path).discriminator(devices.pick(device)), *((150, 3, 12) if small else (2000, 5, None)), seed
+    )
+
+
+def _saliency_claims() -> list[Claim]:
+    """§6.2 on drawn rooms: the trained D, and what it is compared with."""
+    all_features, best = "all features of the last conv layer", "for each object the feature that looks at it most"
+    inside, hits, anywhere = "share of saliency inside the object", "share of responses", "share of saliency inside any object"
+    rows = [
+        (
+            "saliency.inside_mask",
+            "D's features respond to parts of the scene; a random D's do not",
+            inside,
+            at_least(0.5),
+            ("inside", "trained"),
+        ),
+        ("saliency.inside_mask.random", f"A random D, {all_features}", inside, at_most(0.5), ("inside", "random")),
+        (
+            "saliency.inside_mask.any",
+            "D's features respond to objects of whatever kind",
+            anywhere,
+            at_least(0.5),
+            ("any", "trained"),
+        ),
+        ("saliency.inside_mask.any.random", "A random D, objects of whatever kind", anywhere, at_most(0.5), ("any", "random")),
+        ("saliency.inside_mask.best", f"D's features, {best}", inside, at_least(0.5), ("inside_best", "trained")),
+        ("saliency.inside_mask.best.random", f"A random D, {best}", inside, at_most(0.5), ("inside_best", "random")),
+        (
+            "saliency.pointing",
+            "Where a feature's saliency is highest, there is its object",
+            hits,
+            at_least(0.5),
+            ("pointing", "trained"),
+        ),
+        ("saliency.pointing.random", "The same for a random D", hits, at_most(0.5), ("pointing", "random")),
+        (
+            "saliency.pointing.centre",
+            "The same for always pointing at the picture's centre",
+            hits,
+            at_most(0.5),
+            ("centre", "trained"),
+        ),
+    ]
+    return [
+        Claim(
+            i,
+            "6.2",
+            text,
+            "by eye" if i == "saliency.inside_mask" else NOT_IN_PAPER,
+            unit,
+            rule,
+            _saliency(*key),
+            _drawn_rooms,
+            instead_of_lsun,
+        )
+        for i, text, unit, rule, key in rows
+    ]
+
+
+def _forgetting(what: str, which: str, number: str) -> Callable[[Run, str, int, bool], Measurement]:
+    def measure(run: Run, device: str, seed: int, small: bool) -> Measurement:
+        return _forgotten(run.path.resolve(), what, which, device, seed, small)[number]
+
+    return measure
+
+
+@cache  # the three rows of one dropping come from the same samples
+def _forgotten(path: Path, what: str, which: str, device: str, seed: int, small: bool) -> dict[str, Measurement]:
+    run, device = Run(path), devices.pick(device)
+    size = run.architecture.size
+    judge = judges.load(run.data_name, size=size, device=device)
+    finder = forgetting.load_finder(run.data_name, size, device)
+    return forgetting.measure(run.generator(device), judge, finder, what, which, small, seed)
+
+
+def _forgetting_claims() -> list[Claim]:
+    """§6.3.1 on drawn rooms: the paper's rule in both readings, a tuned one, and other objects."""
+    rows = []
+    for suffix, what, which in (
+        ("", "window", "paper"),
+        (".second_reading", "window", "second reading"),
+        (".tuned", "window", "tuned"),
+        *((f".{what}{tuned}", what, "tuned" if tuned else "paper") for what in ("bed", "lamp") for tuned in ("", ".tuned")),
+    ):
+        how = {
+            "paper": "",
+            "second reading": " (one layer nearer to the picture)",
+            "tuned": " (only the first maps of a ranking)",
+        }[which]
+        objects = f"share of {what}s"
+        gone = f"Dropping the feature maps that draw {what}s removes most {what}s{how}"
+        kept = f"…and keeps {'other things' if suffix else 'the rest of the scene similar'}{how}"
+        rest = "share of other objects"
+        said = NOT_IN_PAPER if suffix else "most (by eye)"
+        for claim_id, text, paper, unit, rule, number in (
+            ("forgetting.windows_gone", gone, said, objects, at_least(0.5), "gone"),
+            ("forgetting.others_kept", kept, NOT_IN_PAPER if suffix else "similar (by eye)", rest, at_least(0.9), "kept"),
+            (
+                "forgetting.random_maps",
+                f"As many maps, dropped at random, remove few {what}s{how}",
+                NOT_IN_PAPER,
+                objects,
+                at_most(0.5),
+                "random",
+            ),
+        ):
+            measure = _forgetting(what, which, number)
+            rows.append(Claim(claim_id + suffix, "6.3.1", text, paper, unit, rule, measure, _drawn_rooms, instead_of_lsun))
+    return rows + [
+        Claim(
+            "forgetting.finder_accuracy",
+            "6.3.1",
+            "A small net, trained on exact masks, finds the windows of drawings that it has not seen",
+            NOT_IN_PAPER,
+            "share of right answers",
+            at_least(0.95),
+            _finder_accuracy,
+            _drawn_rooms,
+        ),
+        Claim(
+            "forgetting.finder_agreement",
+            "6.3.1",
+            "In samples it finds the windows that were marked by eye",
+            NOT_IN_PAPER,
+            "share of samples",
+            at_least(0.8),
+            _finder_agreement,
+            lambda run: _drawn_rooms(run) and run.name == "drawn-rooms",  # the run whose samples were marked
+        ),
+    ]
+
+
+def _finder_accuracy(run: Run, device: str, seed: int, small: bool) -> Measurement:
+    finder = forgetting.load_finder(run.data_name, run.architecture.size, devices.pick(device))
+    return forgetting.accuracy(finder, "window", 300 if small else 4000)
+
+
+def _finder_agreement(run: Run, device: str, seed: int, small: bool) -> Measurement:
+    device = devices.pick(device)
+    finder = forgetting.load_finder(run.data_name, run.architecture.size, device)
+    judge = judges.load(run.data_name, size=run.architecture.size, device=device)
+    return forgetting.agreement(run.generator(device), finder, judge)
+
+
+CLAIMS = [*_saliency_claims(), *_forgetting_claims()]
