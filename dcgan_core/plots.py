@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import html
 import io
 
@@ -35,6 +36,24 @@ def show(images: np.ndarray, columns: int | None = None, zoom: int = 2, gap: int
     """A grid (see `grid`) as a picture that a notebook displays, each pixel `zoom` pixels wide."""
     sheet = Image.fromarray(grid(images, columns, gap))
     return sheet.resize((sheet.width * zoom, sheet.height * zoom), Image.Resampling.NEAREST)
+
+
+class Animation:
+    """A picture that moves by itself, forth and back: an animated WebP inside the page, which needs no script and no server."""
+
+    def __init__(self, frames: list[np.ndarray], label: str, zoom: int = 2, milliseconds: int = 60) -> None:
+        """frames: pictures H x W x 3, uint8. label: what a reader who cannot see it is told."""
+        pictures = [Image.fromarray(frame) for frame in [*frames, *frames[-2:0:-1]]]
+        buffer = io.BytesIO()
+        options = {"duration": milliseconds, "loop": 0, "quality": 75, "method": 2}
+        pictures[0].save(buffer, "webp", save_all=True, append_images=pictures[1:], **options)
+        self.webp = buffer.getvalue()
+        self.label, self.width = label, pictures[0].width * zoom
+
+    def _repr_html_(self) -> str:
+        source = f"data:image/webp;base64,{base64.b64encode(self.webp).decode()}"
+        style = f"width:{self.width}px;max-width:100%;image-rendering:pixelated"
+        return f'<img class="dcgan-animation" style="{style}" alt="{html.escape(self.label)}" src="{source}">'
 
 
 def strips(rows: list[tuple[str, np.ndarray]], zoom: int = 2):
