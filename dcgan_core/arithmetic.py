@@ -219,15 +219,14 @@ def as_long_as(z: Tensor, length: float) -> Tensor:
 
 def trials(
     generator: Generator,
-    select: Reader,
+    candidates: Pool,
     judge: Reader,
     arithmetic: Sum,
     count: int,
-    samples: int,
     seed: int = 0,
     discriminator: Discriminator | None = None,
 ) -> dict[str, Measurement]:
-    """How often does the sum show what it should? `count` trials, each with exemplars of its own from `samples` random z.
+    """How often does the sum show what it should? `count` trials, each with exemplars of its own among the candidates.
 
     A trial is a success where `judge` reads off the result both what was added and what was kept. Returns shares for `three`
     (the mean of three exemplars for each term), `single` (one of the three), `many` (thirty), `improved` (thirty, the
@@ -238,12 +237,11 @@ def trials(
     exemplar of the third term: does that face stay what it is otherwise (`others_kept`)?
     """
     with timed() as seconds:
-        candidates = pool(generator, select, samples, seed)
         rng = torch.Generator().manual_seed(seed)
         found = [(candidates.of(concept), concept.name) for concept in arithmetic.terms]
         three = [exemplars(z, name, count, FEW, rng) for z, name in found]
         many = [latent.mean(exemplars(z, name, count, min(MANY, max(len(z), 1)), rng)) for z, name in found]
-        fresh = latent.sample(generator.architecture, samples // 4, torch.Generator().manual_seed(seed + 1_000_000))
+        fresh = latent.sample(generator.architecture, 4 * count, torch.Generator().manual_seed(seed + 1_000_000))
         length = float(fresh.norm(dim=1).mean())
         sums = {
             "three": latent.combine([latent.mean(z) for z in three]),
@@ -325,9 +323,7 @@ def turned(z: Tensor, vector: Tensor, steps: int = TURN_STEPS) -> Tensor:
     return latent.walk(z - vector / 2, z + vector / 2, steps)
 
 
-def turns(
-    generator: Generator, select: Reader, judge: Reader, count: int, samples: int, seed: int = 0
-) -> dict[str, Measurement]:
+def turns(generator: Generator, candidates: Pool, judge: Reader, count: int, seed: int = 0) -> dict[str, Measurement]:
     """Does a vector from four faces looking left to four looking right turn others? (Paper, Fig 8)
 
     `count` trials, each with a vector of its own and one random face, moved in nine steps from half a vector back to half of
@@ -337,7 +333,6 @@ def turns(
     vectors of the same length without a meaning (from four random faces to four others), and two random faces compared.
     """
     with timed() as seconds:
-        candidates = pool(generator, select, samples, seed)
         rng = torch.Generator().manual_seed(seed)
         ends = [(candidates.of(c), c.name) for c in (LEFT, RIGHT)]
         vectors = latent.combine([latent.mean(exemplars(z, name, count, TURN_EXEMPLARS, rng)) for z, name in ends], [-1, 1])
@@ -401,25 +396,23 @@ def _unchanged(answers: dict[str, np.ndarray], middle: int, ends: tuple[int, ...
 
 
 def measured(run: Run, name: str, device: str = "auto", seed: int = 0, small: bool = False) -> dict[str, Measurement]:
-    """`trials` of one of SUMS on a run. What was measured once is not measured again."""
+    """`trials` of one of SUMS, or (`turn`) `turns`, on a run. What was measured once is not measured again."""
     return _measured(str(run.path.resolve()), weights_of(run), name, device, seed, small)
 
 
 @cache
 def _measured(path: str, weights: str, name: str, device: str, seed: int, small: bool) -> dict[str, Measurement]:
     run, place = Run(path), devices.pick(device)
-    count, samples = (100, 4000) if small else (1000, 20_000)
+    count = 60 if small else 500
+    generator, (_, judge) = run.generator(place), readers(run, place)
+    candidates = _candidates(path, weights, device, seed, 2000 if small else 12_000)
+    if name == "turn":
+        return turns(generator, candidates, judge, count, seed)
     discriminator = run.discriminator(place) if run.has_net("discriminator") else None
-    return trials(run.generator(place), *readers(run, place), SUMS[name], count, samples, seed, discriminator)
-
-
-def measured_turns(run: Run, device: str = "auto", seed: int = 0, small: bool = False) -> dict[str, Measurement]:
-    """`turns` on a run, once."""
-    return _measured_turns(str(run.path.resolve()), weights_of(run), device, seed, small)
+    return trials(generator, candidates, judge, SUMS[name], count, seed, discriminator)
 
 
 @cache
-def _measured_turns(path: str, weights: str, device: str, seed: int, small: bool) -> dict[str, Measurement]:
+def _candidates(path: str, weights: str, device: str, seed: int, count: int) -> Pool:
     run, place = Run(path), devices.pick(device)
-    count, samples = (60, 1000) if small else (1000, 20_000)
-    return turns(run.generator(place), *readers(run, place), count, samples, seed)
+    return pool(run.generator(place), readers(run, place)[0], count, seed)

@@ -166,7 +166,7 @@ def accuracy(net: Attributes, name: str, half: int = JUDGING, count: int | None 
     with timed() as seconds:
         groups = {True: [], False: []}
         for split in datasets.SPLITS:
-            data = datasets.load(DATA, SIZE, split)
+            data = datasets.load(DATA, net.size, split)
             unseen = halves(data, 1 - half) if split == "train" else np.arange(len(data))
             truth = data.attributes[unseen, index(data, name)]
             unseen, truth = unseen[truth != 0][:count], truth[truth != 0][:count] > 0

@@ -98,13 +98,6 @@ def _arithmetic(name: str, kind: str) -> Callable[[Run, str, int, bool], Measure
     return measure
 
 
-def _turn(kind: str) -> Callable[[Run, str, int, bool], Measurement]:
-    def measure(run: Run, device: str, seed: int, small: bool) -> Measurement:
-        return arithmetic.measured_turns(run, device, seed, small)[kind]
-
-    return measure
-
-
 def _attribute_accuracy(name: str) -> Callable[[Run, str, int, bool], Measurement]:
     def measure(run: Run, device: str, seed: int, small: bool) -> Measurement:
         if not datasets.find(attributes.DATA):
@@ -374,7 +367,7 @@ CLAIMS = [
         "by eye",
         "share of trials",
         at_least(0.5),
-        _turn("monotone"),
+        _arithmetic("turn", "monotone"),
         lambda run: run.data_name == "drawn-portraits",
         _instead_of_web_faces,
     ),
@@ -385,7 +378,7 @@ CLAIMS = [
         "by eye",
         "share of other factors",
         at_least(0.8),
-        _turn("identity"),
+        _arithmetic("turn", "identity"),
         lambda run: run.data_name == "drawn-portraits",
         _instead_of_web_faces,
     ),
