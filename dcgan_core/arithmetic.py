@@ -27,6 +27,7 @@ from dcgan_core.runs import Run
 Reader = Callable[[np.ndarray], dict[str, np.ndarray]]  # uint8 N x 3 x S x S -> probabilities and numbers, N each
 SURE = 0.9  # the classifier that selects wants to be that sure, or as sure of the opposite
 FEW, MANY = 3, 30  # exemplars of a concept: the paper's three, and a mean that has next to no accidents left
+SMALL = 2000  # random z looked at for exemplars, before a reader's eyes
 TWICE = 2.0  # how much of first - second is added in `improved`; chosen on z of another seed, by the classifier that selects
 
 
@@ -395,6 +396,11 @@ def _unchanged(answers: dict[str, np.ndarray], middle: int, ends: tuple[int, ...
 # --- on a run ---------------------------------------------------------------------------------------------------------
 
 
+def candidates(run: Run, device: str = "auto", seed: int = 0, count: int = SMALL) -> Pool:
+    """The `pool` of a run, read once."""
+    return _pool(str(run.path.resolve()), weights_of(run), device, seed, count)
+
+
 def measured(run: Run, name: str, device: str = "auto", seed: int = 0, small: bool = False) -> dict[str, Measurement]:
     """`trials` of one of SUMS, or (`turn`) `turns`, on a run. What was measured once is not measured again."""
     return _measured(str(run.path.resolve()), weights_of(run), name, device, seed, small)
@@ -405,7 +411,7 @@ def _measured(path: str, weights: str, name: str, device: str, seed: int, small:
     run, place = Run(path), devices.pick(device)
     count = 60 if small else 500
     generator, (_, judge) = run.generator(place), readers(run, place)
-    candidates = _candidates(path, weights, device, seed, 2000 if small else 12_000)
+    candidates = _pool(path, weights, device, seed, SMALL if small else 12_000)
     if name == "turn":
         return turns(generator, candidates, judge, count, seed)
     discriminator = run.discriminator(place) if run.has_net("discriminator") else None
@@ -413,6 +419,6 @@ def _measured(path: str, weights: str, name: str, device: str, seed: int, small:
 
 
 @cache
-def _candidates(path: str, weights: str, device: str, seed: int, count: int) -> Pool:
+def _pool(path: str, weights: str, device: str, seed: int, count: int) -> Pool:
     run, place = Run(path), devices.pick(device)
     return pool(run.generator(place), readers(run, place)[0], count, seed)

@@ -76,7 +76,7 @@ def _walk_smoothness(run: Run, device: str, seed: int, small: bool) -> Measureme
 def _walk_features(run: Run, device: str, seed: int, small: bool) -> Measurement:
     device = devices.pick(device)
     nets = run.generator(device), run.discriminator(device)
-    return evaluation.walk_smoothness(nets[0], pairs=40 if small else 500, seed=seed, discriminator=nets[1])
+    return evaluation.walk_smoothness(nets[0], pairs=40 if small else 300, seed=seed, discriminator=nets[1])
 
 
 def _walk_nearest(run: Run, device: str, seed: int, small: bool) -> Measurement:
@@ -88,7 +88,7 @@ def _walk_nearest(run: Run, device: str, seed: int, small: bool) -> Measurement:
         train, held_out = (datasets.load(name, size, s, run.info["config"]["crop"]).images for s in datasets.SPLITS)
     if small:
         train, held_out = train[:4000], held_out[:200]
-    return evaluation.walk_nearest(run.generator(devices.pick(device)), train, held_out, 20 if small else 300, seed=seed)
+    return evaluation.walk_nearest(run.generator(devices.pick(device)), train, held_out, 20 if small else 150, seed=seed)
 
 
 def _arithmetic(name: str, kind: str) -> Callable[[Run, str, int, bool], Measurement]:
