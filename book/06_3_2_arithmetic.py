@@ -64,9 +64,7 @@ def figure_7(run, name):
                 latent.draw_pixels(generator, z),
                 latent.draw_pixels(generator, mean[None])[0],
             )
-            for concept, z, mean in zip(
-                parts.terms, terms, means, strict=True
-            )
+            for concept, z, mean in zip(parts.terms, terms, means, strict=True)
         ],
         [(parts.result.name, nine), ("the same with pixels", pixels)],
     )
@@ -110,10 +108,7 @@ def weight_sliders(run, name, reach=2.0):
     lows, highs = (0, -reach, 0), (reach, 0, reach)
     return widgets.sliders(
         draw,
-        {
-            n: (a, b, 9)
-            for n, a, b in zip(names, lows, highs, strict=True)
-        },
+        {n: (a, b, 9) for n, a, b in zip(names, lows, highs, strict=True)},
         dict(zip(names, (1.0, -1.0, 1.0), strict=True)),
     )
 
@@ -182,7 +177,10 @@ for axis, name in zip(axes, arithmetic.SUMS, strict=True):
         error_kw={"linewidth": 1},
     )
     axis.axvline(
-        rows[1]["details"]["base_rate"], color="0.3", linestyle="--", linewidth=1
+        rows[1]["details"]["base_rate"],
+        color="0.3",
+        linestyle="--",
+        linewidth=1,
     )
     axis.set_title(arithmetic.SUMS[name].result.name, fontsize=10)
     axis.set_yticks(place, KINDS.values())
@@ -260,7 +258,9 @@ plots.Table(
 # %% tags=["hide-input"]
 rows = []
 for name, parts in arithmetic.SUMS.items():
-    details = claims.shipped(f"arithmetic.{name}.success", where(name))["details"]
+    details = claims.shipped(f"arithmetic.{name}.success", where(name))[
+        "details"
+    ]
     kept = details["others_kept"]
     rows.append(
         [
@@ -303,15 +303,26 @@ plots.strips(
 # %% tags=["hide-input"]
 rows = []
 for name, parts in arithmetic.SUMS.items():
-    believed = claims.shipped(f"arithmetic.{name}.success", where(name))["details"]["D"]
+    believed = claims.shipped(f"arithmetic.{name}.success", where(name))[
+        "details"
+    ]["D"]
     rows.append(
         [
             parts.result.name,
-            *(f"{believed[key]:.3f}" for key in ("random", "three", "single", "pixels")),
+            *(
+                f"{believed[key]:.3f}"
+                for key in ("random", "three", "single", "pixels")
+            ),
         ]
     )
 plots.Table(
-    ["D's mean answer (1: data)", "random samples", "sum of z", "sum of single z", "sum of pixels"],
+    [
+        "D's mean answer (1: data)",
+        "random samples",
+        "sum of z",
+        "sum of single z",
+        "sum of pixels",
+    ],
     rows,
 )
 
@@ -337,7 +348,9 @@ plots.show(
 )
 
 # %%
-thirty = latent.turn(*(pool.of(c)[:30] for c in (arithmetic.LEFT, arithmetic.RIGHT)))
+thirty = latent.turn(
+    *(pool.of(c)[:30] for c in (arithmetic.LEFT, arithmetic.RIGHT))
+)
 
 
 def turned(positions):
@@ -412,7 +425,10 @@ plots.Table(
                 )
                 for text, key in (
                     ("from thirty to thirty", "thirty_exemplars"),
-                    ("as long as the first, without a meaning", "random_direction"),
+                    (
+                        "as long as the first, without a meaning",
+                        "random_direction",
+                    ),
                 )
             ),
         )
@@ -432,7 +448,9 @@ sums = ("faces_smile", "faces_glasses")
 concepts = [c for name in sums for c in arithmetic.SUMS[name].terms]
 count = 240
 shown = arithmetic.candidates(faces, device, seed)
-images = latent.draw_pixels(faces.generator(devices.pick(device)), shown.z[:count])
+images = latent.draw_pixels(
+    faces.generator(devices.pick(device)), shown.z[:count]
+)
 chosen = {
     concept.name: np.flatnonzero(
         concept.shown({k: v[:count] for k, v in shown.answers.items()}, 0.9)
@@ -455,7 +473,11 @@ widgets.picker(images, [c.name for c in concepts], PICKS, note, chosen)
 plots.Table(
     ["attribute", "right (95 % interval)", "photographs"],
     [
-        [row["id"].rsplit(".", 1)[1], claims.number(row), f"{row['n']:,}" if row["n"] else ""]
+        [
+            row["id"].rsplit(".", 1)[1],
+            claims.number(row),
+            f"{row['n']:,}" if row["n"] else "",
+        ]
         for row in claims.ledger()
         if row["id"].startswith("faces.attribute_accuracy")
     ],

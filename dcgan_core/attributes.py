@@ -109,7 +109,8 @@ def train(
     """Trains on one half of `data`, mirrored, shifted, blurred and made noisy at random: it is to read imperfect samples.
 
     `names` must be among the labels, with examples of both kinds; the other labels are learnt along. Photographs in which all
-    of `names` are known (a sixth of `faces`) come as often as the others together.
+    of `names` are known (a sixth of `faces`) come as often as the others together. For the one that judges, rare labels count
+    for more, so that it misses few glasses; the one that selects rather misses some than takes what is none.
     """
     for name in names:
         column = data.attributes[halves(data, half), index(data, name)] if data.attributes is not None else ()
@@ -120,6 +121,8 @@ def train(
     images = torch.from_numpy(np.array(data.images[chosen]))
     whole = (labels[:, [index(data, n) for n in names]] != 0).all(1)
     weights = torch.where(whole, 0.5 / whole.sum().clamp_min(1), 0.5 / (~whole).sum().clamp_min(1))
+    rarity = ((labels < 0).sum(0) / (labels > 0).sum(0).clamp_min(1)).sqrt().clamp(1, 10)
+    emphasis = (rarity if half == JUDGING else torch.ones(len(rarity))).to(device)
     rng = torch.Generator().manual_seed(half)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(half)
@@ -132,7 +135,8 @@ def train(
             answers = net(judges.spoil(_moved(images[batch], rng), rng).to(device, memory_format=torch.channels_last))
             truth = labels[batch].to(device)
             losses = F.binary_cross_entropy_with_logits(answers, truth.clamp_min(0), reduction="none")
-            loss = (losses * truth.abs()).sum() / truth.abs().sum()  # an unknown label (0) teaches nothing
+            weight = torch.where(truth > 0, emphasis, truth.abs())  # an unknown label (0) teaches nothing
+            loss = (losses * weight).sum() / weight.sum()
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
