@@ -76,7 +76,7 @@ def _walk_smoothness(run: Run, device: str, seed: int, small: bool) -> Measureme
 def _walk_features(run: Run, device: str, seed: int, small: bool) -> Measurement:
     device = devices.pick(device)
     nets = run.generator(device), run.discriminator(device)
-    return evaluation.walk_smoothness(nets[0], pairs=40 if small else 300, seed=seed, discriminator=nets[1])
+    return evaluation.walk_smoothness(nets[0], pairs=20 if small else 300, seed=seed, discriminator=nets[1])
 
 
 def _walk_nearest(run: Run, device: str, seed: int, small: bool) -> Measurement:
