@@ -152,7 +152,7 @@ claims.demonstrate("walk.smoothness.features", run, device, seed)
 portraits = Run.reference("drawn-portraits")
 figure, axes = plt.subplots(1, 2, figsize=(9, 2.8))
 for axis, which in zip(axes, (run, portraits), strict=True):
-    details = claims.shipped("walk.nearest", which)["details"]
+    details = claims.known("walk.nearest", which, device, seed)["details"]
     for path in ("straight", "spherical"):
         place = np.linspace(0, 1, len(details[path]))
         axis.plot(place, details[path], label=f"{path} walk")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import io
+import textwrap
 
 import numpy as np
 from PIL import Image
@@ -97,7 +98,7 @@ def equation(
 
     for k, (title, exemplars, mean) in enumerate(columns):
         two = cells[k].subgridspec(2, 1, height_ratios=[count, 1], hspace=0.16)
-        picture(figure.add_subplot(two[0]), exemplars, 1, title.replace(", ", ",\n").replace(" with", "\nwith"))
+        picture(figure.add_subplot(two[0]), exemplars, 1, textwrap.fill(title, 14))
         picture(figure.add_subplot(two[1]), mean[None], 1, "their mean")
     middle = figure.add_subplot(cells[len(terms)])
     middle.text(0.5, 0.5, "=", ha="center", va="center", fontsize=22)
