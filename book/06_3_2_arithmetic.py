@@ -491,7 +491,7 @@ plots.Table(
 # %%
 sums = ("faces_smile", "faces_glasses")
 concepts = [c for name in sums for c in arithmetic.SUMS[name].terms]
-count = 240
+count = 120
 shown = arithmetic.candidates(faces, device, seed)
 images = latent.draw_pixels(
     faces.generator(devices.pick(device)), shown.z[:count]

@@ -352,7 +352,8 @@ def turns(generator: Generator, candidates: Pool, judge: Reader, count: int, see
             poses[key] = pose = answers["pose"]
             rises[key] = (pose[:, -1] - pose[:, 0] >= RISE) & (np.diff(pose, axis=1) >= -FALL).all(1)
             same[key] = _unchanged(answers, TURN_STEPS // 2, (0, -1))
-        strangers = _unchanged({k: np.stack([v[:, 4], np.roll(v[:, 4], 1)], 1) for k, v in answers.items()}, 0, (1,))
+        middle = {key: v[:, TURN_STEPS // 2] for key, v in answers.items()}  # the random faces themselves
+        strangers = _unchanged({key: np.stack([v, np.roll(v, 1)], 1) for key, v in middle.items()}, 0, (1,))
         quantiles = np.quantile(poses["turn"], [0.05, 0.5, 0.95], axis=0)
         low, high = bootstrap(lambda x: float(x.mean()), same["turn"].mean(1), seed=seed)
         details = {

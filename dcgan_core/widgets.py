@@ -132,7 +132,8 @@ def picker(
     name = f"dcgan-pick-{id(picks):x}"  # two pickers on a page do not meet
     style = ipywidgets.HTML(
         f"<style>.{name}{{background-image:url({sheet})!important;background-size:{columns * side}px {rows * side}px!important;"
-        f"border:4px solid transparent;background-origin:border-box}}.{name}.mod-active{{border-color:{PICKED}}}"
+        f"border:4px solid transparent!important;background-origin:border-box}}"
+        f".{name}.mod-active{{border-color:{PICKED}!important}}"
         + "".join(
             f".{name}-{i}{{background-position:{-(i % columns) * side}px {-(i // columns) * side}px!important}}"
             for i in range(len(images))
