@@ -502,7 +502,11 @@ chosen = {
     )[:3].tolist()
     for concept in concepts
 }
-note = {"seed": seed, "count": count, "weights": arithmetic.weights_of(faces)}
+note = {
+    "seed": seed,
+    "count": len(shown.z),  # of which the first are shown
+    "weights": arithmetic.weights_of(faces),
+}
 widgets.picker(images, [c.name for c in concepts], PICKS, note, chosen)
 
 # %% [markdown]
