@@ -232,7 +232,7 @@ def trials(
     A trial is a success where `judge` reads off the result both what was added and what was kept. Returns shares for `three`
     (the mean of three exemplars for each term), `single` (one of the three), `many` (thirty), `improved` (thirty, the
     difference counted twice, and the sum brought to the length of a random z), `pixels` (the three, with pixels), and `gain`:
-    three minus single. Trials with thirty share exemplars where there are few, and then vary less than their interval says.
+    three minus single. Where exemplars are few (`exemplars` in the details), trials share them, and the interval is too narrow.
 
     `three` has in its details what helps to read them; `one_face` there is the difference of thirty, twice, added to a single
     exemplar of the third term: does that face stay what it is otherwise (`others_kept`)?
