@@ -410,9 +410,9 @@ def measured(run: Run, name: str, device: str = "auto", seed: int = 0, small: bo
 @cache
 def _measured(path: str, weights: str, name: str, device: str, seed: int, small: bool) -> dict[str, Measurement]:
     run, place = Run(path), devices.pick(device)
-    count = 60 if small else 500
+    count = 60 if small else 400
     generator, (_, judge) = run.generator(place), readers(run, place)
-    candidates = _pool(path, weights, device, seed, SMALL if small else 12_000)
+    candidates = _pool(path, weights, device, seed, SMALL if small else 10_000)
     if name == "turn":
         return turns(generator, candidates, judge, count, seed)
     discriminator = run.discriminator(place) if run.has_net("discriminator") else None
