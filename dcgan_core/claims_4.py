@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from dcgan_core import authors, datasets, dedup, devices, evaluation
+from dcgan_core import authors, datasets, dedup, devices, evaluation, scenes
 from dcgan_core.claim import Claim, at_least, at_most, check_photographs, has_photographs, instead_of_lsun
 from dcgan_core.errors import UserError
 from dcgan_core.evaluation import Measurement
@@ -69,6 +69,27 @@ def _detector_recall(run: Run, device: str, seed: int, small: bool) -> Measureme
 
 def _smoothness(run: Run, device: str, seed: int, small: bool) -> Measurement:
     return evaluation.walk_smoothness(run.generator(devices.pick(device)), pairs=40 if small else 1000, seed=seed)
+
+
+def _walk_features(run: Run, device: str, seed: int, small: bool) -> Measurement:
+    device = devices.pick(device)
+    nets = run.generator(device), run.discriminator(device)
+    return evaluation.walk_smoothness(nets[0], pairs=20 if small else 300, seed=seed, discriminator=nets[1])
+
+
+def _walk_nearest(run: Run, device: str, seed: int, small: bool) -> Measurement:
+    """Drawings are drawn again. A run that learnt from an earlier version of them saw the same with another grain, which is
+    far less than lies between two drawings, so that copies would show all the same."""
+    name, size = run.info["config"]["data"], run.architecture.size
+    if name not in scenes.NAMES:
+        check_photographs(run)
+    if small and name in scenes.NAMES:  # a few are drawn sooner than all
+        train, held_out = (scenes.draw(name, count, size, s).images for count, s in ((2000, 0), (200, 1)))
+    else:
+        train, held_out = (datasets.load(name, size, s, run.info["config"]["crop"]).images for s in datasets.SPLITS)
+    if small:
+        train, held_out = _some(train, 4000), _some(held_out, 200)
+    return evaluation.walk_nearest(run.generator(devices.pick(device)), train, held_out, 20 if small else 150, seed=seed)
 
 
 CLAIMS = [
@@ -169,6 +190,28 @@ CLAIMS = [
         at_most(0.5),
         _smoothness,
         lambda run: not run.architecture.num_classes,
+        instead_of_lsun,
+    ),
+    Claim(
+        "walk.smoothness.features",
+        "6.1",
+        "…nor do they jump in the features that D sees",
+        "smooth (by eye)",
+        "share of the way, largest of 16 steps",
+        at_most(0.5),
+        _walk_features,
+        lambda run: not run.architecture.num_classes and (run.data_name == "faces" or run.data_name in scenes.NAMES),
+        instead_of_lsun,
+    ),
+    Claim(
+        "walk.nearest",
+        "6.1",
+        "The images on the way are no copies of training images: they are no nearer to them than unseen pictures are",
+        "not given",
+        "ratio of distances",
+        at_least(0.9),
+        _walk_nearest,
+        lambda run: run.data_name == "faces" or run.data_name in scenes.NAMES,
         instead_of_lsun,
     ),
 ]

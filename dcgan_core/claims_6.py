@@ -1,4 +1,5 @@
-"""How the claims of §6.2 and §6.3 are measured: what D's features look at, forgetting windows."""
+"""How the claims of §6.2 and §6.3 are measured: what D's features look at, forgetting windows,
+arithmetic with z."""
 
 from __future__ import annotations
 
@@ -6,8 +7,9 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from dcgan_core import attribution, devices, forgetting, judges
+from dcgan_core import arithmetic, attributes, attribution, datasets, devices, forgetting, judges
 from dcgan_core.claim import NOT_IN_PAPER, Claim, at_least, at_most, instead_of_lsun
+from dcgan_core.errors import UserError
 from dcgan_core.evaluation import Measurement
 from dcgan_core.runs import Run
 
@@ -170,4 +172,107 @@ def _finder_agreement(run: Run, device: str, seed: int, small: bool) -> Measurem
     return forgetting.agreement(run.generator(device), finder, judge)
 
 
-CLAIMS = [*_saliency_claims(), *_forgetting_claims()]
+def _arithmetic(name: str, kind: str) -> Callable[[Run, str, int, bool], Measurement]:
+    def measure(run: Run, device: str, seed: int, small: bool) -> Measurement:
+        return arithmetic.measured(run, name, device, seed, small)[kind]
+
+    return measure
+
+
+def _attribute_accuracy(name: str) -> Callable[[Run, str, int, bool], Measurement]:
+    def measure(run: Run, device: str, seed: int, small: bool) -> Measurement:
+        if not datasets.find(attributes.DATA):
+            raise UserError(f"{run.path}: the photographs of {attributes.DATA} are not here")
+        net = attributes.load(device=devices.pick(device))
+        return attributes.accuracy(net, name, count=300 if small else None)
+
+    return measure
+
+
+def _instead_of_web_faces(run: Run) -> str:
+    where = "CelebA" if run.data_name == "faces" else run.data_name.replace("-", " ")
+    return f"{where} instead of faces from the web"
+
+
+def _arithmetic_claims(name: str) -> list[Claim]:
+    """What is claimed of one of arithmetic.SUMS: three exemplars a term, one, many, and pixels."""
+    terms = arithmetic.SUMS[name]
+    said = f"{terms.first.name} - {terms.second.name} + {terms.third.name} = {terms.result.name}"
+    if name.startswith("drawn"):
+        said = f"({terms.first.name}) - ({terms.second.name}) + ({terms.third.name}) = ({terms.result.name})"
+    rows = (
+        (".success", "three", said, "by eye", at_least(0.5)),
+        (
+            ".single",
+            "single",
+            f"The same with one exemplar a term instead of three is unstable: {said}",
+            "unstable",
+            at_most(0.5),
+        ),
+        (".gain", "gain", f"The mean of three exemplars a term does better than one: {said}", "by eye", at_least(0)),
+        (".many", "many", f"The same with thirty exemplars a term: {said}", NOT_IN_PAPER, at_least(0.5)),
+        (
+            ".improved",
+            "improved",
+            f"Thirty a term, their difference twice, and the length of a random z: {said}",
+            NOT_IN_PAPER,
+            at_least(0.8),
+        ),
+        (".pixels", "pixels", f"The same arithmetic with pixels fails: {said}", "noisy overlays", at_most(0.5)),
+    )
+    return [
+        Claim(
+            f"arithmetic.{name}{suffix}",
+            "6.3.2",
+            statement,
+            paper,
+            "share of trials" if kind != "gain" else "share of trials, difference",
+            rule,
+            _arithmetic(name, kind),
+            lambda run: run.data_name == arithmetic.DATA[name],
+            _instead_of_web_faces,
+        )
+        for suffix, kind, statement, paper, rule in rows
+    ]
+
+
+CLAIMS = [
+    *_saliency_claims(),
+    *_forgetting_claims(),
+    *(c for name in arithmetic.SUMS for c in _arithmetic_claims(name)),
+    Claim(
+        "turn.monotone",
+        "6.3.2",
+        "A turn vector from four and four faces turns others",
+        "by eye",
+        "share of trials",
+        at_least(0.5),
+        _arithmetic("turn", "monotone"),
+        lambda run: run.data_name == "drawn-portraits",
+        _instead_of_web_faces,
+    ),
+    Claim(
+        "turn.identity",
+        "6.3.2",
+        "…and leaves them who they are",
+        "by eye",
+        "share of other factors",
+        at_least(0.8),
+        _arithmetic("turn", "identity"),
+        lambda run: run.data_name == "drawn-portraits",
+        _instead_of_web_faces,
+    ),
+    *(
+        Claim(
+            f"faces.attribute_accuracy.{name.lower()}",
+            "book",
+            f"A small classifier reads {name} off photographs that it has not seen",
+            NOT_IN_PAPER,
+            "share of right answers, mean of those with and those without",
+            at_least(0.9),
+            _attribute_accuracy(name),
+            lambda run: run.data_name == "faces",
+        )
+        for name in attributes.READ
+    ),
+]

@@ -1,4 +1,4 @@
-"""What does a point of z space draw, and what lies between two points? (Paper §6.1)"""
+"""What does a point of z space draw, what lies between two points (paper §6.1), and what is their sum (§6.3.2)?"""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from dcgan_core.errors import UserError
 from dcgan_core.networks import Architecture, Generator, to_pixels
 
 
@@ -33,6 +34,44 @@ def walk(start: Tensor, end: Tensor, steps: int, path: Literal["straight", "sphe
     angle = torch.acos(cosine).clamp_min(1e-4)  # below that the two directions are one, and the formula 0/0
     direction = (torch.sin((1 - t) * angle) * start / a + torch.sin(t * angle) * end / b) / torch.sin(angle)
     return direction * (a + (b - a) * t)
+
+
+def mean(exemplars: Tensor) -> Tensor:
+    """The plain mean of a concept's exemplars (paper §6.3.2): … x N x latent -> … x latent.
+
+    The mean of N random z is shorter than each of them, by about the root of N. Raises UserError where there are none.
+    """
+    if exemplars.ndim < 2 or not exemplars.shape[-2]:
+        raise UserError("mean of a concept: no exemplars were chosen; choose at least one")
+    return exemplars.mean(-2)
+
+
+def combine(terms: list[Tensor], weights: list[float] | Tensor = (1, -1, 1)) -> Tensor:
+    """The weighted sum of `terms` (… x latent each): by default the first, minus the second, plus the third.
+
+    weights: a number for each term, or N x len(terms) for N sums at once. Raises UserError where there is not one each.
+    """
+    weights = torch.as_tensor(weights, dtype=terms[0].dtype, device=terms[0].device)
+    if weights.shape[-1] != len(terms):
+        raise UserError(f"arithmetic: {len(terms)} terms and {weights.shape[-1]} weights; give one for each term")
+    return sum(weights[..., i, None] * term for i, term in enumerate(terms))
+
+
+def around(z: Tensor, count: int, rng: torch.Generator, reach: float = 0.25) -> Tensor:
+    """`count` neighbours of each z with uniform noise in (-reach, reach) (paper, Fig 7): … x latent -> … x count x latent."""
+    shape = (*z.shape[:-1], count, z.shape[-1])
+    return z[..., None, :] + (torch.rand(shape, generator=rng, device=rng.device).to(z.device) * 2 - 1) * reach
+
+
+def nine(z: Tensor, rng: torch.Generator, reach: float = 0.25) -> Tensor:
+    """Fig 7's square of nine: z (latent) in the middle, eight of its neighbours around it. Returns 9 x latent."""
+    neighbours = around(z, 8, rng, reach)
+    return torch.cat([neighbours[:4], z[None], neighbours[4:]])
+
+
+def turn(left: Tensor, right: Tensor) -> Tensor:
+    """The vector that leads from the mean of some z to the mean of others (paper, Fig 8): N x latent each -> latent."""
+    return mean(right) - mean(left)
 
 
 @torch.no_grad()

@@ -1,6 +1,8 @@
 """The chapters as files, the builder, and (marked `site`) the built site."""
 
+import base64
 import importlib.util
+import io
 import json
 import os
 import re
@@ -12,6 +14,7 @@ import jupytext
 import nbformat
 import pytest
 import yaml
+from PIL import Image
 
 from dcgan_core import cli, recipes
 
@@ -246,6 +249,23 @@ def test_the_sliders_of_the_walk_have_frames(pages):
     assert html.count('class="dcgan-slider"') == 2
     assert html.count('type="range"') == 7
     assert html.count("data:image/webp;base64,") >= 2
+
+
+@pytest.mark.site
+def test_the_walk_moves_by_itself(pages):
+    html = (HTML / "06_1_walk.html").read_text()
+    [animation] = re.findall(r'class="dcgan-animation"[^>]*src="data:image/webp;base64,([^"]*)"', html)
+    moving = Image.open(io.BytesIO(base64.b64decode(animation)))
+    assert moving.n_frames > 40 and moving.info["loop"] == 0
+
+
+@pytest.mark.site
+def test_the_sliders_of_the_arithmetic_have_frames_and_the_picker_a_picture(pages):
+    html = (HTML / "06_3_2_arithmetic.html").read_text()
+    assert html.count('class="dcgan-slider"') == 3
+    assert html.count('type="range"') == 3 + 3 + 2
+    assert html.count('class="dcgan-picker"') == 1
+    assert html.count("data:image/webp;base64,") >= 4
 
 
 @pytest.mark.site

@@ -106,6 +106,13 @@ def test_what_a_run_ships_of_a_claim_can_be_asked_for(run, shelf):
         claims.shipped("scenes.coverage.drawn-rooms", shipped)
 
 
+def test_what_a_run_does_not_ship_is_measured_small(run, run_copy):
+    assert claims.known("walk.smoothness", run_copy, "cpu", seed=1)["n"] == 40
+    assert not (run_copy.path / "results.json").exists()
+    (run_copy.path / "results.json").write_text(json.dumps({"walk.smoothness": result(0.2, "one")}))
+    assert claims.known("walk.smoothness", run_copy) == result(0.2, "one")
+
+
 def test_the_shipped_ledger_can_be_read():
     """Whatever the repository holds right now."""
     rows = claims.ledger()
@@ -147,7 +154,7 @@ def test_without_ids_all_that_fits_is_measured(run_copy):
 @pytest.mark.parametrize(
     ("claim_id", "message"),
     [
-        ("turn.monotone", "nothing in this version measures it"),
+        ("instability.detected", "nothing in this version measures it"),
         ("cifar10.accuracy", "cannot be measured on digits"),
         ("memorisation.faces", "cannot be measured on digits"),
         ("nonsense", "no claim is called 'nonsense'"),

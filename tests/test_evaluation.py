@@ -4,8 +4,16 @@ import torch
 from torch import nn
 
 from dcgan_core import evaluation, latent
-from dcgan_core.evaluation import bootstrap, memorisation, memorisation_seen, nearest, walk_smoothness, walk_steps
-from dcgan_core.networks import Architecture
+from dcgan_core.evaluation import (
+    bootstrap,
+    memorisation,
+    memorisation_seen,
+    nearest,
+    walk_nearest,
+    walk_smoothness,
+    walk_steps,
+)
+from dcgan_core.networks import Architecture, Discriminator
 
 
 def pictures(count: int, seed: int, size: int = 8) -> np.ndarray:
@@ -131,6 +139,47 @@ def test_a_histogram_counts_every_distance_in_its_bin():
     shown = memorisation(picker(train), train, held_out, 40).details["histogram"]
     assert shown["samples"][0] == sum(shown["samples"]) == 40, "copies lie at distance 0"
     assert sum(shown["held_out"]) == 30 and sum(shown["held_out"][:3]) == 0
+
+
+def test_a_cross_fade_is_even_in_pixels_whatever_the_generator():
+    curved = Stub(lambda z: torch.tanh(3 * z[:, :1]).repeat(1, 64).view(-1, 1, 8, 8))
+    assert walk_steps(curved, 3, 8, fade=True) == pytest.approx(1 / 8, abs=1e-4)
+    assert walk_steps(curved, 3, 8).max() > 0.2
+
+
+class Threshold(nn.Module):
+    """A discriminator whose one feature jumps where the picture becomes brighter than grey."""
+
+    def features(self, images):
+        return [(images.mean((1, 2, 3), keepdim=True) > 0).float().expand(-1, 1, 4, 4)]
+
+
+def test_steps_in_features_are_those_of_the_features():
+    dark_to_bright = Stub(lambda z: z[:, :1].repeat(1, 64).view(-1, 1, 8, 8), latent=1)
+    shares = walk_steps(dark_to_bright, 20, 8, discriminator=Threshold())
+    assert set(shares.sum(1).round(6)) == {0.0, 1.0}, "a walk crosses grey once, or never"
+    m = walk_smoothness(dark_to_bright, 20, 8, discriminator=Threshold())
+    assert m.value == m.details["cross_fade"] == shares.max(1).mean()
+
+
+def test_pooled_features_are_four_by_four_of_every_layer():
+    a = Architecture(16, 1, (3, 5), (2, 2), kernel=4)
+    d = Discriminator(a, torch.Generator().manual_seed(0)).eval()
+    x = torch.randn(2, 1, 16, 16, generator=torch.Generator().manual_seed(1))
+    pooled = evaluation.pooled_features(d, x)
+    assert pooled.shape == (2, (3 + 5) * 16) and not pooled.requires_grad
+    first = d.features(x)[0]  # 2 x 3 x 8 x 8
+    assert torch.equal(pooled[:, :48].view(2, 3, 4, 4), first.unflatten(3, (4, 2)).unflatten(2, (4, 2)).amax((3, 5)))
+
+
+def test_a_walk_over_copies_is_found_out_and_one_over_fresh_images_is_not():
+    train, held_out = pictures(400, 1), pictures(60, 2)
+    copies = walk_nearest(picker(train), train, held_out, pairs=10, steps=6)
+    assert copies.high < 0.05 and copies.details["nearest_of_all"] < 0.01
+    fresh = walk_nearest(picker(pictures(400, 3)), train, held_out, pairs=30, steps=6)
+    assert fresh.low > 0.9 and fresh.value == pytest.approx(1, abs=0.03)
+    assert len(fresh.details["straight"]) == len(fresh.details["spherical"]) == 6
+    assert fresh.details["held_out"] == pytest.approx(np.median(nearest(held_out, train)[0]))
 
 
 # --- intervals --------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import torch
 from conftest import TINY
 
 from dcgan_core import latent, networks
+from dcgan_core.errors import UserError
 
 
 def rng(seed: int = 0) -> torch.Generator:
@@ -91,3 +92,43 @@ def test_images_are_drawn_on_the_nets_device_wherever_z_is():
     images = latent.draw(g, latent.sample(TINY, 4, rng()), torch.tensor([0, 1, 2, 0]))
     assert images.device.type == "meta"
     assert images.shape == (4, 1, 16, 16)
+
+
+def test_a_mean_is_the_plain_mean_and_shorter_than_what_it_is_made_of():
+    z = latent.sample(replace(TINY, latent=100), 300, rng()).unflatten(0, (100, 3))
+    assert torch.allclose(latent.mean(z), (z[:, 0] + z[:, 1] + z[:, 2]) / 3, atol=1e-6)
+    lengths = latent.mean(z).norm(dim=1).mean() / z.norm(dim=2).mean()
+    assert abs(lengths - 3**-0.5) < 0.02
+    parts = latent.combine([latent.mean(m.unflatten(0, (33, 1))) for m in latent.mean(z)[:99].split(33)])
+    assert abs(parts.norm(dim=1).mean() / z.norm(dim=2).mean() - 1) < 0.05, (
+        "the sum of three such means is as long as a z again"
+    )
+    with pytest.raises(UserError, match="no exemplars were chosen"):
+        latent.mean(z[0, :0])
+
+
+def test_terms_are_added_with_their_weights():
+    a, b, c = (torch.full((2, 3), x) for x in (1.0, 10.0, 100.0))
+    assert torch.equal(latent.combine([a, b, c]), torch.full((2, 3), 91.0))
+    assert torch.equal(latent.combine([a, b], [2, -1]), torch.full((2, 3), -8.0))
+    rows = latent.combine([a[0], b[0]], torch.tensor([[1.0, 0], [0, 1], [1, 1]]))
+    assert torch.equal(rows, torch.tensor([[1.0], [10], [11]]).expand(3, 3))
+    with pytest.raises(UserError, match="3 terms and 2 weights"):
+        latent.combine([a, b, c], [1, -1])
+
+
+def test_neighbours_lie_within_reach_on_all_sides_and_the_middle_of_nine_is_the_result():
+    z = latent.sample(TINY, 4, rng())
+    moved = latent.around(z, 500, rng(), 0.25) - z[:, None]
+    assert moved.shape == (4, 500, 10)
+    assert 0.24 < moved.max() <= 0.25 and -0.25 <= moved.min() < -0.24
+    assert abs(moved.mean()) < 0.01
+    square = latent.nine(z[0], rng())
+    assert square.shape == (9, 10)
+    assert torch.equal(square[4], z[0])
+    assert (square[[0, 1, 2, 3, 5, 6, 7, 8]] - z[0]).abs().amax(1).min() > 0.1
+
+
+def test_a_turn_leads_from_the_mean_on_the_left_to_that_on_the_right():
+    left, right = latent.sample(TINY, 4, rng()), latent.sample(TINY, 4, rng()) + 1
+    assert torch.allclose(left.mean(0) + latent.turn(left, right), right.mean(0), atol=1e-6)

@@ -1,5 +1,6 @@
 import base64
 import io
+import json
 import re
 
 import ipywidgets
@@ -10,6 +11,7 @@ from conftest import noise
 from PIL import Image
 
 from dcgan_core import latent, plots, widgets
+from dcgan_core.errors import UserError
 
 # --- grids ------------------------------------------------------------------------------------------------------------
 
@@ -50,6 +52,23 @@ def test_strips_have_a_labelled_row_each():
     figure = plots.strips(rows)
     assert [axis.get_ylabel() for axis in figure.axes] == ["first", "second"]
     assert [axis.images[0].get_array().shape for axis in figure.axes] == [(4, 14, 3), (4, 9, 3)]
+
+
+def test_an_animation_plays_forth_and_back_for_ever_by_itself():
+    frames = [np.full((8, 12, 3), 40 * i, np.uint8) for i in range(5)]
+    animation = plots.Animation(frames, "from <dark> to bright", zoom=3, milliseconds=70)
+    moving = Image.open(io.BytesIO(animation.webp))
+    moving.load()
+    assert (moving.n_frames, moving.info["loop"], moving.info["duration"]) == (8, 0, 70)
+    brightness = []
+    for i in range(8):
+        moving.seek(i)
+        brightness.append(np.asarray(moving.convert("RGB")).mean())
+    assert np.allclose(brightness, [0, 40, 80, 120, 160, 120, 80, 40], atol=6)
+    page = animation._repr_html_()
+    assert "width:36px" in page and "from &lt;dark&gt; to bright" in page
+    assert re.findall(r'src="(data:image/webp)', page) == ["data:image/webp"]
+    assert not re.search(r"https?:|<script", page)
 
 
 @pytest.mark.parametrize("smooth", [1, 3, 1000])
@@ -198,3 +217,66 @@ def test_frames_are_drawn_on_the_edges_of_boxes_alone():
     assert (rows[0], rows[-1], columns[0], columns[-1]) == (6, 20, 3, 14)
     assert not red[8:19, 5:13].any() and red.sum() == 15 * 12 - 11 * 8
     assert not large[0, 1:].any()
+
+
+# --- the picker -------------------------------------------------------------------------------------------------------
+
+
+def open_picker(tmp_path, chosen=None):
+    images = np.stack([np.full((3, 8, 8), 10 * i, np.uint8) for i in range(15)])
+    path = tmp_path / "picks" / "mine.json"
+    return widgets.picker(images, ["smiling <woman>", "neutral man"], path, {"seed": 3, "count": 15}, chosen), path
+
+
+def controls(picker):
+    _, concept, grid, bar = picker.live.children
+    save, said = bar.children
+    return concept, grid.children, save, said
+
+
+def test_clicks_choose_exemplars_of_one_concept_after_the_other_and_are_saved(tmp_path):
+    picker, path = open_picker(tmp_path)
+    concept, tiles, save, said = controls(picker)
+    for i in (4, 2, 9):
+        tiles[i].value = True
+    tiles[9].value = False  # a second click takes it back
+    concept.value = "neutral man"
+    assert not any(tile.value for tile in tiles)
+    tiles[0].value = True
+    concept.value = "smiling <woman>"
+    assert [i for i, tile in enumerate(tiles) if tile.value] == [2, 4]
+    save.click()
+    assert json.loads(path.read_text()) == {
+        "seed": 3,
+        "count": 15,
+        "picks": {"smiling <woman>": [2, 4], "neutral man": [0]},
+    }
+    assert str(path) in said.value
+
+
+def test_nothing_is_saved_where_nothing_is_picked(tmp_path):
+    picker, path = open_picker(tmp_path)
+    *_, save, said = controls(picker)
+    save.click()
+    assert "nothing is picked yet" in said.value
+    assert not path.exists()
+
+
+def test_a_picker_begins_with_what_was_chosen_before_and_shows_it_on_the_page(tmp_path):
+    picker, _ = open_picker(tmp_path, {"neutral man": [3, 1]})
+    concept, tiles, *_ = controls(picker)
+    concept.value = "neutral man"
+    assert [i for i, tile in enumerate(tiles) if tile.value] == [1, 3]
+    page = picker.html
+    assert page.count('aria-label="sample ') == 15 + 2
+    assert "smiling &lt;woman&gt;" in page and "nothing picked" in page
+    assert not re.search(r"https?:|<script|<input|<button", re.sub(r"base64,[^)]*", "", page))
+
+
+def test_a_picker_without_pictures_or_with_others_than_there_are_is_refused(tmp_path):
+    with pytest.raises(UserError, match="no pictures or no concepts"):
+        widgets.picker(np.zeros((0, 3, 8, 8), np.uint8), ["a"], tmp_path / "x.json", {})
+    with pytest.raises(UserError, match="no pictures or no concepts"):
+        widgets.picker(np.zeros((2, 3, 8, 8), np.uint8), [], tmp_path / "x.json", {})
+    with pytest.raises(UserError, match="pictures 0 to 14; one that was chosen is not among them"):
+        open_picker(tmp_path, {"neutral man": [15]})

@@ -1,0 +1,188 @@
+"""What does a photographed face show? Two small classifiers of CelebA's attributes, for the arithmetic of §6.3.2.
+
+One judges samples, the other selects them as exemplars. Each learns from one half of the training photographs, so that neither
+has seen what the other learnt from. Both ship in `book/judges`. The words are CelebA's, and so are the opinions: somebody
+looked at a photograph and ticked a box.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import safetensors.torch
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from dcgan_core import datasets, judges
+from dcgan_core.configs import did_you_mean
+from dcgan_core.errors import UserError
+from dcgan_core.evaluation import Measurement, bootstrap, timed
+from dcgan_core.files import write_atomically
+
+READ = ("Smiling", "Eyeglasses", "Male")  # what samples are asked for
+DATA, SIZE = "faces", 64
+WIDTHS = (16, 32, 64, 128)
+STEPS, BATCH = 1500, 64
+JUDGING, SELECTING = 0, 1  # which half of the photographs a classifier learns from
+
+
+class Attributes(nn.Module):
+    """Reads attributes off a face: a probability for each. All that the labels know are learnt, since all help the others."""
+
+    def __init__(self, names: tuple[str, ...], size: int = SIZE, widths: tuple[int, ...] = WIDTHS) -> None:
+        super().__init__()
+        self.names, self.size = names, size
+        layers, inputs = [], 3
+        for width in widths:
+            layers += [nn.Conv2d(inputs, width, 4, 2, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
+            inputs = width
+        side = size // 2 ** len(widths)
+        self.layers = nn.Sequential(*layers, nn.Dropout(0.3), nn.Flatten(), nn.Linear(inputs * side * side, len(names)))
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """pixels: uint8 or float 0 … 255, N x 3 x size x size. Returns logits, N x len(names)."""
+        return self.layers(pixels.float() / 127.5 - 1)
+
+    @torch.no_grad()
+    def read(self, images: np.ndarray, batch: int = 512) -> dict[str, np.ndarray]:
+        """uint8 N x 3 x size x size -> for each attribute N probabilities."""
+        if images.ndim != 4 or images.shape[1:] != (3, self.size, self.size):
+            shape = " x ".join(map(str, images.shape))
+            raise UserError(f"attributes of faces: reads N x 3 x {self.size} x {self.size} pictures, got {shape}")
+        device = next(self.parameters()).device
+        parts = [self(torch.from_numpy(np.array(images[i : i + batch])).to(device)) for i in range(0, len(images), batch)]
+        answers = torch.cat(parts).sigmoid().float().cpu().numpy() if parts else np.empty((0, len(self.names)), np.float32)
+        return dict(zip(self.names, answers.T, strict=True))
+
+
+def load(half: int = JUDGING, device: torch.device | str = "cpu") -> Attributes:
+    """The classifier that learnt from one half of `faces`: shipped, else kept, else trained now (minutes on a CPU).
+
+    Raises UserError where it would have to be trained and there are no photographs.
+    """
+    file = f"{DATA}-attributes-{SIZE}px-half{half}.safetensors"
+    kept = datasets.cache_root() / "judges" / file
+    path = next((p for p in (judges.SHIPPED / file, kept) if p.is_file()), None)
+    if path is None:
+        net = train(datasets.load(DATA, SIZE), half, device)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        save(net, kept)
+        path = kept
+    try:
+        with safetensors.safe_open(path, "pt") as opened:
+            names = json.loads(opened.metadata()["attributes"])["names"]
+        net = Attributes(tuple(names))
+        state = safetensors.torch.load_file(path)
+        net.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in state.items()})
+    except (safetensors.SafetensorError, OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path}: not a classifier of attributes ({str(error).splitlines()[0]}); delete it") from None
+    return net.to(device, memory_format=torch.channels_last).eval()
+
+
+def save(net: Attributes, path: Path) -> None:
+    """Half precision, batchnorm statistics in single."""
+    single = ("running_mean", "running_var", "num_batches_tracked")
+    state = {k: v.cpu().contiguous() for k, v in net.state_dict().items()}
+    state = {k: v if k.endswith(single) else v.half() for k, v in state.items()}
+    write_atomically(path, safetensors.torch.save(state, {"attributes": json.dumps({"names": net.names})}))
+
+
+def halves(data: datasets.ImageData, half: int) -> np.ndarray:
+    """Indices of every other photograph: half 0 begins with the first, half 1 with the second."""
+    if half not in (0, 1):
+        raise UserError(f"attributes of faces: there are halves 0 and 1, not {half}")
+    return np.arange(half, len(data), 2)
+
+
+def train(
+    data: datasets.ImageData,
+    half: int,
+    device: torch.device | str = "cpu",
+    steps: int = STEPS,
+    names: tuple[str, ...] = READ,
+    widths: tuple[int, ...] = WIDTHS,
+) -> Attributes:
+    """Trains on one half of `data`, mirrored, shifted, blurred and made noisy at random: it is to read imperfect samples.
+
+    `names` must be among the labels, with examples of both kinds; the other labels are learnt along. Photographs in which all
+    of `names` are known (a sixth of `faces`) come as often as the others together. For the one that judges, rare labels count
+    for more, so that it misses few glasses; the one that selects rather misses some than takes what is none.
+    """
+    for name in names:
+        column = data.attributes[halves(data, half), index(data, name)] if data.attributes is not None else ()
+        if 1 not in column or -1 not in column:
+            raise UserError(f"{data.name}: {name}: no photographs with it, or none without; a classifier needs both")
+    chosen = halves(data, half)
+    labels = torch.from_numpy(data.attributes[chosen].astype(np.float32))
+    images = torch.from_numpy(np.array(data.images[chosen]))
+    whole = (labels[:, [index(data, n) for n in names]] != 0).all(1)
+    weights = torch.where(whole, 0.5 / whole.sum().clamp_min(1), 0.5 / (~whole).sum().clamp_min(1))
+    rarity = ((labels < 0).sum(0) / (labels > 0).sum(0).clamp_min(1)).sqrt().clamp(1, 10)
+    emphasis = (rarity if half == JUDGING else torch.ones(len(rarity))).to(device)
+    rng = torch.Generator().manual_seed(half)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(half)
+        net = Attributes(data.attribute_names, data.size, widths)
+        net.to(device, memory_format=torch.channels_last).train()
+        optimizer = torch.optim.AdamW(net.parameters(), 1e-3, weight_decay=3e-2)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps)
+        for _ in tqdm(range(steps), desc="attributes of faces", leave=False, delay=2):
+            batch = torch.multinomial(weights, BATCH, replacement=True, generator=rng)
+            answers = net(judges.spoil(_moved(images[batch], rng), rng).to(device, memory_format=torch.channels_last))
+            truth = labels[batch].to(device)
+            losses = F.binary_cross_entropy_with_logits(answers, truth.clamp_min(0), reduction="none")
+            weight = torch.where(truth > 0, emphasis, truth.abs())  # an unknown label (0) teaches nothing
+            loss = (losses * weight).sum() / weight.sum()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+    return net.eval()
+
+
+def _moved(pixels: Tensor, rng: torch.Generator, by: int = 3) -> Tensor:
+    """Half of the pictures mirrored, all shifted by up to `by` pixels in each direction."""
+    mirrored = torch.rand(len(pixels), 1, 1, 1, generator=rng) < 0.5
+    pixels = torch.where(mirrored, pixels.flip(3), pixels)
+    size = pixels.shape[-1]
+    padded = F.pad(pixels.float(), (by,) * 4, mode="replicate")
+    top, left = torch.randint(0, 2 * by + 1, (2, len(pixels)), generator=rng).tolist()
+    return torch.stack([p[:, t : t + size, x : x + size] for p, t, x in zip(padded, top, left, strict=True)])
+
+
+def index(data: datasets.ImageData, name: str) -> int:
+    """The column of an attribute. Raises UserError where the labels have none of that name."""
+    if name not in data.attribute_names:
+        raise UserError(f"{data.name}: no attribute is called {name!r}{did_you_mean(name, data.attribute_names)}")
+    return data.attribute_names.index(name)
+
+
+def accuracy(net: Attributes, name: str, half: int = JUDGING, count: int | None = None) -> Measurement:
+    """How often is it right, on photographs that it did not learn from? The mean of its shares among those with and without.
+
+    The photographs are the other half and those that are held out, as far as they are labelled (the first `count` of each). A
+    guess gives 0.5, however rare the attribute is.
+    """
+    with timed() as seconds:
+        groups = {True: [], False: []}
+        for split in datasets.SPLITS:
+            data = datasets.load(DATA, net.size, split)
+            unseen = halves(data, 1 - half) if split == "train" else np.arange(len(data))
+            truth = data.attributes[unseen, index(data, name)]
+            unseen, truth = unseen[truth != 0][:count], truth[truth != 0][:count] > 0
+            right = (net.read(np.array(data.images[unseen]))[name] > 0.5) == truth
+            for kind, rows in groups.items():
+                rows.append(right[truth == kind])
+        with_it, without = (np.concatenate(groups[kind]) for kind in (True, False))
+
+        def balanced(a: np.ndarray, b: np.ndarray) -> float:
+            return float(a.mean() + b.mean()) / 2
+
+        low, high = bootstrap(balanced, with_it, without)
+        details = {"with": len(with_it), "without": len(without), "right_with": float(with_it.mean())}
+        details["right_without"] = float(without.mean())
+        return Measurement(balanced(with_it, without), low, high, len(with_it) + len(without), seconds(), details)

@@ -1,0 +1,264 @@
+"""Arithmetic on a generator that is linear: row k of its image is as bright as number k of z, so every sum is exact."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from dcgan_core import arithmetic, claims, judges, latent, scenes
+from dcgan_core.arithmetic import Concept, Pool
+from dcgan_core.errors import UserError
+from dcgan_core.files import write_json
+from dcgan_core.networks import Architecture
+
+ROWS = ("smile", "long_hair", "glasses", "beard", "pose", "hair_colour", "skin", "nothing")
+SMILE = arithmetic.SUMS["drawn_smile"]
+
+
+class Linear(nn.Module):
+    """Draws z / 8, one number a row."""
+
+    def __init__(self, scale: float = 1 / 8) -> None:
+        super().__init__()
+        self.architecture = Architecture(8, 1, (4,), (2,), latent=8)
+        self.scale = scale
+        self.nothing = nn.Parameter(torch.zeros(1))
+
+    def forward(self, z, labels=None):
+        return (z * self.scale)[:, None, :, None].expand(-1, 1, 8, 8).clamp(-1, 1)
+
+
+def reader(images: np.ndarray) -> dict[str, np.ndarray]:
+    """Reads z off the image again: probabilities for what is there or not, numbers for the rest."""
+    z = (images[:, 0, :, 0] / 127.5 - 1) * 8
+    answers = dict(zip(ROWS, z.T.astype(np.float32), strict=True))
+    for key in ROWS[:4]:
+        answers[key] = 1 / (1 + np.exp(-8 * answers[key]))
+    for key in ("hair_colour", "skin"):
+        answers[key] = (answers[key] + 1) / 2
+    answers["looks left"] = (answers["pose"] < -1 / 3).astype(np.float32)
+    answers["looks right"] = (answers["pose"] > 1 / 3).astype(np.float32)
+    return answers
+
+
+def z_of(count: int, seed: int = 0) -> torch.Tensor:
+    return latent.sample(Linear().architecture, count, torch.Generator().manual_seed(seed))
+
+
+def candidates(count: int, seed: int = 0, scale: float = 1 / 8) -> Pool:
+    return arithmetic.pool(Linear(scale), reader, count, seed)
+
+
+# --- concepts and exemplars -------------------------------------------------------------------------------------------
+
+
+def test_a_sum_says_what_is_added_and_what_is_kept():
+    for arithmetic_sum in arithmetic.SUMS.values():
+        first, second, third = (concept.shows for concept in arithmetic_sum.terms)
+        result = {k: first[k] - second[k] + third[k] for k in first}
+        assert result == arithmetic_sum.result.shows
+        assert len(arithmetic_sum.added.shows) == len(arithmetic_sum.kept.shows) == 1
+        assert not set(arithmetic_sum.others) & set(result)
+
+
+def test_drawn_sums_ask_for_factors_that_are_drawn():
+    for name, arithmetic_sum in arithmetic.SUMS.items():
+        if name.startswith("drawn"):
+            wanted = {*arithmetic_sum.result.shows, *arithmetic_sum.others}
+            assert wanted <= set(scenes.yes_no(arithmetic.DATA[name]))
+
+
+def test_a_pool_gives_only_what_shows_the_concept_for_sure():
+    p = arithmetic.pool(Linear(), reader, 400, seed=1)
+    found = p.of(SMILE.first)
+    assert 40 < len(found) < 150
+    assert (found[:, 0] > 0).all() and (found[:, 1] > 0).all()
+    assert len(p.of(SMILE.first, sure=0.5)) > len(found)
+
+
+def test_an_unknown_attribute_names_its_near_namesake():
+    with pytest.raises(UserError, match=r"concept 'grin': no attribute is called 'smiles' \(did you mean 'smile'"):
+        arithmetic.pool(Linear(), reader, 10, 0).of(Concept("grin", {"smiles": True}))
+
+
+def test_exemplars_of_a_trial_differ_and_come_again_only_when_all_were_used():
+    z = z_of(20)
+    chosen = arithmetic.exemplars(z, "x", 12, 3, torch.Generator().manual_seed(0))
+    assert chosen.shape == (12, 3, 8)
+    for trial in chosen:
+        assert len(torch.unique(trial, dim=0)) == 3
+    assert len(torch.unique(chosen[:6].flatten(0, 1), dim=0)) == 18
+    assert not torch.equal(chosen[:6], chosen[6:])
+
+
+def test_a_concept_without_enough_exemplars_is_refused():
+    with pytest.raises(UserError, match=r"concept 'smiling man': 2 exemplars, 3 are needed; pick more"):
+        arithmetic.exemplars(z_of(2), "smiling man", 10, 3, torch.Generator())
+    with pytest.raises(UserError, match="0 exemplars, 3 are needed"):  # a net that draws one face only
+        arithmetic.trials(Linear(scale=0), candidates(50, 0, scale=0), reader, SMILE, 5)
+
+
+# --- trials -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def outcome():
+    return arithmetic.trials(Linear(), candidates(2000, 3), reader, SMILE, 200, seed=3)
+
+
+def test_where_z_is_linear_the_sum_is_right_and_more_exemplars_make_it_surer(outcome):
+    single, three, many = (outcome[k].value for k in ("single", "three", "many"))
+    assert 0.25 < single < three <= many
+    assert many > 0.98 and outcome["improved"].value > 0.98
+    assert outcome["gain"].value == pytest.approx(three - single)
+    assert outcome["gain"].low < outcome["gain"].value < outcome["gain"].high
+    assert all(m.low <= m.value <= m.high and m.n == 200 for m in outcome.values())
+
+
+def test_with_linear_images_pixels_are_as_good_as_z(outcome):
+    assert outcome["pixels"].value == pytest.approx(outcome["three"].value, abs=0.03)
+
+
+def test_the_details_say_what_chance_would_give_and_how_long_z_is(outcome):
+    details = outcome["three"].details
+    assert details["base_rate"] == pytest.approx(0.25, abs=0.06)
+    assert details["success"]["third_term"] == 0, "a neutral mean must not count as smiling"
+    assert details["kept"]["third_term"] == 1
+    lengths = details["length_of_z"]
+    assert lengths["third_term"] < lengths["random"] < lengths["single"]
+    assert lengths["improved"] == pytest.approx(lengths["random"], abs=1e-3)
+    assert details["others_kept"]["random"] == pytest.approx(0.5, abs=0.1)
+    assert details["others_kept"]["one_face"] > 0.75
+    assert set(details["exemplars"]) == {concept.name for concept in SMILE.terms}
+
+
+def test_a_judge_that_sees_no_smile_finds_no_success():
+    def sad(images):
+        return reader(images) | {"smile": np.zeros(len(images), np.float32)}
+
+    outcome = arithmetic.trials(Linear(), candidates(500), sad, SMILE, 20)
+    assert [outcome[k].value for k in ("three", "single", "many", "pixels")] == [0, 0, 0, 0]
+
+
+def test_a_seed_means_the_same_trials():
+    first, again, other = (arithmetic.trials(Linear(), candidates(400), reader, SMILE, 30, seed=s) for s in (1, 1, 2))
+    assert first["three"].details == again["three"].details
+    assert first["three"].details != other["three"].details
+
+
+def test_pixel_arithmetic_is_that_of_mean_images():
+    terms = [z_of(6, seed).unflatten(0, (2, 3)) for seed in (1, 2, 3)]
+    expected = latent.draw_pixels(Linear(), latent.combine([latent.mean(z) for z in terms]))
+    assert abs(arithmetic.pixel_sum(Linear(), terms).astype(int) - expected).max() <= 1
+
+
+# --- turning ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_turn_of_a_linear_head_is_even_and_thirty_exemplars_change_less_else():
+    turns = arithmetic.turns(Linear(), candidates(1000), reader, 100, seed=2)
+    monotone, identity = turns["monotone"], turns["identity"]
+    assert monotone.value > 0.98
+    pose = monotone.details["pose"]["median"]
+    assert len(pose) == arithmetic.TURN_STEPS and (np.diff(pose) > 0.08).all()
+    assert monotone.details["random_direction"] < 0.5
+    assert identity.details["two_random_faces"] < identity.value < identity.details["thirty_exemplars"]
+    assert identity.low <= identity.value <= identity.high
+    assert set(identity.details["factors"]) == set(arithmetic.OTHERS)
+
+
+def test_a_turned_face_is_itself_in_the_middle():
+    z, vector = z_of(3), z_of(1, 9)[0]
+    path = arithmetic.turned(z, vector, 5)
+    assert path.shape == (3, 5, 8)
+    assert torch.allclose(path[:, 2], z, atol=1e-6)
+    assert torch.allclose(path[:, -1] - path[:, 0], vector.expand(3, -1), atol=1e-5)
+
+
+def test_no_faces_that_look_left_is_an_error():
+    with pytest.raises(UserError, match="concept 'looks left': 0 exemplars, 4 are needed"):
+        arithmetic.turns(Linear(scale=0), candidates(50, 0, scale=0), reader, 5)
+
+
+# --- picks ------------------------------------------------------------------------------------------------------------
+
+
+def picks(run, path, **changes):
+    saved = {"seed": 5, "count": 30, "weights": arithmetic.weights_of(run), "picks": {"smiling": [2, 7], "neutral": []}}
+    write_json(path, saved | changes)
+    return path
+
+
+def test_picks_become_z_again(run, tmp_path):
+    chosen = arithmetic.load_picks(picks(run, tmp_path / "picks.json"), run)
+    z = latent.sample(run.architecture, 30, torch.Generator().manual_seed(5))
+    assert torch.equal(chosen["smiling"], z[[2, 7]])
+    assert chosen["neutral"].shape == (0, run.architecture.latent)
+    with pytest.raises(UserError, match="no exemplars were chosen"):
+        latent.mean(chosen["neutral"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"weights": "0" * 12}, "picked from samples of other weights than those of .*; pick again"),
+        ({"picks": {"smiling": []}}, "nothing is picked in it; click on some pictures"),
+        ({"picks": {"smiling": [30]}}, "not picks; delete it"),
+        ({"picks": {"smiling": ["two"]}}, "not picks"),
+        ({"count": None}, "not picks"),
+    ],
+)
+def test_picks_that_do_not_fit_are_refused(run, tmp_path, changes, message):
+    with pytest.raises(UserError, match=message):
+        arithmetic.load_picks(picks(run, tmp_path / "picks.json", **changes), run)
+
+
+def test_missing_or_damaged_picks_are_an_error(run, tmp_path):
+    with pytest.raises(UserError, match="no such file; picks should be there"):
+        arithmetic.load_picks(tmp_path / "none.json", run)
+    (tmp_path / "bad.json").write_text("{")
+    with pytest.raises(UserError, match="damaged, not picks"):
+        arithmetic.load_picks(tmp_path / "bad.json", run)
+
+
+# --- on runs ----------------------------------------------------------------------------------------------------------
+
+
+def test_nobody_reads_attributes_off_digits(run):
+    with pytest.raises(UserError, match="nothing here reads attributes off digits"):
+        arithmetic.readers(run)
+    ids = [c.id for c in claims.CLAIMS if c.id.startswith(("arithmetic.", "turn."))]
+    for name in arithmetic.SUMS:
+        assert {f"arithmetic.{name}.{kind}" for kind in ("success", "single", "gain", "many", "improved", "pixels")} < set(ids)
+    assert {"turn.monotone", "turn.identity"} < set(ids)
+    assert not any(claims.claim(i).fits(run) for i in ids)
+
+
+def test_the_one_that_selects_and_the_one_that_judges_are_two():
+    """And both ship: to train them would take minutes."""
+    names = [f"drawn-portraits-64px-v{scenes.VERSION}-seed{seed}.safetensors" for seed in (0, 1)]
+    assert all((judges.SHIPPED / name).is_file() for name in names)
+    drawn = scenes.draw("drawn-portraits", 300, 64, judges.HELD_OUT_SEED)
+    read = [judges.load("drawn-portraits", seed).read(drawn.images)["smile"] for seed in (0, 1)]
+    assert not np.allclose(*read)
+    assert all(((p > 0.5) == drawn.factors["smile"]).mean() > 0.95 for p in read)
+
+
+def test_what_was_measured_once_is_not_measured_again(run, monkeypatch):
+    calls = []
+    monkeypatch.setattr(arithmetic, "readers", lambda *_: (lambda images: {}, reader))
+    monkeypatch.setattr(arithmetic, "trials", lambda *_: calls.append("trials") or {"three": None})
+    monkeypatch.setattr(arithmetic, "turns", lambda *_: calls.append("turns") or {"monotone": None})
+    pools = []
+    monkeypatch.setattr(arithmetic, "pool", lambda *_: pools.append(1))
+    for _ in range(2):
+        assert arithmetic.measured(run, "drawn_smile", "cpu", 4, small=True) == {"three": None}
+        assert arithmetic.measured(run, "turn", "cpu", 4, small=True) == {"monotone": None}
+    assert calls == ["trials", "turns"] and pools == [1]
+
+
+def test_json_can_hold_the_details(outcome):
+    assert json.loads(json.dumps(outcome["three"].details)) == outcome["three"].details
+    assert isinstance(Pool(z_of(1), {}).z, torch.Tensor)
