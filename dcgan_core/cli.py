@@ -151,6 +151,8 @@ def _train(args: argparse.Namespace) -> int:
         datasets.prepare(config.data, config.architecture.size, config.crop)
     _wait_for_all()
     data = datasets.load(config.data, config.architecture.size, crop=config.crop)
+    if config.first:
+        data = datasets.part(data, 0, config.first)
     origin = {"name": data.name, "images": len(data), **data.provenance}
     if existing and existing.info["data"].get("fingerprint") != origin["fingerprint"]:
         raise UserError(
