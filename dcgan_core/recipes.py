@@ -23,8 +23,8 @@ PROFILES = ("quick", "cpu", "paper")
 _SMALL = {"batch": 32, "updates": "both"}
 # mnist/train_cond_dcgan.py: the last 10,000 training images are kept for choosing; L2 on every parameter.
 _MNIST = {"first": 50_000, "weight_decay": 2.5e-5}
-# In place of the authors' 200 passes 12, half of them with a falling rate like theirs. Moving the 13 million weights takes most of an
-# update at any batch, so small batches and both nets on each: 18,750 updates of each net, theirs have 39,000.
+# In place of the authors' 200 passes 12, half of them with a falling rate like theirs. Moving the 13 million weights takes
+# most of an update at any batch, so small batches and both nets on each: 18,750 updates of each net, theirs have 39,000.
 _MNIST_CPU = {**_SMALL, "precision": "bf16", "images": 12 * 50_000, "decay_images": 6 * 50_000}
 _NARROW64 = Architecture(64, 3, (32, 64, 128, 256), (2, 2, 2, 2), kernel=4)  # two and a half times as fast as small64
 _TINY32 = Architecture(32, 3, (32, 64, 128), (2, 2, 2), kernel=4)  # a quarter of the work of small32
@@ -75,6 +75,8 @@ RECIPES: dict[str, dict[str, Config]] = {
             decay_images=100 * 50_000,
         ),
     },
+    # the supplement's baseline, a permutation-invariant GAN: the same settings and number of images, no convolutions
+    "mnist-fc": {"cpu": Config("mnist", ARCHITECTURES["mnist28-fc"], **_MNIST, **_MNIST_CPU | {"precision": "single"})},
     "svhn": {
         "quick": Config("svhn", _TINY32, **_SMALL, images=40_000),
         # the released model's folder name: lr 0.0005, batch 64, 200 epochs of 63,257 images
