@@ -358,9 +358,9 @@ def test_summary_has_every_stage_with_shape_and_parameters(name):
     rows_g, rows_d = networks.summary(g), networks.summary(d)
     assert len(rows_g) == len(g.dense) + len(g.convs)
     assert rows_g[len(g.dense) - 1].shape == (prod(a.base),)
-    image = (a.channels, a.size, a.size)
-    assert rows_g[-1].shape == (image if a.widths else (prod(image),))
-    assert rows_d[0].shape == (a.widths[0], a.size // a.strides[0], a.size // a.strides[0])
+    if a.widths:
+        assert rows_g[-1].shape == (a.channels, a.size, a.size)
+        assert rows_d[0].shape == (a.widths[0], a.size // a.strides[0], a.size // a.strides[0])
     assert rows_d[-1].shape == (1,)
     assert (sum(r.parameters for r in rows_g), sum(r.parameters for r in rows_d)) == COUNTS[name]
 
