@@ -195,10 +195,10 @@ class Discriminator(nn.Module):
             inputs = outputs
         self.dense = nn.ModuleList()
         inputs = prod(a.base)
-        for i in range(a.hidden_layers if a.hidden and a.head else 0):
+        for _ in range(a.hidden_layers if a.hidden and a.head else 0):
             linear = nn.Linear(inputs + a.num_classes, a.hidden, bias=False)
-            first = not a.widths and i == 0  # D's input layer has no batchnorm
-            self.dense.append(Stage(linear, None if first else nn.BatchNorm1d(a.hidden, **norm), nn.LeakyReLU(a.leak)))
+            # without convolutions no batchnorm, as in the first GANs: with it, D told every batch of samples from data at once
+            self.dense.append(Stage(linear, nn.BatchNorm1d(a.hidden, **norm) if a.widths else None, nn.LeakyReLU(a.leak)))
             inputs = a.hidden
         if a.head:
             self.dense.append(Stage(nn.Linear(inputs + a.num_classes, 1, bias=False), None, None))
