@@ -60,6 +60,7 @@ class Claim:
     fits: Callable[[Run], bool] = lambda run: True  # can it be measured on this run?
     instead: Callable[[Run], str] = lambda run: ""  # what stands in for the paper's data, if anything does
     needs: str = ""  # a data set without which it is only measured when asked for by its id
+    on_request: bool = False  # takes hours, so that it is measured only when named
 
 
 def has_photographs(run: Run) -> bool:
