@@ -27,7 +27,6 @@ device = "auto"
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from IPython.display import display
 
 from dcgan_core import (
     claims,
@@ -38,7 +37,7 @@ from dcgan_core import (
     plots,
     probes,
 )
-from dcgan_core.runs import Run, reference_runs
+from dcgan_core.runs import reference_runs
 
 ledger = {row["id"]: row for row in claims.ledger() if row["primary"]}
 OURS = ("", ".own_images", ".authors4", ".random", ".pixels", ".kmeans")
@@ -65,10 +64,10 @@ def here(claim_id):
 
 plots.Table(
     ["Table 1: features", "accuracy, %", "400 labels a class", "most maps"],
-    [["**the paper:** " + name, *values] for name, *values in PAPER]
+    [["the paper: " + name, *values] for name, *values in PAPER]
     + [
         [
-            "**here:** " + NAMES[suffix],
+            "here: " + NAMES[suffix],
             here(f"cifar10.accuracy{suffix}"),
             here(f"cifar10.accuracy_400{suffix}"),
             "",
@@ -383,7 +382,7 @@ plots.show(pictures, columns=12, zoom=2)
 # - **What the paper leaves open.** How $C$ was chosen, on which pictures batchnorm's statistics were estimated, and how many draws make the
 #   "±". We follow the authors' SVHN script in the first two, and give ten draws with the 95 % interval of their mean.
 # - **The authors' row** has four layers of six, because the released copy that we found lacks the two largest arrays.
-# - **K-means** has 1,600 centroids, where the paper quotes a result with 4,800 maps. It is learnt in small batches.
+# - **K-means** {cite}`coates2011` has 1,600 centroids, where the paper quotes a result with 4,800 maps. It is learnt in small batches.
 #
 # ## Exercises
 #

@@ -24,6 +24,8 @@ seed = 0
 device = "auto"
 
 # %% tags=["hide-input"]
+from dataclasses import replace
+
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -135,7 +137,7 @@ for kind, r in found.items():
 
 # %% mystnb={"figure": {"caption": "Each dot is one draw of a thousand labels. The bar is the 95 % interval of the mean; the spread is how far the dots lie apart.", "name": "fig-draws"}}
 figure, axis = plt.subplots(figsize=(7, 2.4))
-for place, (kind, r) in enumerate(reversed(found.items())):
+for place, r in enumerate(reversed(found.values())):
     errors = 100 - 100 * np.array(r.draws)
     axis.plot(errors, np.full(len(errors), place), "o", alpha=0.35, mec="none")
     low, high = 100 - 100 * r.high, 100 - 100 * r.low
@@ -183,16 +185,13 @@ figure
 
 # %%
 train, test = probes.load(dataset, run.architecture, grey_as_colour=True)
-if dataset != "digits":  # small: the first test images
-    test = datasets.replace(
-        test, images=test.images[:1000], labels=test.labels[:1000]
+if dataset != "digits":  # small: some of the images
+    rng = np.random.default_rng(seed)
+    chosen = np.sort(rng.permutation(len(train))[:3000])
+    train = replace(
+        train, images=train.images[chosen], labels=train.labels[chosen]
     )
-    place = np.random.default_rng(seed).permutation(len(train))[:3000]
-    train = datasets.replace(
-        train,
-        images=train.images[np.sort(place)],
-        labels=train.labels[np.sort(place)],
-    )
+    test = replace(test, images=test.images[:1000], labels=test.labels[:1000])
 alone, trials = probes.supervised(
     train,
     test,
