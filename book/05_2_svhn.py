@@ -135,11 +135,14 @@ for kind, r in found.items():
     for message in r.messages:
         print(f"{kind}: {message}")
 
-# %% mystnb={"figure": {"caption": "Each dot is one draw of a thousand labels. The bar is the 95 % interval of the mean; the spread is how far the dots lie apart.", "name": "fig-draws"}}
+# %% mystnb={"figure": {"caption": "Each dot is one draw of a thousand labels (its height means nothing). The bar is the 95 % interval of the mean; the spread is how far the dots lie apart.", "name": "fig-draws"}}
 figure, axis = plt.subplots(figsize=(7, 2.4))
-for place, r in enumerate(reversed(found.values())):
+COLOURS = dict(zip(found, ("tab:blue", "tab:orange", "tab:green"), strict=True))
+rng = np.random.default_rng(seed)
+for place, (kind, r) in enumerate(reversed(found.items())):
     errors = 100 - 100 * np.array(r.draws)
-    axis.plot(errors, np.full(len(errors), place), "o", alpha=0.35, mec="none")
+    heights = place + rng.uniform(-0.12, 0.2, len(errors))  # equal dots apart
+    axis.plot(errors, heights, "o", alpha=0.5, mec="none", color=COLOURS[kind])
     low, high = 100 - 100 * r.high, 100 - 100 * r.low
     axis.plot([low, high], [place - 0.25] * 2, color="black", linewidth=2)
 axis.set_yticks(range(len(found)), list(found)[::-1])
@@ -163,7 +166,15 @@ for kind, task in tasks.items():
     points[100] = found[kind]
     error = np.array([1 - r.accuracy for r in points.values()]) * 100
     half = np.array([(r.high - r.low) / 2 for r in points.values()]) * 100
-    axis.errorbar(list(points), error, half, marker="o", capsize=3, label=kind)
+    axis.errorbar(
+        list(points),
+        error,
+        half,
+        marker="o",
+        capsize=3,
+        label=kind,
+        color=COLOURS[kind],
+    )
 axis.set_xscale("log")
 axis.set_xticks(list(points), [str(n) for n in points])
 axis.minorticks_off()

@@ -593,14 +593,14 @@ def full(
     grid: Sequence[float] = GRID,
     kind: str = "torch",
     device: torch.device | str = "cpu",
-    patience: int = 2,
+    patience: int = 3,
     progress: bool = True,
     seed: int = 0,
 ) -> Result:
     """The protocol of §5.1: all labels.
 
-    From the smallest C upwards, fits on what is not held off; `patience` C in a row that do worse than the best end the search.
-    The best is then fitted on all training images, and scored on the test images.
+    From the smallest C upwards, fits on what is not held off; `patience` C that do worse than the best before them end the
+    search. The best is then fitted on all training images, and scored on the test images.
     """
     grid, began = check_grid(grid), time.perf_counter()
     fit = solver(kind)
@@ -613,8 +613,9 @@ def full(
             svm = machine.solve(c, svm)
             validation[c] = float((svm.predict(task.x[:held]) == task.labels[:held]).mean())
             bar.set_postfix_str(f"C {c:g}: {validation[c]:.1%}")
-            better = best is None or validation[c] > validation[best.c]
-            best, worse = (svm, 0) if better else (best, worse + 1)
+            if best is None or validation[c] > validation[best.c]:
+                best, worse = svm, 0
+            worse += validation[c] < validation[best.c]
             if worse >= patience:
                 break
     machine = fit(task.x, task.labels, len(task.classes), device, seed)
@@ -642,7 +643,7 @@ def per_class(
 
     `choosing` draws of `labels_each` images a class choose C by their mean accuracy on the held-off images. Then `draws` others
     are fitted with it and scored on the test images. All of the grid is tried, as in the authors' script, unless `patience`
-    says to stop after so many C in a row that do worse than the best. The interval is that of the mean over draws
+    says to stop after so many C that do worse than the best before them. The interval is that of the mean over draws
     (Student's t); it says nothing of other test images. Raises UserError where a class has too few images.
     """
     grid, began = check_grid(grid), time.perf_counter()
@@ -674,8 +675,8 @@ def per_class(
             svms = [machine.solve(c, svm) for machine, svm in zip(machines, svms, strict=True)]
             validation[c] = float(np.mean([(svm.predict(task.x[:held]) == task.labels[:held]).mean() for svm in svms]))
             bar.set_postfix_str(f"C {c:g}: {validation[c]:.1%}")
-            worse = list(validation.values())[::-1].index(max(validation.values()))  # C in a row that do worse than the best
-            if patience and worse >= patience:
+            tried, best = list(validation.values()), max(validation.values())
+            if patience and sum(value < best for value in tried[tried.index(best) :]) >= patience:
                 break
         del machines, svms
         c = max(validation, key=validation.get)

@@ -257,7 +257,7 @@ def test_a_probe_is_measured_in_percent_with_what_the_chapter_shows(run, tmp_pat
     make_folder(data / "cifar10", files)
     ours = imagenet_run(run, tmp_path / "ours")
     row = claims.result(claims.claim("cifar10.accuracy"), ours, "cpu")
-    assert 70 < row["value"] <= 100
+    assert 45 < row["value"] <= 100
     assert row["low"] <= row["value"] <= row["high"]
     details = row["details"]
     assert np.sum(details["confusion"]) == row["n"] == 60
