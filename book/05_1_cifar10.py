@@ -169,7 +169,7 @@ claims.scoreboard(
 # %% [markdown]
 # ## Before your eyes
 #
-# The whole protocol, small: 1,500 labelled pictures, a fifth of them held off to choose $C$, and 1,000 others for the test. The same code with
+# The whole protocol, small: 1,000 labelled pictures, a fifth of them held off to choose $C$, and 1,000 others for the test. The same code with
 # `images=None` is the full size.
 
 # %%
@@ -181,7 +181,7 @@ for kind in ("trained", "random", "pixels", "kmeans"):
         kind,
         device=picked,
         seed=seed,
-        images=1500,
+        images=1000,
         test_images=1000,
         centroids=50,
         progress=False,
