@@ -167,7 +167,7 @@ def of_kmeans(
     size, patch = images.shape[-1], 6
     if size < 2 * patch:
         raise UserError(f"K-means: images of {size} pixels are too small for patches of {patch}; use 12 or more")
-    patches = min(patches, len(images) * (size - patch + 1) ** 2)
+    patches = min(patches, len(images) * min(50, (size - patch + 1) ** 2))
     each = -(-patches // len(images))
     blocks = []
     for start in range(0, len(images), 1000):

@@ -88,8 +88,8 @@ class Solver:
     their transpose) are made in one pass over blocks of rows, and a preconditioner keeps the passes few: the Hessian as
     SAMPLE random rows show it.
 
-    With fewer images than features, the features are first replaced by N coordinates each that have the same inner products
-    (the Cholesky factor of the Gram matrix): the same problem, exactly, and much smaller.
+    With fewer images than features, only their inner products matter: N x N numbers, and Newton's method with exact solutions
+    of its systems (`_solve_small`).
 
     x: N x features, float32 or float16; labels: N numbers from 0 to classes - 1.
     Raises UserError for values that are not finite and for labels that are all alike.
@@ -102,52 +102,40 @@ class Solver:
         self.small = len(x) <= x.shape[1]
         self.passes = 0
         if self.small:
-            self.rows = self._coordinates()
-            self.inner = self.rows.T @ self.rows
-        else:
-            self.rows = x
-            rng = np.random.default_rng(seed)
-            count = min(SAMPLE if x.shape[1] >= 2 * SAMPLE else 8 * SAMPLE, len(x))
-            chosen = torch.from_numpy(np.sort(rng.choice(len(x), count, replace=False)))
-            sample = self._with_one(_block(x[chosen], self.device))
-            self.directions = None
-            if sample.shape[1] <= 2 * SAMPLE:
-                self.inner = sample.T @ sample * (len(x) / len(sample))
-                return
-            # eigenvectors of the sample's features^T features, by way of its smaller Gram matrix
-            values, vectors = torch.linalg.eigh((sample @ sample.T).cpu().double())
-            kept = values > values[-1] * 1e-6
-            values, vectors = values[kept], vectors[:, kept]
-            self.directions = (vectors / values.sqrt()).T.float().to(self.device) @ sample  # r x (features + 1), orthonormal
-            self.values = (values / len(chosen)).float().to(self.device)
+            self.gram = self._gram()
+            return
+        few = x.shape[1] < 2 * SAMPLE
+        count = min(8 * SAMPLE if few else SAMPLE, -(-len(x) // 2))
+        chosen = torch.from_numpy(np.sort(np.random.default_rng(seed).choice(len(x), count, replace=False)))
+        sample = self._with_one(_block(x[chosen], self.device))
+        self.directions = None
+        if few:
+            self.inner = sample.T @ sample * (len(x) / len(sample))
+            return
+        # eigenvectors of the sample's features^T features, by way of its smaller Gram matrix
+        values, vectors = torch.linalg.eigh((sample @ sample.T).cpu().double())
+        kept = values > values[-1] * 1e-6
+        values, vectors = values[kept], vectors[:, kept]
+        self.directions = (vectors / values.sqrt()).T.float().to(self.device) @ sample  # r x D, orthonormal
+        self.values = (values / len(chosen)).float().to(self.device)
 
     def _with_one(self, block: Tensor) -> Tensor:
         return torch.cat([block, block.new_ones(len(block), 1)], 1)
 
-    def _coordinates(self) -> Tensor:
-        """N x N, lower triangular: rows with the inner products of the features with 1 appended."""
-        n = len(self.x)
-        gram = torch.ones(n, n, device=self.device)
-        for start in range(0, self.x.shape[1], 4 * BLOCK):
-            part = _block(self.x[:, start : start + 4 * BLOCK], self.device)
-            gram.addmm_(part, part.T)
-        gram = gram.cpu().double()
-        rounding = 1e-6 * gram.diagonal().mean()
-        while True:  # the smallest addition that makes up for rounding
-            factor, failed = torch.linalg.cholesky_ex(gram)
-            if not failed:
-                return factor.float().to(self.device)
-            gram.diagonal().add_(rounding)
-            rounding *= 10
+    def _gram(self) -> Tensor:
+        """N x N: inner products of the features with 1 appended."""
+        gram = torch.ones(len(self.x), len(self.x), device=self.device)
+        for part in self.x.split(4 * BLOCK, dim=1):
+            block = _block(part, self.device)
+            gram.addmm_(block, block.T)
+        return gram
 
     # --- products with the features
 
     def _scores(self, w: Tensor) -> Tensor:
         """classes x D -> N x classes."""
         self.passes += 1
-        if self.small:
-            return self.rows @ w.T
-        return torch.cat([_block(b, self.device) @ w[:, :-1].T + w[:, -1] for b in self.rows.split(BLOCK)])
+        return torch.cat([_block(b, self.device) @ w[:, :-1].T + w[:, -1] for b in self.x.split(BLOCK)])
 
     def _back(self, r: Tensor) -> Tensor:
         """N x classes -> classes x D."""
@@ -160,12 +148,9 @@ class Solver:
         return self._both(v, active)
 
     def _both(self, v: Tensor | None, mask: Tensor) -> tuple[Tensor, Tensor]:
-        if self.small:
-            scores = mask if v is None else self.rows @ v.T
-            return scores, (scores if v is None else scores * mask).T @ self.rows
         scores = mask if v is None else torch.empty_like(mask)
-        out = torch.zeros(mask.shape[1], self.rows.shape[1] + 1, device=self.device)
-        for i, part in enumerate(self.rows.split(BLOCK)):
+        out = torch.zeros(mask.shape[1], self.x.shape[1] + 1, device=self.device)
+        for i, part in enumerate(self.x.split(BLOCK)):
             here = slice(i * BLOCK, i * BLOCK + len(part))
             block = _block(part, self.device)
             r = mask[here]
@@ -179,7 +164,7 @@ class Solver:
 
     def _preconditioner(self, c: float, active: Tensor) -> Callable[[Tensor], Tensor]:
         """Solves (I + 2 C features^T features) z = g about, as if the active images were drawn at random."""
-        if self.small or self.directions is None:
+        if self.directions is None:
             matrix = (2 * c * active.mean().clamp_min(0.05) * self.inner).cpu().double()
             matrix.diagonal().add_(1)
             factor = torch.linalg.cholesky(matrix).float().to(self.device)
@@ -198,12 +183,14 @@ class Solver:
     @torch.no_grad()
     def solve(self, c: float, start: SVM | None = None, tolerance: float = TOLERANCE, steps: int = 50) -> SVM:
         """The SVM for one C. `start`: one of another C, from this solver."""
+        if self.small:
+            return self._solve_small(c, tolerance, steps)
         began, before = time.perf_counter(), self.passes
-        y, width = self.signs, self.rows.shape[1] + (not self.small)
+        y, width = self.signs, self.x.shape[1] + 1
         if start is None:
             w, scores = torch.zeros(self.classes, width, device=self.device), torch.zeros_like(y)
         else:
-            w, scores = start.inner.clone(), start.inner_scores.clone()
+            w, scores = start.weights.clone(), self._scores(start.weights)
         precondition, made_for = None, None
         for _ in range(steps):
             margin = (1 - y * scores).clamp_min(0)
@@ -217,12 +204,10 @@ class Solver:
             if (gap <= tolerance * value).all():
                 break
             step, step_scores = self._direction(c, gradient, z, active, precondition)
-            t = _line_search(w, step, y * scores, y * step_scores, c)
+            t = _line_search((w * step).sum(1), step.pow(2).sum(1), y * scores, y * step_scores, c)
             w += t[:, None] * step
             scores += t * step_scores
-        svm = SVM(self._weights(w), c, time.perf_counter() - began, self.passes - before)
-        svm.inner, svm.inner_scores = w, scores
-        return svm
+        return SVM(w, c, time.perf_counter() - began, self.passes - before)
 
     def _direction(self, c: float, gradient: Tensor, z: Tensor, active: Tensor, precondition: Callable) -> tuple:
         """The Newton step by conjugate gradients, classes x D, and its scores, N x classes."""
@@ -248,22 +233,58 @@ class Solver:
             rz = new
         return step, step_scores
 
-    def _weights(self, w: Tensor) -> Tensor:
-        """classes x (features + 1), from coordinates where there were fewer images than features."""
-        if not self.small:
-            return w.clone()
-        alpha = torch.linalg.solve_triangular(self.rows.cpu().double(), w.cpu().double(), upper=False, left=False)
-        alpha = alpha.float().to(self.device)  # classes x N
-        parts = self.x.split(4 * BLOCK, dim=1)
-        return torch.cat([*(alpha @ _block(part, self.device) for part in parts), alpha.sum(1, keepdim=True)], 1)
+    def _solve_small(self, c: float, tolerance: float, steps: int) -> SVM:
+        """With w = sum of a_i x_i, Newton's step solves (G + I / 2C) a = y among the images inside the margin, a = 0 outside.
+
+        One inverse serves all classes: where less than half of the images are outside, their a are brought to 0 through it, a
+        system of their number; otherwise the inside's own system is solved.
+        """
+        began, y = time.perf_counter(), self.signs
+        # float32 does where the matrix's largest and smallest eigenvalues are not too far apart; MPS has nothing else
+        exact = 2 * c * float(self.gram.diagonal().sum()) > 1e5
+        device = torch.device("cpu") if exact and self.device.type == "mps" else self.device
+        gram, y = (t.to(device, torch.float64 if exact else torch.float32) for t in (self.gram, y))
+        matrix = gram.clone()
+        matrix.diagonal().add_(1 / (2 * c))
+        inverse = torch.cholesky_inverse(torch.linalg.cholesky(matrix))
+        unbound = inverse @ y  # N x classes: with all images inside
+        a, scores = unbound.clone(), gram @ unbound
+        value = torch.full((self.classes,), torch.inf, device=device)
+        for _ in range(steps):
+            margin = (1 - y * scores).clamp_min(0)
+            before, value = value, (a * scores).sum(0) / 2 + c * margin.pow(2).sum(0)
+            if (before - value <= tolerance * 0.01 * value).all():
+                break
+            goal = torch.zeros_like(a)
+            for k in range(self.classes):
+                inside = margin[:, k] > 0
+                outside = ~inside
+                if outside.sum() <= inside.sum():
+                    held = torch.linalg.solve(inverse[outside][:, outside], unbound[outside, k])
+                    goal[:, k] = unbound[:, k] - inverse[:, outside] @ held
+                    goal[outside, k] = 0
+                else:
+                    factor = torch.linalg.cholesky(matrix[inside][:, inside])
+                    goal[inside, k] = torch.cholesky_solve(y[inside, k, None], factor).squeeze(1)
+            step = goal - a
+            step_scores = gram @ step
+            square = (step * step_scores).sum(0)
+            t = _line_search((a * step_scores).sum(0), square, y * scores, y * step_scores, c)
+            a += t * step
+            scores += t * step_scores
+        a = a.T.float().to(self.device)  # classes x N
+        parts = [a @ _block(part, self.device) for part in self.x.split(4 * BLOCK, dim=1)]
+        return SVM(torch.cat([*parts, a.sum(1, keepdim=True)], 1), c, time.perf_counter() - began)
 
 
-def _line_search(w: Tensor, step: Tensor, f: Tensor, change: Tensor, c: float) -> Tensor:
-    """How far to go for each class: where the objective along the step is least. f, change: y times the scores, N x classes.
+def _line_search(linear: Tensor, square: Tensor, f: Tensor, change: Tensor, c: float) -> Tensor:
+    """How far to go for each class: where the objective along the step is least.
+
+    linear, square: inner products of the step with w and with itself; f, change: y times the scores and their change, each
+    N x classes.
 
     Its derivative is piecewise linear and rising: Newton's method, kept in a bracket.
     """
-    linear, square = (w * step).sum(1), step.pow(2).sum(1)
     low, high = torch.zeros_like(linear), torch.full_like(linear, torch.inf)
     t = torch.ones_like(linear)
     for _ in range(12):
@@ -572,14 +593,14 @@ def full(
     grid: Sequence[float] = GRID,
     kind: str = "torch",
     device: torch.device | str = "cpu",
-    patience: int = 2,
+    patience: int = 3,
     progress: bool = True,
     seed: int = 0,
 ) -> Result:
     """The protocol of §5.1: all labels.
 
-    From the smallest C upwards, fits on what is not held off; `patience` C in a row that do worse than the best end the search.
-    The best is then fitted on all training images, and scored on the test images.
+    From the smallest C upwards, fits on what is not held off; `patience` C that do worse than the best before them end the
+    search. The best is then fitted on all training images, and scored on the test images.
     """
     grid, began = check_grid(grid), time.perf_counter()
     fit = solver(kind)
@@ -592,26 +613,18 @@ def full(
             svm = machine.solve(c, svm)
             validation[c] = float((svm.predict(task.x[:held]) == task.labels[:held]).mean())
             bar.set_postfix_str(f"C {c:g}: {validation[c]:.1%}")
-            better = best is None or validation[c] > validation[best.c]
-            best, worse = (svm, 0) if better else (best, worse + 1)
+            if best is None or validation[c] > validation[best.c]:
+                best, worse = svm, 0
+            worse += validation[c] < validation[best.c]
             if worse >= patience:
                 break
     machine = fit(task.x, task.labels, len(task.classes), device, seed)
-    svm = machine.solve(best.c, _warm(machine, best))
+    svm = machine.solve(best.c, best)
     confidence, predictions = (values.numpy() for values in svm.scores(task.test_x).max(1))
     value, low, high = share(predictions == task.test_labels)
     messages = _at_an_end(best.c, grid)
     seconds = time.perf_counter() - began
     return Result(value, low, high, len(predictions), best.c, validation, seconds, predictions, confidence, messages=messages)
-
-
-def _warm(machine: Solver | Liblinear, svm: SVM) -> SVM | None:
-    """The same weights as a start for another solver; None where their coordinates are not the same."""
-    if not isinstance(machine, Solver) or machine.small or svm.weights.shape[1] != machine.rows.shape[1] + 1:
-        return None
-    start = SVM(svm.weights, svm.c)
-    start.inner, start.inner_scores = svm.weights, machine._scores(svm.weights)
-    return start
 
 
 def per_class(
@@ -622,14 +635,16 @@ def per_class(
     kind: str = "torch",
     device: torch.device | str = "cpu",
     choosing: int = CHOOSING_DRAWS,
+    patience: int | None = None,
     progress: bool = True,
     seed: int = 0,
 ) -> Result:
     """The authors' protocol for SVHN (§5.2): few labels, many draws.
 
     `choosing` draws of `labels_each` images a class choose C by their mean accuracy on the held-off images. Then `draws` others
-    are fitted with it and scored on the test images. The interval is that of the mean over draws (Student's t); it
-    says nothing of other test images. Raises UserError where a class has too few images.
+    are fitted with it and scored on the test images. All of the grid is tried, as in the authors' script, unless `patience`
+    says to stop after so many C that do worse than the best before them. The interval is that of the mean over draws
+    (Student's t); it says nothing of other test images. Raises UserError where a class has too few images.
     """
     grid, began = check_grid(grid), time.perf_counter()
     if draws < 2:
@@ -650,14 +665,21 @@ def per_class(
         return fit(task.x[torch.from_numpy(chosen)].float(), task.labels[chosen], classes, device, seed)
 
     with bar:
-        table = np.zeros((choosing, len(grid)))
-        for i in range(choosing):
-            machine, svm = draw(), None
-            for j, c in enumerate(grid):
-                svm = machine.solve(c, svm)
-                table[i, j] = (svm.predict(task.x[:held]) == task.labels[:held]).mean()
+        machines = []
+        for _ in range(choosing):
+            machines.append(draw())
             bar.update()
-        c = grid[int(table.mean(0).argmax())]
+        svms: list[SVM | None] = [None] * choosing
+        validation: dict[float, float] = {}
+        for c in grid:
+            svms = [machine.solve(c, svm) for machine, svm in zip(machines, svms, strict=True)]
+            validation[c] = float(np.mean([(svm.predict(task.x[:held]) == task.labels[:held]).mean() for svm in svms]))
+            bar.set_postfix_str(f"C {c:g}: {validation[c]:.1%}")
+            tried, best = list(validation.values()), max(validation.values())
+            if patience and sum(value < best for value in tried[tried.index(best) :]) >= patience:
+                break
+        del machines, svms
+        c = max(validation, key=validation.get)
         scores = []
         for _ in range(draws):
             predictions = draw().solve(c).predict(task.test_x)
@@ -665,7 +687,6 @@ def per_class(
             bar.set_postfix_str(f"C {c:g}: {np.mean(scores):.1%}")
             bar.update()
     mean, margin = float(np.mean(scores)), t_margin(scores)
-    validation = dict(zip(grid, map(float, table.mean(0)), strict=True))
     seconds = time.perf_counter() - began
     messages = _at_an_end(c, grid)
     return Result(mean, mean - margin, mean + margin, draws, c, validation, seconds, predictions, None, scores, messages)
