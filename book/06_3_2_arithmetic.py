@@ -259,9 +259,9 @@ plots.Table(
 #
 # A short sum, though, can be helped in two ways. Bring it back to the length of a random z. And count the difference (smiling minus neutral) twice, since
 # the means of thirty have lost their accidents but also much of their strength. That is the row "thirty, improved". How often to count it was chosen
-# on other z than those of the trials, by the classifier that selects.
+# on other z than those of the trials, but by the same judge; so that row may flatter itself a little.
 #
-# Why does the same remedy harm real faces? Because there the difference is not pure. Here is what becomes of the sex of the "smiling man" and of the
+# Why does the same remedy harm real faces? We think that there the difference is not pure. Here is what becomes of the sex of the "smiling man" and of the
 # "woman with glasses" when the difference counts twice.
 
 # %% tags=["hide-input"]

@@ -28,7 +28,7 @@ Reader = Callable[[np.ndarray], dict[str, np.ndarray]]  # uint8 N x 3 x S x S ->
 SURE = 0.9  # the classifier that selects wants to be that sure, or as sure of the opposite
 FEW, MANY = 3, 30  # exemplars of a concept: the paper's three, and a mean that has next to no accidents left
 SMALL = 2000  # random z looked at for exemplars, before a reader's eyes
-TWICE = 2.0  # how much of first - second is added in `improved`; chosen on z of another seed, by the classifier that selects
+TWICE = 2.0  # how much of first - second is added in `improved`; chosen on z of another seed, by the judge
 
 
 @dataclass(frozen=True)
