@@ -34,6 +34,7 @@ from dcgan_core.training import Config
 
 SHIPPED = Path(__file__).resolve().parent.parent / "book" / "ablations"
 SEEDS, IMAGES = 5, 20_000
+INSTEAD = "drawings of 32 pixels, a small net and a short run"
 SAMPLES = 2000  # drawn from each run, and at most so many held-out pictures
 SNAPSHOTS, APART = 6, 25  # of the fixed z, at the end of a run, and G's updates between two
 RETURNS = 0.8  # images that come back: nearer to where they were two snapshots ago than this share of one snapshot's way
@@ -244,7 +245,9 @@ def measure(run: Run, judged: Judged, device: str = "auto") -> dict:
     images = evaluation.draw_samples(generator, SAMPLES, seed)
     measured = judged.measure(images) | {"diverged": any(alarm["kind"] == "diverged" for alarm in alarms)}
     files = sorted((run.path / "snapshots").glob("*.png"))[-SNAPSHOTS:]
-    measured |= movement(np.stack([_cut(path, a) for path in files]) if files else np.zeros((0, 1, 1, 1, 1), np.uint8))
+    measured |= movement(
+        np.stack([tiles(path, a.size, gap=0) for path in files]) if files else np.zeros((0, 1, 1, 1, 1), np.uint8)
+    )
     measured["collapsed"] = collapse(measured)
     with networks.batch_statistics(generator):
         z = latent.sample(a, SAMPLES, torch.Generator().manual_seed(seed))
@@ -262,11 +265,11 @@ def measure(run: Run, judged: Judged, device: str = "auto") -> dict:
     return measured
 
 
-def _cut(path: Path, a: Architecture) -> np.ndarray:
-    """The images of a grid without gaps: N x C x S x S."""
-    sheet = np.asarray(Image.open(path)).transpose(2, 0, 1)[: a.channels]
-    side = sheet.shape[1] // a.size
-    return sheet.reshape(a.channels, side, a.size, -1, a.size).transpose(1, 3, 0, 2, 4).reshape(-1, a.channels, a.size, a.size)
+def tiles(path: Path, size: int = BASELINE.architecture.size, gap: int = 1) -> np.ndarray:
+    """The images of a grid (see `plots.grid`), uint8 N x 3 x size x size."""
+    sheet = np.asarray(Image.open(path).convert("RGB")).transpose(2, 0, 1)
+    corners = [range(0, length - size + 1, size + gap) for length in sheet.shape[1:]]
+    return np.stack([sheet[:, top : top + size, left : left + size] for top in corners[0] for left in corners[1]])
 
 
 def _save_webp(path: Path, picture: np.ndarray) -> None:
@@ -414,7 +417,7 @@ def _ledger(claim: str, name: str, found: Iterable[float], n: int, runs: list, d
         "seconds": round(sum(m["train_seconds"] + m["measure_seconds"] for group in runs for m in group), 1),
         "run": f"ablations/{name}",
         "stand_in": True,
-        "instead": "drawings of 32 pixels, a small net and a short run",
+        "instead": INSTEAD,
         "seed": 0,
         "date": datetime.date.today().isoformat(),
         "details": _rounded(details),
@@ -449,3 +452,65 @@ def shipped() -> dict:
     """The table that ships with the book; without runs and rows where none ships."""
     path = SHIPPED / "results.json"
     return read_json(path, "the table of ablations") if path.exists() else {"runs": {}, "rows": []}
+
+
+def rows(claims: Iterable[str] = ()) -> list[dict]:
+    """The shipped rows of `ablation.<claim>`, in the order of the claims given; all where none are given."""
+    there = [r for r in shipped()["rows"] if r["claim"].startswith("ablation.")]
+    return [r for c in claims for r in there if r["claim"] == f"ablation.{c}"] if claims else there
+
+
+def table(rows: list[dict]) -> plots.Table:
+    """What a guideline's absence does: Fréchet distances as multiples, the rest as differences, each with its interval."""
+    if not rows:
+        return plots.Table(["ablations"], [["not measured"]])
+
+    def difference(r: dict, key: str) -> str:
+        found = r["details"]["differences"].get(key)
+        return "not measured" if found is None else "{:+.2f} ({:+.2f} to {:+.2f})".format(*found)
+
+    def collapsed(r: dict) -> str:
+        followed, removed = (round(r["details"]["collapsed"][key][0] * r["n"]) for key in ("followed", "removed"))
+        return f"{removed} of {r['n']} (else {followed})"
+
+    header = ["instead", "Fréchet distance, times", "precision", "recall", "movement of fixed z", "collapsed"]
+    cells = [
+        [
+            r["details"]["variant"],
+            f"{r['value']:.2f} ({r['low']:.2f} to {r['high']:.2f})",
+            *(difference(r, key) for key in ("precision", "recall", "oscillation")),
+            collapsed(r),
+        ]
+        for r in rows
+    ]
+    return plots.Table(header, cells)
+
+
+def sentence(r: dict) -> str:
+    """What a row says, in words: whether the guideline holds for us, or whether a deviation does harm."""
+    what = r["details"]["variant"]
+    size = f"{r['value']:.2f} times ({r['low']:.2f} to {r['high']:.2f}) the Fréchet distance in {r['n']} pairs"
+    deviation = r["claim"].removeprefix("ablation.") in ("kernel", "updates", "sampling_statistics")
+    if r["low"] > 1:
+        said = "the samples are worse" + ("" if deviation else ": the guideline holds for us")
+    elif r["high"] < 1:
+        said = "the samples are better" + ("" if deviation else ": the guideline does not hold for us")
+    else:
+        said = "no difference seen" + ("" if deviation else ": the guideline is neither confirmed nor refuted")
+    removed, followed = (r["details"]["collapsed"][key][0] for key in ("removed", "followed"))
+    collapses = f"; {round(removed * r['n'])} of {r['n']} collapsed, against {round(followed * r['n'])} with all guidelines"
+    return f"{what[0].upper()}{what[1:]}: {said}. {size}" + (collapses if removed or followed else "") + "."
+
+
+def sheets(claims: Iterable[str]) -> list[tuple[str, np.ndarray]]:
+    """Labelled samples of seed 0 for `plots.strips`: with all guidelines, then without each; empty where none ship."""
+    wanted = [GUIDELINES, *(v for c in claims for v in VARIANTS if v.claim == c)]
+    found = [(v.what, SHIPPED / f"{v.name}.webp") for v in wanted]
+    return [(what, tiles(path, gap=1)[:10]) for what, path in found if path.exists()]
+
+
+def returning() -> list[tuple[str, int, int]]:
+    """Where the shipped runs oscillate: variant, runs searched, runs in which more than half of the fixed z come back."""
+    there = shipped()["runs"]
+    known = {v.what: [m for m in there.get(v.name, {}).values() if m["returning"] is not None] for v in ALL}
+    return [(what, len(runs), sum(m["returning"] > 0.5 for m in runs)) for what, runs in known.items() if runs]

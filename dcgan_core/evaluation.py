@@ -216,21 +216,3 @@ def detector_recall(photographs: np.ndarray, seed: int = 0, least: float = 0.4) 
         low, high = bootstrap(lambda x: float(x.mean()), found, seed=seed)
         details = {"false_detections_per_image": float(false.mean()), "least_overlap": least, "canvas": "320 x 240, 1/f noise"}
         return Measurement(float(found.mean()), low, high, len(found), seconds(), details)
-
-
-def frechet(real: np.ndarray, samples: np.ndarray) -> float:
-    a, b = np.cov(real, rowvar=False), np.cov(samples, rowvar=False)
-    values, vectors = np.linalg.eigh(a)
-    root = vectors * np.sqrt(values.clip(0)) @ vectors.T
-    cross = np.sqrt(np.linalg.eigvalsh(root @ b @ root).clip(0)).sum()
-    return float(((real.mean(0) - samples.mean(0)) ** 2).sum() + np.trace(a) + np.trace(b) - 2 * cross)
-
-
-def precision_recall(real: np.ndarray, samples: np.ndarray, k: int = 3) -> dict:
-    real, samples = torch.from_numpy(real), torch.from_numpy(samples)
-
-    def inside(queries, manifold):
-        radii = torch.cdist(manifold, manifold).kthvalue(k + 1, dim=1).values
-        return float((torch.cdist(queries, manifold) <= radii).any(1).float().mean())
-
-    return {"precision": inside(samples, real), "recall": inside(real, samples)}

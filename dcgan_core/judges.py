@@ -55,13 +55,6 @@ class Judge(nn.Module):
         return {k: part.squeeze(1) for k, part in zip(columns, outputs.split(list(columns.values()), 1), strict=True)}
 
     @torch.no_grad()
-    def features(self, images: np.ndarray, batch: int = 512) -> np.ndarray:
-        """uint8 N x 3 x size x size -> the numbers that all answers are read off: N x 512 at 32 px, float32."""
-        device = next(self.parameters()).device
-        parts = (torch.from_numpy(np.array(images[i : i + batch])).to(device) for i in range(0, len(images), batch))
-        return torch.cat([self.layers[:-1](part.float() / 127.5 - 1) for part in parts]).cpu().numpy()
-
-    @torch.no_grad()
     def read(self, images: np.ndarray, batch: int = 512) -> dict[str, np.ndarray]:
         """uint8 N x 3 x size x size -> for each factor N probabilities, numbers, or class indices."""
         if images.ndim != 4 or images.shape[1:] != (3, self.size, self.size):
