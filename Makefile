@@ -19,6 +19,7 @@ bench: .venv/installed  ## speed and memory on this machine
 	$(BIN)/python benchmarks/training_speed.py
 	$(BIN)/python benchmarks/scenes.py
 	$(BIN)/python benchmarks/dedup.py
+	$(BIN)/python benchmarks/neighbours.py
 	$(BIN)/python benchmarks/memory.py
 
 clean:  ## remove what was built, but neither .venv nor runs/

@@ -197,16 +197,9 @@ print(inspect.getsource(ablations.collapse))
 import tempfile
 from pathlib import Path
 
-pair = ["guidelines", "no-batchnorm"]
-out = Path(tempfile.mkdtemp())
 images = 3_200 if profile == "quick" else ablations.IMAGES
-ablations.ablate(out, pair, 1, images, device=device)
-plots.strips(
-    [
-        (name, ablations.tiles(out / f"{name}-0" / "sheet.webp")[:10])
-        for name in pair
-    ]
-)
+folder = Path(tempfile.mkdtemp())
+plots.strips(ablations.pair("no-batchnorm", images, folder, seed, device))
 
 # %% [markdown]
 # All of it again, an hour or more on one core; stopped, it goes on where it was:

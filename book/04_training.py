@@ -187,16 +187,9 @@ for row in ablations.rows(studied):
 # And one pair now, much shorter, so that you can change it. The rate of 0.001 that the paper found too high, against 0.0002:
 
 # %% tags=["remove-stderr"] mystnb={"figure": {"caption": "One pair, trained just now: the paper's learning rate, and five times as much.", "name": "fig-settings-pair"}}
-pair = ["guidelines", "lr-0.001"]
-out = Path(tempfile.mkdtemp())
 images = 3_200 if profile == "quick" else ablations.IMAGES
-ablations.ablate(out, pair, 1, images, device=device)
-plots.strips(
-    [
-        (name, ablations.tiles(out / f"{name}-0" / "sheet.webp")[:10])
-        for name in pair
-    ]
-)
+folder = Path(tempfile.mkdtemp())
+plots.strips(ablations.pair("lr-0.001", images, folder, seed, device))
 
 # %% [markdown]
 # After so few images the higher rate may well be ahead: it takes larger steps. The table says where each stands later. What to do when

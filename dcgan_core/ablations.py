@@ -4,7 +4,7 @@ A pair is the same seed with and without a guideline: the same images in the sam
 weights wherever a weight has the same place and shape in both nets. What differs is what the guideline does, and chance; five
 pairs tell how much is chance. `dcgan ablate` trains and measures; stopped, it goes on where it was.
 
-    runs/ablations/ablations.json       what all runs have in common
+    runs/ablations/ablations.json       what all runs have in common; classifier.safetensors measures them
     runs/ablations/<variant>-<seed>/    a run like any other, and measured.json once it has been measured
     runs/ablations/results.json         the table so far; `--ship` copies it and the sheets of samples to book/ablations
 """
@@ -20,11 +20,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import safetensors.torch
 import torch
 from PIL import Image
 from scipy import stats
 
-from dcgan_core import configs, datasets, devices, evaluation, instability, judges, latent, networks, plots, scenes, training
+from dcgan_core import configs, datasets, devices, evaluation, fidelity, instability, latent, networks, plots, training
 from dcgan_core.configs import did_you_mean
 from dcgan_core.errors import UserError
 from dcgan_core.files import read_json, write_atomically, write_json
@@ -176,6 +177,16 @@ def fixed_z(architecture: Architecture, seed: int) -> torch.Tensor:
     return latent.sample(architecture, training.GRID, torch.Generator().manual_seed(seed + 2))
 
 
+def pair(variant: str, images: int, folder: Path, seed: int = 0, device: str = "auto") -> list[tuple[str, np.ndarray]]:
+    """Trains one pair, without measuring it, before a reader's eyes: for `plots.strips`, labels and images of the same z."""
+    baseline, rows = replace(BASELINE, images=images), []
+    for v in variants([variant]):
+        run = train(v.config(baseline, seed), baseline, folder / v.name, device)
+        z = fixed_z(run.architecture, seed)[:10]
+        rows.append((v.what, latent.draw_pixels(run.generator(devices.pick(device)), z)))
+    return rows
+
+
 # --- measuring one run ------------------------------------------------------------------------------------------------
 
 
@@ -191,23 +202,33 @@ def collapse(m: dict) -> str | None:
 
 
 class Judged:
-    """Held-out pictures of a drawn set, and how far samples are from them in the features of the set's judge."""
+    """Held-out images of a set, and how far samples are from them in the features of a classifier of the set.
 
-    def __init__(self, name: str, size: int, device: str = "auto") -> None:
-        if name not in scenes.NAMES:
-            raise UserError(
-                f"--data {name}: only drawn sets have a judge whose features can measure{did_you_mean(name, scenes.NAMES)}"
-            )
-        self.judge = judges.load(name, size=size, device=devices.pick(device))
+    The classifier is trained once, on the training images, and kept at `path`. Raises UserError for a set without classes.
+    """
+
+    def __init__(self, name: str, size: int, path: Path, device: str = "auto") -> None:
+        chosen = devices.pick(device)
         self.held_out = datasets.load(name, size, "test").images[:SAMPLES]
-        self.features = self.judge.features(self.held_out)
+        data = datasets.load(name, size)
+        if path.exists():
+            self.classifier = fidelity.Classifier(data.size, data.channels, len(data.classes)).to(chosen).eval()
+            self.classifier.load_state_dict(safetensors.torch.load_file(path))
+        else:
+            self.classifier = fidelity.train_classifier(data, device=chosen)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            state = {key: value.cpu().contiguous() for key, value in self.classifier.state_dict().items()}
+            write_atomically(path, safetensors.torch.save(state))
+        self.features = self.classifier.features(self.held_out)
 
     def measure(self, images: np.ndarray) -> dict:
-        """images: uint8 N x 3 x S x S. Precision, recall and diversity are shares; Fréchet distance 0 is the best."""
-        features = self.judge.features(images)
+        """images: uint8 N x C x S x S. Precision, recall and diversity are shares; Fréchet distance 0 is the best."""
+        features = self.classifier.features(images)
+        found = fidelity.precision_recall(self.features, features)
         return {
-            "frechet": evaluation.frechet(self.features, features),
-            **evaluation.precision_recall(self.features, features),
+            "frechet": fidelity.frechet(self.features, features, draws=2).value,  # the interval is that of the pairs
+            "precision": found["precision"].value,
+            "recall": found["recall"].value,
             "diversity": spread(features) / spread(self.features),
         }
 
@@ -297,13 +318,13 @@ def ablate(
     if seeds < 1:
         raise UserError(f"--seeds {seeds}: at least 1; intervals need at least 2")
     chosen = variants(only)
-    baseline = replace(BASELINE, data=data, images=images)
-    judged = Judged(data, baseline.architecture.size, device)
+    size, channels = BASELINE.architecture.size, (datasets.native(data) or (0, 3))[1]
+    baseline = replace(BASELINE, data=data, images=images, architecture=replace(BASELINE.architecture, channels=channels))
     common = {"baseline": configs.to_dict(baseline)}
     note = out / "ablations.json"
     if note.exists() and read_json(note, "what the runs have in common") != common:
         raise UserError(f"{out}: holds runs of another length or data; choose another --out")
-    out.mkdir(parents=True, exist_ok=True)
+    judged = Judged(data, size, out / "classifier.safetensors", device)
     write_json(note, common)
     for seed in range(seeds):
         for variant in chosen:

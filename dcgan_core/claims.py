@@ -13,7 +13,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from dcgan_core import ablations, authors, datasets, dedup, devices, evaluation, judges, scenes
+import numpy as np
+
+from dcgan_core import ablations, authors, datasets, dedup, devices, evaluation, judges, neighbours, scenes
 from dcgan_core.configs import did_you_mean
 from dcgan_core.errors import UserError
 from dcgan_core.evaluation import Measurement
@@ -69,6 +71,7 @@ class Claim:
     measure: Callable[[Run, str, int, bool], Measurement] | None = None  # (run, device, seed, small)
     fits: Callable[[Run], bool] = lambda run: True  # can it be measured on this run?
     instead: Callable[[Run], str] = lambda run: ""  # what stands in for the paper's data, if anything does
+    on_request: bool = False  # takes hours, so that it is measured only when named
 
 
 # --- how each is measured ---------------------------------------------------------------------------------------------
@@ -205,6 +208,129 @@ def _ablation_claims() -> list[Claim]:
         for rows, rule in ((guidelines, at_least(1.0)), (deviations, between(0.8, 1.25)))
         for name, section, statement, paper in rows
     ]
+
+
+def is_mnist(run: Run, fully_connected: bool = False, affine: bool = False) -> bool:
+    """Is this the supplement's net on MNIST, its fully connected baseline, or the net with batchnorm's scale and bias?"""
+    if run.data_name != "mnist" or run.architecture.num_classes != 10:
+        return False
+    return fully_connected == (not run.architecture.widths) and affine == run.architecture.norm_affine
+
+
+def _digits(run: Run, small: bool) -> tuple[datasets.ImageData, datasets.ImageData]:
+    """What real references are taken from, and the queries: test digits; small: digits kept back for choosing."""
+    _check_photographs(run)
+    train, size, crop = run.info["config"]["data"], run.architecture.size, run.info["config"]["crop"]
+    real = datasets.load(train, size, crop=crop)
+    if small:
+        first = run.info["config"].get("first") or len(real) - 500
+        return datasets.part(real, 0, first), datasets.part(real, first, first + 500)
+    return real, datasets.load(train, size, "test", crop)
+
+
+def nn_errors(
+    run: Run, count: int, device: str = "auto", seed: int = 0, small: bool = False
+) -> dict[int, tuple[np.ndarray, float]]:
+    """The run's generated digits as references, up to `count`: number of them -> which test digits are read wrongly, seconds.
+
+    What was found is kept in the cache, so that a later call goes on to a larger number. Raises UserError without the data.
+    """
+    device = devices.pick(device)
+    _, queries = _digits(run, small)
+    images, answers = np.asarray(queries.images), queries.labels
+    generator = run.generator(device)
+    weights = [v.cpu().numpy() for v in generator.state_dict().values()]
+    name = neighbours.name_of(seed, neighbours.BLOCK, run.architecture, images, *weights)
+    state = None if small else datasets.cache_root() / "neighbours" / f"{name}.npz"
+    milestones = (*(m for m in neighbours.MILESTONES if m < count), count)
+    found = neighbours.curve(
+        neighbours.generated(generator, seed), images, answers, milestones, device, state, progress=not small
+    )
+    return {number: (wrong, seconds) for number, wrong, seconds in found}
+
+
+def _nn_error(count: int) -> Callable[[Run, str, int, bool], Measurement]:
+    def measure(run: Run, device: str, seed: int, small: bool) -> Measurement:
+        errors = nn_errors(run, min(count, 5_000) if small else count, device, seed, small)
+        last = max(errors)
+        details = {
+            "references": last,
+            "queries": "500 digits kept back for choosing" if small else "the test digits",
+            "curve": {str(number): round(100 * float(wrong.mean()), 4) for number, (wrong, _) in errors.items()},
+            "minutes": {str(number): round(seconds / 60, 2) for number, (_, seconds) in errors.items()},
+        }
+        wrong, seconds = errors[last]
+        return neighbours.error(wrong, seconds, details)
+
+    return measure
+
+
+def _nn_error_real(run: Run, device: str, seed: int, small: bool) -> Measurement:
+    real, queries = _digits(run, small)
+    counts = (1_000, 5_000) if small else (1_000, 10_000, 50_000, 60_000)
+    blocks = neighbours.stored(real.images, real.labels)
+    images = np.asarray(queries.images)
+    errors = {n: (w, s) for n, w, s in neighbours.curve(blocks, images, queries.labels, counts, devices.pick(device))}
+    wrong, seconds = errors[max(errors)]
+    curve = {str(number): round(100 * float(w.mean()), 4) for number, (w, _) in errors.items()}
+    return neighbours.error(wrong, seconds, {"references": max(errors), "curve": curve})
+
+
+def _norm_affine_costs(run: Run, device: str, seed: int, small: bool) -> Measurement:
+    """The same digits read with the references of two runs: this one and its neighbour without scale and bias."""
+    plain = Run(run.path.parent / "mnist")
+    if not is_mnist(plain):
+        raise UserError(f"{plain.path}: should be the run without batchnorm's scale and bias (dcgan train mnist)")
+    count = 5_000 if small else 50_000
+    with evaluation.timed() as seconds:
+        mine, other = (nn_errors(r, count, device, seed, small)[count][0].astype(float) for r in (run, plain))
+        low, high = evaluation.bootstrap(lambda x: float(100 * x.mean()), mine - other, seed=seed)
+        details = {"with": 100 * mine.mean(), "without": 100 * other.mean(), "references": count}
+        return Measurement(float(100 * (mine - other).mean()), low, high, len(mine), seconds(), details)
+
+
+def _mnist_claims() -> list[Claim]:
+    rows = [
+        ("real", "1-NN on real MNIST digits", "3.1 %", "percent", stays_under(3.1), _nn_error_real, is_mnist),
+        ("50k", "1-NN fitted on 50,000 generated digits", "2.98 %", "percent", stays_under(2.98), _nn_error(50_000), is_mnist),
+        (
+            "1m",
+            "1-NN fitted on a million generated digits errs no more than on 60,000 real ones",
+            "not given",
+            "percent",
+            stays_under(3.09),
+            _nn_error(1_000_000),
+            is_mnist,
+        ),
+        (
+            "10m",
+            "1-NN fitted on ten million generated digits",
+            "1.48 %",
+            "percent",
+            stays_under(1.48),
+            _nn_error(10_000_000),
+            is_mnist,
+        ),
+        (
+            "fc_gan",
+            "50,000 digits of a fully connected GAN teach less than the DCGAN's",
+            "6.28 % (DCGAN: 2.98 %)",
+            "percent",
+            at_least(2.98),
+            _nn_error(50_000),
+            lambda run: is_mnist(run, fully_connected=True),
+        ),
+        (
+            "affine",
+            "Batchnorm with scale and bias makes the generated digits worse teachers",
+            "worse (no number)",
+            "percentage points more",
+            at_least(0),
+            _norm_affine_costs,
+            lambda run: is_mnist(run, affine=True),
+        ),
+    ]
+    return [Claim(f"mnist.nn_error_{what}", "8", *rest, on_request=what == "10m") for what, *rest in rows]
 
 
 NOT_IN_PAPER = "not in the paper"
@@ -374,6 +500,15 @@ CLAIMS = [
     ),
     Claim("mnist.nn_error_real", "8", "1-NN on real MNIST digits", "3.1 %", "percent", stays_under(3.1)),
     Claim("mnist.nn_error_50k", "8", "1-NN fitted on 50,000 generated digits", "2.98 %", "percent", stays_under(2.98)),
+    Claim(
+        "instability.detected",
+        "7",
+        "Trained longer, a subset of filters sometimes collapses to one oscillating mode",
+        "sometimes",
+        "share of provoked collapses that training reports",
+        at_least(0.9),
+    ),
+    *_mnist_claims(),
 ]
 
 
@@ -388,8 +523,9 @@ def claim(claim_id: str) -> Claim:
 
 
 def measure(run: Run, ids: list[str], device: str = "auto", seed: int = 0) -> list[dict]:
-    """Measures the claims `ids` (none: all that fit) on a run at full size, writes its results.json; returns their rows."""
-    chosen = [claim(i) for i in ids] or [c for c in CLAIMS if c.measure and c.fits(run)]
+    """Measures the claims `ids` on a run at full size, writes its results.json; returns their rows. None: all that fit, but
+    those that take hours."""
+    chosen = [claim(i) for i in ids] or [c for c in CLAIMS if c.measure and c.fits(run) and not c.on_request]
     for c in chosen:
         if not c.measure:
             ablated = c.id.startswith(("ablation.", "instability."))

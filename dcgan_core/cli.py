@@ -1,4 +1,4 @@
-"""The command line: `dcgan train · sample · data · import-authors · measure · ship · claims`."""
+"""The command line: `dcgan train · sample · data · import-authors · measure · ablate · fid · ship · claims`."""
 
 from __future__ import annotations
 
@@ -104,22 +104,36 @@ def _parser() -> argparse.ArgumentParser:
 
     p = commands.add_parser("measure", help="measure the paper's claims on a run, at full size, into its results.json")
     p.add_argument("source", type=Path, metavar="RUN")
-    p.add_argument("ids", nargs="*", metavar="ID", help="claims, such as walk.smoothness (default: all that fit the run)")
+    p.add_argument(
+        "ids",
+        nargs="*",
+        metavar="ID",
+        help="such as walk.smoothness (default: all that fit, but those of hours)",
+    )
     p.add_argument("--device", default="auto")
     p.add_argument("--seed", type=int, default=0)
     p.set_defaults(run=_measure)
 
-    p = commands.add_parser("ablate", help="train a small DCGAN with one guideline at a time removed; goes on where it stopped")
+    p = commands.add_parser("ablate", help="train a small DCGAN, one guideline at a time removed; goes on where it stopped")
     p.add_argument(
         "--only", nargs="+", default=[], metavar="NAME", help="these variants, such as pooling lr-0.001 (default: all)"
     )
     p.add_argument("--seeds", type=int, default=5, help="pairs of each (default: 5)")
     p.add_argument("--images", type=int, default=20_000, metavar="N", help="drawn from the data in each run (default: 20000)")
-    p.add_argument("--data", default="drawn-sprites", help="a drawn set (default: drawn-sprites)")
+    p.add_argument("--data", default="drawn-sprites", help="a set with classes (default: drawn-sprites)")
     p.add_argument("--out", type=Path, default=Path("runs/ablations"), metavar="FOLDER", help="default: runs/ablations")
     p.add_argument("--ship", action="store_true", help="then copy the table into book/ablations")
     p.add_argument("--device", default="auto")
     p.set_defaults(run=_ablate)
+
+    p = commands.add_parser("fid", help="the usual Inception FID of a run (needs the extra `fid` and Inception's weights)")
+    p.add_argument("source", type=Path, metavar="RUN")
+    p.add_argument("--count", type=int, default=10_000, help="samples (default: 10,000; papers mostly use 50,000)")
+    p.add_argument("--split", choices=("train", "test"), default="train", help="the real images (default: train)")
+    p.add_argument("--weights", type=Path, metavar="FILE", help="Inception's weights, where they cannot be downloaded")
+    p.add_argument("--device", default="auto")
+    p.add_argument("--seed", type=int, default=0)
+    p.set_defaults(run=_fid)
 
     p = commands.add_parser("ship", help="copy a finished run into book/reference_runs")
     p.add_argument("source", type=Path, metavar="RUN")
@@ -163,6 +177,8 @@ def _train(args: argparse.Namespace) -> int:
         datasets.prepare(config.data, config.architecture.size, config.crop)
     _wait_for_all()
     data = datasets.load(config.data, config.architecture.size, crop=config.crop)
+    if config.first:
+        data = datasets.part(data, 0, config.first)
     origin = {"name": data.name, "images": len(data), **data.provenance}
     if existing and existing.info["data"].get("fingerprint") != origin["fingerprint"]:
         raise UserError(
@@ -386,6 +402,17 @@ def _measure(args: argparse.Namespace) -> None:
 
     for row in claims.measure(Run(args.source), args.ids, device=args.device, seed=args.seed):
         print(claims.line(row))
+
+
+def _fid(args: argparse.Namespace) -> None:
+    from dcgan_core import datasets, devices, fidelity
+    from dcgan_core.runs import Run
+
+    run = Run(args.source)
+    config = run.info["config"]
+    data = datasets.load(config["data"], run.architecture.size, args.split, config.get("crop", "center"))
+    m = fidelity.inception(run.generator(devices.pick(args.device)), data, args.count, args.seed, args.weights)
+    print(f"FID {m.value:.2f}: {m.n:,} samples, {m.details['real']:,} {args.split} images of {data.name}, {m.seconds:.0f} s")
 
 
 def _ship(args: argparse.Namespace) -> None:

@@ -99,6 +99,9 @@ class Kept:
     def __getitem__(self, chosen: Any) -> np.ndarray:
         return self._images[self._indices[chosen]]
 
+    def part(self, chosen: slice) -> Kept:
+        return Kept(self._images, self._indices[chosen])
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return self[:].astype(dtype or self.dtype, copy=False)
 
@@ -574,6 +577,19 @@ def _without_duplicates(data: ImageData, path: Path) -> ImageData:
             "fingerprint": digest([data.provenance["fingerprint"], hashlib.sha256(kept.tobytes()).hexdigest()]),
             "deduplicated": f"{len(data) - len(kept)} removed",
         },
+    )
+
+
+def part(data: ImageData, start: int, stop: int | None = None) -> ImageData:
+    """The images number `start` to `stop` alone, in the set's own order. Raises UserError where there are not so many."""
+    if not 0 <= start < (len(data) if stop is None else stop) <= len(data):
+        raise UserError(f"{data.name}: has {len(data):,} {data.split} images, not images {start:,} to {stop or len(data):,}")
+    chosen, images = slice(start, stop), data.images
+    return replace(
+        data,
+        images=images.part(chosen) if isinstance(images, Kept) else images[chosen],
+        labels=None if data.labels is None else data.labels[chosen],
+        attributes=None if data.attributes is None else data.attributes[chosen],
     )
 
 

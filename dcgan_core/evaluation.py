@@ -80,8 +80,10 @@ def _flat(images: np.ndarray, device: torch.device | str) -> Tensor:
 
 
 def draw_samples(generator: Generator, count: int, seed: int) -> np.ndarray:
-    """`count` images of random z, uint8 N x C x S x S."""
-    return latent.draw_pixels(generator, latent.sample(generator.architecture, count, torch.Generator().manual_seed(seed)))
+    """`count` images of random z, uint8 N x C x S x S; of a class-conditional net, one of each class in turn."""
+    a = generator.architecture
+    labels = torch.arange(count) % a.num_classes if a.num_classes else None
+    return latent.draw_pixels(generator, latent.sample(a, count, torch.Generator().manual_seed(seed)), labels)
 
 
 def memorisation(generator: Generator, train: np.ndarray, held_out: np.ndarray, count: int, seed: int = 0) -> Measurement:

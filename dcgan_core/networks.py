@@ -42,6 +42,7 @@ class Architecture:
     latent_distribution: Literal["uniform", "normal"] = "uniform"  # uniform in (-1, 1), or standard normal
     num_classes: int = 0  # > 0: class-conditional, one-hot labels joined to the input of every layer
     hidden: int = 0  # > 0: one fully connected hidden layer of this width in each net (the MNIST net)
+    hidden_layers: int = 1  # how many of them; without `widths`, they are all there is: nets that know nothing of neighbours
     output: Literal["tanh", "sigmoid"] = "tanh"  # images in [-1, 1], or in [0, 1]
     norm_affine: bool = True  # batchnorm with gain and bias
     norm_eps: float = 1e-5
@@ -58,9 +59,15 @@ class Architecture:
                 raise UserError(f"architecture: {name} must be at least 1, got {getattr(self, name)}")
         if self.num_classes < 0 or self.hidden < 0 or self.norm_eps < 0:
             raise UserError("architecture: num_classes, hidden and norm_eps cannot be negative")
-        if not self.widths or min(self.widths) < 1:
+        if self.hidden_layers < 1:
+            raise UserError(
+                f"architecture: hidden_layers must be at least 1, got {self.hidden_layers}; no hidden layer is hidden=0"
+            )
+        if not self.widths and not (self.hidden and self.head):
+            raise UserError("architecture: a net without widths has no convolutions; it needs hidden layers, and a head")
+        if min(self.widths, default=1) < 1:
             raise UserError(f"architecture: widths must be positive numbers, got {list(self.widths)}")
-        if len(self.strides) != len(self.widths) or min(self.strides) < 1:
+        if len(self.strides) != len(self.widths) or min(self.strides, default=1) < 1:
             raise UserError(f"architecture: strides {list(self.strides)} need one number >= 1 for each of {list(self.widths)}")
         if self.size % prod(self.strides):
             raise UserError(
@@ -81,7 +88,9 @@ class Architecture:
 
     @property
     def base(self) -> tuple[int, int, int]:
-        """Shape of the highest feature maps: where z is projected to in G, what D's head reads."""
+        """Shape of the highest feature maps: where z is projected to in G, what D's head reads. Without any, the image's."""
+        if not self.widths:
+            return (self.channels, self.size, self.size)
         side = self.size // prod(self.strides)
         return (self.widths[-1], side, side)
 
@@ -107,6 +116,8 @@ ARCHITECTURES = {
     "svhn32": Architecture(32, 3, (64, 128, 256), (2, 2, 2), latent_distribution="normal"),
     # mnist/train_cond_dcgan.py: class-conditional, a hidden layer, sigmoid, batchnorm without gain and bias
     "mnist28": Architecture(28, 1, (64, 128), (2, 2), num_classes=10, hidden=1024, output="sigmoid", norm_affine=False),
+    # the supplement's baseline: fully connected, so that shuffling the pixels would change nothing
+    "mnist28-fc": Architecture(28, 1, (), (), num_classes=10, hidden=512, hidden_layers=2, output="sigmoid", norm_affine=False),
     # for CPUs: half of Fig 1's widths, and a kernel that the stride divides (no uneven overlap, a third less work)
     "small32": Architecture(32, 3, (64, 128, 256), (2, 2, 2), kernel=4),
     "small64": Architecture(64, 3, (64, 128, 256, 512), (2, 2, 2, 2), kernel=4),
@@ -162,13 +173,16 @@ class Generator(nn.Module):
         units = prod(a.base)
         self.dense = nn.ModuleList()
         inputs = a.latent
-        for outputs in ([a.hidden] if a.hidden else []) + [units]:
+        image = {"tanh": nn.Tanh, "sigmoid": nn.Sigmoid}[a.output]
+        for outputs in ([a.hidden] * a.hidden_layers if a.hidden else []) + ([units] if a.widths else []):
             # batchnorm is per unit here, before the reshape (authors' code)
             linear = nn.Linear(inputs + a.num_classes, outputs, bias=a.norm == "none")
             self.dense.append(Stage(linear, batchnorm(a, outputs, images=False), nn.ReLU()))
             inputs = outputs
+        if not a.widths:
+            linear = nn.Linear(inputs + a.num_classes, units, bias=a.norm == "none")
+            self.dense.append(Stage(linear, batchnorm(a, units, images=False, edge=True), image()))
         self.convs = nn.ModuleList()
-        image = {"tanh": nn.Tanh, "sigmoid": nn.Sigmoid}[a.output]
         for i in reversed(range(len(a.widths))):
             outputs = a.widths[i - 1] if i else a.channels
             conv = growing(a, a.widths[i] + a.num_classes, outputs, a.strides[i])
@@ -202,9 +216,10 @@ class Discriminator(nn.Module):
             inputs = outputs
         self.dense = nn.ModuleList()
         inputs = prod(a.base)
-        if a.hidden and a.head:
+        for i in range(a.hidden_layers if a.hidden and a.head else 0):
             linear = nn.Linear(inputs + a.num_classes, a.hidden, bias=a.norm == "none")
-            self.dense.append(Stage(linear, batchnorm(a, a.hidden, images=False), activation()))
+            norm = batchnorm(a, a.hidden, images=False, edge=not a.widths and i == 0)
+            self.dense.append(Stage(linear, norm, activation()))
             inputs = a.hidden
         if a.head:
             self.dense.append(Stage(nn.Linear(inputs + a.num_classes, 1, bias=False), None, None))
@@ -227,7 +242,7 @@ class Discriminator(nn.Module):
         if not self.architecture.head:
             raise UserError("this discriminator ends at its last conv layer and judges nothing; use its features()")
         y = one_hot(self.architecture, labels)
-        h = self.features(x, labels)[-1].flatten(1)  # N x units
+        h = [x, *self.features(x, labels)][-1].flatten(1)  # N x units
         for stage in self.dense:
             h = stage(join(h, y))  # N x hidden; N x 1
         return h.squeeze(1)

@@ -45,6 +45,7 @@ class Config:
     data: str  # a data set's name, or the path of a zip or folder
     architecture: Architecture = field(default_factory=Architecture)
     crop: Literal["center", "exact"] = "center"
+    first: int = 0  # learn from the first N training images alone; the rest is for choosing (MNIST: 50,000 of 60,000). 0: all
     batch: int = 128
     updates: Literal["alternate", "both"] = "alternate"  # each batch trains one net, G and D in turn, or both
     learning_rate: float = 2e-4
@@ -68,6 +69,7 @@ class Config:
         need(self.learning_rate > 0, f"learning_rate must be positive, got {self.learning_rate}")
         need(0 <= self.beta1 < 1 and 0 <= self.beta2 < 1, "beta1 and beta2 must be in [0, 1)")
         need(self.weight_decay >= 0, f"weight_decay cannot be negative, got {self.weight_decay}")
+        need(self.first >= 0, f"first cannot be negative, got {self.first}")
         need(self.images >= 0 and self.minutes >= 0, "images and minutes cannot be negative")
         need(self.images > 0 or self.minutes > 0, "say how long to train: --images or --minutes")
         need(0 <= self.decay_images <= self.images or not self.decay_images, "decay_images needs images of at least as many")

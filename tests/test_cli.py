@@ -8,7 +8,7 @@ import torch
 from conftest import encode, make_folder, make_zip, noise, snapshot, train_arguments, trained
 from PIL import Image
 
-from dcgan_core import __version__, claims, latent, networks, plots, runs
+from dcgan_core import __version__, claims, datasets, latent, networks, plots, runs
 from dcgan_core.cli import main
 from dcgan_core.runs import Run
 
@@ -75,6 +75,19 @@ def test_train_takes_any_folder_of_images(data, tmp_path):
     run = Run("runs/mine")
     assert run.info["data"]["images"] == 20
     assert run.info["data"]["source"] == "mine"
+
+
+def test_first_keeps_the_rest_of_the_training_images_back(tmp_path, fails):
+    assert main(train_arguments(tmp_path / "some", "--set", "first=100", images=160)) == 0
+    run = Run(tmp_path / "some")
+    assert (run.info["data"]["images"], run.info["config"]["first"]) == (100, 100)
+    digits = datasets.load("digits", 16)
+    some, rest = datasets.part(digits, 0, 100), datasets.part(digits, 100)
+    assert np.array_equal(some.images, digits.images[:100]) and np.array_equal(some.labels, digits.labels[:100])
+    assert np.array_equal(rest.images, digits.images[100:]) and np.array_equal(rest.labels, digits.labels[100:])
+    fails(*train_arguments(tmp_path / "none", "--set", "first=5000"), names="digits: has 1,705 train images")
+    fails(*train_arguments(tmp_path / "none", "--set", "first=-1"), names="first cannot be negative")
+    assert not (tmp_path / "none").exists()
 
 
 def test_init_starts_from_another_runs_weights_and_notes_it(run, tmp_path):

@@ -226,6 +226,7 @@ def test_load_honours_the_list_of_kept_images_and_undo_restores(pets):
     assert np.array_equal(np.asarray(after.images), before.images[kept])
     assert np.array_equal(after.images[[3, 29, 0]], before.images[kept[[3, 29, 0]]])
     assert np.array_equal(after.images[-5:], before.images[kept[-5:]])
+    assert np.array_equal(datasets.part(after, 3, 7).images[[0, -1]], before.images[kept[[3, 6]]])
     assert after.labels.tolist() == before.labels[kept].tolist()
     assert after.attributes.tolist() == before.attributes[kept].tolist()
     assert after.provenance["deduplicated"] == "10 removed"

@@ -35,6 +35,10 @@ COUNTS = {
         (100 + 10) * 1024 + (1024 + 10) * 6272 + 25 * ((128 + 10) * 64 + (64 + 10) * 1),
         25 * ((1 + 10) * 64 + (64 + 10) * 128) + (6272 + 10) * 1024 + (1024 + 10) * 1,
     ),
+    "mnist28-fc": (
+        (100 + 10) * 512 + (512 + 10) * 512 + (512 + 10) * 784,
+        (784 + 10) * 512 + (512 + 10) * 512 + (512 + 10) * 1,
+    ),
     "small32": (
         100 * 4096 + 2 * 4096 + 16 * (256 * 128 + 128 * 64 + 64 * 3) + 2 * (128 + 64),
         16 * (3 * 64 + 64 * 128 + 128 * 256) + 2 * (128 + 256) + 4096,
@@ -354,7 +358,43 @@ def test_summary_has_every_stage_with_shape_and_parameters(name):
     rows_g, rows_d = networks.summary(g), networks.summary(d)
     assert len(rows_g) == len(g.dense) + len(g.convs)
     assert rows_g[len(g.dense) - 1].shape == (prod(a.base),)
-    assert rows_g[-1].shape == (a.channels, a.size, a.size)
+    image = (a.channels, a.size, a.size)
+    assert rows_g[-1].shape == (image if a.widths else (prod(image),))
     assert rows_d[0].shape == (a.widths[0], a.size // a.strides[0], a.size // a.strides[0])
     assert rows_d[-1].shape == (1,)
     assert (sum(r.parameters for r in rows_g), sum(r.parameters for r in rows_d)) == COUNTS[name]
+
+
+# --- without convolutions ---------------------------------------------------------------------------------------------
+
+
+def test_a_fully_connected_net_does_not_see_which_pixels_are_neighbours():
+    """Shuffled pixels with equally shuffled weights are the same net: nothing else in D depends on where a pixel lies."""
+    a = Architecture(8, 1, (), (), latent=5, num_classes=3, hidden=12, hidden_layers=2, output="sigmoid")
+    g, d = (net.eval() for net in networks.build(a, 0))
+    z, y = torch.rand(6, 5) * 2 - 1, torch.arange(6) % 3
+    x = g(z, y)
+    assert x.shape == (6, 1, 8, 8) and x.min() >= 0 and x.max() <= 1
+    assert d.features(x, y) == [] and len(g.convs) == len(d.convs) == 0
+    assert [isinstance(s.norm, nn.Identity) for s in g.dense] == [False, False, True]
+    assert [isinstance(s.norm, nn.Identity) for s in d.dense] == [True, False, True]
+    expected = d(x, y)
+    order = torch.randperm(64, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        d.dense[0].layer.weight[:, :64] = d.dense[0].layer.weight[:, order].clone()
+    assert torch.allclose(d(x.flatten(1)[:, order].view_as(x), y), expected, atol=1e-6)
+    assert [layer.shape for layer in networks.summary(g)] == [(12,), (12,), (64,)]
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"widths": (), "strides": ()}, "without widths has no convolutions; it needs hidden layers"),
+        ({"widths": (), "strides": (), "hidden": 8, "head": False}, "and a head"),
+        ({"hidden": 8, "hidden_layers": 0}, "hidden_layers must be at least 1"),
+        ({"widths": ()}, "need one number"),
+    ],
+)
+def test_a_net_of_nothing_is_refused(values, message):
+    with pytest.raises(UserError, match=message):
+        Architecture(**({"hidden": 8} if values.keys() == {"widths"} else {}) | values)

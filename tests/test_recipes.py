@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from conftest import encode, make_zip, noise
@@ -34,6 +36,14 @@ def test_paper_profiles_have_the_papers_settings():
     assert (faces.batch, faces.learning_rate, faces.beta1, faces.updates) == (128, 2e-4, 0.5, "alternate")
     assert faces.architecture == ARCHITECTURES["lsun64"]
     assert (mnist.decay_images, mnist.images) == (100 * 50_000, 200 * 50_000)
+    assert (mnist.batch, mnist.updates, mnist.weight_decay, mnist.first) == (128, "alternate", 2.5e-5, 50_000)
+
+
+def test_mnists_variants_differ_in_one_thing_each():
+    mnist, affine, fc = (recipes.recipe(name) for name in ("mnist", "mnist-affine", "mnist-fc"))
+    assert mnist.decay_images and mnist.weight_decay and mnist.first == 50_000 and not mnist.minutes
+    assert affine == replace(mnist, architecture=replace(mnist.architecture, norm_affine=True))
+    assert fc == replace(mnist, architecture=ARCHITECTURES["mnist28-fc"], precision="single")
 
 
 def test_another_architecture_can_be_named():

@@ -1,0 +1,235 @@
+"""How faithful and how varied are samples? Metrics that compare two sets of images in the features of a small classifier.
+
+Pixels make a poor ruler: a digit moved by two pixels is far from itself. So images are first read by a classifier that was
+trained on real, labelled images, and compared by what its last hidden layer says. That ruler is good for comparing runs on the
+same data; its numbers mean nothing across data sets, and are not those of papers that use Inception. `inception` is: it needs
+the optional package torch-fidelity and Inception's weights, and nothing in the book needs it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from dcgan_core.datasets import ImageData
+from dcgan_core.errors import UserError, reason
+from dcgan_core.evaluation import Measurement, bootstrap, draw_samples, share, timed
+from dcgan_core.networks import Generator
+
+FEATURES = 64  # numbers that the classifier says of an image
+
+
+class Classifier(nn.Module):
+    """Strided convolutions down to 4 to 7 pixels, FEATURES hidden units, a logit for each class. Raises UserError for tiny
+    images."""
+
+    def __init__(self, size: int, channels: int, classes: int, width: int = 32) -> None:
+        super().__init__()
+        if size < 8:
+            raise UserError(f"classifier: images of {size} pixels are too small; at least 8")
+        self.shape = (channels, size, size)
+        layers, inputs, side = [], channels, size
+        while side >= 8:
+            layers += [nn.Conv2d(inputs, width, 3, 2, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
+            inputs, width, side = width, min(2 * width, 128), (side + 1) // 2
+        self.body = nn.Sequential(*layers, nn.Flatten(), nn.Linear(inputs * side * side, FEATURES), nn.ReLU())
+        self.head = nn.Linear(FEATURES, classes)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """uint8 N x C x S x S -> N x classes, logits."""
+        return self.head(self.body(pixels.float() / 127.5 - 1))
+
+    @torch.no_grad()
+    def features(self, images: np.ndarray, batch: int = 512) -> np.ndarray:
+        """uint8 N x C x S x S -> float64 N x FEATURES. Raises UserError for images of another shape."""
+        if images.ndim != 4 or images.shape[1:] != self.shape:
+            raise UserError(
+                f"classifier: reads N x {' x '.join(map(str, self.shape))} images, got {' x '.join(map(str, images.shape))}"
+            )
+        device = next(self.parameters()).device
+        parts = [torch.from_numpy(np.array(images[i : i + batch])).to(device) for i in range(0, len(images), batch)]
+        return torch.cat([self.body(part.float() / 127.5 - 1) for part in parts]).cpu().double().numpy()
+
+    @torch.no_grad()
+    def answers(self, images: np.ndarray, batch: int = 512) -> np.ndarray:
+        """uint8 N x C x S x S -> N class numbers."""
+        hidden = torch.from_numpy(self.features(images, batch)).float().to(self.head.weight.device)
+        return self.head(hidden).argmax(1).cpu().numpy()
+
+
+def train_classifier(data: ImageData, seed: int = 0, images: int = 60_000, device: torch.device | str = "cpu") -> Classifier:
+    """A classifier trained on labelled images, `images` of them drawn with repetition over passes. Seconds on a CPU for digits.
+
+    Give it images that the metric does not see again. Raises UserError where the set has no labels.
+    """
+    if data.labels is None:
+        raise UserError(f"{data.name}: has no classes, so no classifier can be trained on it; use a set with labels")
+    with torch.random.fork_rng(devices=[]):  # PyTorch's own initial weights, from this seed
+        torch.manual_seed(seed)
+        net = Classifier(data.size, data.channels, len(data.classes))
+    net.to(device).train()
+    rng, batch = np.random.default_rng(seed), min(64, len(data))
+    steps = max(1, images // batch)
+    optimizer = torch.optim.AdamW(net.parameters(), 2e-3, weight_decay=1e-2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=max(2, steps))
+    for _ in tqdm(range(steps), desc=f"classifier of {data.name}", leave=False, delay=2):
+        chosen = np.sort(rng.integers(0, len(data), batch))
+        logits = net(torch.from_numpy(np.array(data.images[chosen])).to(device))
+        loss = F.cross_entropy(logits, torch.from_numpy(data.labels[chosen]).to(device))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+    return net.eval()
+
+
+# --- metrics ----------------------------------------------------------------------------------------------------------
+
+
+def frechet(real: np.ndarray, samples: np.ndarray, seed: int = 0, draws: int = 100) -> Measurement:
+    """Fréchet distance of two sets of features, N x D and M x D, each taken for a Gaussian: |m - n|² + tr(C + E - 2 (C E)^½).
+
+    It means: 0 for sets of the same mean and covariance, growing with any difference of either. It is biased upwards where
+    there are few images (10,000 are usual; below ten times D it says little), so compare at equal numbers only;
+    `real_with_real` in `details`, the distance of two halves of the real set, shows how large that bias is. It misleads where
+    features are not Gaussian: it sees means and covariances alone, and a set of blurred averages with the right spread can
+    score well. The interval is the value ± half the spread of bootstrap draws, since each draw is itself biased upwards.
+    Raises UserError for sets of fewer than two.
+    """
+    _check_features(real, samples, 2)
+    with timed() as seconds:
+        value = _frechet(real, samples)
+        low, high = bootstrap(_frechet, real, samples, seed=seed, draws=draws)
+        margin, half = (high - low) / 2, len(real) // 2
+        details = {"real": len(real)}
+        if half >= 2:
+            order = np.random.default_rng(seed).permutation(len(real))
+            details["real_with_real"] = _frechet(real[order[:half]], real[order[half:]])
+        return Measurement(value, max(0.0, value - margin), value + margin, len(samples), seconds(), details)
+
+
+def _frechet(a: np.ndarray, b: np.ndarray) -> float:
+    c, e = np.atleast_2d(np.cov(a, rowvar=False)), np.atleast_2d(np.cov(b, rowvar=False))
+    values, vectors = np.linalg.eigh(c)
+    root = (vectors * np.sqrt(values.clip(0))) @ vectors.T
+    # the eigenvalues of C E are those of C^½ E C^½, which is symmetric
+    middle = np.sqrt(np.linalg.eigvalsh(root @ e @ root).clip(0)).sum()
+    return max(0.0, float(((a.mean(0) - b.mean(0)) ** 2).sum() + np.trace(c) + np.trace(e) - 2 * middle))
+
+
+def precision_recall(real: np.ndarray, samples: np.ndarray, k: int = 3) -> dict[str, Measurement]:
+    """k-nearest-neighbour precision and recall (Kynkäänniemi et al. 2019), density and coverage (Naeem et al. 2020).
+
+    Around each image of a set lies a ball as large as the way to its k-th nearest neighbour in the set. `precision`: the share
+    of samples inside some real image's ball, so how many look real. `recall`: the share of real images inside some sample's
+    ball, so how much of the data samples reach. `density`: in how many real balls a sample lies, over k (1 for equal sets;
+    more where samples crowd in the thick of the data). `coverage`: the share of real images whose ball holds a sample.
+
+    real, samples: features, N x D and M x D; equal N and M, a few thousand each, are usual, and the numbers depend on them:
+    more images make smaller balls. Two sets of the same distribution do not score 1 but about 0.8 to 0.95 (measure the real
+    data with other real data). They mislead in this: one outlier's large ball lets anything in (density and coverage mind
+    less), and recall can be had with a few wide-spread poor samples. Intervals are Wilson's over the images counted, density's
+    a bootstrap over samples; they leave out that the balls, too, were drawn by chance. Raises UserError where a set has not
+    more than k images.
+    """
+    _check_features(real, samples, k + 1)
+    with timed() as seconds:
+        a, b = (
+            torch.from_numpy(np.ascontiguousarray(real, np.float64)),
+            torch.from_numpy(np.ascontiguousarray(samples, np.float64)),
+        )
+        radius_a, radius_b = _radii(a, k), _radii(b, k)
+        in_real = torch.zeros(len(b), dtype=torch.long)  # in how many real balls each sample lies
+        reached = torch.zeros(len(a), dtype=torch.bool)
+        covered = torch.zeros(len(a), dtype=torch.bool)
+        for start in range(0, len(a), 1000):
+            rows = slice(start, start + 1000)
+            distances = _distances(a[rows], b)
+            inside = distances <= radius_a[rows, None]
+            in_real += inside.sum(0)
+            covered[rows] = inside.any(1)
+            reached[rows] = (distances <= radius_b).any(1)
+        density = in_real.double().numpy() / k
+        low, high = bootstrap(lambda x: float(x.mean()), density, draws=200)
+        spent, details = seconds(), {"k": k, "real": len(a), "samples": len(b)}
+        shares = {"precision": (in_real > 0).numpy(), "recall": reached.numpy(), "coverage": covered.numpy()}
+        found = {name: Measurement(*share(flags), len(flags), spent, details) for name, flags in shares.items()}
+        return found | {"density": Measurement(float(density.mean()), low, high, len(b), spent, details)}
+
+
+def _distances(a: Tensor, b: Tensor) -> Tensor:
+    return torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")  # exact: an image is at 0 from its copy
+
+
+def _radii(features: Tensor, k: int) -> Tensor:
+    """Each row's distance to its k-th nearest other row."""
+    parts = [_distances(features[i : i + 1000], features) for i in range(0, len(features), 1000)]
+    return torch.cat([part.kthvalue(k + 1, dim=1).values for part in parts])  # the nearest of all is the row itself
+
+
+def _check_features(real: np.ndarray, samples: np.ndarray, least: int) -> None:
+    if real.ndim != 2 or samples.ndim != 2 or real.shape[1] != samples.shape[1]:
+        raise UserError(f"features: expected N x D and M x D, got {real.shape} and {samples.shape}")
+    if min(len(real), len(samples)) < least:
+        raise UserError(f"features: at least {least} images of each are needed, got {len(real)} and {len(samples)}")
+    if not (np.isfinite(real).all() and np.isfinite(samples).all()):
+        raise UserError("features: some are not numbers")
+
+
+# --- Inception, optional ----------------------------------------------------------------------------------------------
+
+
+def inception(
+    generator: Generator, data: ImageData, count: int = 10_000, seed: int = 0, weights: Path | None = None
+) -> Measurement:
+    """The usual FID: Fréchet distance in Inception's features, by torch-fidelity, of `count` samples with all of `data`.
+
+    It downloads Inception's weights on first use; `weights` is a file that has them already. It is what papers report, mostly
+    with 50,000 samples; with fewer it is larger. It misleads far from photographs of ImageNet's kind, such as faces or digits,
+    and small images are first enlarged to 299 pixels. Without an interval (low and high are the value): one takes hours.
+    Raises UserError without torch-fidelity, or where the weights cannot be had.
+    """
+    try:
+        import torch_fidelity
+    except ImportError:
+        raise UserError("FID needs the package torch-fidelity: pip install 'dcgan-core[fid]'. The book does without") from None
+    if weights and not weights.is_file():
+        raise UserError(f"--weights {weights}: no such file")
+    if count < 2:
+        raise UserError(f"--count {count}: at least 2")
+    device = next(generator.parameters()).device
+    with timed() as seconds:
+        options = {"feature_extractor_weights_path": str(weights)} if weights else {}
+        try:
+            values = torch_fidelity.calculate_metrics(
+                input1=_Coloured(draw_samples(generator, count, seed)),
+                input2=_Coloured(data.images),
+                fid=True,
+                cuda=device.type == "cuda",
+                verbose=False,
+                **options,
+            )
+        except OSError as error:  # no network, a full disk; urllib's errors are of this kind too
+            raise UserError(
+                f"Inception's weights cannot be had ({reason(error)}); put the file somewhere and name it with --weights"
+            ) from None
+        value = float(values["frechet_inception_distance"])
+        return Measurement(value, value, value, count, seconds(), {"real": len(data), "data": data.name, "split": data.split})
+
+
+class _Coloured(torch.utils.data.Dataset):
+    """Images as torch-fidelity wants them: uint8, 3 x S x S each."""
+
+    def __init__(self, images: np.ndarray) -> None:
+        self.images = images
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> Tensor:
+        return torch.from_numpy(np.array(self.images[index])).expand(3, -1, -1)

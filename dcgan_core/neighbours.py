@@ -1,0 +1,229 @@
+"""How good are digits as teachers? A 1-nearest-neighbour classifier that knows nothing but generated ones. (Paper, supplement)
+
+The references are generated in blocks and thrown away again, so ten million need no more memory than ten thousand. The search
+is exact: pixels are whole numbers, and so are squared distances between them. Shifted to -128 … 127 they are multiplied as
+bytes and added up as 32-bit numbers, with nothing rounded anywhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from dcgan_core import latent
+from dcgan_core.errors import UserError, reason
+from dcgan_core.evaluation import Measurement, share, timed
+from dcgan_core.files import write_atomically
+from dcgan_core.networks import Generator
+
+BLOCK = 1000  # references drawn at a time; their z depends on the seed and the block's number alone
+QUERIES = 1000  # queries compared at a time: the table of products, 1000 x 1000, stays in the processor's cache
+MILESTONES = (1_000, 10_000, 50_000, 100_000, 500_000, 1_000_000, 5_000_000, 10_000_000)
+SAVE_SECONDS = 60.0
+
+Blocks = Callable[[int], tuple[np.ndarray, np.ndarray]]  # number of a block -> images (uint8 N x C x S x S), labels (N)
+
+
+class NearestLabels:
+    """For each query the label of its nearest reference among all that were shown so far. Of equally near ones the first
+    counts.
+
+    queries: uint8, N x C x S x S. Raises UserError for anything else.
+    """
+
+    def __init__(self, queries: np.ndarray, device: torch.device | str = "cpu") -> None:
+        _check_images(queries, "queries")
+        self.shape, self.device = queries.shape[1:], torch.device(device)
+        self.queries = _shifted(queries, self.device)
+        least = torch.iinfo(torch.int32).min
+        self.best = torch.full(
+            (len(queries),), least, dtype=torch.int32, device=device
+        )  # 2 q·r - r·r; the distance is q·q - that
+        self.labels = torch.full((len(queries),), -1, dtype=torch.int64, device=device)
+        self.seen = 0
+
+    def show(self, images: np.ndarray, labels: np.ndarray) -> None:
+        """More references: uint8 N x C x S x S, with a label each. Raises UserError where they do not fit."""
+        _check_images(images, "references")
+        if images.shape[1:] != self.shape or len(labels) != len(images):
+            raise UserError(
+                f"references: {len(images)} images of {' x '.join(map(str, images.shape[1:]))} with {len(labels)} labels;"
+                f" the queries are {' x '.join(map(str, self.shape))}"
+            )
+        for start in range(0, len(images), BLOCK):
+            self._show(_shifted(images[start : start + BLOCK], self.device), labels[start : start + BLOCK])
+        self.seen += len(images)
+
+    def _show(self, references: Tensor, labels: np.ndarray) -> None:
+        norms = references.int().square().sum(1, dtype=torch.int32)
+        labels = torch.as_tensor(np.asarray(labels), dtype=torch.int64, device=self.device)
+        transposed = references.T.contiguous()
+        for start in range(0, len(self.queries), QUERIES):
+            rows = slice(start, start + QUERIES)
+            scores = products(self.queries[rows], transposed).mul_(2).sub_(norms)
+            closer = (scores.amax(1) > self.best[rows]).nonzero().squeeze(1)  # few, after the first thousands
+            if len(closer):
+                index = first_of_largest(scores[closer])
+                self.best[rows][closer] = scores[closer, index]
+                self.labels[rows][closer] = labels[index]
+
+    def distances(self) -> np.ndarray:
+        """Root-mean-square differences of pixels to the nearest reference, 0 to 1, as in `evaluation.nearest`."""
+        squared = self.queries.int().square().sum(1) - self.best
+        return squared.double().div(self.queries.shape[1]).sqrt().div(255).cpu().numpy()
+
+
+def products(a: Tensor, b: Tensor) -> Tensor:
+    """a (N x K) times b (K x M), int8, as exact int32 on any device."""
+    if a.device.type == "cpu" and hasattr(torch, "_int_mm"):
+        return torch._int_mm(a, b)
+    # a float32 holds whole numbers up to 2^24 exactly, and so every partial sum of up to 1024 products of bytes
+    exact = torch.float32 if a.shape[1] <= 1024 else torch.float64
+    return (a.to(exact) @ b.to(exact)).int()
+
+
+def first_of_largest(scores: Tensor) -> Tensor:
+    """Each row's largest number, the first where there are several: PyTorch's argmax does not promise which."""
+    return (scores == scores.amax(1, keepdim=True)).to(torch.uint8).argmax(1)
+
+
+def _shifted(images: np.ndarray, device: torch.device | str) -> Tensor:
+    return (torch.from_numpy(np.array(images)).to(device).flatten(1).to(torch.int16) - 128).to(torch.int8)
+
+
+def _check_images(images: np.ndarray, what: str) -> None:
+    if images.ndim != 4 or images.dtype != np.uint8 or not len(images):
+        raise UserError(
+            f"{what}: expected images, uint8 N x C x S x S, got {images.dtype} {' x '.join(map(str, images.shape))}"
+        )
+
+
+# --- where references come from ---------------------------------------------------------------------------------------
+
+
+def generated(generator: Generator, seed: int = 0) -> Blocks:
+    """Blocks of BLOCK generated images, every class as often as the others. Raises UserError for a net without classes."""
+    a = generator.architecture
+    if not a.num_classes:
+        raise UserError("1-NN needs images with labels, and this net draws none: it is not class-conditional")
+
+    def block(number: int) -> tuple[np.ndarray, np.ndarray]:
+        state = np.random.SeedSequence([seed, number]).generate_state(1, np.uint64)
+        rng = torch.Generator().manual_seed(int(state[0]) >> 1)
+        labels = torch.arange(BLOCK) % a.num_classes
+        return latent.draw_pixels(generator, latent.sample(a, BLOCK, rng), labels, batch=BLOCK), labels.numpy()
+
+    return block
+
+
+def stored(images: np.ndarray, labels: np.ndarray) -> Blocks:
+    """Blocks of real images, in the set's own order."""
+    return lambda number: tuple(np.asarray(x[number * BLOCK : (number + 1) * BLOCK]) for x in (images, labels))
+
+
+# --- the classifier ---------------------------------------------------------------------------------------------------
+
+
+def curve(
+    blocks: Blocks,
+    queries: np.ndarray,
+    answers: np.ndarray,
+    milestones: tuple[int, ...] = MILESTONES,
+    device: torch.device | str = "cpu",
+    state: Path | None = None,
+    progress: bool = False,
+) -> Iterator[tuple[int, np.ndarray, float]]:
+    """(references shown, which queries are answered wrongly, seconds so far), one after the other for each of `milestones`.
+
+    One pass serves all. queries: uint8 N x C x S x S; answers: N true labels. state: a file; what was found so far is kept
+    there, about once a minute and at each milestone, and a later call goes on from it, also to larger milestones. It must be of
+    the same references and queries: its name has to say which. Raises UserError where milestones are not rising multiples.
+    """
+    if not milestones or list(milestones) != sorted(set(milestones)) or any(m % BLOCK or m < 1 for m in milestones):
+        raise UserError(f"milestones: rising multiples of {BLOCK:,}, got {milestones}")
+    if len(queries) != len(answers):
+        raise UserError(f"{len(queries)} queries, but {len(answers)} answers to them")
+    search = NearestLabels(queries, device)
+    past: dict[int, tuple[np.ndarray, float]] = {}
+    spent = _load(state, search, past) if state else 0.0
+    saved = 0.0
+    bar = tqdm(total=milestones[-1], initial=search.seen, unit=" digits", unit_scale=True, disable=not progress, delay=2)
+    with timed() as seconds, bar:
+        for milestone in milestones:
+            while search.seen < milestone:
+                images, labels = blocks(search.seen // BLOCK)
+                if len(images) != BLOCK:
+                    raise UserError(f"{milestone:,} references were asked for; there are {search.seen + len(images):,}")
+                search.show(images, labels)
+                bar.update(BLOCK)
+                if search.seen in MILESTONES or search.seen == milestone:
+                    past[search.seen] = (search.labels.cpu().numpy().copy(), spent + seconds())
+                if state and (search.seen in past or seconds() - saved > SAVE_SECONDS):
+                    _save(state, search, past, spent + seconds())
+                    saved = seconds()
+            if milestone not in past:
+                raise UserError(f"{state}: holds {search.seen:,} references but not the answers at {milestone:,}; delete it")
+            labels, when = past[milestone]
+            yield milestone, labels != np.asarray(answers), when
+
+
+def error(wrong: np.ndarray, seconds: float = 0.0, details: dict | None = None) -> Measurement:
+    """The share of wrong answers in percent, with Wilson's interval.
+
+    It means: how much of what tells real digits apart is in the references. The interval is over queries; that other samples
+    or another training would give another number is not in it. It misleads as a measure of images: a thousand sharp and equal
+    pictures of each class are taught worse than blurred and varied ones, and copies of the training set reach the real data's
+    error.
+    """
+    return Measurement(*(100 * x for x in share(wrong)), len(wrong), seconds, details or {})
+
+
+def _save(path: Path, search: NearestLabels, past: dict, seconds: float) -> None:
+    buffer = io.BytesIO()
+    np.savez(
+        buffer,
+        best=search.best.cpu().numpy(),
+        labels=search.labels.cpu().numpy(),
+        seen=search.seen,
+        seconds=seconds,
+        milestones=np.array(list(past), np.int64),
+        answers=np.array([labels for labels, _ in past.values()], np.int16).reshape(len(past), len(search.labels)),
+        times=np.array([when for _, when in past.values()]),
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, buffer.getbuffer())
+
+
+def _load(path: Path, search: NearestLabels, past: dict) -> float:
+    """Puts back what `_save` wrote; returns the seconds it took."""
+    try:
+        with np.load(path) as kept:
+            best, labels = kept["best"], kept["labels"]
+            if len(best) != len(search.best):
+                raise ValueError(f"of {len(best)} queries")
+            search.best.copy_(torch.from_numpy(best))
+            search.labels.copy_(torch.from_numpy(labels))
+            search.seen = int(kept["seen"])
+            rows = zip(kept["milestones"], kept["answers"], kept["times"], strict=True)
+            past.update((int(m), (a.astype(np.int64), float(t))) for m, a, t in rows)
+            return float(kept["seconds"])
+    except FileNotFoundError:
+        return 0.0
+    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as problem:
+        raise UserError(f"{path}: damaged, or of other queries ({reason(problem)}); delete it") from None
+
+
+def name_of(*things: object) -> str:
+    """A short name for the state of a search, from all that it depends on (arrays by their bytes)."""
+    h = hashlib.sha256()
+    for thing in things:
+        h.update(np.ascontiguousarray(thing).tobytes() if isinstance(thing, np.ndarray) else repr(thing).encode())
+    return h.hexdigest()[:16]

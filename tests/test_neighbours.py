@@ -1,0 +1,228 @@
+import numpy as np
+import pytest
+import torch
+from scipy.stats import binomtest
+from sklearn.neighbors import KNeighborsClassifier
+
+from dcgan_core import claims, datasets, neighbours
+from dcgan_core.errors import UserError
+from dcgan_core.neighbours import BLOCK, NearestLabels, curve, generated, stored
+from dcgan_core.networks import Architecture, Generator, estimate_batchnorm
+
+CONDITIONAL = Architecture(8, 1, (8,), (2,), kernel=4, latent=6, num_classes=10, hidden=16, output="sigmoid", norm_affine=False)
+
+
+def pictures(count: int, seed: int, size: int = 8, channels: int = 1) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (count, channels, size, size), np.uint8)
+
+
+def labels_of(images: np.ndarray) -> np.ndarray:
+    """Something that a nearest neighbour can tell better than by chance: how light the upper half is, in tenths."""
+    return (images[:, :, : images.shape[2] // 2].mean((1, 2, 3)) / 255 * 10).astype(np.int64).clip(0, 9)
+
+
+def brute(references, labels, queries) -> np.ndarray:
+    """scikit-learn's answer, in double precision."""
+    flat = [x.reshape(len(x), -1).astype(np.float64) for x in (references, queries)]
+    return KNeighborsClassifier(1, algorithm="brute").fit(flat[0], labels).predict(flat[1])
+
+
+@pytest.mark.parametrize(("size", "channels"), [(8, 1), (28, 1), (16, 3)])
+def test_labels_and_distances_are_those_of_scikit_learn(size, channels):
+    references, queries = pictures(2300, 0, size, channels), pictures(1100, 1, size, channels)
+    labels = np.arange(2300) // 2  # which reference it was, nearly: scikit-learn warns of as many classes as images
+    search = NearestLabels(queries)
+    search.show(references[:700], labels[:700])  # in pieces of any length
+    search.show(references[700:], labels[700:])
+    assert np.array_equal(search.labels.numpy(), brute(references, labels, queries))
+    flat = [x.reshape(len(x), -1).astype(float) / 255 for x in (references, queries[:50])]
+    expected = np.sqrt(((flat[1][:, None] - flat[0]) ** 2).mean(2)).min(1)
+    assert search.distances()[:50] == pytest.approx(expected, abs=1e-12)
+
+
+def test_whole_numbers_stay_whole_at_the_extremes():
+    """Black on white: the largest products there are. And one grey level among 784 pixels decides."""
+    white = np.full((1, 1, 28, 28), 255, np.uint8)
+    nearly = white.copy()
+    nearly[0, 0, 3, 4] = 254
+    search = NearestLabels(np.concatenate([white, nearly, 255 - white]))
+    search.show(np.concatenate([nearly, white, 255 - white]), np.array([1, 2, 3]))
+    assert search.labels.tolist() == [2, 1, 3]
+    assert search.distances().tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("length", [64, 1024, 1600])
+def test_products_are_the_same_without_the_processors_byte_instructions(length, monkeypatch):
+    rng = np.random.default_rng(0)
+    a, b = (torch.from_numpy(rng.integers(-128, 128, s).astype(np.int8)) for s in ((30, length), (length, 50)))
+    a[0], b[:, 0] = -128, -128
+    expected = a.numpy().astype(np.int64) @ b.numpy().astype(np.int64)
+    assert np.array_equal(neighbours.products(a, b).numpy(), expected)
+    monkeypatch.delattr(torch, "_int_mm")
+    assert np.array_equal(neighbours.products(a, b).numpy(), expected)
+
+
+def test_of_equally_near_references_the_first_counts():
+    query = pictures(3, 0)
+    search = NearestLabels(query)
+    search.show(np.concatenate([query, query]), np.array([1, 2, 3, 4, 5, 6]))
+    search.show(query, np.array([7, 8, 9]))
+    assert search.labels.tolist() == [1, 2, 3]
+
+
+# --- the curve --------------------------------------------------------------------------------------------------------
+
+
+def blocks(seed: int = 0, calls: list | None = None):
+    def block(number):
+        if calls is not None:
+            calls.append(number)
+        images = pictures(BLOCK, 1000 * seed + number)
+        return images, labels_of(images)
+
+    return block
+
+
+def test_a_curve_in_one_pass_is_that_of_separate_fits():
+    queries = pictures(300, 99)
+    answers = labels_of(queries)
+    calls = []
+    points = list(curve(blocks(calls=calls), queries, answers, (1000, 3000, 4000)))
+    assert calls == [0, 1, 2, 3]
+    for count, wrong, _ in points:
+        references = np.concatenate([blocks()(i)[0] for i in range(count // BLOCK)])
+        expected = brute(references, labels_of(references), queries) != answers
+        assert np.array_equal(wrong, expected)
+    assert [count for count, _, _ in points] == [1000, 3000, 4000]
+    assert points[0][2] <= points[1][2] <= points[2][2]
+
+
+def test_an_interrupted_curve_goes_on_where_it_was(tmp_path, monkeypatch):
+    monkeypatch.setattr(neighbours, "SAVE_SECONDS", 0.0)
+    queries = pictures(100, 99)
+    answers, state = labels_of(queries), tmp_path / "deep" / "state.npz"
+    whole = list(curve(blocks(), queries, answers, (1000, 4000)))
+
+    def breaks(number):
+        if number == 3:
+            raise KeyboardInterrupt
+        return blocks()(number)
+
+    with pytest.raises(KeyboardInterrupt):
+        list(curve(breaks, queries, answers, (1000, 4000), state=state))
+    calls = []
+    again = list(curve(blocks(calls=calls), queries, answers, (1000, 4000), state=state))
+    assert calls == [3]
+    assert [(n, w.tolist()) for n, w, _ in again] == [(n, w.tolist()) for n, w, _ in whole]
+    calls.clear()
+    more = list(curve(blocks(calls=calls), queries, answers, (1000, 4000, 5000), state=state))
+    assert calls == [4] and len(more) == 3
+
+
+def test_a_state_of_other_queries_or_a_damaged_one_is_refused(tmp_path):
+    state = tmp_path / "state.npz"
+    list(curve(blocks(), pictures(20, 1), np.zeros(20), (1000,), state=state))
+    with pytest.raises(UserError, match=r"state\.npz: damaged, or of other queries .*delete it"):
+        list(curve(blocks(), pictures(21, 1), np.zeros(21), (1000,), state=state))
+    search = NearestLabels(pictures(20, 1))
+    search.seen = 5000
+    neighbours._save(state, search, {}, 0.0)
+    with pytest.raises(UserError, match="holds 5,000 references but not the answers at 1,000"):
+        list(curve(blocks(), pictures(20, 1), np.zeros(20), (1000,), state=state))
+    state.write_bytes(b"PK nothing")
+    with pytest.raises(UserError, match="damaged"):
+        list(curve(blocks(), pictures(20, 1), np.zeros(20), (1000,), state=state))
+
+
+@pytest.mark.parametrize("milestones", [(), (1500,), (2000, 1000), (1000, 1000), (0, 1000)])
+def test_milestones_must_be_rising_whole_blocks(milestones):
+    with pytest.raises(UserError, match="rising multiples of 1,000"):
+        list(curve(blocks(), pictures(5, 0), np.zeros(5), milestones))
+
+
+@pytest.mark.parametrize(
+    ("queries", "message"),
+    [
+        (pictures(5, 0).astype(np.float32), "queries: expected images, uint8.*float32"),
+        (pictures(5, 0)[:, 0], "uint8 N x C x S x S"),
+        (pictures(0, 0), "0 x 1 x 8 x 8"),
+    ],
+)
+def test_queries_must_be_images(queries, message):
+    with pytest.raises(UserError, match=message):
+        NearestLabels(queries)
+
+
+def test_references_must_fit_the_queries_and_suffice():
+    search = NearestLabels(pictures(5, 0))
+    with pytest.raises(UserError, match="1 x 10 x 10.*queries are 1 x 8 x 8"):
+        search.show(pictures(5, 0, 10), np.zeros(5))
+    with pytest.raises(UserError, match="5 images .* with 4 labels"):
+        search.show(pictures(5, 0), np.zeros(4))
+    with pytest.raises(UserError, match="5 queries, but 4 answers"):
+        list(curve(blocks(), pictures(5, 0), np.zeros(4), (1000,)))
+    real = pictures(2500, 0)
+    with pytest.raises(UserError, match="3,000 references were asked for; there are 2,500"):
+        list(curve(stored(real, labels_of(real)), pictures(5, 0), np.zeros(5), (1000, 3000)))
+
+
+# --- generated references ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def generator() -> Generator:
+    rng = torch.Generator().manual_seed(0)
+    g = Generator(CONDITIONAL, rng)
+    estimate_batchnorm(g, [(torch.rand(200, 6, generator=rng) * 2 - 1, torch.arange(200) % 10)])
+    return g.eval()
+
+
+def test_generated_blocks_are_balanced_and_depend_on_seed_and_number_alone(generator):
+    images, labels = generated(generator, 0)(3)
+    assert images.shape == (BLOCK, 1, 8, 8) and images.dtype == np.uint8
+    assert np.bincount(labels).tolist() == [BLOCK // 10] * 10
+    assert np.array_equal(images, generated(generator, 0)(3)[0])
+    assert not np.array_equal(images, generated(generator, 0)(4)[0])
+    assert not np.array_equal(images, generated(generator, 1)(3)[0])
+
+
+def test_a_net_without_classes_draws_no_labels():
+    with pytest.raises(UserError, match="not class-conditional"):
+        generated(Generator(Architecture(8, 1, (8,), (2,), kernel=4)))
+
+
+def test_the_error_is_in_percent_with_wilsons_interval():
+    m = neighbours.error(np.arange(1000) < 30)
+    interval = binomtest(30, 1000).proportion_ci(method="wilson")
+    assert (m.value, m.low, m.high, m.n) == (3.0, pytest.approx(100 * interval.low), pytest.approx(100 * interval.high), 1000)
+
+
+# --- the claims -------------------------------------------------------------------------------------------------------
+
+
+def test_each_claim_fits_its_own_net():
+    from dcgan_core import recipes
+
+    class Fake:
+        data_name = "mnist"
+
+        def __init__(self, recipe):
+            self.architecture = recipes.recipe(recipe).architecture
+
+    ours = [c for c in claims.CLAIMS if c.id.startswith("mnist.")]
+    runs = ("mnist", "mnist-affine", "mnist-fc")
+    fits = {r: {c.id.removeprefix("mnist.nn_error_") for c in ours if c.fits(Fake(r))} for r in runs}
+    assert fits == {"mnist": {"real", "50k", "1m", "10m"}, "mnist-affine": {"affine"}, "mnist-fc": {"fc_gan"}}
+    assert [c.id for c in claims.CLAIMS if c.on_request] == ["mnist.nn_error_10m"]
+
+
+@pytest.mark.real_data
+def test_real_digits_teach_as_in_the_paper(real_data):
+    """3.09 % of test digits are read wrongly from all 60,000; here a fifth of the queries, and scikit-learn's on a subset."""
+    train, test = datasets.load("mnist"), datasets.load("mnist", split="test")
+    queries, answers = np.asarray(test.images[::5]), test.labels[::5]
+    points = {n: w for n, w, _ in curve(stored(train.images, train.labels), queries, answers, (10_000, 50_000, 60_000))}
+    assert 2.5 < 100 * points[60_000].mean() < 3.7
+    assert points[60_000].mean() < points[10_000].mean()
+    expected = brute(np.asarray(train.images[:10_000]), train.labels[:10_000], queries[:500])
+    assert np.array_equal(points[10_000][:500], expected != answers[:500])
