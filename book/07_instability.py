@@ -98,7 +98,7 @@ plots.collapse_curves(run.log(), alarms)
 # %%
 import inspect
 
-print(inspect.getsource(instability.Watch.signs))
+print(inspect.getsource(instability.signs))
 print("rows of the log, each 25 updates:")
 print(f"a sign that lasts {instability.WARN} is reported,")
 print(f"one that lasts {instability.STOP} ends the run (on_collapse='stop')")
@@ -143,8 +143,8 @@ header = ["run", "rows", f"D(x) − D(G(z)), limit {limit:.2f}", "reported"]
 plots.Table(header, rows)
 
 # %% [markdown]
-# And the other way round: runs that were *made* to go wrong, by several means. Whether a run had collapsed was judged on its samples
-# alone, by the rule of {doc}`03_architecture`, which knows nothing of the log.
+# And the other way round: short runs on the digits that were *made* to go wrong, by several means. Whether a run had collapsed was judged on its
+# samples alone, by the rule of {doc}`03_architecture`, which knows nothing of the log.
 
 # %%
 detected = [r for r in claims.ledger() if r["id"] == "instability.detected"]
@@ -160,7 +160,7 @@ if details:
     share, low, high = details["false_alarms"]
     print(
         f"false alarms: {share:.2f} ({low:.2f} to {high:.2f})"
-        f" of the {details['healthy_runs']} runs that had not collapsed"
+        f" of {details['healthy_runs']} healthy runs"
     )
     display(plots.Table(["by what means", "collapsed", "reported"], rows))
 

@@ -84,22 +84,22 @@ SAMPLING = Variant(
     "batch-statistics", "statistics of the batch when sampling", claim="sampling_statistics"
 )  # no runs of its own
 
-# Short runs that should go wrong, by several means: does training notice?
+# Short runs on the digits that should go wrong, by several means, and one that should not: does training notice?
+PROVOKING = Config(
+    "digits",
+    Architecture(16, 1, (64, 128), (2, 2), kernel=4),
+    batch=32,
+    updates="both",
+    images=12_800,
+    on_collapse="warn",
+)
 PROVOKED = (
-    Variant("provoked-lr", "learning rate 0.02", ("learning_rate=0.02",), length=0.6),
-    Variant("provoked-momentum", "learning rate 0.005, beta1 0.95", ("learning_rate=0.005", "beta1=0.95"), length=0.6),
-    Variant(
-        "provoked-no-batchnorm",
-        "a deep net without batchnorm, learning rate 0.002",
-        ("architecture.widths=32,64,128,256", "architecture.strides=2,2,2,2", "architecture.norm=none", "learning_rate=0.002"),
-        length=0.6,
-    ),
-    Variant(
-        "provoked-narrow",
-        "a fully connected narrow net",
-        ("architecture.widths=8,16,32", "architecture.hidden=1024"),
-        length=0.6,
-    ),
+    Variant("provoked-nothing", "nothing changed"),
+    Variant("provoked-narrow", "half as wide", ("architecture.widths=32,64",)),
+    Variant("provoked-narrower", "a quarter as wide", ("architecture.widths=16,32",)),
+    Variant("provoked-no-batchnorm", "no batchnorm", ("architecture.norm=none",)),
+    Variant("provoked-lr", "learning rate 0.02", ("learning_rate=0.02",)),
+    Variant("provoked-momentum", "learning rate 0.005, beta1 0.95", ("learning_rate=0.005", "beta1=0.95")),
 )
 ALL = (GUIDELINES, *VARIANTS, *PROVOKED)
 
@@ -195,10 +195,13 @@ def collapse(m: dict) -> str | None:
     if m["diverged"]:
         return "weights that are not numbers"
     if m["diversity"] < 0.25:
-        return "samples differ by less than a quarter of what held-out pictures do"
-    if m["precision"] < 0.02 or m["recall"] < 0.02:
-        return "fewer than one in fifty samples looks like the data, or of the data like samples"
+        return "samples differ by less than a quarter of what held-out images do"
     return None
+
+
+def healthy(m: dict) -> bool:
+    """Neither collapsed nor astray: some samples look like the data, and some of the data like samples."""
+    return not m["collapsed"] and m["precision"] >= 0.02 and m["recall"] >= 0.02
 
 
 class Judged:
@@ -325,16 +328,19 @@ def ablate(
     if note.exists() and read_json(note, "what the runs have in common") != common:
         raise UserError(f"{out}: holds runs of another length or data; choose another --out")
     judged = Judged(data, size, out / "classifier.safetensors", device)
+    provoked = None
+    if any(v in PROVOKED for v in chosen):
+        provoked = Judged(PROVOKING.data, PROVOKING.architecture.size, out / "classifier-provoked.safetensors", device)
     write_json(note, common)
     for seed in range(seeds):
         for variant in chosen:
             path = out / f"{variant.name}-{seed}"
             if (path / "measured.json").exists():
                 continue
-            run = train(variant.config(baseline, seed), baseline, path, device, progress)
-            m = measure(run, judged, device)
+            base, judge = (PROVOKING, provoked) if variant in PROVOKED else (baseline, judged)
+            m = measure(train(variant.config(base, seed), base, path, device, progress), judge, device)
             found = f"Fréchet {m['frechet']:.3g}, precision {m['precision']:.2f}, recall {m['recall']:.2f}"
-            print(f"{run.name:24} {found}" + (f"; collapsed: {m['collapsed']}" if m["collapsed"] else ""), flush=True)
+            print(f"{path.name:24} {found}" + (f"; collapsed: {m['collapsed']}" if m["collapsed"] else ""), flush=True)
             write_json(out / "results.json", results(out, judged))
     table = results(out, judged)
     write_json(out / "results.json", table)
@@ -347,7 +353,7 @@ def results(out: Path, judged: Judged) -> dict:
     runs = {v.name: _measured(out, v) for v in ALL}
     followed = runs[GUIDELINES.name]
     sampled = {seed: m | m["batch_statistics"] for seed, m in followed.items()}
-    rows = [row(v, followed, runs[v.name]) for v in VARIANTS] + [row(SAMPLING, followed, sampled), detected(runs)]
+    rows = [row(v, followed, runs.get(v.name, {})) for v in VARIANTS] + [row(SAMPLING, followed, sampled), detected(runs)]
     half = len(judged.held_out) // 2
     return {
         "baseline": baseline,
@@ -402,18 +408,18 @@ def row(variant: Variant, followed: dict[int, dict], removed: dict[int, dict]) -
 
 def detected(runs: dict[str, dict[int, dict]]) -> dict | None:
     """A row of the ledger: the share of provoked collapses that training reported. None where nothing collapsed."""
-    provoked = [m for v in PROVOKED for m in runs[v.name].values()]
+    provoked = [m for v in PROVOKED for m in runs.get(v.name, {}).values()]
     collapsed = [m for m in provoked if m["collapsed"]]
     if not collapsed:
         return None
-    healthy = [m for seeds in runs.values() for m in seeds.values() if not m["collapsed"]]
-    others = [m for v in (GUIDELINES, *VARIANTS) for m in runs[v.name].values() if m["collapsed"]]
+    fine = [m for seeds in runs.values() for m in seeds.values() if healthy(m)]
+    others = [m for v in (GUIDELINES, *VARIANTS) for m in runs.get(v.name, {}).values() if m["collapsed"]]
     details = {
         "provoked": len(provoked),
-        "collapsed": {v.what: _count(runs[v.name].values(), "collapsed") for v in PROVOKED},
-        "alarms": {v.what: _count(runs[v.name].values(), "alarms") for v in PROVOKED},
-        "false_alarms": _alarmed(healthy),
-        "healthy_runs": len(healthy),
+        "collapsed": {v.what: _count(runs.get(v.name, {}).values(), "collapsed") for v in PROVOKED},
+        "alarms": {v.what: _count(runs.get(v.name, {}).values(), "alarms") for v in PROVOKED},
+        "false_alarms": _alarmed(fine),
+        "healthy_runs": len(fine),
         "detected_among_unprovoked": _alarmed(others),
         "unprovoked_collapses": len(others),
     }

@@ -62,6 +62,16 @@ def diversity(fake: torch.Tensor, real: torch.Tensor) -> float:
     return (spread[0] / spread[1].clamp_min(1e-6)).item()
 
 
+def signs(rows: list[dict]) -> list[str]:
+    """Which signs the mean of some rows of a log shows."""
+
+    def mean(key: str, absent: float) -> float:  # logs of older versions know no diversity
+        return sum(row.get(key, absent) for row in rows) / len(rows)
+
+    saturated = mean("d_real", 0.5) > SURE and mean("d_fake", 0.5) < 1 - SURE
+    return ["saturated"] * saturated + ["alike"] * (mean("diversity", 1.0) < ALIKE)
+
+
 class Watch:
     """Reads rows of a log, one by one. `rows` are those that were there already."""
 
@@ -75,7 +85,7 @@ class Watch:
         """Takes a row; returns an alarm where one is due. Each sign is reported once, and once more when it has lasted."""
         self.rows.append(row)
         for stop, length in ((True, STOP), (False, WARN)):
-            for kind in self.signs(length):
+            for kind in signs(list(self.rows)[-length:]) if len(self.rows) >= length else ():
                 if (kind, stop) not in self.told:
                     self.told |= {(kind, stop), (kind, False)}
                     return Alarm(kind, row["images"], stop)
@@ -83,17 +93,5 @@ class Watch:
 
     @property
     def calm(self) -> bool:
-        """No sign in the last rows: a checkpoint of now is a good one."""
-        return not self.signs(min(CALM, len(self.rows)))
-
-    def signs(self, length: int) -> list[str]:
-        """Which signs the mean of the last `length` rows shows; none where there are fewer."""
-        rows = list(self.rows)[-length:]
-        if not length or len(rows) < length:
-            return []
-
-        def mean(key: str, absent: float) -> float:  # logs of older versions know no diversity
-            return sum(row.get(key, absent) for row in rows) / length
-
-        saturated = mean("d_real", 0.5) > SURE and mean("d_fake", 0.5) < 1 - SURE
-        return ["saturated"] * saturated + ["alike"] * (mean("diversity", 1.0) < ALIKE)
+        """None of the last rows shows a sign: a checkpoint of now is a good one."""
+        return not any(signs([row]) for row in list(self.rows)[-CALM:])
