@@ -498,16 +498,6 @@ CLAIMS = [
         "share of trials",
         at_least(0.5),
     ),
-    Claim("mnist.nn_error_real", "8", "1-NN on real MNIST digits", "3.1 %", "percent", stays_under(3.1)),
-    Claim("mnist.nn_error_50k", "8", "1-NN fitted on 50,000 generated digits", "2.98 %", "percent", stays_under(2.98)),
-    Claim(
-        "instability.detected",
-        "7",
-        "Trained longer, a subset of filters sometimes collapses to one oscillating mode",
-        "sometimes",
-        "share of provoked collapses that training reports",
-        at_least(0.9),
-    ),
     *_mnist_claims(),
 ]
 

@@ -216,9 +216,10 @@ class Discriminator(nn.Module):
             inputs = outputs
         self.dense = nn.ModuleList()
         inputs = prod(a.base)
-        for i in range(a.hidden_layers if a.hidden and a.head else 0):
+        for _ in range(a.hidden_layers if a.hidden and a.head else 0):
             linear = nn.Linear(inputs + a.num_classes, a.hidden, bias=a.norm == "none")
-            norm = batchnorm(a, a.hidden, images=False, edge=not a.widths and i == 0)
+            # without convolutions no batchnorm, as in the first GANs: with it, D told every batch of samples from data at once
+            norm = batchnorm(a, a.hidden, images=False, edge=not a.widths)
             self.dense.append(Stage(linear, norm, activation()))
             inputs = a.hidden
         if a.head:

@@ -114,6 +114,27 @@ def collapse_curves(log: list[dict], alarms: list):
     return figure
 
 
+def error_curves(curves: dict[str, dict[int, float]], points: dict[str, dict[int, float]] | None = None):
+    """Errors in percent over the number of references: `curves` joined by lines, `points` (the paper's) as crosses."""
+    import matplotlib.pyplot as plt
+
+    figure, axis = plt.subplots(figsize=(7, 3.6))
+    for name, values in curves.items():
+        axis.plot(list(values), list(values.values()), marker="o", markersize=4, label=name)
+    for name, values in (points or {}).items():
+        axis.plot(list(values), list(values.values()), linestyle="none", marker="x", markersize=8, label=name)
+    axis.set_xscale("log")
+    axis.set_ylim(bottom=0)
+    axis.set_xlabel("references")
+    axis.set_ylabel("error of 1-NN, %")
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.xaxis.set_major_formatter(lambda v, _: f"{v / 1e6:g}M" if v >= 1e6 else f"{v / 1e3:g}K" if v >= 1e3 else f"{v:g}")
+    axis.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5))
+    figure.tight_layout()
+    plt.close(figure)
+    return figure
+
+
 def feature_maps(layers: list, architecture):
     """A net's stages as boxes, in the manner of the paper's Fig 1: side = pixels, depth = number of maps. Layers: `summary`."""
     import matplotlib.pyplot as plt
