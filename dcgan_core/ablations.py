@@ -90,16 +90,19 @@ PROVOKING = Config(
     Architecture(16, 1, (64, 128), (2, 2), kernel=4),
     batch=32,
     updates="both",
-    images=12_800,
+    images=19_200,
     on_collapse="warn",
 )
 PROVOKED = (
     Variant("provoked-nothing", "nothing changed"),
     Variant("provoked-narrow", "half as wide", ("architecture.widths=32,64",)),
     Variant("provoked-narrower", "a quarter as wide", ("architecture.widths=16,32",)),
-    Variant("provoked-no-batchnorm", "no batchnorm", ("architecture.norm=none",)),
-    Variant("provoked-lr", "learning rate 0.02", ("learning_rate=0.02",)),
+    Variant("provoked-narrowest", "an eighth as wide", ("architecture.widths=8,16",)),
+    Variant("provoked-deep", "narrow, a layer more", ("architecture.widths=16,32,64", "architecture.strides=2,2,2")),
+    Variant("provoked-narrow-beta1", "half as wide, beta1 0.9", ("architecture.widths=32,64", "beta1=0.9")),
+    Variant("provoked-narrow-lr", "half as wide, learning rate 0.001", ("architecture.widths=32,64", "learning_rate=0.001")),
     Variant("provoked-momentum", "learning rate 0.005, beta1 0.95", ("learning_rate=0.005", "beta1=0.95")),
+    Variant("provoked-no-batchnorm", "no batchnorm", ("architecture.norm=none",)),
 )
 ALL = (GUIDELINES, *VARIANTS, *PROVOKED)
 

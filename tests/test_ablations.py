@@ -98,7 +98,7 @@ def test_the_variants_are_those_of_the_claims():
     ids = {c.id for c in claims.CLAIMS if c.id.startswith("ablation.")}
     assert {f"ablation.{v.claim}" for v in (*VARIANTS, ablations.SAMPLING)} == ids
     assert len({v.name for v in ablations.ALL}) == len(ablations.ALL)
-    assert ablations.SEEDS >= 5 and len(PROVOKED[1:]) * ablations.SEEDS >= 20
+    assert ablations.SEEDS >= 5 and len(PROVOKED[1:]) * ablations.SEEDS >= 35, "with fewer, no interval can reach 0.9"
     updates = [v.config(ablations.BASELINE, 0) for v in VARIANTS if v.name == "alternate"]
     assert [c.images for c in updates] == [2 * ablations.IMAGES], "as many updates of each net as the baseline"
 
