@@ -34,7 +34,7 @@ from dcgan_core.runs import Run, environment
 from dcgan_core.training import Config
 
 SHIPPED = Path(__file__).resolve().parent.parent / "book" / "ablations"
-SEEDS, IMAGES = 5, 20_000
+SEEDS, IMAGES = 5, 16_000
 INSTEAD = "drawings of 32 pixels, a small net and a short run"
 SAMPLES = 2000  # drawn from each run, and at most so many held-out pictures
 SNAPSHOTS, APART = 6, 25  # of the fixed z, at the end of a run, and G's updates between two
@@ -90,7 +90,7 @@ PROVOKING = Config(
     Architecture(16, 1, (64, 128), (2, 2), kernel=4),
     batch=32,
     updates="both",
-    images=19_200,
+    images=16_000,
     on_collapse="warn",
 )
 PROVOKED = (

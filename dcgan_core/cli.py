@@ -119,7 +119,7 @@ def _parser() -> argparse.ArgumentParser:
         "--only", nargs="+", default=[], metavar="NAME", help="these variants, such as pooling lr-0.001 (default: all)"
     )
     p.add_argument("--seeds", type=int, default=5, help="pairs of each (default: 5)")
-    p.add_argument("--images", type=int, default=20_000, metavar="N", help="drawn from the data in each run (default: 20000)")
+    p.add_argument("--images", type=int, default=16_000, metavar="N", help="drawn from the data in each run (default: 16000)")
     p.add_argument("--data", default="drawn-sprites", help="a set with classes (default: drawn-sprites)")
     p.add_argument("--out", type=Path, default=Path("runs/ablations"), metavar="FOLDER", help="default: runs/ablations")
     p.add_argument("--ship", action="store_true", help="then copy the table into book/ablations")
