@@ -62,7 +62,7 @@ grids, alarms = {}, []
 
 
 def keep(event):
-    if event.samples is not None:
+    if event.samples is not None and event.images > max(grids, default=0):
         grids[event.images] = event.samples
     if event.alarm is not None:
         alarms.append(event.alarm)
@@ -85,11 +85,12 @@ plots.strips([*shown, ("data", data.images[:12])])
 plots.collapse_curves(run.log(), alarms)
 
 # %% [markdown]
-# Read {numref}`fig-collapse-curves` from right to left. First the samples become alike: every z draws nearly the same image. *Then* D finds out that
-# this one image is never a digit. Its loss goes to 0, and G's climbs. In most logs only that last part is seen, and D is blamed.
+# Read {numref}`fig-collapse-curves` from right to left. First the samples become alike: every z draws nearly the same grey. *Then* D, which had been
+# unsure of samples, learns that this one image is never a digit. Its loss goes to 0, and G's climbs. In most logs only that last part is seen,
+# and D is blamed.
 #
-# Nothing heals this. D is right about every image, so its gradient says "away from here" to all z at once, and G, which has lost its z somewhere
-# between its layers, can only move all of its images together.
+# In no run of ours did this heal by itself. D's gradient says "away from here" to all z at once, and a G that has all but lost its z can only move
+# all of its images together.
 #
 # ## How it is noticed
 #
@@ -116,7 +117,8 @@ z = ablations.fixed_z(config.architecture, seed)[:12]
 plots.show(latent.draw_pixels(run.generator(), z), columns=12, zoom=3)
 
 # %% [markdown]
-# It is early and blurred, but not dead: a new run can start there, with other settings.
+# This run went wrong so early that there is not much to keep. In one that goes wrong after hours, it is those hours: a new run can start there,
+# with other settings.
 #
 # ## Does it cry wolf?
 #
