@@ -89,7 +89,7 @@ plots.collapse_curves(run.log(), alarms)
 # unsure of samples, learns that this one image is never a digit. Its loss goes to 0, and G's climbs. In most logs only that last part is seen,
 # and D is blamed.
 #
-# In no run of ours did this heal by itself. D's gradient says "away from here" to all z at once, and a G that has all but lost its z can only move
+# It does not heal here. D's gradient says "away from here" to all z at once, and a G that has all but lost its z can only move
 # all of its images together.
 #
 # ## How it is noticed
