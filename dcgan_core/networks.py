@@ -116,7 +116,7 @@ ARCHITECTURES = {
     "svhn32": Architecture(32, 3, (64, 128, 256), (2, 2, 2), latent_distribution="normal"),
     # mnist/train_cond_dcgan.py: class-conditional, a hidden layer, sigmoid, batchnorm without gain and bias
     "mnist28": Architecture(28, 1, (64, 128), (2, 2), num_classes=10, hidden=1024, output="sigmoid", norm_affine=False),
-    # the supplement's baseline: fully connected, so that shuffling the pixels would change nothing
+    # the supplement's baseline: fully connected, so that shuffling the pixels would change nothing; no batchnorm in D
     "mnist28-fc": Architecture(28, 1, (), (), num_classes=10, hidden=512, hidden_layers=2, output="sigmoid", norm_affine=False),
     # for CPUs: half of Fig 1's widths, and a kernel that the stride divides (no uneven overlap, a third less work)
     "small32": Architecture(32, 3, (64, 128, 256), (2, 2, 2), kernel=4),
