@@ -17,7 +17,7 @@
 # small learning rate and one look at each, there is no time for that. And to be safe, the authors first removed what was in the set twice.
 #
 # LSUN's bedrooms {cite}`yu2015` are 43 GB. This book's own run had 3,600 photographs of bedrooms, dining rooms, kitchens and living rooms from MIT
-# Places {cite}`zhou2018`, and looked at each of them hundreds of times. So the paper's argument does not hold here, whatever comes out: this net had
+# Places {cite}`zhou2018`, and looked at each of them more than a hundred times. So the paper's argument does not hold here, whatever comes out: this net had
 # every occasion to learn by heart. That makes it a good place to ask how one would notice.
 
 # %% tags=["parameters", "remove-cell"]

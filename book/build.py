@@ -66,7 +66,7 @@ def inputs(chapter: str, parameters: dict) -> str:
         Path(__file__),
         *sorted((ROOT / "dcgan_core").glob("*.py")),
     ]
-    for folder in ("reference_runs", "judges", "trials"):
+    for folder in ("reference_runs", "judges", "trials", "ablations"):
         paths += sorted(p for p in (BOOK / folder).rglob("*") if p.is_file())
     if chapter in LAST:
         paths += sorted(

@@ -36,6 +36,11 @@ def at_most(bound: float) -> Rule:
     return Rule(f"the interval lies at or below {bound:g}", lambda value, low, high: high <= bound)
 
 
+def between(lowest: float, highest: float) -> Rule:
+    """For what should make no difference: the whole interval lies there."""
+    return Rule(f"the interval lies between {lowest:g} and {highest:g}", lambda v, low, high: lowest <= low and high <= highest)
+
+
 def reaches(score: float) -> Rule:
     """For the paper's scores, where more is better."""
     return Rule(f"the value is {score:g} or more", lambda value, low, high: value >= score)

@@ -10,8 +10,8 @@ import datetime
 from pathlib import Path
 from typing import Any
 
-from dcgan_core import claims_4, claims_5, claims_6, claims_8, claims_scenes, datasets, scenes
-from dcgan_core.claim import Claim, at_least
+from dcgan_core import ablations, claims_4, claims_5, claims_6, claims_7, claims_8, claims_scenes, datasets, scenes
+from dcgan_core.claim import Claim, has_photographs  # noqa: F401  chapters ask for the latter here
 from dcgan_core.configs import did_you_mean
 from dcgan_core.errors import UserError
 from dcgan_core.files import read_json, write_json
@@ -25,16 +25,8 @@ CLAIMS = [
     *claims_scenes.CLAIMS,
     *claims_5.CLAIMS,
     *claims_6.CLAIMS,
+    *claims_7.CLAIMS,
     *claims_8.CLAIMS,
-    # Below: claims of the paper that no part of this book measures yet.
-    Claim(
-        "instability.detected",
-        "7",
-        "Trained longer, a subset of filters sometimes collapses to one oscillating mode",
-        "sometimes",
-        "share of provoked collapses that training reports",
-        at_least(0.9),
-    ),
 ]
 
 
@@ -56,7 +48,7 @@ def measure(run: Run, ids: list[str], device: str = "auto", seed: int = 0) -> li
     chosen = [claim(i) for i in ids] or [c for c in CLAIMS if c.measure and c.fits(run) and _has_data(c) and not c.on_request]
     for c in chosen:
         if not c.measure:
-            raise UserError(f"{c.id}: nothing in this version measures it")
+            raise UserError(f"{c.id}: dcgan ablate measures it")
         if not c.fits(run):
             raise UserError(f"{c.id}: cannot be measured on {run.name} ({run.data_name})")
     rows = []
@@ -98,8 +90,9 @@ def _results(run: Run) -> dict:
 
 
 def ledger() -> list[dict]:
-    """Every claim with every result that the reference runs have: one primary row for each id, measured or not."""
+    """Every claim with every result of the reference runs and the ablations: one primary row for each id, measured or not."""
     measured = [(claim_id, r) for run in reference_runs() for claim_id, r in _results(run).items()]
+    measured += [(r["claim"], r) for r in ablations.shipped()["rows"]]
     rows = []
     for c in CLAIMS:
         mine = sorted((r for claim_id, r in measured if claim_id == c.id), key=_first)

@@ -1,4 +1,4 @@
-"""The command line: `dcgan train · sample · probe · data · import-authors · measure · fid · ship · claims`."""
+"""The command line: `dcgan train · sample · probe · data · import-authors · measure · ablate · fid · ship · claims`."""
 
 from __future__ import annotations
 
@@ -130,6 +130,18 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--device", default="auto")
     p.add_argument("--seed", type=int, default=0)
     p.set_defaults(run=_measure)
+
+    p = commands.add_parser("ablate", help="train a small DCGAN, one guideline at a time removed; goes on where it stopped")
+    p.add_argument(
+        "--only", nargs="+", default=[], metavar="NAME", help="these variants, such as pooling lr-0.001 (default: all)"
+    )
+    p.add_argument("--seeds", type=int, default=5, help="pairs of each (default: 5)")
+    p.add_argument("--images", type=int, default=16_000, metavar="N", help="drawn from the data in each run (default: 16000)")
+    p.add_argument("--data", default="drawn-sprites", help="a set with classes (default: drawn-sprites)")
+    p.add_argument("--out", type=Path, default=Path("runs/ablations"), metavar="FOLDER", help="default: runs/ablations")
+    p.add_argument("--ship", action="store_true", help="then copy the table into book/ablations")
+    p.add_argument("--device", default="auto")
+    p.set_defaults(run=_ablate)
 
     p = commands.add_parser("fid", help="the usual Inception FID of a run (needs the extra `fid` and Inception's weights)")
     p.add_argument("source", type=Path, metavar="RUN")
@@ -464,6 +476,17 @@ def _ship(args: argparse.Namespace) -> None:
     from dcgan_core.runs import Run, ship
 
     print(ship(Run(args.source), args.name, weights=not args.without_weights))
+
+
+def _ablate(args: argparse.Namespace) -> None:
+    from dcgan_core import ablations
+
+    table = ablations.ablate(args.out, args.only, args.seeds, args.images, args.data, args.device)
+    for row in table["rows"]:
+        print(f"{row['claim']:32} {row['run']:32} {row['value']:.3g} ({row['low']:.3g} to {row['high']:.3g}), n = {row['n']}")
+    print(f"{args.out / 'results.json'}: {table['seconds'] / 60:.0f} minutes in all")
+    if args.ship:
+        print(ablations.ship(args.out))
 
 
 def _claims(args: argparse.Namespace) -> None:

@@ -5,9 +5,9 @@
     G: z -> project -> widths[-1] x s x s -> ... -> widths[0] x S/strides[0] x S/strides[0] -> channels x S x S
     D: image -> widths[0] x S/strides[0] x S/strides[0] -> ... -> widths[-1] x s x s -> one logit
 
-The guidelines of §3, where to find them below: strides instead of pooling (`strides`), batchnorm in both nets but not on
-G's output and D's input (`Stage(norm=...)`), no fully connected hidden layers (`hidden=0`; the MNIST net has one),
-ReLU and tanh in G, LeakyReLU in D.
+The guidelines of §3, where to find them below: strides instead of pooling (`resample`), batchnorm in both nets but not on
+G's output and D's input (`norm`), no fully connected hidden layers (`hidden=0`; the MNIST net has one), ReLU and tanh in G,
+LeakyReLU in D (`leak`, `d_activation`). Each can be switched off, to see what it is good for (`ablations`).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 from typing import Literal
 
@@ -47,6 +48,10 @@ class Architecture:
     norm_eps: float = 1e-5
     leak: float = 0.2  # slope of D's LeakyReLU for negative inputs
     head: bool = True  # False: D ends at its last conv layer; it has features, but no logit (the incomplete ImageNet D)
+    # Against the guidelines, to see what they are good for:
+    resample: Literal["strides", "pooling"] = "strides"  # pooling: max-pooling in D, nearest-neighbour upsampling in G
+    norm: Literal["inner", "none", "everywhere"] = "inner"  # inner: not on G's output and D's first layer; none: biases instead
+    d_activation: Literal["leaky_relu", "sigmoid"] = "leaky_relu"  # of D's hidden layers; leak=0 makes it a ReLU
 
     def __post_init__(self) -> None:
         for name in ("size", "channels", "kernel", "latent"):
@@ -69,7 +74,7 @@ class Architecture:
                 f"architecture: images of {self.size} pixels cannot be halved by strides {list(self.strides)};"
                 f" the size must be a multiple of {prod(self.strides)}"
             )
-        for stride in self.strides:
+        for stride in self.strides if self.resample == "strides" else (1,):
             if not 0 <= self.output_padding(stride) < max(stride, 2):
                 raise UserError(f"architecture: kernel {self.kernel} cannot go with stride {stride}; use an odd kernel")
 
@@ -132,6 +137,30 @@ class Stage(nn.Module):
         return self.activation(self.norm(self.layer(x)))
 
 
+def batchnorm(a: Architecture, outputs: int, images: bool, edge: bool = False) -> nn.Module | None:
+    """A layer's batchnorm, or none. `images`: over maps, not single numbers. `edge`: the layer is G's last or D's first."""
+    if a.norm == "none" or (edge and a.norm == "inner"):
+        return None
+    return (nn.BatchNorm2d if images else nn.BatchNorm1d)(outputs, eps=a.norm_eps, affine=a.norm_affine)
+
+
+def growing(a: Architecture, inputs: int, outputs: int, stride: int) -> nn.Module:
+    """G's layer that makes maps `stride` times as large: a transposed convolution, or upsampling and a convolution."""
+    bias = a.norm == "none"
+    if a.resample == "pooling":
+        return nn.Sequential(nn.Upsample(scale_factor=stride), nn.Conv2d(inputs, outputs, a.kernel, 1, a.padding, bias=bias))
+    extra = a.output_padding(stride)
+    return nn.ConvTranspose2d(inputs, outputs, a.kernel, stride, a.padding, output_padding=extra, bias=bias)
+
+
+def shrinking(a: Architecture, inputs: int, outputs: int, stride: int) -> nn.Module:
+    """D's layer that makes maps `stride` times as small: a strided convolution, or a convolution and max-pooling."""
+    bias = a.norm == "none"
+    if a.resample == "pooling":
+        return nn.Sequential(nn.Conv2d(inputs, outputs, a.kernel, 1, a.padding, bias=bias), nn.MaxPool2d(stride))
+    return nn.Conv2d(inputs, outputs, a.kernel, stride, a.padding, bias=bias)
+
+
 class Generator(nn.Module):
     """Draws images from z.
 
@@ -141,31 +170,23 @@ class Generator(nn.Module):
     def __init__(self, architecture: Architecture, rng: torch.Generator | None = None) -> None:
         super().__init__()
         a = self.architecture = architecture
-        norm = {"eps": a.norm_eps, "affine": a.norm_affine}
         units = prod(a.base)
         self.dense = nn.ModuleList()
         inputs = a.latent
         image = {"tanh": nn.Tanh, "sigmoid": nn.Sigmoid}[a.output]
         for outputs in ([a.hidden] * a.hidden_layers if a.hidden else []) + ([units] if a.widths else []):
             # batchnorm is per unit here, before the reshape (authors' code)
-            linear = nn.Linear(inputs + a.num_classes, outputs, bias=False)
-            self.dense.append(Stage(linear, nn.BatchNorm1d(outputs, **norm), nn.ReLU()))
+            linear = nn.Linear(inputs + a.num_classes, outputs, bias=a.norm == "none")
+            self.dense.append(Stage(linear, batchnorm(a, outputs, images=False), nn.ReLU()))
             inputs = outputs
         if not a.widths:
-            self.dense.append(Stage(nn.Linear(inputs + a.num_classes, units, bias=False), None, image()))
+            linear = nn.Linear(inputs + a.num_classes, units, bias=a.norm == "none")
+            self.dense.append(Stage(linear, batchnorm(a, units, images=False, edge=True), image()))
         self.convs = nn.ModuleList()
         for i in reversed(range(len(a.widths))):
             outputs = a.widths[i - 1] if i else a.channels
-            conv = nn.ConvTranspose2d(
-                a.widths[i] + a.num_classes,
-                outputs,
-                a.kernel,
-                a.strides[i],
-                a.padding,
-                output_padding=a.output_padding(a.strides[i]),
-                bias=False,
-            )
-            self.convs.append(Stage(conv, nn.BatchNorm2d(outputs, **norm), nn.ReLU()) if i else Stage(conv, None, image()))
+            conv = growing(a, a.widths[i] + a.num_classes, outputs, a.strides[i])
+            self.convs.append(Stage(conv, batchnorm(a, outputs, True, edge=not i), nn.ReLU() if i else image()))
         initialise(self, rng)
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -186,19 +207,20 @@ class Discriminator(nn.Module):
     def __init__(self, architecture: Architecture, rng: torch.Generator | None = None) -> None:
         super().__init__()
         a = self.architecture = architecture
-        norm = {"eps": a.norm_eps, "affine": a.norm_affine}
+        activation = {"leaky_relu": partial(nn.LeakyReLU, a.leak), "sigmoid": nn.Sigmoid}[a.d_activation]
         self.convs = nn.ModuleList()
         inputs = a.channels
         for i, outputs in enumerate(a.widths):
-            conv = nn.Conv2d(inputs + a.num_classes, outputs, a.kernel, a.strides[i], a.padding, bias=False)
-            self.convs.append(Stage(conv, nn.BatchNorm2d(outputs, **norm) if i else None, nn.LeakyReLU(a.leak)))
+            conv = shrinking(a, inputs + a.num_classes, outputs, a.strides[i])
+            self.convs.append(Stage(conv, batchnorm(a, outputs, True, edge=not i), activation()))
             inputs = outputs
         self.dense = nn.ModuleList()
         inputs = prod(a.base)
         for _ in range(a.hidden_layers if a.hidden and a.head else 0):
-            linear = nn.Linear(inputs + a.num_classes, a.hidden, bias=False)
+            linear = nn.Linear(inputs + a.num_classes, a.hidden, bias=a.norm == "none")
             # without convolutions no batchnorm, as in the first GANs: with it, D told every batch of samples from data at once
-            self.dense.append(Stage(linear, nn.BatchNorm1d(a.hidden, **norm) if a.widths else None, nn.LeakyReLU(a.leak)))
+            norm = batchnorm(a, a.hidden, images=False, edge=not a.widths)
+            self.dense.append(Stage(linear, norm, activation()))
             inputs = a.hidden
         if a.head:
             self.dense.append(Stage(nn.Linear(inputs + a.num_classes, 1, bias=False), None, None))
@@ -232,6 +254,8 @@ def initialise(net: nn.Module, rng: torch.Generator | None = None) -> None:
     for module in net.modules():
         if isinstance(module, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
             nn.init.normal_(module.weight, 0.0, 0.02, generator=rng)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
         elif isinstance(module, nn.modules.batchnorm._BatchNorm) and module.affine:
             nn.init.normal_(module.weight, 1.0, 0.02, generator=rng)
             nn.init.zeros_(module.bias)

@@ -153,6 +153,34 @@ def learning_curves(log: list[dict], smooth: int = 1):
     return figure
 
 
+def collapse_curves(log: list[dict], alarms: list):
+    """Losses, D's answers and the diversity of samples (`instability`), with a line where an alarm was raised."""
+    import matplotlib.pyplot as plt
+
+    panels = {
+        "losses": {"loss_d": "D", "loss_g": "G"},
+        "D's answers": {"d_real": "D(x), data", "d_fake": "D(G(z)), samples"},
+        "diversity of samples": {"diversity": None},
+    }
+    images = [row["images"] for row in log]
+    figure, axes = plt.subplots(1, len(panels), figsize=(10, 3))
+    for axis, (title, curves) in zip(axes, panels.items(), strict=True):
+        for key, label in curves.items():
+            axis.plot(images, [row[key] for row in log], label=label)
+        for alarm in alarms:
+            axis.axvline(alarm.images, color="tab:red", linestyle="-" if alarm.stop else ":", linewidth=1)
+        axis.set_title(title, fontsize=10)
+        axis.set_ylim(bottom=0)
+        axis.set_xlabel("images seen")
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.xaxis.set_major_formatter(lambda v, _: f"{v / 1000:g}k" if v else "0")
+        if len(curves) > 1:
+            axis.legend(frameon=False, fontsize=8, loc="center")
+    figure.tight_layout()
+    plt.close(figure)
+    return figure
+
+
 def error_curves(curves: dict[str, dict[int, float]], points: dict[str, dict[int, float]] | None = None):
     """Errors in percent over the number of references: `curves` joined by lines, `points` (the paper's) as crosses."""
     import matplotlib.pyplot as plt

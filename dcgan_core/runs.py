@@ -2,6 +2,7 @@
 
     run.json                    what is trained and how far it is: config, data, counters, machine, versions, lineage
     checkpoint.pt               all that is needed to go on exactly (weights, both Adams, random state)
+    good.pt                     while training looks unstable (`instability`): the checkpoint before that
     generator.safetensors       at the end: G, with batchnorm statistics estimated from the data, not from running averages
     discriminator.safetensors
     log.jsonl                   losses and speed, a line every few updates
@@ -110,6 +111,21 @@ class Run:
             raise UserError(
                 f"{path}: damaged or not a checkpoint ({reason(error)}); start the run anew with another --out"
             ) from None
+
+    def keep_good_checkpoint(self) -> None:
+        """Before a checkpoint is written that may be useless: keeps the one there is, unless a good one is kept already."""
+        good = self.path / "good.pt"
+        if self.has_checkpoint and not good.exists():
+            write_atomically(good, (self.path / "checkpoint.pt").read_bytes())
+
+    def restore_good_checkpoint(self) -> None:
+        """The good checkpoint becomes the run's own; without one the run's own is good."""
+        good = self.path / "good.pt"
+        if good.exists():
+            os.replace(good, self.path / "checkpoint.pt")
+
+    def forget_good_checkpoint(self) -> None:
+        (self.path / "good.pt").unlink(missing_ok=True)
 
     # --- nets ---------------------------------------------------------------------------------------------------------
 

@@ -28,6 +28,7 @@ from dcgan_core import configs, devices, latent, networks, plots
 from dcgan_core.datasets import ImageData
 from dcgan_core.errors import UserError, reason
 from dcgan_core.files import write_atomically
+from dcgan_core.instability import ADVICE, Alarm, Collapsed, Watch, diversity
 from dcgan_core.networks import Architecture
 from dcgan_core.runs import Run
 
@@ -56,6 +57,7 @@ class Config:
     precision: Literal["single", "bf16"] = "single"  # bf16: autocast; faster on GPUs, and on CPUs with AMX
     decay_images: int = 0  # the learning rate falls linearly to zero over this many images at the end (MNIST)
     seed: int = 0
+    on_collapse: Literal["stop", "warn"] = "stop"  # where the log shows that training leads nowhere (`instability`)
 
     def __post_init__(self) -> None:
         def need(condition: bool, message: str) -> None:
@@ -74,7 +76,9 @@ class Config:
         need(0 <= self.seed < 2**62, f"seed must be a number from 0, got {self.seed}")
 
 
-BUDGET = ("images", "minutes")  # may be raised on --resume: they say when to stop, not what is trained
+# May be changed on --resume: they say when to stop, not what is trained
+BUDGET = ("images", "minutes")
+FREE = ("on_collapse",)
 
 
 def check_resumable(config: Config, run: Run) -> None:
@@ -84,7 +88,7 @@ def check_resumable(config: Config, run: Run) -> None:
         raise UserError(f"{run.path}: was imported, not trained here; use --init to start from its weights")
     old = configs.to_dict(configs.from_dict(Config, run.info["config"], str(run.path / "run.json")))
     new = configs.to_dict(config)
-    free = () if config.decay_images else BUDGET
+    free = FREE if config.decay_images else (*BUDGET, *FREE)
     for key in sorted(old.keys() | new.keys()):
         if key not in free and old.get(key) != new.get(key):
             raise UserError(
@@ -160,11 +164,13 @@ def batch_indices(step: int, batch: int, count: int, seed: int) -> np.ndarray:
 
 @dataclass
 class Event:
-    """What `train` tells while it runs: a row of the log, or a fresh grid of samples (uint8, N x C x S x S)."""
+    """What `train` tells while it runs: a row of the log, a sign of instability, or fresh samples (uint8, N x C x S x S)."""
 
     images: int
     row: dict | None = None
     samples: np.ndarray | None = None
+    alarm: Alarm | None = None
+    generator: torch.nn.Module | None = None  # with a row: G as it is now
 
 
 def train(
@@ -179,7 +185,8 @@ def train(
     """Trains until the budget of `config` is used up, going on from the run's checkpoint where there is one.
 
     initial: a run whose weights to start from. Returns True when the run ended, False when Ctrl-C or SIGTERM stopped it (the
-    checkpoint is written either way). Raises UserError where data and architecture do not fit, or training diverges.
+    checkpoint is written either way). Raises UserError where data and architecture do not fit, Collapsed where training
+    diverges or collapses; the checkpoint is then from before that.
     """
     check_data(config, data)
     a = config.architecture
@@ -232,15 +239,21 @@ def train(
     if main:  # not before everything could be read: a failed start leaves a finished run finished
         run.update(config=configs.to_dict(config), status="training")
     log = _open_log(run, counts["log_bytes"]) if main else None
+    watch = Watch(run.log() if main else ())
+    collapsed: Alarm | None = None  # where the run should stop
     stop = _Stop()
 
     def save() -> None:
         os.fsync(log.fileno())
         counts["log_bytes"] = log.tell()
+        if not watch.calm:
+            run.keep_good_checkpoint()
         run.save_checkpoint(
             {name: part.state_dict() for name, part in {**nets, **optimizers}.items()}
             | {"rng": rng.get_state(), "sums": sums, "counts": counts | {"seconds": elapsed()}}
         )
+        if watch.calm:
+            run.forget_good_checkpoint()
 
     def show(file: str, statistics: Literal["batch", "stored"] = "batch") -> None:
         if statistics == "batch":
@@ -292,14 +305,16 @@ def train(
                 stopping, saving = ended, False
                 if world == 1 or counts["step"] % LOG_EVERY == 0:
                     ended = ended or bool(config.minutes and elapsed() >= config.minutes * 60)
-                    decision = [ended, ended or bool(stop.requested)]
+                    decision = [ended, ended or bool(stop.requested), collapsed]
                     if world > 1:
                         dist.broadcast_object_list(decision, 0)
-                    ended, stopping = decision
+                    ended, stopping, collapsed = decision
+                    if collapsed:
+                        break
                     saving = time.monotonic() - last_save >= CHECKPOINT_SECONDS
                 if main and (stopping or saving):
                     if not all(torch.isfinite(t).all() for t in (sums, *generator.parameters(), *discriminator.parameters())):
-                        raise UserError(_diverged(run, counts["images"]))
+                        raise _diverged(run, counts["images"], main)
                     save()
                     if counts["images"]:
                         show("latest.png")
@@ -357,7 +372,7 @@ def train(
                 if counts["step"] % LOG_EVERY == 0:
                     loss_d, real_d, fake_d, n_d, loss_g, n_g = sums.tolist()
                     if not math.isfinite(loss_d + loss_g):
-                        raise UserError(_diverged(run, counts["images"]))
+                        raise _diverged(run, counts["images"], main)
                     sums.zero_()
                     if main:
                         now = time.monotonic()
@@ -367,6 +382,7 @@ def train(
                             "loss_g": round(loss_g / max(n_g, 1), 5),
                             "d_real": round(real_d / max(n_d, 1), 5),
                             "d_fake": round(fake_d / max(n_d, 1), 5),
+                            "diversity": round(diversity(fake, networks.to_input(pixels.to(device), a)), 5),
                             "images_per_second": round((counts["images"] - last_row[1]) / (now - last_row[0]), 1),
                             "minutes": round(elapsed() / 60, 3),
                         }
@@ -383,22 +399,36 @@ def train(
                             shown["min"] = f"{row['minutes']:.1f}/{config.minutes:g}"
                         bar.set_postfix(shown, refresh=False)
                         if on_event:
-                            on_event(Event(counts["images"], row=row))
+                            on_event(Event(counts["images"], row=row, generator=generator))
+                        alarm = watch.add(row)
+                        if alarm:
+                            _report(run, alarm)
+                            if on_event:
+                                on_event(Event(counts["images"], alarm=alarm))
+                            collapsed = alarm if alarm.stop and config.on_collapse == "stop" else None
                 if main and counts["images"] >= next_grid:
                     show(f"{counts['images']:09d}.png")
                     next_grid = _next_grid(counts["images"])
         counts["seconds"] = elapsed()
-        if ended and main:
-            _finish(config, data, run, generator, discriminator, counts, device, show)
+        if collapsed and main:
+            run.restore_good_checkpoint()
+            saved = run.load_checkpoint(device)
+            generator.load_state_dict(saved["generator"])
+            discriminator.load_state_dict(saved["discriminator"])
+            counts |= saved["counts"]
+        if (ended or collapsed) and main:
+            _finish(config, data, run, generator, discriminator, counts, device, show, "collapsed" if collapsed else "finished")
     finally:
         bar.close()
         if log:
             log.close()
+    if collapsed:
+        raise Collapsed(_collapsed(run, collapsed, counts["images"]))
     return ended
 
 
-def _finish(config, data, run, generator, discriminator, counts, device, show) -> None:
-    """Estimates batchnorm's statistics, exports the weights, notes that the run has ended."""
+def _finish(config, data, run, generator, discriminator, counts, device, show, status) -> None:
+    """Estimates batchnorm's statistics, exports the weights, notes how the run has ended."""
     a = config.architecture
     rng = torch.Generator(device).manual_seed(config.seed + 3)
     batches = []
@@ -418,7 +448,7 @@ def _finish(config, data, run, generator, discriminator, counts, device, show) -
     run.save_net("discriminator", discriminator)
     show(f"{counts['images']:09d}.png", "stored")
     run.update(
-        status="finished",
+        status=status,
         counters={k: counts[k] for k in ("images", "d_updates", "g_updates")},
         minutes=round(counts["seconds"] / 60, 2),
     )
@@ -441,10 +471,26 @@ def _next_grid(images: int) -> int:
     return 1000 * 2 ** max(0, math.floor(math.log2(images / 1000)) + 1) if images >= 1000 else 1000
 
 
-def _diverged(run: Run, images: int) -> str:
-    return (
+def _report(run: Run, alarm: Alarm) -> None:
+    """Tells of a sign of instability, and notes it in run.json."""
+    tqdm.write(f"{run.name}: {alarm}", file=sys.stderr)
+    earlier = [a for a in run.info.get("alarms", []) if a["images"] < alarm.images]  # later ones are of a run that was cut back
+    run.update(alarms=[*earlier, alarm.to_dict()])
+
+
+def _diverged(run: Run, images: int, main: bool) -> Collapsed:
+    if main:
+        _report(run, Alarm("diverged", images, stop=True))
+    return Collapsed(
         f"{run.path}: training diverged (losses are not numbers after {images:,} images); the checkpoint before that is kept."
-        " Try a lower learning_rate or another seed in a new run"
+        f" {ADVICE['diverged'].capitalize()}"
+    )
+
+
+def _collapsed(run: Run, alarm: Alarm, good: int) -> str:
+    return (
+        f"{run.path}: training collapsed: {alarm}. Its nets are those of {good:,} images, before that: start a new run"
+        f" from them with --init {run.path} and other settings, or go on all the same with --resume --set on_collapse=warn"
     )
 
 

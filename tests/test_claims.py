@@ -155,7 +155,7 @@ def test_without_ids_all_that_fits_is_measured(run_copy):
 @pytest.mark.parametrize(
     ("claim_id", "message"),
     [
-        ("instability.detected", "nothing in this version measures it"),
+        ("instability.detected", "dcgan ablate measures it"),
         ("cifar10.accuracy", "cannot be measured on digits"),
         ("memorisation.faces", "cannot be measured on digits"),
         ("nonsense", "no claim is called 'nonsense'"),

@@ -1,0 +1,97 @@
+"""Has training gone wrong? (Paper §4, §7) Two signs, read off the log while training runs.
+
+`saturated`: D is sure of every image, so it has nothing left to say to G. `alike`: G draws nearly the same image for every z.
+Either can pass, above all at the start. So a sign that lasts `WARN` rows is reported, one that lasts `STOP` rows is a collapse.
+The third sign, losses that are not numbers, needs no patience: training ends at once.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+import torch
+
+from dcgan_core.errors import UserError
+
+WARN, STOP = 10, 40  # rows of the log, each the mean over `training.LOG_EVERY` updates
+CALM = 3  # rows without a sign after which a checkpoint counts as good
+SURE = 0.99  # D(x) from here on, with D(G(z)) below one minus it. No shipped run comes near: ten rows of 0.973 at most
+ALIKE = 0.1  # samples differ from each other by less than this share of what images of the data do
+
+ADVICE = {
+    "saturated": "make D weaker or slower (narrower architecture.widths, a smaller learning_rate), or give it more data",
+    "alike": "lower learning_rate, keep beta1 at 0.5 and batchnorm where the guidelines have it, or try another seed",
+    "diverged": "try a lower learning_rate or another seed in a new run",
+}
+
+
+class Collapsed(UserError):
+    """Training stopped because it led nowhere."""
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """What `training` reports: which sign, after how many images, and whether it has lasted long enough to stop."""
+
+    kind: Literal["saturated", "alike", "diverged"]
+    images: int
+    stop: bool = False
+
+    def __str__(self) -> str:
+        seen = {
+            "saturated": "D is sure of every image and has nothing to tell G",
+            "alike": "G draws nearly the same image for every z",
+            "diverged": "losses are not numbers",
+        }[self.kind]
+        return f"after {self.images:,} images {seen}; {ADVICE[self.kind]}"
+
+    def to_dict(self) -> dict:
+        return asdict(self)
+
+
+@torch.no_grad()
+def diversity(fake: torch.Tensor, real: torch.Tensor) -> float:
+    """How much a batch of samples differ from each other, as a share of what images of the data do: 0 where all are alike.
+
+    fake, real: N x C x S x S. The ratio of standard deviations over the batch, mean over pixels.
+    """
+    spread = [images.detach().float().std(0).mean() for images in (fake, real)]
+    return (spread[0] / spread[1].clamp_min(1e-6)).item()
+
+
+def signs(rows: list[dict]) -> list[str]:
+    """Which signs the mean of some rows of a log shows."""
+
+    def mean(key: str, absent: float) -> float:  # logs of older versions know no diversity
+        return sum(row.get(key, absent) for row in rows) / len(rows)
+
+    saturated = mean("d_real", 0.5) > SURE and mean("d_fake", 0.5) < 1 - SURE
+    return ["saturated"] * saturated + ["alike"] * (mean("diversity", 1.0) < ALIKE)
+
+
+class Watch:
+    """Reads rows of a log, one by one. `rows` are those that were there already."""
+
+    def __init__(self, rows: Iterable[dict] = ()) -> None:
+        self.rows: deque[dict] = deque(maxlen=STOP)
+        self.told: set[tuple[str, bool]] = set()
+        for row in rows:
+            self.add(row)
+
+    def add(self, row: dict) -> Alarm | None:
+        """Takes a row; returns an alarm where one is due. Each sign is reported once, and once more when it has lasted."""
+        self.rows.append(row)
+        for stop, length in ((True, STOP), (False, WARN)):
+            for kind in signs(list(self.rows)[-length:]) if len(self.rows) >= length else ():
+                if (kind, stop) not in self.told:
+                    self.told |= {(kind, stop), (kind, False)}
+                    return Alarm(kind, row["images"], stop)
+        return None
+
+    @property
+    def calm(self) -> bool:
+        """None of the last rows shows a sign: a checkpoint of now is a good one."""
+        return not any(signs([row]) for row in list(self.rows)[-CALM:])

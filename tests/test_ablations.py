@@ -1,0 +1,355 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from dcgan_core import ablations, claims, configs, evaluation, latent, networks, training
+from dcgan_core.ablations import GUIDELINES, PROVOKED, VARIANTS
+from dcgan_core.cli import main
+from dcgan_core.errors import UserError
+from dcgan_core.networks import Discriminator, Generator, Stage
+from dcgan_core.runs import Run
+
+A = ablations.BASELINE.architecture
+
+
+# --- the nets ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("variant", ablations.ALL, ids=lambda v: v.name)
+def test_every_variants_nets_fit_each_other(variant):
+    a = variant.config(ablations.PROVOKING if variant in PROVOKED else ablations.BASELINE, 0).architecture
+    with torch.device("meta"):
+        generator, discriminator = Generator(a), Discriminator(a)
+        images = generator(torch.zeros(4, a.latent))
+        assert images.shape == (4, a.channels, a.size, a.size)
+        assert discriminator(images).shape == (4,)
+    maps = [layer.shape for layer in networks.summary(discriminator) if layer.name.startswith("convs")]
+    side = a.size
+    for (outputs, *sides), width, stride in zip(maps, a.widths, a.strides, strict=True):
+        side //= stride
+        assert (outputs, sides) == (width, [side, side])
+    assert configs.from_dict(networks.Architecture, configs.to_dict(a)) == a
+
+
+def modules(net, kind) -> int:
+    return sum(isinstance(m, kind) for m in net.modules())
+
+
+def nets(*settings: str) -> tuple[Generator, Discriminator]:
+    with torch.device("meta"):
+        a = configs.override(ablations.BASELINE, list(settings)).architecture
+        return Generator(a), Discriminator(a)
+
+
+def test_what_is_removed_is_gone_and_nothing_else():
+    norm = torch.nn.modules.batchnorm._BatchNorm
+    layers = [[modules(net, Stage), modules(net, norm)] for net in nets()]
+    assert layers == [[4, 3], [4, 2]]  # not on G's last, D's first and D's verdict
+    assert [modules(net, norm) for net in nets("architecture.norm=everywhere")] == [4, 3]
+    without = nets("architecture.norm=none")
+    assert [modules(net, norm) for net in without] == [0, 0]
+    biases = [name for net in without for name, _ in net.named_parameters() if name.endswith("bias")]
+    assert len(biases) == 4 + 3, "each layer but D's verdict has a bias where batchnorm brought it"
+    assert not [name for net in nets() for name, _ in net.named_parameters() if name.endswith("layer.bias")]
+    pooled = nets("architecture.resample=pooling", "architecture.kernel=3")
+    assert [modules(pooled[0], torch.nn.Upsample), modules(pooled[1], torch.nn.MaxPool2d)] == [3, 3]
+    assert modules(pooled[0], torch.nn.ConvTranspose2d) == 0
+    assert all(m.stride == (1, 1) for net in pooled for m in net.modules() if isinstance(m, torch.nn.Conv2d))
+    sigmoid = nets("architecture.d_activation=sigmoid")
+    assert [modules(net, torch.nn.Sigmoid) for net in sigmoid] == [0, 3]
+
+
+def test_pooling_needs_an_odd_kernel():
+    with pytest.raises(UserError, match="use an odd kernel"):
+        configs.override(ablations.BASELINE, ["architecture.resample=pooling"])
+
+
+def test_pooling_sees_the_pixels_that_a_stride_sees():
+    """A pixel of the second map reads as many pixels of the image with 3x3 and pooling as with 4x4 and stride 2."""
+    seen = []
+    for settings in ([], ["architecture.resample=pooling", "architecture.kernel=3"]):
+        d = Discriminator(configs.override(ablations.BASELINE, settings).architecture)
+        for stage in d.convs:
+            stage.norm, stage.activation = torch.nn.Identity(), torch.nn.Identity()
+        for pool in [m for m in d.modules() if isinstance(m, torch.nn.Sequential)]:
+            pool[1] = torch.nn.AvgPool2d(2)  # the largest of four would hide three
+        image = torch.zeros(1, 3, 32, 32, requires_grad=True)
+        d.features(image)[1][0, :, 4, 4].sum().backward()
+        seen.append(int((image.grad[0].abs().sum(0) > 0).sum()))
+    assert seen == [100, 100]
+
+
+def test_a_pair_starts_from_the_same_weights_where_they_fit():
+    plain = networks.build(A, 3)
+    for variant in VARIANTS:
+        a = variant.config(ablations.BASELINE, 3).architecture
+        start = ablations.Start(a, A, 3)
+        for net, twin in zip((start.generator("cpu"), start.discriminator("cpu")), plain, strict=True):
+            other = twin.state_dict()
+            shared = [k for k, v in net.state_dict().items() if k in other and other[k].shape == v.shape]
+            assert all(torch.equal(net.state_dict()[k], other[k]) for k in shared)
+            assert shared or variant.name in ("pooling", "kernel-5", "fully-connected")
+
+
+def test_the_variants_are_those_of_the_claims():
+    ids = {c.id for c in claims.CLAIMS if c.id.startswith("ablation.")}
+    assert {f"ablation.{v.claim}" for v in (*VARIANTS, ablations.SAMPLING)} == ids
+    assert len({v.name for v in ablations.ALL}) == len(ablations.ALL)
+    assert ablations.SEEDS >= 5 and len(PROVOKED[1:]) * ablations.SEEDS >= 35, "with fewer, no interval can reach 0.9"
+    updates = [v.config(ablations.BASELINE, 0) for v in VARIANTS if v.name == "alternate"]
+    assert [c.images for c in updates] == [2 * ablations.IMAGES], "as many updates of each net as the baseline"
+
+
+# --- what is measured -------------------------------------------------------------------------------------------------
+
+
+def measured(**values) -> dict:
+    fine = {"frechet": 10.0, "precision": 0.5, "recall": 0.4, "diversity": 0.9, "oscillation": 0.2, "returns": 1.4}
+    fine |= {"diverged": False, "collapsed": None, "alarms": [], "train_seconds": 1.0, "measure_seconds": 0.5}
+    return fine | {"returning": 0.0, "batch_statistics": {"frechet": 11.0, "precision": 0.5, "recall": 0.4}} | values
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({}, None),
+        ({"precision": 0.0}, None),
+        ({"diversity": 0.2}, "less than a quarter"),
+        ({"diverged": True}, "not numbers"),
+    ],
+)
+def test_what_is_called_a_collapse(values, said):
+    found = ablations.collapse(measured(**values))
+    assert found is None if said is None else said in found
+
+
+def test_a_run_that_draws_nothing_like_the_data_is_not_healthy_either():
+    assert ablations.healthy(measured())
+    assert not any(ablations.healthy(measured(**{key: 0.0})) for key in ("precision", "recall"))
+    assert not ablations.healthy(measured(collapsed="x"))
+
+
+def test_movement_tells_standing_wandering_and_oscillating_images_apart():
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (8, 3, 8, 8)).astype(np.uint8)
+    other = rng.integers(0, 256, (8, 3, 8, 8)).astype(np.uint8)
+    still = ablations.movement(np.stack([images] * 6))
+    assert still["oscillation"] == 0
+    swinging = ablations.movement(np.stack([images, other] * 3))
+    assert swinging["returning"] == 1 and swinging["returns"] == 0
+    assert swinging["oscillation"] == pytest.approx(1, abs=0.1)
+    steps = rng.normal(0, 3, (6, 8, 3, 8, 8)).cumsum(0)
+    wandering = ablations.movement((128 + steps).clip(0, 255).astype(np.uint8))
+    assert wandering["returns"] == pytest.approx(2**0.5, abs=0.1) and wandering["returning"] == 0
+    assert ablations.movement(np.stack([images] * 2))["oscillation"] is None
+
+
+def test_students_interval():
+    mean, low, high = ablations.interval(np.array([1.0, 2, 3, 4, 5]))
+    assert mean == 3
+    assert [high - mean, mean - low] == pytest.approx([2.776445 * 2.5**0.5 / 5**0.5] * 2, rel=1e-5)
+
+
+def test_a_row_is_the_geometric_mean_of_the_pairs_ratios():
+    followed = {seed: measured() for seed in range(3)}
+    removed = {seed: measured(frechet=10.0 * ratio, recall=0.3) for seed, ratio in enumerate((1.0, 2.0, 4.0))}
+    row = ablations.row(VARIANTS[0], followed, removed)
+    assert row["value"] == pytest.approx(2, rel=1e-4)
+    assert row["low"] < 1 and row["high"] > 4
+    assert row["value"] / row["low"] == pytest.approx(row["high"] / row["value"], rel=1e-4)
+    assert row["details"]["differences"]["recall"] == pytest.approx([-0.1, -0.1, -0.1])
+    assert (row["claim"], row["n"], row["seconds"]) == ("ablation.strides", 3, 9.0)
+    assert ablations.row(VARIANTS[0], followed, {0: measured()}) is None, "one pair has no interval"
+
+
+def test_detection_counts_only_what_samples_call_a_collapse():
+    alarm = [{"kind": "alike", "images": 800, "stop": False}]
+    runs = {v.name: {} for v in ablations.ALL}
+    runs[PROVOKED[0].name] = {s: measured(collapsed="x", alarms=alarm) for s in range(9)} | {9: measured(collapsed="x")}
+    runs[PROVOKED[1].name] = {0: measured(alarms=alarm)}
+    runs[GUIDELINES.name] = {s: measured() for s in range(3)}
+    row = ablations.detected(runs)
+    assert (row["value"], row["n"]) == (0.9, 10)
+    assert row["low"] == pytest.approx(evaluation.share(np.array([True] * 9 + [False]))[1], rel=1e-4)
+    assert row["details"]["false_alarms"][0] == 0.25 and row["details"]["healthy_runs"] == 4
+    runs[PROVOKED[0].name] = {}
+    assert ablations.detected(runs) is None
+
+
+@pytest.mark.parametrize(
+    ("claim", "ratios", "said"),
+    [
+        ("lr", (2.0, 2.1, 2.2), "worse: the guideline holds for us"),
+        ("lr", (0.5, 0.52, 0.48), "better: the guideline does not hold for us"),
+        ("lr", (0.5, 2.0, 1.0), "neither confirmed nor refuted"),
+        ("kernel", (0.5, 2.0, 1.0), "no difference seen."),
+        ("kernel", (2.0, 2.1, 2.2), "the samples are worse."),
+    ],
+)
+def test_sentences_follow_the_numbers(claim, ratios, said):
+    variant = next(v for v in VARIANTS if v.claim == claim)
+    followed = {seed: measured() for seed in range(3)}
+    row = ablations.row(variant, followed, {s: measured(frechet=10 * r) for s, r in enumerate(ratios)})
+    sentence = ablations.sentence(row)
+    assert said in sentence and f"{row['value']:.2f} times" in sentence
+    assert "collapsed" not in sentence
+    rule = claims.claim(f"ablation.{claim}").rule
+    if claim == "lr":
+        assert rule.holds(row["value"], row["low"], row["high"]) == ("holds for us" in said)
+    row = ablations.row(variant, followed, {s: measured(collapsed="x") for s in range(3)})
+    assert "3 of 3 collapsed, against 0" in ablations.sentence(row)
+    assert "3 of 3 (else 0)" in str(ablations.table([row]))
+
+
+def test_the_rule_for_deviations_wants_the_whole_interval_near_one():
+    rule = claims.claim("ablation.updates").rule
+    assert rule.holds(1.0, 0.9, 1.1)
+    assert not rule.holds(1.0, 0.7, 1.4) and not rule.holds(1.2, 1.1, 1.3)
+
+
+# --- dcgan ablate -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Tiny nets on the digits, few samples."""
+    a = networks.Architecture(16, 1, (4, 8), (2, 2), kernel=4, latent=10)
+    monkeypatch.setattr(ablations, "BASELINE", replace(ablations.BASELINE, data="digits", architecture=a, batch=16))
+    monkeypatch.setattr(ablations, "SAMPLES", 60)
+    monkeypatch.setattr(ablations, "APART", 2)
+    monkeypatch.setattr(training, "LOG_EVERY", 2)
+    monkeypatch.setattr(training, "BATCHNORM_BATCHES", 3)
+    original = ablations.fidelity.train_classifier
+    monkeypatch.setattr(ablations.fidelity, "train_classifier", lambda data, device: original(data, images=640, device=device))
+
+
+def ablate(out, *more: str) -> int:
+    return main(["ablate", "--out", str(out), "--images", "320", "--data", "digits", "--device", "cpu", *more])
+
+
+def test_ablate_makes_the_table_and_a_second_call_trains_nothing(small, tmp_path, capsys, monkeypatch):
+    out = tmp_path / "ablations"
+    assert ablate(out, "--seeds", "2", "--only", "lr-0.001") == 0
+    table = json.loads((out / "results.json").read_text())
+    assert set(table["runs"]["guidelines"]) == set(table["runs"]["lr-0.001"]) == {"0", "1"}
+    assert [row["claim"] for row in table["rows"]] == ["ablation.lr", "ablation.sampling_statistics"]
+    assert table["rows"][0]["n"] == 2 and table["rows"][0]["low"] <= table["rows"][0]["value"] <= table["rows"][0]["high"]
+    assert table["baseline"]["images"] == 320 and table["seconds"] > 0 and table["versions"]["torch"]
+    for m in table["runs"]["guidelines"].values():
+        assert 0 <= m["precision"] <= 1 and m["frechet"] > 0 and m["oscillation"] > 0
+    assert "ablation.lr" in capsys.readouterr().out
+    assert not (out / "lr-0.001-0" / "checkpoint.pt").exists(), "a measured run needs none"
+    assert (out / "lr-0.001-0" / "sheet.webp").exists()
+
+    monkeypatch.setattr(training, "train", None)
+    assert ablate(out, "--seeds", "2", "--only", "lr-0.001") == 0
+    again = json.loads((out / "results.json").read_text())
+    assert again["runs"] == table["runs"]
+
+
+def test_an_interrupted_ablation_goes_on_and_ends_as_if_nothing_had_been(small, tmp_path, monkeypatch, capsys):
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    assert ablate(whole, "--seeds", "1", "--only", "relu") == 0
+    original, calls = training.batch_indices, iter(range(10**6))
+
+    def interrupted(*args):
+        if next(calls) == 35:  # in the second run
+            raise KeyboardInterrupt
+        return original(*args)
+
+    monkeypatch.setattr(training, "batch_indices", interrupted)
+    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
+    assert ablate(stopped, "--seeds", "1", "--only", "relu") == 130
+    monkeypatch.setattr(training, "batch_indices", original)
+    assert (stopped / "guidelines-0" / "measured.json").exists()
+    assert Run(stopped / "relu-0").info["status"] == "training"
+    assert Run(stopped / "relu-0").load_checkpoint()["counts"]["step"] > 0
+    kept = (stopped / "guidelines-0" / "measured.json").read_bytes()
+    assert ablate(stopped, "--seeds", "1", "--only", "relu") == 0
+    assert (stopped / "guidelines-0" / "measured.json").read_bytes() == kept
+
+    def without_clock(out):
+        runs = json.loads((out / "results.json").read_text())["runs"]
+        return {v: {s: {k: x for k, x in m.items() if "seconds" not in k} for s, m in r.items()} for v, r in runs.items()}
+
+    assert without_clock(stopped) == without_clock(whole)
+
+
+def test_a_run_that_diverges_is_measured_as_a_collapse(small, tmp_path, monkeypatch):
+    bad = ablations.Variant("bad", "an absurd learning rate", ("learning_rate=1e39",))
+    monkeypatch.setattr(ablations, "ALL", (GUIDELINES, bad))
+    table = ablations.ablate(tmp_path / "out", seeds=1, images=160, data="digits", device="cpu", progress=False)
+    m = table["runs"]["bad"][0]
+    assert m["diverged"] and m["collapsed"] == "weights that are not numbers"
+    assert [alarm["kind"] for alarm in m["alarms"]] == ["diverged"]
+    assert np.isfinite(m["frechet"])
+
+
+def test_other_settings_in_the_same_folder_are_refused(small, tmp_path, capsys):
+    assert ablate(tmp_path / "out", "--seeds", "1", "--only", "guidelines") == 0
+    assert main(["ablate", "--out", str(tmp_path / "out"), "--images", "960", "--data", "digits"]) == 1
+    assert "choose another --out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--only", "poling"], "did you mean 'pooling'"),
+        (["--seeds", "0"], "--seeds 0: at least 1"),
+    ],
+)
+def test_wrong_arguments_are_refused(tmp_path, capsys, arguments, message):
+    assert main(["ablate", "--out", str(tmp_path / "out"), *arguments]) == 1
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_is_shipped_reaches_the_ledger(small, tmp_path, monkeypatch):
+    monkeypatch.setattr(ablations, "SHIPPED", tmp_path / "book")
+    assert ablations.shipped()["rows"] == [] and ablations.rows() == [] and ablations.returning() == []
+    assert "not measured" in str(ablations.table([]))
+    assert ablate(tmp_path / "out", "--seeds", "2", "--only", "lr-0.001", "--ship") == 0
+    rows = {row["id"]: row for row in claims.ledger() if row["id"].startswith("ablation.")}
+    assert rows["ablation.lr"]["verdict"] in ("holds on a stand-in", "differs")
+    assert rows["ablation.lr"]["run"] == "ablations/lr-0.001" and rows["ablation.lr"]["data"] == "digits"
+    assert rows["ablation.strides"]["verdict"] == "not measured"
+    assert [row[:2] for row in ablations.returning()] == [("all guidelines followed", 2), ("learning rate 0.001", 2)]
+    assert [row["claim"] for row in ablations.rows(["lr", "strides"])] == ["ablation.lr"]
+
+
+def test_a_pair_for_a_reader(small, tmp_path):
+    rows = ablations.pair("relu", 160, tmp_path / "pair", device="cpu")
+    assert [what for what, _ in rows] == ["all guidelines followed", "ReLU in D"]
+    assert all(images.shape == (10, 1, 16, 16) for _, images in rows)
+    assert not np.array_equal(rows[0][1], rows[1][1])
+
+
+def test_tiles_are_the_images_of_a_grid(tmp_path):
+    from PIL import Image
+
+    from dcgan_core import plots
+
+    images = np.random.default_rng(0).integers(0, 256, (6, 3, 16, 16)).astype(np.uint8)
+    for gap in (0, 1):
+        Image.fromarray(plots.grid(images, columns=3, gap=gap)).save(tmp_path / "grid.png")
+        assert np.array_equal(ablations.tiles(tmp_path / "grid.png", 16, gap), images)
+
+
+def test_the_fixed_z_are_those_of_the_runs_grids(run):
+    from PIL import Image
+
+    z = ablations.fixed_z(run.architecture, run.info["config"]["seed"])
+    pixels = latent.draw_pixels(run.generator(), z, batch=training.GRID)
+    last = [*run.samples().values()][-1]
+    sheet = ablations.tiles(last, run.architecture.size, gap=2)
+    assert np.array_equal(np.asarray(Image.open(last))[:16, :16].transpose(2, 0, 1), sheet[0])
+    assert np.array_equal(sheet[:, :1], pixels)
+
+
+def test_the_shipped_table_if_there_is_one_has_five_pairs_in_each_row():
+    for row in ablations.rows():
+        assert row["n"] >= 5 and ablations.sentence(row)
+        assert row["low"] <= row["value"] <= row["high"]
