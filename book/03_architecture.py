@@ -182,7 +182,7 @@ for row in ablations.rows(studied):
     print(ablations.sentence(row))
 
 # %% [markdown]
-# *Collapsed* was defined before anything was trained, on samples alone:
+# What counts as *collapsed* was settled after a few short pilots and before the full table, on samples alone:
 
 # %%
 import inspect

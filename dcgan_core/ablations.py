@@ -194,7 +194,7 @@ def pair(variant: str, images: int, folder: Path, seed: int = 0, device: str = "
 
 
 def collapse(m: dict) -> str | None:
-    """What is called a collapse, decided before anything was measured, on samples alone; None where it is none."""
+    """What is called a collapse, on samples alone; None where it is none. Settled after short pilots, before the full table."""
     if m["diverged"]:
         return "weights that are not numbers"
     if m["diversity"] < 0.25:
