@@ -187,7 +187,7 @@ for kind in ("trained", "random", "pixels", "kmeans"):
         progress=False,
     )
     small[kind] = probes.full(
-        tasks[kind], claims.CIFAR10_GRID, device=picked, progress=False
+        tasks[kind], probes.CIFAR10_GRID, device=picked, progress=False
     )
 
 plots.Table(
@@ -238,7 +238,7 @@ def curves():
                 tasks[kind],
                 each,
                 5,
-                claims.CIFAR10_GRID,
+                probes.CIFAR10_GRID,
                 device=picked,
                 choosing=2,
                 patience=2,
@@ -283,7 +283,7 @@ def each_layer():
     found = {
         name: 100
         * probes.full(
-            task.only(part), claims.CIFAR10_GRID, device=picked, progress=False
+            task.only(part), probes.CIFAR10_GRID, device=picked, progress=False
         ).accuracy
         for name, part in task.features.columns.items()
     }
@@ -400,7 +400,7 @@ plots.show(pictures, columns=12, zoom=2)
 #     mean, deviation = task.x.mean(0), task.x.std(0).clamp_min(1e-3)
 #     task.x.sub_(mean).div_(deviation)
 #     task.test_x.sub_(mean).div_(deviation)
-#     print(kind, probes.full(task, claims.CIFAR10_GRID).accuracy)
+#     print(kind, probes.full(task, probes.CIFAR10_GRID).accuracy)
 # ```
 # The scaled features are larger, so the best C is smaller: watch for the message about the end of the grid.
 #

@@ -11,8 +11,6 @@ from dcgan_core.claim import NOT_IN_PAPER, Claim, at_least, at_most, reaches, st
 from dcgan_core.evaluation import Measurement
 from dcgan_core.runs import Run
 
-CIFAR10_GRID = (1e-5, 2e-5, 5e-5, *probes.GRID, 2e-2, 5e-2)  # wider than the authors' for SVHN: the features differ in number
-
 
 @lru_cache(maxsize=1)  # both protocols use the same features, and two sets of them would not fit in memory
 def _task(path: Path, dataset: str, kind: str, layers: tuple[int, ...], device: str, seed: int, small: bool) -> probes.Task:
@@ -43,11 +41,12 @@ def _all_labels(dataset: str, kind: str, layers: tuple[int, ...] = ()) -> Callab
     def measure(run: Run, device: str, seed: int, small: bool) -> Measurement:
         task = _task(run.path, dataset, kind, layers, device, seed, small)
         picked = devices.pick(device)
-        result = probes.full(task, CIFAR10_GRID, device=picked, seed=seed)
+        result = probes.full(task, probes.CIFAR10_GRID, device=picked, seed=seed)
         details: dict = {"mistakes": probes.mistakes(task, result)}
         if kind == "trained":
             parts = {
-                name: probes.full(task.only(part), CIFAR10_GRID, device=picked) for name, part in task.features.columns.items()
+                name: probes.full(task.only(part), probes.CIFAR10_GRID, device=picked)
+                for name, part in task.features.columns.items()
             }
             details["each_layer"] = {name: round(100 * r.accuracy, 2) for name, r in parts.items()}
         return _percent(task, result, False, details)
@@ -66,7 +65,7 @@ def _few_labels(
         # ten draws choose C where the authors' script has ten; a few do where every draw takes seconds
         settings: dict = {"device": picked, "seed": seed, "choosing": 2 if small else 10 if draws == 100 else 3}
         if dataset == "cifar10":  # whose protocol the paper leaves open
-            settings |= {"grid": CIFAR10_GRID, "patience": 3}
+            settings |= {"grid": probes.CIFAR10_GRID, "patience": 3}
         result = probes.per_class(task, min(each, 100) if small else each, 3 if small else draws, **settings)
         details: dict = {"labels_each": each, "protocol": f"C by {settings['choosing']} draws on held-off images"}
         if kind == "trained" and not small:

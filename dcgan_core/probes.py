@@ -36,6 +36,7 @@ from dcgan_core.networks import Architecture, Discriminator
 from dcgan_core.runs import Run
 
 GRID = tuple(c * 1e-4 for c in (1, 2, 5, 10, 20, 50, 100))  # svhn/svhn_semisup_analysis.py
+CIFAR10_GRID = (1e-5, 2e-5, 5e-5, *GRID, 2e-2, 5e-2)  # wider than the authors' for SVHN: the features differ in number
 VALIDATION = 10_000  # images held off the training set to choose C (paper §5.2)
 CHOOSING_DRAWS = 10  # over which the validation error is averaged
 TOLERANCE = 1e-6  # how far from the least objective, as a share of it, by estimate
