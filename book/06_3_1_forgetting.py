@@ -74,7 +74,7 @@ plots.strips(
 # **One.** Draw 150 samples and mark the windows in them with boxes. The authors did it by hand and marked 52. In drawn rooms a small net can do it,
 # because it can be trained on drawings with the exact mask of every window. (You can still do it by hand: see the end.)
 
-# %% mystnb={"figure": {"caption": "The first of the 150 samples, with the boxes of the finder.", "name": "fig-boxes"}}
+# %% mystnb={"figure": {"caption": "The first of the 150 samples, with the boxes of the finder.", "name": "fig-marked-windows"}}
 images = latent.draw_pixels(generator, marks.z(generator))
 framed = plots.framed(
     images[:24], [marks.boxes.get(i, ()) for i in range(24)], zoom=2

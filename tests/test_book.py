@@ -66,6 +66,12 @@ def test_every_figure_has_a_caption_and_a_name_of_its_own(path):
     assert len({figure["name"] for figure in figures}) == len(figures)
 
 
+def test_no_two_chapters_give_a_figure_the_same_name():
+    cells = [cell for path in CHAPTERS for cell in code_cells(path) if "mystnb" in cell.metadata]
+    names = [cell.metadata.mystnb["figure"]["name"] for cell in cells]
+    assert len(set(names)) == len(names)
+
+
 def test_the_table_of_contents_names_every_chapter():
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
     files = {toc["root"]} | {chapter["file"] for part in toc["parts"] for chapter in part["chapters"]}
