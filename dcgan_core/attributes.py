@@ -8,7 +8,6 @@ looked at a photograph and ticked a box.
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import numpy as np
 import safetensors.torch
@@ -21,7 +20,6 @@ from dcgan_core import datasets, judges
 from dcgan_core.configs import did_you_mean
 from dcgan_core.errors import UserError
 from dcgan_core.evaluation import Measurement, bootstrap, timed
-from dcgan_core.files import write_atomically
 
 READ = ("Smiling", "Eyeglasses", "Male")  # what samples are asked for
 DATA, SIZE = "faces", 64
@@ -64,31 +62,18 @@ def load(half: int = JUDGING, device: torch.device | str = "cpu") -> Attributes:
 
     Raises UserError where it would have to be trained and there are no photographs.
     """
-    file = f"{DATA}-attributes-{SIZE}px-half{half}.safetensors"
-    kept = datasets.cache_root() / "judges" / file
-    path = next((p for p in (judges.SHIPPED / file, kept) if p.is_file()), None)
-    if path is None:
+    path = judges.shipped_or_kept(f"{DATA}-attributes-{SIZE}px-half{half}.safetensors")
+    if not path.is_file():
         net = train(datasets.load(DATA, SIZE), half, device)
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        save(net, kept)
-        path = kept
+        judges.save(net, path, {"attributes": json.dumps({"names": net.names})})
+    what = "a classifier of attributes"
     try:
         with safetensors.safe_open(path, "pt") as opened:
             names = json.loads(opened.metadata()["attributes"])["names"]
         net = Attributes(tuple(names))
-        state = safetensors.torch.load_file(path)
-        net.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in state.items()})
-    except (safetensors.SafetensorError, OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path}: not a classifier of attributes ({str(error).splitlines()[0]}); delete it") from None
-    return net.to(device, memory_format=torch.channels_last).eval()
-
-
-def save(net: Attributes, path: Path) -> None:
-    """Half precision, batchnorm statistics in single."""
-    single = ("running_mean", "running_var", "num_batches_tracked")
-    state = {k: v.cpu().contiguous() for k, v in net.state_dict().items()}
-    state = {k: v if k.endswith(single) else v.half() for k, v in state.items()}
-    write_atomically(path, safetensors.torch.save(state, {"attributes": json.dumps({"names": net.names})}))
+    except (safetensors.SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path}: not {what} ({str(error).splitlines()[0]}); delete it") from None
+    return judges.restore(net, path, what).to(device, memory_format=torch.channels_last)
 
 
 def halves(data: datasets.ImageData, half: int) -> np.ndarray:

@@ -27,7 +27,6 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 import numpy as np
-import safetensors.torch
 import torch
 import torch.nn.functional as F
 from scipy import ndimage
@@ -35,10 +34,10 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from dcgan_core import datasets, evaluation, judges, latent, scenes
+from dcgan_core import evaluation, judges, latent, scenes
 from dcgan_core.errors import UserError
 from dcgan_core.evaluation import Measurement
-from dcgan_core.files import read_json, write_atomically, write_json
+from dcgan_core.files import read_json, write_json
 from dcgan_core.networks import Generator
 
 SAMPLES = 150  # as many as the paper's authors looked at
@@ -192,29 +191,12 @@ def _boxes(mask: np.ndarray) -> tuple[Box, ...]:
 def load_finder(name: str, size: int = 64, device: torch.device | str = "cpu") -> Finder:
     """The finder of a drawn set: shipped, else kept from an earlier call, else trained now (minutes on a CPU)."""
     finder = Finder(name, size)
-    file = f"finder-{name}-{size}px-v{scenes.VERSION}.safetensors"
-    kept = datasets.cache_root() / "judges" / file
-    path = next((p for p in (judges.SHIPPED / file, kept) if p.is_file()), None)
-    if path is None:
+    note = {"finder": json.dumps({"set": name, "size": size, "pictures": PICTURES, "epochs": EPOCHS})}
+    path = judges.shipped_or_kept(f"finder-{name}-{size}px-v{scenes.VERSION}.safetensors")
+    if not path.is_file():
         train_finder(finder, device=device)
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        save_finder(finder, kept)
-        path = kept
-    try:
-        state = safetensors.torch.load_file(path)
-        finder.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in state.items()})
-    except (safetensors.SafetensorError, OSError, RuntimeError) as error:
-        raise UserError(f"{path}: not this finder's weights ({str(error).splitlines()[0]}); delete it") from None
-    return finder.to(device, memory_format=torch.channels_last).eval()
-
-
-def save_finder(finder: Finder, path: Path) -> None:
-    """Half precision, batchnorm statistics in single."""
-    single = ("running_mean", "running_var", "num_batches_tracked")
-    state = {k: v.cpu().contiguous() for k, v in finder.state_dict().items()}
-    state = {k: v if k.endswith(single) else v.half() for k, v in state.items()}
-    note = {"finder": json.dumps({"set": finder.name, "size": finder.size, "pictures": PICTURES, "epochs": EPOCHS})}
-    write_atomically(path, safetensors.torch.save(state, note))
+        judges.save(finder, path, note)
+    return judges.restore(finder, path, "this finder's weights").to(device, memory_format=torch.channels_last)
 
 
 def train_finder(

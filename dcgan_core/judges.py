@@ -77,29 +77,36 @@ def load(name: str, seed: int = 0, size: int = 64, device: torch.device | str = 
     Judges of different seeds have seen different pictures: let one choose and another score.
     """
     judge = Judge(name, size)
-    file = f"{name}-{size}px-v{scenes.VERSION}-seed{seed}.safetensors"
-    kept = datasets.cache_root() / "judges" / file
-    path = next((p for p in (SHIPPED / file, kept) if p.is_file()), None)
-    if path is None:
+    note = {"judge": json.dumps({"set": name, "size": size, "pictures": PICTURES, "epochs": EPOCHS})}
+    path = shipped_or_kept(f"{name}-{size}px-v{scenes.VERSION}-seed{seed}.safetensors")
+    if not path.is_file():
         train(judge, seed, device)
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        save(judge, kept)
-        path = kept
+        save(judge, path, note)
+    return restore(judge, path, "this judge's weights").to(device, memory_format=torch.channels_last)
+
+
+def shipped_or_kept(file: str) -> Path:
+    """Where a small net's weights lie: in the book, else in the cache (where they may yet have to be put)."""
+    return SHIPPED / file if (SHIPPED / file).is_file() else datasets.cache_root() / "judges" / file
+
+
+def save(net: nn.Module, path: Path, note: dict[str, str]) -> None:
+    """Half precision, batchnorm statistics in single; `note` goes into the file."""
+    single = ("running_mean", "running_var", "num_batches_tracked")
+    state = {k: v.cpu().contiguous() for k, v in net.state_dict().items()}
+    state = {k: v if k.endswith(single) else v.half() for k, v in state.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, safetensors.torch.save(state, note))
+
+
+def restore(net: nn.Module, path: Path, what: str) -> nn.Module:
+    """Puts into `net` what `save` wrote. Raises UserError where the file is damaged or of another net."""
     try:
         state = safetensors.torch.load_file(path)
-        judge.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in state.items()})
+        net.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in state.items()})
     except (safetensors.SafetensorError, OSError, RuntimeError) as error:
-        raise UserError(f"{path}: not this judge's weights ({str(error).splitlines()[0]}); delete it") from None
-    return judge.to(device, memory_format=torch.channels_last).eval()
-
-
-def save(judge: Judge, path: Path) -> None:
-    """Half precision, batchnorm statistics in single."""
-    single = ("running_mean", "running_var", "num_batches_tracked")
-    state = {k: v.cpu().contiguous() for k, v in judge.state_dict().items()}
-    state = {k: v if k.endswith(single) else v.half() for k, v in state.items()}
-    note = {"judge": json.dumps({"set": judge.name, "size": judge.size, "pictures": PICTURES, "epochs": EPOCHS})}
-    write_atomically(path, safetensors.torch.save(state, note))
+        raise UserError(f"{path}: not {what} ({str(error).splitlines()[0]}); delete it") from None
+    return net.eval()
 
 
 def train(judge: Judge, seed: int, device: torch.device | str = "cpu", pictures: int = PICTURES, epochs: int = EPOCHS) -> None:
