@@ -23,7 +23,6 @@ import numpy as np
 import safetensors.torch
 import torch
 from PIL import Image
-from scipy import stats
 
 from dcgan_core import configs, datasets, devices, evaluation, fidelity, instability, latent, networks, plots, training
 from dcgan_core.configs import did_you_mean
@@ -374,12 +373,6 @@ def _measured(out: Path, variant: Variant) -> dict[int, dict]:
     return {seed: read_json(path, "measurements") for seed, path in files.items() if path.exists()}
 
 
-def interval(x: np.ndarray) -> tuple[float, float, float]:
-    """The mean of a few numbers with Student's 95 % interval."""
-    margin = stats.t.ppf(0.975, len(x) - 1) * x.std(ddof=1) / np.sqrt(len(x))
-    return float(x.mean()), float(x.mean() - margin), float(x.mean() + margin)
-
-
 def row(variant: Variant, followed: dict[int, dict], removed: dict[int, dict]) -> dict | None:
     """A row of the ledger: how many times as large the Fréchet distance is without the guideline. None without two pairs.
 
@@ -394,7 +387,7 @@ def row(variant: Variant, followed: dict[int, dict], removed: dict[int, dict]) -
     for key in ("precision", "recall", "diversity", "oscillation"):
         known = [(a[key], b[key]) for a, b in pairs if a[key] is not None and b[key] is not None]
         if len(known) > 1:
-            differences[key] = interval(np.array([b - a for a, b in known]))
+            differences[key] = evaluation.student([b - a for a, b in known])
     details = {
         "variant": variant.what,
         "settings": variant.settings,
@@ -406,7 +399,9 @@ def row(variant: Variant, followed: dict[int, dict], removed: dict[int, dict]) -
             "removed": evaluation.share(np.array([bool(b["collapsed"]) for _, b in pairs])),
         },
     }
-    return _ledger(f"ablation.{variant.claim}", variant.name, np.exp(interval(np.log(ratios))), len(pairs), pairs, details)
+    return _ledger(
+        f"ablation.{variant.claim}", variant.name, np.exp(evaluation.student(np.log(ratios))), len(pairs), pairs, details
+    )
 
 
 def detected(runs: dict[str, dict[int, dict]]) -> dict | None:

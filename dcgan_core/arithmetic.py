@@ -188,8 +188,9 @@ def load_picks(path: Path, run: Run) -> dict[str, Tensor]:
     try:
         count, seed, picks = int(saved["count"]), int(saved["seed"]), dict(saved["picks"])
         chosen = {str(concept): torch.tensor(list(indices), dtype=torch.long) for concept, indices in picks.items()}
-        assert all(not len(i) or 0 <= int(i.min()) <= int(i.max()) < count for i in chosen.values())
-    except (KeyError, TypeError, ValueError, AssertionError):
+        if not all(0 <= place < count for indices in chosen.values() for place in indices.tolist()):
+            raise ValueError("a place that no sample has")
+    except (KeyError, TypeError, ValueError):
         raise UserError(f"{path}: not picks; delete it and pick again") from None
     if saved.get("weights") != weights_of(run):
         raise UserError(f"{path}: picked from samples of other weights than those of {run.path}; pick again")

@@ -1,7 +1,7 @@
 """The ledger: the paper's claims, each with the rule that decides it, beside what was measured.
 
 `measure` computes claims at full size and writes `results.json` beside the run; it is the only writer. `ledger` reads the
-results of all reference runs. A claim that nothing has measured says so.
+results of all reference runs, and of the ablations. A claim that nothing has measured says so.
 """
 
 from __future__ import annotations

@@ -6,18 +6,17 @@ Distances are root-mean-square differences of pixels, 0 for equal images, 1 for 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from PIL import Image
-from scipy.stats import binomtest
+from scipy import stats
 from torch import Tensor
 
-from dcgan_core import faces, latent
+from dcgan_core import faces, features, latent
 from dcgan_core.networks import Discriminator, Generator
 
 
@@ -47,11 +46,17 @@ def bootstrap(statistic: Callable[..., float], *samples: np.ndarray, seed: int =
     return float(low), float(high)
 
 
+def student(values: Sequence[float]) -> tuple[float, float, float]:
+    """The mean of a few independent draws, two at least, with Student's 95 % interval of it."""
+    mean, margin = np.mean(values), stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values))
+    return float(mean), float(mean - margin), float(mean + margin)
+
+
 def share(flags: np.ndarray) -> tuple[float, float, float]:
     """The share of `flags` (N times true or false) that are true, with Wilson's 95 % interval: 0 to 1 where there are none."""
     if not len(flags):
         return 0.0, 0.0, 1.0
-    interval = binomtest(int(flags.sum()), len(flags)).proportion_ci(method="wilson")
+    interval = stats.binomtest(int(flags.sum()), len(flags)).proportion_ci(method="wilson")
     return float(flags.mean()), float(interval.low), float(interval.high)
 
 
@@ -179,7 +184,7 @@ def walk_steps(
 @torch.no_grad()
 def pooled_features(discriminator: Discriminator, images: Tensor) -> Tensor:
     """All of D's conv layers, each max-pooled to 4 x 4 (paper §5.1): images as G puts them out -> N x features."""
-    return torch.cat([F.adaptive_max_pool2d(layer, 4).flatten(1) for layer in discriminator.features(images)], 1).float()
+    return torch.cat([features.pool(maps) for maps in discriminator.features(images)], 1).float()
 
 
 def walk_smoothness(

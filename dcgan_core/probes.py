@@ -17,12 +17,11 @@ import typing
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from math import prod, sqrt
+from math import prod
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy import stats
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
@@ -30,7 +29,7 @@ from dcgan_core import datasets, features, networks
 from dcgan_core.configs import did_you_mean
 from dcgan_core.datasets import ImageData
 from dcgan_core.errors import UserError
-from dcgan_core.evaluation import share
+from dcgan_core.evaluation import share, student
 from dcgan_core.features import Features
 from dcgan_core.networks import Architecture, Discriminator
 from dcgan_core.runs import Run
@@ -687,15 +686,10 @@ def per_class(
             scores.append(float((predictions == task.test_labels).mean()))
             bar.set_postfix_str(f"C {c:g}: {np.mean(scores):.1%}")
             bar.update()
-    mean, margin = float(np.mean(scores)), t_margin(scores)
+    mean, low, high = student(scores)
     seconds = time.perf_counter() - began
     messages = _at_an_end(c, grid)
-    return Result(mean, mean - margin, mean + margin, draws, c, validation, seconds, predictions, None, scores, messages)
-
-
-def t_margin(values: Sequence[float]) -> float:
-    """Half of the 95 % interval of the mean of independent draws (Student's t)."""
-    return float(stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / sqrt(len(values)))
+    return Result(mean, low, high, draws, c, validation, seconds, predictions, None, scores, messages)
 
 
 def mistakes(task: Task, result: Result, count: int = 24) -> list[dict]:

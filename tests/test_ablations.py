@@ -148,7 +148,7 @@ def test_movement_tells_standing_wandering_and_oscillating_images_apart():
 
 
 def test_students_interval():
-    mean, low, high = ablations.interval(np.array([1.0, 2, 3, 4, 5]))
+    mean, low, high = evaluation.student(np.array([1.0, 2, 3, 4, 5]))
     assert mean == 3
     assert [high - mean, mean - low] == pytest.approx([2.776445 * 2.5**0.5 / 5**0.5] * 2, rel=1e-5)
 
