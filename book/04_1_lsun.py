@@ -109,11 +109,8 @@ plots.Table(
 # %% mystnb={"figure": {"caption": "Learning to draw rooms. The same z in each column.", "name": "fig-rooms-progress"}}
 rows, side = [], run.architecture.size
 for images, path in run.samples().items():
-    sheet = np.asarray(Image.open(path).convert("RGB"))
-    starts = range(0, 8 * (side + 2), side + 2)  # the gap of plots.grid
-    rooms = np.stack([sheet[:side, x : x + side] for x in starts])
     label = f"{images:,}\n{images / photographs:.1f} passes"
-    rows.append((label, rooms.transpose(0, 3, 1, 2)))
+    rows.append((label, plots.tiles(path, side)[:8]))
 plots.strips(rows)
 
 # %% [markdown]
@@ -152,18 +149,8 @@ else:
 # photograph that the net was trained on. Do the same for photographs that were *held out*. Nobody can have copied those, so their distances say what is
 # normal. If samples were copies, theirs would be far smaller.
 
-
 # %%
-def measured(claim_id):
-    """Measured here where the photographs are, else as measured elsewhere."""
-    if at_hand:
-        return claims.demonstrate(claim_id, run, device, seed)
-    print("The photographs are not on this machine. Measured where they are:")
-    rows = [row for row in claims.ledger() if row["id"] == claim_id]
-    return claims.scoreboard(rows)
-
-
-measured("memorisation.rooms")
+claims.with_photographs("memorisation.rooms", run, device, seed)
 
 # %% [markdown]
 # The number is the samples' median distance over that of the held-out photographs. 1 is normal, 0 a copy. Behind it stand two whole distributions.
@@ -199,7 +186,7 @@ else:
 # net that copies falls below 1.
 
 # %%
-measured("memorisation.rooms.seen")
+claims.with_photographs("memorisation.rooms.seen", run, device, seed)
 
 # %% [markdown]
 # And by eye: out of a thousand samples, the five that lie nearest to a training photograph, with that photograph below each. The distance of pixels is a

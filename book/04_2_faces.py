@@ -80,20 +80,11 @@ plots.Table(
 # %% mystnb={"figure": {"caption": "Learning to draw faces. On the left, the number of photographs seen so far.", "name": "fig-faces-progress"}}
 from PIL import Image
 
-rows = []
-for images, path in run.samples().items():
-    sheet = np.asarray(Image.open(path).convert("RGB"))
-    step = run.architecture.size + 2  # the gap of plots.grid
-    faces = np.stack(
-        [
-            sheet[
-                : run.architecture.size,
-                i * step : i * step + run.architecture.size,
-            ]
-            for i in range(8)
-        ]
-    )
-    rows.append((f"{images:,}", faces.transpose(0, 3, 1, 2)))
+side = run.architecture.size
+rows = [
+    (f"{images:,}", plots.tiles(path, side)[:8])
+    for images, path in run.samples().items()
+]
 plots.strips(rows)
 
 # %% [markdown]
@@ -126,17 +117,7 @@ for name, rows in (("second", log[tenth : 2 * tenth]), ("last", log[-tenth:])):
 # %%
 at_hand = claims.has_photographs(run)
 
-
-def memorisation(claim_id):
-    """Measured here where the photographs are, else as measured elsewhere."""
-    if at_hand:
-        return claims.demonstrate(claim_id, run, device, seed)
-    print("The photographs are not on this machine. Measured where they are:")
-    rows = [row for row in claims.ledger() if row["id"] == claim_id]
-    return claims.scoreboard(rows)
-
-
-memorisation("memorisation.faces")
+claims.with_photographs("memorisation.faces", run, device, seed)
 
 # %% [markdown]
 # That number alone can mislead. A sample that is smoother than a photograph is nearer to *everything*, seen or not. So there is a second
@@ -144,7 +125,7 @@ memorisation("memorisation.faces")
 # that copies would be well below 1 there. A net that is merely smooth stays at 1.
 
 # %%
-memorisation("memorisation.faces.seen")
+claims.with_photographs("memorisation.faces.seen", run, device, seed)
 
 # %% [markdown]
 # And with your own eyes, where the photographs are at hand: the five samples that are *nearest* to a training photograph, out of a

@@ -136,22 +136,9 @@ import json
 from pathlib import Path
 
 trials = json.loads(Path("trials/grain.json").read_text())
-sheet = np.asarray(Image.open("trials/grain.webp").convert("RGB"))
 strengths = sorted({row["grain"] for row in trials})
-plots.strips(
-    [
-        (
-            f"{grain:g}",
-            np.stack(
-                [
-                    sheet[66 * k : 66 * k + 64, 66 * i : 66 * i + 64]
-                    for i in range(8)
-                ]
-            ).transpose(0, 3, 1, 2),
-        )
-        for k, grain in enumerate(strengths)
-    ]
-)
+sheet = plots.tiles("trials/grain.webp", 64).reshape(-1, 8, 3, 64, 64)
+plots.strips([(f"{g:g}", row) for g, row in zip(strengths, sheet, strict=True)])
 
 # %% tags=["hide-input"]
 plots.Table(
@@ -182,21 +169,9 @@ plots.Table(
 
 # %% mystnb={"figure": {"caption": "Samples after about ten minutes: each set at 32 pixels (shown twice as large) and at 64.", "name": "fig-ten-minutes"}}
 trials = json.loads(Path("trials/ten_minutes.json").read_text())
-sheet = np.asarray(Image.open("trials/ten_minutes.webp").convert("RGB"))
-plots.strips(
-    [
-        (
-            f"{row['set'][6:]}, {row['size']}",
-            np.stack(
-                [
-                    sheet[66 * k : 66 * k + 64, 66 * i : 66 * i + 64]
-                    for i in range(12)
-                ]
-            ).transpose(0, 3, 1, 2),
-        )
-        for k, row in enumerate(trials)
-    ]
-)
+sheet = plots.tiles("trials/ten_minutes.webp", 64).reshape(-1, 12, 3, 64, 64)
+labels = [f"{row['set'][6:]}, {row['size']}" for row in trials]
+plots.strips(list(zip(labels, sheet, strict=True)))
 
 # %% tags=["hide-input"]
 plots.Table(

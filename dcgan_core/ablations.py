@@ -272,7 +272,7 @@ def measure(run: Run, judged: Judged, device: str = "auto") -> dict:
     measured = judged.measure(images) | {"diverged": any(alarm["kind"] == "diverged" for alarm in alarms)}
     files = sorted((run.path / "snapshots").glob("*.png"))[-SNAPSHOTS:]
     measured |= movement(
-        np.stack([tiles(path, a.size, gap=0) for path in files]) if files else np.zeros((0, 1, 1, 1, 1), np.uint8)
+        np.stack([plots.tiles(path, a.size, gap=0) for path in files]) if files else np.zeros((0, 1, 1, 1, 1), np.uint8)
     )
     measured["collapsed"] = collapse(measured)
     with networks.batch_statistics(generator):
@@ -289,13 +289,6 @@ def measure(run: Run, judged: Judged, device: str = "auto") -> dict:
     run.forget_good_checkpoint()
     (run.path / "checkpoint.pt").unlink(missing_ok=True)
     return measured
-
-
-def tiles(path: Path, size: int = BASELINE.architecture.size, gap: int = 1) -> np.ndarray:
-    """The images of a grid (see `plots.grid`), uint8 N x 3 x size x size."""
-    sheet = np.asarray(Image.open(path).convert("RGB")).transpose(2, 0, 1)
-    corners = [range(0, length - size + 1, size + gap) for length in sheet.shape[1:]]
-    return np.stack([sheet[:, top : top + size, left : left + size] for top in corners[0] for left in corners[1]])
 
 
 def _save_webp(path: Path, picture: np.ndarray) -> None:
@@ -531,7 +524,7 @@ def sheets(claims: Iterable[str]) -> list[tuple[str, np.ndarray]]:
     """Labelled samples of seed 0 for `plots.strips`: with all guidelines, then without each; empty where none ship."""
     wanted = [GUIDELINES, *(v for c in claims for v in VARIANTS if v.claim == c)]
     found = [(v.what, SHIPPED / f"{v.name}.webp") for v in wanted]
-    return [(what, tiles(path, gap=1)[:10]) for what, path in found if path.exists()]
+    return [(what, plots.tiles(path, BASELINE.architecture.size, gap=1)[:10]) for what, path in found if path.exists()]
 
 
 def returning() -> list[tuple[str, int, int]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dcgan_core import ablations, claims_4, claims_5, claims_6, claims_7, claims_8, claims_scenes, datasets, scenes
-from dcgan_core.claim import Claim, has_photographs  # noqa: F401  chapters ask for the latter here
+from dcgan_core.claim import Claim, has_photographs
 from dcgan_core.configs import did_you_mean
 from dcgan_core.errors import UserError
 from dcgan_core.files import read_json, write_json
@@ -179,6 +179,14 @@ def scoreboard(rows: list[dict]) -> Table:
 
     header = ["claim", "§", "the paper", "measured here (95 % interval)", "verdict"]
     return Table(header, [[r["id"], r["section"], r["paper"], measured(r), r["verdict"]] for r in rows])
+
+
+def with_photographs(claim_id: str, run: Run, device: str = "auto", seed: int = 0) -> Table:
+    """`demonstrate`, where the photographs are that the run was trained on; elsewhere what was measured with them."""
+    if has_photographs(run):
+        return demonstrate(claim_id, run, device, seed)
+    print("The photographs are not on this machine. Measured where they are:")
+    return scoreboard([row for row in ledger() if row["id"] == claim_id])
 
 
 def demonstrate(claim_id: str, run: Run, device: str = "auto", seed: int = 0) -> Table:

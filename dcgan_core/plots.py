@@ -6,6 +6,7 @@ import base64
 import html
 import io
 import textwrap
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -24,6 +25,13 @@ def grid(images: np.ndarray, columns: int | None = None, gap: int = 2) -> np.nda
         top, left = i // columns * (height + gap), i % columns * (width + gap)
         sheet[top : top + height, left : left + width] = image.transpose(1, 2, 0)  # one channel spreads over three
     return sheet
+
+
+def tiles(path: Path, size: int, gap: int = 2) -> np.ndarray:
+    """The images of a grid that was saved as a picture: uint8 N x 3 x size x size."""
+    sheet = np.asarray(Image.open(path).convert("RGB")).transpose(2, 0, 1)
+    corners = [range(0, length - size + 1, size + gap) for length in sheet.shape[1:]]
+    return np.stack([sheet[:, top : top + size, left : left + size] for top in corners[0] for left in corners[1]])
 
 
 def png(picture: np.ndarray) -> bytes:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from dcgan_core import ablations, claims, configs, evaluation, latent, networks, training
+from dcgan_core import ablations, claims, configs, evaluation, latent, networks, plots, training
 from dcgan_core.ablations import GUIDELINES, PROVOKED, VARIANTS
 from dcgan_core.cli import main
 from dcgan_core.errors import UserError
@@ -330,12 +330,10 @@ def test_a_pair_for_a_reader(small, tmp_path):
 def test_tiles_are_the_images_of_a_grid(tmp_path):
     from PIL import Image
 
-    from dcgan_core import plots
-
     images = np.random.default_rng(0).integers(0, 256, (6, 3, 16, 16)).astype(np.uint8)
     for gap in (0, 1):
         Image.fromarray(plots.grid(images, columns=3, gap=gap)).save(tmp_path / "grid.png")
-        assert np.array_equal(ablations.tiles(tmp_path / "grid.png", 16, gap), images)
+        assert np.array_equal(plots.tiles(tmp_path / "grid.png", 16, gap), images)
 
 
 def test_the_fixed_z_are_those_of_the_runs_grids(run):
@@ -344,7 +342,7 @@ def test_the_fixed_z_are_those_of_the_runs_grids(run):
     z = ablations.fixed_z(run.architecture, run.info["config"]["seed"])
     pixels = latent.draw_pixels(run.generator(), z, batch=training.GRID)
     last = [*run.samples().values()][-1]
-    sheet = ablations.tiles(last, run.architecture.size, gap=2)
+    sheet = plots.tiles(last, run.architecture.size, gap=2)
     assert np.array_equal(np.asarray(Image.open(last))[:16, :16].transpose(2, 0, 1), sheet[0])
     assert np.array_equal(sheet[:, :1], pixels)
 
