@@ -68,8 +68,8 @@ ENTRIES = (
             "dcgan data prepare rooms --size 64",
         ),
         _RESIZED,
-        "for LSUN's bedrooms: about a thousandth of the photographs, so that the net sees each of them hundreds of times; and"
-        " four kinds of rooms, where LSUN has one",
+        "for LSUN's bedrooms: about a thousandth of the photographs, so that a long run sees each of them over a hundred times;"
+        " and four kinds of rooms, where LSUN has one",
     ),
     Entry(
         "faces",
