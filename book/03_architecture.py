@@ -202,7 +202,7 @@ folder = Path(tempfile.mkdtemp())
 plots.strips(ablations.pair("no-batchnorm", images, folder, seed, device))
 
 # %% [markdown]
-# All of it again, an hour or more on one core; stopped, it goes on where it was:
+# All of it again takes long; stopped, it goes on where it was:
 #
 # ```bash
 # dcgan ablate                              # everything

@@ -16,8 +16,8 @@
 # **The claim:** shown three million photographs of bedrooms, each of them once, the net draws bedrooms. It cannot have learnt them by heart: with a
 # small learning rate and one look at each, there is no time for that. And to be safe, the authors first removed what was in the set twice.
 #
-# LSUN's bedrooms {cite}`yu2015` are 43 GB. This book's own run had 3,600 photographs of bedrooms, dining rooms, kitchens and living rooms from MIT
-# Places {cite}`zhou2018`, and looked at each of them more than a hundred times. So the paper's argument does not hold here, whatever comes out: this net had
+# LSUN's bedrooms {cite}`yu2015` are 43 GB. This book's own run had a few thousand photographs of bedrooms, dining rooms, kitchens and living rooms from MIT
+# Places {cite}`zhou2018`, and looked at each of them again and again (the table below counts). So the paper's argument does not hold here, whatever comes out: this net had
 # every occasion to learn by heart. That makes it a good place to ask how one would notice.
 
 # %% tags=["parameters", "remove-cell"]
@@ -95,7 +95,7 @@ plots.Table(
         [
             "time",
             "not given",
-            f"{info['minutes']:.0f} minutes on {info['machine']['cores']} cores",
+            f"{info['minutes']:.0f} minutes on a CPU",
         ],
     ],
 )
@@ -114,7 +114,7 @@ for images, path in run.samples().items():
 plots.strips(rows)
 
 # %% [markdown]
-# Counting passes is misleading. Our first pass, a hundred-odd batches, ends in fog; the paper's first pass has two hundred times
+# Counting passes is misleading. Our first pass, a hundred-odd batches, ends with blurs; the paper's first pass has two hundred times
 # as many, and ends with bedrooms. What a net learns depends on the number of its updates. What it could learn *by heart* depends on how often it sees
 # the same thing. The paper's net made its updates on ever new photographs. Ours came back to the same ones.
 #
@@ -189,8 +189,11 @@ else:
 claims.with_photographs("memorisation.rooms.seen", run, device, seed)
 
 # %% [markdown]
+# Put together: samples are a little nearer to the training photographs than held-out photographs are, but the photographs that the net learnt from are no nearer
+# to samples than others. So samples are smooth, and not copies, as far as distances of pixels can tell. What D knew by heart, G did not give away.
+#
 # And by eye: out of a thousand samples, the five that lie nearest to a training photograph, with that photograph below each. The distance of pixels is a
-# crude judge: it likes large dull areas. But a copy would not escape it.
+# crude judge: it likes large dull areas, and a shifted or mirrored copy might escape it. An exact one would not.
 
 # %%
 if at_hand:
@@ -233,8 +236,8 @@ else:
 
 # %% [markdown]
 # ```bash
-# dcgan train rooms      # this chapter's run: 2.5 h on two cores
-# dcgan train lsun       # the real thing, once it is there (next section)
+# dcgan train rooms --minutes 100   # as long as this chapter's run; the recipe's own budget is 150
+# dcgan train lsun                  # the real thing, once it is there (next section)
 # ```
 #
 # ## The real bedrooms
@@ -254,7 +257,7 @@ else:
 #
 # Three million pictures never stand in memory. A cursor goes through the database once, key by key. Each picture is decoded, its shorter side resized
 # to 64 pixels, its centre cropped, and the pixels appended to a file that training maps into memory. Stop it with Ctrl-C, or with a power cut: the same
-# command goes on behind the last key. Whether the whole LSUN passes through has not been tried here. A database of the same form has:
+# command continues after the last key. Whether the whole LSUN passes through has not been tried here. A database of the same form has:
 
 # %%
 bedrooms = scenes.draw("drawn-rooms", 200, 96, seed).images
@@ -416,7 +419,8 @@ figure
 
 # %% [markdown]
 # Equal bytes find next to nothing: a copy that was saved once more has other bytes. The average hash asks which of 8 × 8 areas are brighter than the
-# mean. It is fine while nothing moves, but where pictures resemble each other, as drawn rooms do, it takes strangers for twins. The autoencoder is better, above all where the edges move, and it too misses most of the shifted ones.
+# mean. It is fine while nothing moves. On drawn rooms, which resemble each other, it also takes strangers for twins; on photographs (below) it does not. The autoencoder
+# finds more of the cropped ones. Both miss most of the shifted ones.
 #
 # ### What does recall cost?
 #
@@ -445,11 +449,11 @@ plt.close(figure)
 figure
 
 # %% [markdown]
-# With equal codes, as in the paper, few copies are found and hardly a stranger among them. If you remove duplicates to train a generator, that is the
-# side to err on? Not clearly: a stranger that is thrown out costs one photograph, a copy that stays costs little, too. The paper removed about 275,000 of
+# With equal codes, as in the paper, few copies are found and hardly a stranger among them. If you remove duplicates to train a generator, which
+# mistake is worse? Neither costs much: a stranger thrown out costs one photograph, and a copy left in hardly matters. The paper removed about 275,000 of
 # its three million. How many it missed, nobody knows.
 #
-# This was a quick one. At full size, on each reference run's own photographs:
+# This was a quick one. At full size, on the photographs of the reference run `rooms`:
 
 # %% tags=["hide-input"]
 claims.scoreboard(
@@ -457,11 +461,11 @@ claims.scoreboard(
 )
 
 # %% [markdown]
-# ### Linear time
+# ### Nearly linear time
 #
 # Equal codes are found by sorting. Nearly equal ones, too: if two codes differ in at most five bits, cut them into six pieces, and one piece is the same in
-# both {cite}`norouzi2012`. So it is enough to sort six times and to compare neighbours. Ten times the images should take ten times as long, and
-# somewhat more where the smaller set fits into the processor's cache and the larger one does not.
+# both {cite}`norouzi2012`. So it is enough to sort six times and to compare neighbours. Ten times the images take at least ten times as long;
+# sorting adds a little, and the processor's cache, into which the smaller set fits and the larger one does not, some more.
 
 # %%
 seconds = {}
@@ -507,8 +511,8 @@ plots.Table(
 # ## Where ours differs, and why
 #
 # - **Data**: 3,600 photographs of four kinds of rooms, because LSUN has 43 GB. More kinds are harder to draw, fewer photographs easier to learn by heart.
-# - **Net**: a quarter of the paper's maps, for two cores. A wider one was tried on these photographs: its D won before G had drawn a room.
-# - **Deduplication**: up to five bits may differ, and the mean picture is subtracted first, without which the hidden units die. The reference run `rooms`
+# - **Net**: a quarter of the paper's maps, for two cores. (A wider one was tried once, for a shorter time: its D was well ahead and G had drawn no room yet.)
+# - **Deduplication**: up to five bits may differ, and the mean picture is subtracted first (without that the hidden units died, when we tried). The reference run `rooms`
 #   was trained on all photographs, as they came.
 #
 # ## Exercises

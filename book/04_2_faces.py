@@ -128,6 +128,9 @@ claims.with_photographs("memorisation.faces", run, device, seed)
 claims.with_photographs("memorisation.faces.seen", run, device, seed)
 
 # %% [markdown]
+# Samples are a little nearer than held-out photographs, but the net comes no closer to what it learnt from: smooth, not copied, as far as distances of pixels can
+# tell.
+#
 # And with your own eyes, where the photographs are at hand: the five samples that are *nearest* to a training photograph, out of a
 # thousand, and that photograph below each.
 
@@ -335,7 +338,7 @@ plots.Table(
 )
 
 # %% [markdown]
-# It also lacks **variety**. CelebA shows celebrities: mostly young, mostly light-skinned, mostly smiling, lit by photographers. The net has no
+# It also lacks **variety**. CelebA shows celebrities: mostly young, mostly light-skinned, about half of them smiling, lit by photographers. The net has no
 # other idea of a face. Do not use it for anything about real people.
 #
 # ## Exercises

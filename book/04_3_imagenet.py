@@ -219,7 +219,7 @@ print(
 # - **Fewer classes**: 200 instead of a thousand.
 # - **Smaller originals**: Tiny-ImageNet has 64 pixels, so its 32 are scaled from a picture that was scaled before.
 #
-# What that does to D's features is measured in section 5.1, not by looking at samples.
+# What that does to D's features is a question for section 5.1, not for looking at samples.
 #
 # ## Exercises
 #

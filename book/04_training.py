@@ -66,9 +66,9 @@ def keep(event):
 
 
 training.train(config, data, run, device, on_event=keep)
-last = run.log()[-1]
-print(f"{last['images']:,} images in {last['minutes']:.1f} minutes:")
-print(f"{last['d_updates']:,} updates of D, {last['g_updates']:,} of G")
+done = run.info["counters"]
+print(f"{done['images']:,} images in {run.info['minutes']:.1f} minutes:")
+print(f"{done['d_updates']:,} updates of D, {done['g_updates']:,} of G")
 
 # %% mystnb={"figure": {"caption": "The same twelve z as training goes on. Noise, then blobs, then something.", "name": "fig-training-samples"}}
 plots.strips(

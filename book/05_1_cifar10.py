@@ -16,7 +16,7 @@
 # **The claim:** a discriminator has only ever learnt to tell photographs from samples. Nobody told it what a dog is. Still, a plain linear classifier
 # that reads D's feature maps names the objects in CIFAR-10 almost as well as methods made for the purpose. And D has never seen CIFAR-10.
 #
-# This is the paper's headline number, and no public code computes it. Here is the code, and what we got.
+# This is the paper's headline number, and no public code computes it. Here is the code, and a table for what it gives.
 
 # %% tags=["parameters", "remove-cell"]
 profile = "quick"
@@ -159,7 +159,7 @@ figure
 # with $y_i = 1$ for pictures of the class and $-1$ for all others. $C$ says how much a mistake counts against large weights. It is the only choice to
 # make, and it is made on training pictures that were held off. Never on test pictures.
 #
-# `scikit-learn` has this as `LinearSVC`. It finds the same weights as our solver, but reads the features far more often.
+# `scikit-learn` has this as `LinearSVC`. It finds the same weights as our solver, but in more passes over the features. What that costs is to stand here:
 
 # %%
 claims.scoreboard(
@@ -294,7 +294,7 @@ def each_layer():
 title, layers, together = each_layer()
 figure, axis = plt.subplots(figsize=(6, 2.8))
 bars = axis.bar(list(layers), list(layers.values()), color="tab:blue")
-axis.bar_label(bars, fmt="%.1f")
+axis.bar_label(bars, fmt="%.1f", label_type="center", color="white")
 axis.axhline(together, color="0.4", linestyle="--", linewidth=1)
 axis.set_ylim(0, 112)
 axis.set_yticks(range(0, 101, 20))
@@ -380,7 +380,7 @@ plots.show(pictures, columns=12, zoom=2)
 #
 # ## Where ours differs
 #
-# - **Data.** Imagenet-1k has over a million pictures. Our stand-in is a small part of Tiny-ImageNet. The exact number is in the ledger beside the value.
+# - **Data.** Imagenet-1k has over a million pictures. Our stand-in is a small part of Tiny-ImageNet. The ledger says how small, beside the value, once it is measured.
 # - **What the paper leaves open.** How $C$ was chosen, on which pictures batchnorm's statistics were estimated, and how many draws make the
 #   "±". We follow the authors' SVHN script in the first two, and give ten draws with the 95 % interval of their mean.
 # - **The authors' row** has four layers of six, because the released copy that we found lacks the two largest arrays.

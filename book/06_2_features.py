@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 6.2 · What D's features look at
 #
-# **The claim:** nobody tells D what a bed or a window is, and yet features of its last conv layer respond to such parts of the scene. Those of a
+# **The claim:** nobody tells D what a bed or a window is, and yet features of its last conv layer respond to such parts of the scene. Features of a
 # net with random weights do not.
 #
 # The paper shows it for six features (its Fig 5). Here are ours. Each row is one feature: the pictures it responds to most, cut to what it
@@ -250,16 +250,16 @@ plots.Table(
 )
 
 # %% [markdown]
-# **What the bound says.** Before measuring, we had said that the claim holds if half of a feature's saliency lies inside its object. It does not, not
+# **The rule.** Before measuring, we had said that the claim holds if half of a feature's saliency lies inside its object. It does not, not
 # for the average feature. Look at {numref}`fig-features` again and you see why. A unit of the last layer sees a large part of the room, and
 # most features do not stand for *a* thing. They like a picture above a bed, or a lamp before a window, and their saliency is spread over both.
 #
 # **What holds.** Saliency keeps to things: more of it lies inside objects of whatever kind than in a random D, and far more than if it were spread evenly. And
-# some features do belong to one thing. The one for beds and the one for windows, picked on other drawings, have more than half of their saliency there; in a
-# random D none has.
-# The paper says no more than that, in fact: that a fair number of features respond to beds.
+# some features do belong to one thing. Two of the five best, those for beds and for windows, picked on other drawings, have more than half of their saliency there; in a
+# random D none has. Those for doors, pictures and lamps have not, and so the mean of the five misses the bound as well.
+# The caption of the paper's figure says about as much: that a fair number of features respond to beds.
 #
-# **What should make you careful.** In the pointing game the random D does no worse. Its single most salient pixel often lies in a window, because a window
+# **What should make you careful.** In the pointing game the random D does no worse. Its single most salient pixel often lies in a window, probably because a window
 # has the strongest contrast in the room, and a net needs no training to pass on strong contrast. Others have found the same: guided
 # backpropagation draws the edges of a picture even where a net has learnt nothing {cite}`adebayo2018`. A pretty saliency map alone proves nothing. Compare
 # with a random net, as the paper did.

@@ -26,7 +26,7 @@ device = "auto"
 # %% [markdown]
 # ## A collapse, on purpose
 #
-# Chapter 4 trains a net with 64 and 128 maps on scikit-learn's digits, and it learns. Here is the same net at half the width. Nothing else is
+# Where there are no photographs, chapter 4 trains a net with 64 and 128 maps on scikit-learn's digits, and it learns. Here is the same net at half the width. Nothing else is
 # different.
 
 # %% tags=["remove-stderr"]
@@ -81,13 +81,13 @@ shown = [
 ]
 plots.strips([*shown, ("data", data.images[:12])])
 
-# %% mystnb={"figure": {"caption": "Left and middle: losses and D's answers until training was stopped. Right: how much samples differ from each other, as a share of what digits do.", "name": "fig-collapse-curves"}}
+# %% mystnb={"figure": {"caption": "Left and middle: losses and D's answers until training was stopped. Right: how much samples differ from each other, as a share of what digits do. Dotted lines: reported. Solid: stopped.", "name": "fig-collapse-curves"}}
 plots.collapse_curves(run.log(), alarms)
 
 # %% [markdown]
-# Read {numref}`fig-collapse-curves` from right to left. First the samples become alike: every z draws nearly the same grey. *Then* D, which had been
-# unsure of samples, learns that this one image is never a digit. Its loss goes to 0, and G's climbs. In most logs only that last part is seen,
-# and D is blamed.
+# Read {numref}`fig-collapse-curves` from right to left. First the samples become alike: every z draws nearly the same grey. *Then* D, which had
+# taken some samples for digits, learns that this one image is never a digit. Its loss goes to 0, and G's climbs. A log without the right panel shows only that last part,
+# and D gets the blame.
 #
 # It does not heal here. D's gradient says "away from here" to all z at once, and a G that has all but lost its z can only move
 # all of its images together.
@@ -117,12 +117,13 @@ z = ablations.fixed_z(config.architecture, seed)[:12]
 plots.show(latent.draw_pixels(run.generator(), z), columns=12, zoom=3)
 
 # %% [markdown]
-# This run went wrong so early that there is not much to keep. In one that goes wrong after hours, it is those hours: a new run can start there,
+# This run went wrong so early that there is not much to keep. In one that goes wrong late, everything up to that point is kept: a new run can start there,
 # with other settings.
 #
 # ## Does it cry wolf?
 #
-# A D that is often right is no collapse. Here is how near the book's own, successful runs came to either limit, at their worst:
+# A D that is often right is no collapse. Here is how near the book's own runs, none of which collapsed, came to the first limit, at their worst. (Their
+# logs are older than the second sign, and say nothing about it.)
 
 # %% tags=["hide-input"]
 rows = []
@@ -141,7 +142,12 @@ for reference in runs.reference_runs():
     reported = [a for a in map(watch.add, log) if a]
     rows.append([reference.name, len(log), f"{surest:.3f}", len(reported)])
 limit = 2 * instability.SURE - 1
-header = ["run", "rows", f"D(x) − D(G(z)), limit {limit:.2f}", "reported"]
+header = [
+    "run",
+    "rows",
+    f"D(x) − D(G(z)), limit {limit:.2f}",
+    "reported as saturated",
+]
 plots.Table(header, rows)
 
 # %% [markdown]
@@ -170,8 +176,8 @@ if details:
 # ## The oscillating mode
 #
 # If images oscillate, the image of a fixed z *comes back*: after two steps it is nearer to where it was than after one. Images that wander
-# at random are 1.4 times as far away after two steps, images that drift one way twice as far. So we searched all runs of {doc}`03_architecture`
-# and {doc}`04_training`, at their ends, 25 updates a step, for runs where more than half of the z came back.
+# at random are 1.4 times as far away after two steps, images that drift one way twice as far. So `dcgan ablate` is followed by a search of all its runs ({doc}`03_architecture`,
+# {doc}`04_training`), at their ends, 25 updates a step, for runs where more than half of the z came back.
 
 # %% tags=["hide-input"]
 rows = ablations.returning()
@@ -186,17 +192,17 @@ else:
     display(plots.Table(["runs", "searched", "found"], found))
 
 # %% [markdown]
-# What we measured is whole images of short runs; the paper speaks of some filters and of longer training. Not finding it here does not mean that it
+# The search sees whole images of short runs; the paper speaks of some filters and of longer training. Not finding it here does not mean that it
 # is not there.
 #
 # ## D's loss goes to 0: what now?
 #
 # The question that users of every DCGAN ask. In this order:
 #
-# 1. **Look at the samples, not at the loss.** If they differ from each other and still get better, nothing is wrong. D may be sure of itself
-#    for hours; the book's own runs above are.
+# 1. **Look at the samples, not at the loss.** If they differ from each other and still get better, nothing is wrong. D may be nearly sure of itself
+#    for long; see the book's own runs above.
 # 2. **All alike?** Then it is over for this run, and waiting does not help. Check the guidelines of {doc}`03_architecture` first: batchnorm where it
-#    belongs, no learning rate above 0.0002, `beta1` at 0.5. Then try **wider nets** (the run above needed nothing else) and another seed.
+#    belongs, no learning rate above 0.0002, `beta1` at 0.5. Then try **wider nets** (with the digits above that was enough, for this seed) and another seed.
 # 3. **Different, but noise?** D has won early. Give it less of an advantage: more data if there are only a few hundred images, narrower
 #    nets, a smaller learning rate. Start again from the kept state.
 # 4. **Not a number?** The learning rate is too high.

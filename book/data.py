@@ -63,7 +63,7 @@ print(f"Timed on {machine['cores']} cores of {machine['processor']}.")
 busiest = max((row["load"] for row in timed), default=0)
 if busiest > 0.5:
     print(
-        f"Up to {busiest:.0f} other processes wanted the same cores; on idle ones it takes less than the time said here, but about the same of the processors."
+        f"Up to {busiest:.0f} other processes wanted the same cores; on idle cores it takes less time, but the same amount of computing."
     )
 
 # %% [markdown]

@@ -128,7 +128,7 @@ plots.strips(
 # %% [markdown]
 # ## Why the pictures are grainy
 #
-# Look again: every drawing has a fine grain, like film. Our first drawings had next to none, and two nets that we trained on them were still grey when
+# Look again: every drawing has a fine grain, like film. Our first drawings had next to none, and two nets that we trained on them (and did not keep) were still grey when
 # we gave up. Here is one net, young, after the same number of drawings, with three strengths of grain.
 
 # %% mystnb={"figure": {"caption": "Samples of a young generator, four from each of two seeds. On the left, the grain of the portraits that it was trained on (its deviation, where black to white is 1).", "name": "fig-grain"}}
@@ -411,7 +411,7 @@ sheet = Image.open(theirs.path / "two_batches.webp").convert("RGB")
 sheet.resize((sheet.width * 2, sheet.height * 2), Image.Resampling.NEAREST)
 
 # %% [markdown]
-# The digits stay, but not a pixel of them is quite the same. A batch of one has no statistics at all. People who use other DCGAN
+# The digits stay, but hardly a pixel of them is quite the same. A batch of one has no statistics at all. People who use other DCGAN
 # code ask about this again and again. Here is the same effect, and its cure, on a net that ships with this book.
 
 # %%

@@ -78,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--images", type=int, metavar="N", help="use N training images, a fifth of them to choose C (default: all)")
     p.add_argument("--grid", metavar="C,C,…", help="values of C to choose from (default: 1e-4 to 1e-2)")
     p.add_argument("--solver", default="torch", help="torch (default) or liblinear (scikit-learn's LinearSVC)")
-    p.add_argument("--precision", default="single", help="single (default) or bf16: features three times as fast with AMX")
+    p.add_argument("--precision", default="single", help="single (default) or bf16: faster with AMX")
     p.add_argument("--grey-as-colour", action="store_true", help="show images of one channel to a net that sees three")
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--json", type=Path, metavar="F.json", help="write everything that was found")

@@ -29,7 +29,7 @@ from dcgan_core.runs import Run
 
 SIDE = 4  # every map is pooled to SIDE x SIDE
 BATCH = 128  # svhn/svhn_semisup_analysis.py: nbatch
-Precision = Literal["single", "bf16"]  # bf16: three times as fast on CPUs with AMX; the features change by 0.4 % on average
+Precision = Literal["single", "bf16"]  # bf16: faster on CPUs with AMX; the features change a little
 MEMORY_SHARE = 0.45  # of the free memory that features may fill as float32; beyond that they are stored as float16
 
 

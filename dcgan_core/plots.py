@@ -183,7 +183,7 @@ def collapse_curves(log: list[dict], alarms: list):
         axis.spines[["top", "right"]].set_visible(False)
         axis.xaxis.set_major_formatter(lambda v, _: f"{v / 1000:g}k" if v else "0")
         if len(curves) > 1:
-            axis.legend(frameon=False, fontsize=8, loc="center")
+            axis.legend(frameon=False, fontsize=8, loc="best")
     figure.tight_layout()
     plt.close(figure)
     return figure
