@@ -253,8 +253,12 @@ class Table:
         self.header, self.rows = header, rows
 
     def _repr_html_(self) -> str:
+        def text(cell: object) -> str:
+            words = html.escape(str(cell)).split(" ")  # long names, such as those of claims, may break behind a dot or a bar
+            return " ".join(w if len(w) < 20 else w.replace(".", ".<wbr>").replace("_", "_<wbr>") for w in words)
+
         def cells(tag: str, row: list[str]) -> str:
-            return "<tr>" + "".join(f'<{tag} style="text-align:left">{html.escape(str(c))}</{tag}>' for c in row) + "</tr>"
+            return "<tr>" + "".join(f'<{tag} style="text-align:left">{text(c)}</{tag}>' for c in row) + "</tr>"
 
         body = "".join(cells("td", row) for row in self.rows)
         return f'<table class="table"><thead>{cells("th", self.header)}</thead><tbody>{body}</tbody></table>'
