@@ -355,7 +355,7 @@ def results(out: Path, judged: Judged) -> dict:
         "held_out_with_itself": _rounded(judged.measure(judged.held_out[:half])),
         "runs": runs,
         "rows": [r | {"data": baseline["data"]} for r in rows if r],
-        "seconds": round(sum(m["train_seconds"] + m["measure_seconds"] for seeds in runs.values() for m in seeds.values())),
+        "seconds": round(sum(m["train_seconds"] + m["measure_seconds"] for seeds in runs.values() for m in seeds.values()), 1),
         **environment(),
     }
 

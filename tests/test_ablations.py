@@ -237,7 +237,9 @@ def test_ablate_makes_the_table_and_a_second_call_trains_nothing(small, tmp_path
     assert set(table["runs"]["guidelines"]) == set(table["runs"]["lr-0.001"]) == {"0", "1"}
     assert [row["claim"] for row in table["rows"]] == ["ablation.lr", "ablation.sampling_statistics"]
     assert table["rows"][0]["n"] == 2 and table["rows"][0]["low"] <= table["rows"][0]["value"] <= table["rows"][0]["high"]
-    assert table["baseline"]["images"] == 320 and table["seconds"] > 0 and table["versions"]["torch"]
+    assert table["baseline"]["images"] == 320 and table["versions"]["torch"]
+    spent = [m[k] for runs in table["runs"].values() for m in runs.values() for k in ("train_seconds", "measure_seconds")]
+    assert len(spent) == 8 and table["seconds"] == pytest.approx(sum(spent), abs=0.06)
     for m in table["runs"]["guidelines"].values():
         assert 0 <= m["precision"] <= 1 and m["frechet"] > 0 and m["oscillation"] > 0
     assert "ablation.lr" in capsys.readouterr().out
