@@ -243,15 +243,16 @@ Table(
 #
 # | | the paper and its code | here | why |
 # |---|---|---|---|
-# | width on CPUs | 128 to 1,024 | `small64`: 64 to 512 | a quarter of the work |
+# | width on CPUs | 128 to 1,024 | `small64`: 64 to 512; `imagenet32`'s recipe: half | a quarter of the work |
 # | kernel on CPUs | 5 | `small64`, `small32`: 4 | a third less work, and 2 divides 4: every output pixel gets as many stamps as its neighbour |
 # | batchnorm's epsilon | 1e-8 | 1e-5 | a map that has died would be divided by almost nothing |
 # | batchnorm when sampling | statistics of the batch | fixed statistics, estimated once after training | one z always gives one image |
-# | batch on CPUs | 128 | 32 | in the same time, four times as many updates |
+# | batch on CPUs | 128 | 32; 16 for `imagenet32` | in the same time, four or eight times as many updates |
 # | updates on CPUs | each batch trains one net, in turn | each batch trains both | the batch is there already |
-# | L2 on CPUs | 1e-5 (faces code), 2.5e-5 (MNIST code) | none | the paper does not mention it |
+# | training images on CPUs | as they are | for `imagenet32` mirrored half of the times | the stand-in has few, and sees each of them often |
+# | L2 on CPUs | 1e-5 (faces code) | none; on MNIST as the authors, 2.5e-5 | the paper does not mention it |
 # | faces, profile `paper` | 64 px cut from 128 px crops, not resized | CelebA, resized | CelebA is cropped already |
-# | SVHN and MNIST, profile `paper` | 10,000 training images kept for validation | all are trained on | so far nothing is chosen on them |
+# | SVHN, profile `paper` | 10,000 training images kept for validation | all are trained on | the probe holds off images of its own |
 # | several GPUs | one | batchnorm sees each GPU's share of the batch | as in most code for several GPUs |
 #
 # The nets `lsun64`, `imagenet32`, `svhn32` and `mnist28` themselves are as published, but for epsilon.

@@ -46,6 +46,7 @@ class Config:
     architecture: Architecture = field(default_factory=Architecture)
     crop: Literal["center", "exact"] = "center"
     first: int = 0  # learn from the first N training images alone; the rest is for choosing (MNIST: 50,000 of 60,000). 0: all
+    flip: bool = False  # every image mirrored half of the times: for sets too small for long runs (not in the paper)
     batch: int = 128
     updates: Literal["alternate", "both"] = "alternate"  # each batch trains one net, G and D in turn, or both
     learning_rate: float = 2e-4
@@ -157,6 +158,11 @@ def batch_indices(step: int, batch: int, count: int, seed: int) -> np.ndarray:
     epochs = range(start // count, (end - 1) // count + 1)
     order = np.concatenate([permutation(count, seed, epoch) for epoch in epochs])
     return order[start - epochs[0] * count :][:batch]
+
+
+def mirrored(step: int, batch: int, seed: int) -> np.ndarray:
+    """Which images of batch number `step` are shown mirrored, where the config says `flip`: half of them, by chance."""
+    return np.random.default_rng([seed, step, 1]).random(batch) < 0.5
 
 
 # --- the loop ---------------------------------------------------------------------------------------------------------
@@ -271,6 +277,9 @@ def train(
         share = slice(rank * config.batch // world, (rank + 1) * config.batch // world)
         chosen = batch_indices(step, config.batch, len(data), config.seed)[share]
         pixels = torch.from_numpy(data.images[chosen])
+        if config.flip:
+            turned = torch.from_numpy(mirrored(step, config.batch, config.seed)[share])
+            pixels[turned] = pixels[turned].flip(-1)
         labels = torch.from_numpy(data.labels[chosen]) if a.num_classes else None
         if device.type == "cuda":
             pixels, labels = pixels.pin_memory(), labels.pin_memory() if labels is not None else None

@@ -97,6 +97,13 @@ def test_epochs_and_seeds_have_orders_of_their_own():
     assert first == batch_indices(0, 50, 50, 1).tolist()
 
 
+def test_half_of_the_images_are_mirrored_others_in_every_batch():
+    masks = np.stack([training.mirrored(step, 64, seed=3) for step in range(200)])
+    assert 0.48 < masks.mean() < 0.52
+    assert len(np.unique(masks, axis=0)) == 200
+    assert (masks[7] == training.mirrored(7, 64, 3)).all() and (masks[7] != training.mirrored(7, 64, 4)).any()
+
+
 # --- losses and updates -----------------------------------------------------------------------------------------------
 
 
@@ -133,15 +140,20 @@ def test_alternate_starts_with_g_and_each_update_changes_its_own_net_only(tmp_pa
     assert not same(weights(two, "discriminator"), d)
 
 
-def test_three_updates_are_those_of_a_loop_written_from_the_paper(tmp_path, digits):
-    config = replace(CONFIG, images=48, weight_decay=1e-3)
+@pytest.mark.parametrize("flip", [False, True])
+def test_three_updates_are_those_of_a_loop_written_from_the_paper(tmp_path, digits, flip):
+    config = replace(CONFIG, images=48, weight_decay=1e-3, flip=flip)
     run = finished(tmp_path / "run", config, digits)
 
     g, d = networks.build(TINY, config.seed)
     adams = [torch.optim.Adam(net.parameters(), 2e-4, (0.5, 0.999), weight_decay=1e-3) for net in (g, d)]
     rng = torch.Generator().manual_seed(config.seed + 1)
     for step in range(3):
-        x = torch.from_numpy(digits.images[batch_indices(step, 16, len(digits), config.seed)]) / 127.5 - 1
+        images = digits.images[batch_indices(step, 16, len(digits), config.seed)]
+        if flip:
+            turned = training.mirrored(step, 16, config.seed)
+            images[turned] = images[turned, :, :, ::-1]
+        x = torch.from_numpy(images) / 127.5 - 1
         fake = g(torch.rand(16, 10, generator=rng) * 2 - 1)
         adams[1].zero_grad()
         one, zero = torch.ones(16), torch.zeros(16)
