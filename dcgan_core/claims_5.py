@@ -116,6 +116,10 @@ def _is_ours(run: Run) -> bool:
     return _is_imagenet(run) and "authors" not in run.info
 
 
+def _saw_cifar10(run: Run) -> bool:
+    return run.data_name == "cifar10"
+
+
 def _is_authors_imagenet(run: Run) -> bool:
     return run.info.get("authors", {}).get("model") == authors.IMAGENET.folder
 
@@ -132,52 +136,48 @@ def _nothing(run: Run) -> str:
     return ""
 
 
-def _cifar10_claims() -> list[Claim]:
-    """The paper's two numbers, and what to compare them with: (accuracy with all labels, with 400 a class)."""
-    do = "an L2-SVM classify CIFAR-10"
-    paper = ((82.8, 73.8), reaches)
-    rows = [
-        ("", f"D's features, trained without CIFAR-10, and {do}", "trained", paper, _is_ours, ("82.8 %", "73.8 %")),
-        (".own_images", "The same, D trained on CIFAR-10's own images (no labels)", "trained", paper, "cifar10", None),
-        (".authors4", "The same, the first four of six layers of the authors' own D", "trained", paper, "authors", None),
-        (".random", "For comparison, at most that: the same D untrained", "random", ((82.8, 73.8), at_most), _is_ours, None),
-        (".pixels", "For comparison, at most that: raw pixels", "pixels", ((82.8, 73.8), at_most), _is_imagenet, None),
-        (
-            ".kmeans",
-            "For comparison: 1-layer K-means (1,600 centroids; the paper quotes 4,800 maps)",
-            "kmeans",
-            ((80.6, 63.7), reaches),
-            _is_imagenet,
-            ("80.6 %", "63.7 %"),
-        ),
+def _cifar10(
+    suffix: str,
+    statement: str,
+    kind: str,
+    rule: Callable,
+    fits: Callable[[Run], bool],
+    bounds: tuple[float, float] = (82.8, 73.8),
+    paper: tuple[str, str] = ("not given", "not given"),
+    layers: tuple[int, ...] = (),
+) -> list[Claim]:
+    """Two claims, of the accuracy with all labels and with 400 a class; bounds and the paper's values in this order."""
+    instead = _instead_of_imagenet if kind == "trained" else _nothing
+    rows = (
+        ("accuracy", "", _all_labels("cifar10", kind, layers)),
+        ("accuracy_400", ", 400 labels a class", _few_labels("cifar10", kind, 400, 10, layers=layers)),
+    )
+    return [
+        Claim(
+            f"cifar10.{name}{suffix}", "5.1", statement + more, value, "percent", rule(bound), measure, fits, instead, "cifar10"
+        )
+        for (name, more, measure), bound, value in zip(rows, bounds, paper, strict=True)
     ]
-    result = []
-    for suffix, statement, kind, (bounds, rule), fits, values in rows:
-        if fits == "cifar10":
-            fits = lambda run: run.data_name == "cifar10"  # noqa: E731
-        elif fits == "authors":
-            fits = _is_authors_imagenet
-        layers = (1, 2, 3, 4) if suffix == ".authors4" else ()
-        instead = _instead_of_imagenet if kind == "trained" else _nothing
-        shown = values or ("not given", "not given")
-        few = _few_labels("cifar10", kind, 400, 10, layers=layers)
-        for i, (name, measure) in enumerate((("accuracy", _all_labels("cifar10", kind, layers)), ("accuracy_400", few))):
-            said = statement + (", 400 labels a class" if i else "")
-            result.append(
-                Claim(
-                    f"cifar10.{name}{suffix}",
-                    "5.1",
-                    said,
-                    shown[i],
-                    "percent",
-                    rule(bounds[i]),
-                    measure,
-                    fits,
-                    instead,
-                    "cifar10",
-                )
-            )
-    return result
+
+
+def _cifar10_claims() -> list[Claim]:
+    """The paper's two numbers, and what to compare them with."""
+    svm = "an L2-SVM classify CIFAR-10"
+    ours = f"D's features, trained without CIFAR-10, and {svm}"
+    own_images = "The same, D trained on CIFAR-10's own images (no labels)"
+    authors4 = "The same, the first four of six layers of the authors' own D"
+    untrained = "For comparison, at most that: the same D untrained"
+    pixels = "For comparison, at most that: raw pixels"
+    kmeans = "For comparison: 1-layer K-means (1,600 centroids; the paper quotes 4,800 maps)"
+    quoted = {"bounds": (80.6, 63.7), "paper": ("80.6 %", "63.7 %")}
+    return [
+        *_cifar10("", ours, "trained", reaches, _is_ours, paper=("82.8 %", "73.8 %")),
+        *_cifar10(".own_images", own_images, "trained", reaches, _saw_cifar10),
+        *_cifar10(".authors4", authors4, "trained", reaches, _is_authors_imagenet, layers=(1, 2, 3, 4)),
+        *_cifar10(".random", untrained, "random", at_most, _is_ours),
+        *_cifar10(".pixels", pixels, "pixels", at_most, _is_imagenet),
+        *_cifar10(".kmeans", kmeans, "kmeans", reaches, _is_imagenet, **quoted),
+    ]
 
 
 def _error_1000_claims() -> list[Claim]:
