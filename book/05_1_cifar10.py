@@ -40,7 +40,7 @@ from dcgan_core import (
     plots,
     probes,
 )
-from dcgan_core.runs import reference_runs
+from dcgan_core.runs import Run, reference_runs
 
 ledger = {row["id"]: row for row in claims.ledger() if row["primary"]}
 OURS = ("", ".own_images", ".authors4", ".random", ".pixels", ".kmeans")
@@ -349,29 +349,37 @@ plots.Table(
 # while D trains:
 
 
-# %% mystnb={"figure": {"caption": "Accuracy of the small probe against the pictures that D has seen in training. Bars: 95 % intervals over test pictures. Dashed: the same net untrained.", "name": "fig-probe-curve"}}
+# %% mystnb={"figure": {"caption": "Left: accuracy of the small probe against the pictures that D has seen in training. Bars: 95 % intervals over test pictures. Dashed: the same net untrained. Right: how sure D is, from the log of the same run. At 1 it takes no sample for a photograph, and no photograph for a sample.", "name": "fig-probe-curve"}}
 course = json.loads(Path("trials/imagenet32_curve.json").read_text())
-start, course = course[0], course[1:]
+untrained, course = course[0], course[1:]
 x, value, low, high = (
     np.array([row[k] for row in course])
     for k in ("images", "accuracy", "low", "high")
 )
-figure, axis = plt.subplots(figsize=(7, 3.2))
-axis.errorbar(x, value, [value - low, high - value], marker="o", capsize=3)
-axis.axhline(start["accuracy"], color="0.4", linestyle="--", linewidth=1)
-axis.set_xscale("log")
-axis.set_xticks(x, [f"{n / 1000:,.0f}k" for n in x])
-axis.minorticks_off()
-axis.set_xlabel("pictures seen")
-axis.set_ylabel("accuracy, %")
-axis.spines[["top", "right"]].set_visible(False)
+log = Run.reference("imagenet32").log()
+mean = np.ones(20) / 20  # 20 rows of the log: 500 updates
+sure = np.convolve([r["d_real"] - r["d_fake"] for r in log], mean, "valid")
+figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.2))
+left.errorbar(x, value, [value - low, high - value], marker="o", capsize=3)
+left.axhline(untrained["accuracy"], color="0.4", linestyle="--", linewidth=1)
+left.set_xscale("log")
+left.set_xticks(x, [f"{n / 1000:,.0f}k" for n in x])
+left.minorticks_off()
+left.set_ylabel("accuracy, %")
+right.plot([r["images"] for r in log][len(mean) - 1 :], sure)
+right.set_ylim(0, 1)
+right.xaxis.set_major_formatter(lambda n, _: f"{n / 1000:,.0f}k")
+right.set_ylabel("D(x) − D(G(z))")
+for axis in (left, right):
+    axis.set_xlabel("pictures seen")
+    axis.spines[["top", "right"]].set_visible(False)
 figure.tight_layout()
 plt.close(figure)
 figure
 
 # %% tags=["hide-input"]
 gained, doublings = value[-1] - value[-3], np.log2(x[-1] / x[-3])
-print(f"last two points: {gained / doublings:+.1f} % for each doubling")
+print(f"last three points: {gained / doublings:+.1f} % for each doubling")
 passes = course[-1]["images"] / course[-1]["training_images"]
 print(f"at the end, D had seen each of its pictures {passes:.0f} times")
 

@@ -67,6 +67,12 @@ RECIPES: dict[str, dict[str, Config]] = {
         # the stand-in has 16,000 images, and this run sees each of them many times
         "cpu": Config("imagenet32", _HALF32, **_IMAGENET_CPU, flip=True),
     },
+    # §5.1's second row: the same net and settings, on the images that are then classified
+    "cifar10": {
+        "quick": Config("cifar10", _TINY32, **_SMALL, images=40_000),
+        "cpu": Config("cifar10", _HALF32, **_IMAGENET_CPU, flip=True),
+        "paper": Config("cifar10", ARCHITECTURES["imagenet32"], images=25 * 350_000),
+    },
     "imagenet": {
         "quick": Config("imagenet", _TINY32, **_SMALL, images=40_000),
         "cpu": Config("imagenet", _HALF32, **_IMAGENET_CPU),
