@@ -275,40 +275,57 @@ figure
 # The same probe, on one layer at a time. The features are already in memory, and a layer is a range of columns.
 
 
-# %% mystnb={"figure": {"caption": "Each conv layer probed alone. The dashed line is all layers together.", "name": "fig-layers"}}
+# %% mystnb={"figure": {"caption": "Each conv layer probed alone, image side first. Dashed: all layers together.", "name": "fig-layers"}}
 def each_layer():
-    for suffix in ("", ".own_images", ".authors4"):
-        row = ledger[f"cifar10.accuracy{suffix}"]
-        if row["value"] is not None:
-            title = f"{NAMES[suffix]} (CIFAR-10, full size)"
-            return title, row["details"]["each_layer"], row["value"]
-    task = tasks["trained"]
+    """Net -> (each layer's accuracy, that of all together), in percent."""
+    rows = {
+        NAMES[suffix]: ledger[f"cifar10.accuracy{suffix}"]
+        for suffix in ("", ".own_images", ".authors4")
+    }
     found = {
+        name: (row["details"]["each_layer"], row["value"])
+        for name, row in rows.items()
+        if row["value"] is not None
+    }
+    if found:
+        return found
+    task = tasks["trained"]
+    layers = {
         name: 100
         * probes.full(
             task.only(part), probes.CIFAR10_GRID, device=picked, progress=False
         ).accuracy
         for name, part in task.features.columns.items()
     }
-    title = f"{run.name} ({dataset}, small)"
-    return title, found, 100 * small["trained"].accuracy
+    name = f"{run.name} ({dataset}, small)"
+    return {name: (layers, 100 * small["trained"].accuracy)}
 
 
-title, layers, together = each_layer()
-figure, axis = plt.subplots(figsize=(6, 2.8))
-bars = axis.bar(list(layers), list(layers.values()), color="tab:blue")
-axis.bar_label(bars, fmt="%.1f", label_type="center", color="white")
-axis.axhline(together, color="0.4", linestyle="--", linewidth=1)
-axis.set_ylim(0, 112)
-axis.set_yticks(range(0, 101, 20))
-axis.set_ylabel("accuracy, %")
-axis.set_title(title, fontsize=10)
-axis.spines[["top", "right"]].set_visible(False)
+probed = each_layer()
+figure, axes = plt.subplots(
+    1, len(probed), figsize=(4.4 * len(probed), 3), sharey=True, squeeze=False
+)
+for axis, (title, (layers, together)) in zip(
+    axes[0], probed.items(), strict=True
+):
+    bars = axis.bar(list(layers), list(layers.values()), color="tab:blue")
+    axis.bar_label(bars, fmt="%.1f", label_type="center", color="white")
+    axis.axhline(together, color="0.4", linestyle="--", linewidth=1)
+    axis.set_title(title, fontsize=10)
+    axis.spines[["top", "right"]].set_visible(False)
+axes[0, 0].set_ylim(0, 100)
+axes[0, 0].set_ylabel("accuracy, %")
 figure.tight_layout()
 plt.close(figure)
 figure
 
+# %% tags=["hide-input"]
+for title, (layers, _) in probed.items():
+    print(f"{title}: {max(layers, key=layers.get)} of {len(layers)} knows most")
+
 # %% [markdown]
+# Where the last layers know less than those below, D has found a way to tell samples from photographs that takes no objects.
+#
 # ## What should the hours go into?
 #
 # A GPU trains the authors' net on a million pictures, thirty times over. Two cores of a CPU do a small part of that. Is their time best spent on a wide net, on large batches,
@@ -345,8 +362,7 @@ plots.Table(
 )
 
 # %% [markdown]
-# So the long run has half of the authors' widths, small batches, and trains both nets on each. And what do its hours buy? The same small probe, again and again
-# while D trains:
+# So the long run has half of the authors' widths and small batches. And what do its hours buy? The same small probe, again and again while D trains:
 
 
 # %% mystnb={"figure": {"caption": "Left: accuracy of the small probe against the pictures that D has seen in training. Bars: 95 % intervals over test pictures. Dashed: the same net untrained. Right: how sure D is, from the log of the same run. At 1 it takes no sample for a photograph, and no photograph for a sample.", "name": "fig-probe-curve"}}
@@ -382,6 +398,10 @@ gained, doublings = value[-1] - value[-3], np.log2(x[-1] / x[-3])
 print(f"last three points: {gained / doublings:+.1f} % for each doubling")
 passes = course[-1]["images"] / course[-1]["training_images"]
 print(f"at the end, D had seen each of its pictures {passes:.0f} times")
+
+# %% [markdown]
+# This is what to read off {numref}`fig-probe-curve`: while the left curve rises, more hours would help. Where it is flat and the right one is high, they would not. D
+# then tells its pictures from samples almost without fail, and a D that is right has little left to learn. Then G, or more pictures, must make its task harder.
 
 # %% [markdown]
 # ## What is taken for what?
