@@ -362,7 +362,7 @@ plots.Table(
 )
 
 # %% [markdown]
-# So the long run has half of the authors' widths and small batches. And what do its hours buy? The same small probe, again and again while D trains:
+# So the long run has half of the authors' widths and small batches. The order of updates made no difference that these runs could show; both nets on each batch take less time. And what do its hours buy? The same small probe, again and again while D trains:
 
 
 # %% mystnb={"figure": {"caption": "Left: accuracy of the small probe against the pictures that D has seen in training. Bars: 95 % intervals over test pictures. Dashed: the same net untrained. Right: how sure D is, from the log of the same run. At 1 it takes no sample for a photograph, and no photograph for a sample.", "name": "fig-probe-curve"}}
@@ -395,7 +395,8 @@ figure
 
 # %% tags=["hide-input"]
 gained, doublings = value[-1] - value[-3], np.log2(x[-1] / x[-3])
-print(f"last three points: {gained / doublings:+.1f} % for each doubling")
+slope = round(gained / doublings, 1) + 0.0  # not -0.0
+print(f"last three points: {slope:+.1f} points for each doubling")
 passes = course[-1]["images"] / course[-1]["training_images"]
 print(f"at the end, D had seen each of its pictures {passes:.0f} times")
 
@@ -471,6 +472,7 @@ plots.show(pictures, columns=12, zoom=2)
 # dcgan probe runs/imagenet32 --dataset cifar10 --per-class 400 --draws 10
 # dcgan probe runs/imagenet32 --dataset cifar10 --features random
 # dcgan measure runs/imagenet32 cifar10.accuracy cifar10.accuracy_400
+# dcgan train cifar10                                        # D that sees CIFAR-10's own images, no labels
 # ```
 #
 # `dcgan probe` works while a run is still training: it takes the latest checkpoint. With `--images 10000` it answers in a fraction of the time, good
@@ -479,6 +481,7 @@ plots.show(pictures, columns=12, zoom=2)
 # ## Where ours differs
 #
 # - **Data.** Imagenet-1k has over a million pictures. Our stand-in is a small part of Tiny-ImageNet. The ledger says how small, beside the value.
+# - **The net and its training.** Half of the authors' widths, small batches, both nets on each, pictures mirrored half of the times, and a small part of their updates.
 # - **What the paper leaves open.** How $C$ was chosen, on which pictures batchnorm's statistics were estimated, and how many draws make the
 #   "±". We follow the authors' SVHN script in the first two, and give ten draws with the 95 % interval of their mean.
 # - **The authors' row** has four layers of six, because the released copy that we found lacks the two largest arrays.
