@@ -7,7 +7,6 @@ import io
 import os
 import sys
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 
 from dcgan_core.errors import UserError, reason
@@ -173,13 +172,14 @@ def _train(args: argparse.Namespace) -> int:
 
     devices.pick(args.device)
     config = recipes.recipe(args.recipe, args.profile, args.architecture)
-    config = configs.override(config, args.set)
+    settings = []
     if args.images is not None:
-        config = replace(config, images=args.images, minutes=0.0)
+        settings = [f"images={args.images}", "minutes=0"]
     if args.minutes is not None:
-        config = replace(config, minutes=args.minutes, images=0)
+        settings = [f"minutes={args.minutes}", "images=0"]
     if args.seed is not None:
-        config = replace(config, seed=args.seed)
+        settings.append(f"seed={args.seed}")
+    config = configs.override(config, [*settings, *args.set])  # all at once: some only fit together
 
     out = args.out or Path("runs") / Path(config.data if os.sep in config.data else args.recipe).stem
     initial = Run(args.init) if args.init else None

@@ -90,6 +90,12 @@ def test_first_keeps_the_rest_of_the_training_images_back(tmp_path, fails):
     assert not (tmp_path / "none").exists()
 
 
+def test_flags_and_settings_are_judged_together(tmp_path, fails):
+    assert main(train_arguments(tmp_path / "falling", "--set", "decay_images=32", images=32)) == 0
+    assert Run(tmp_path / "falling").info["config"]["decay_images"] == 32
+    fails(*train_arguments(tmp_path / "none", "--set", "decay_images=64", images=32), names="decay_images needs images")
+
+
 def test_init_starts_from_another_runs_weights_and_notes_it(run, tmp_path):
     assert main(train_arguments(tmp_path / "tuned", "--init", str(run.path), "--set", "learning_rate=1e-9", images=16)) == 0
     tuned = Run(tmp_path / "tuned")
