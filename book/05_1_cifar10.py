@@ -324,7 +324,7 @@ for title, (layers, _) in probed.items():
     print(f"{title}: {max(layers, key=layers.get)} of {len(layers)} knows most")
 
 # %% [markdown]
-# Where the last layers know less than those below, D has found a way to tell samples from photographs that takes no objects.
+# Where the last layers know less than those below, D's way of telling samples from photographs needs something else than objects.
 #
 # ## What should the hours go into?
 #
@@ -362,7 +362,8 @@ plots.Table(
 )
 
 # %% [markdown]
-# So the long run has half of the authors' widths and small batches. The order of updates made no difference that these runs could show; both nets on each batch take less time. And what do its hours buy? The same small probe, again and again while D trains:
+# So the long run has half of the authors' widths and small batches. The order of updates made no difference that these runs could show. Both nets on each batch
+# need half the pictures. And what do its hours buy? The same small probe, again and again while D trains:
 
 
 # %% mystnb={"figure": {"caption": "Left: accuracy of the small probe against the pictures that D has seen in training. Bars: 95 % intervals over test pictures. Dashed: the same net untrained. Right: how sure D is, from the log of the same run. At 1 it takes no sample for a photograph, and no photograph for a sample.", "name": "fig-probe-curve"}}
@@ -401,8 +402,9 @@ passes = course[-1]["images"] / course[-1]["training_images"]
 print(f"at the end, D had seen each of its pictures {passes:.0f} times")
 
 # %% [markdown]
-# This is what to read off {numref}`fig-probe-curve`: while the left curve rises, more hours would help. Where it is flat and the right one is high, they would not. D
-# then tells its pictures from samples almost without fail, and a D that is right has little left to learn. Then G, or more pictures, must make its task harder.
+# How to read {numref}`fig-probe-curve`: while the left curve rises, more hours help. Where it is flat, more of the same do not. If the right one is then near 1, there
+# is a likely reason: a D that can tell almost every sample from a photograph has little left to learn. A better G, or more pictures, would make its task harder. Whether that
+# lifts the left curve has not been tried here.
 
 # %% [markdown]
 # ## What is taken for what?

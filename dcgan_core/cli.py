@@ -155,6 +155,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("source", type=Path, metavar="RUN")
     p.add_argument("--name", help="default: the run's own")
     p.add_argument("--without-weights", action="store_true", help="where the weights are not ours to spread")
+    p.add_argument("--without-discriminator", action="store_true", help="where nothing in the book asks D")
     p.set_defaults(run=_ship)
 
     p = commands.add_parser("claims", help="the paper's claims beside what was measured")
@@ -475,7 +476,7 @@ def _fid(args: argparse.Namespace) -> None:
 def _ship(args: argparse.Namespace) -> None:
     from dcgan_core.runs import Run, ship
 
-    print(ship(Run(args.source), args.name, weights=not args.without_weights))
+    print(ship(Run(args.source), args.name, not args.without_weights, not args.without_discriminator))
 
 
 def _ablate(args: argparse.Namespace) -> None:

@@ -258,19 +258,20 @@ def _processor() -> str:
         return platform.processor() or platform.machine()
 
 
-def ship(run: Run, name: str | None = None, weights: bool = True) -> Path:
+def ship(run: Run, name: str | None = None, weights: bool = True, discriminator: bool = True) -> Path:
     """Copies a finished run into `book/reference_runs/<name>`: weights in half precision, sample grids, log.
 
     weights=False: for weights that are not ours to spread. Then results are shipped too, as measured on these very weights, and
-    run.json says how to get them. Writes nothing of the training data. The model card (README.md) is written by hand once
-    and kept.
+    run.json says how to get them. discriminator=False: for runs whose D nothing in the book asks. Writes nothing of the
+    training data. The model card (README.md) is written by hand once and kept.
     """
     if run.info.get("status") != "finished":
         raise UserError(f"{run.path}: not finished; ship a run that has ended")
     target = REFERENCE_RUNS / (name or run.name)
     if target.resolve() == run.path.resolve():
         raise UserError(f"{run.path}: is shipped already")
-    nets = {kind: run._net(kind, "cpu") for kind in NETS} if weights else {}
+    wanted = [kind for kind in NETS if weights and (discriminator or kind != "discriminator")]
+    nets = {kind: run._net(kind, "cpu") for kind in wanted}
     target.mkdir(parents=True, exist_ok=True)
     for file in (*(f"{kind}.safetensors" for kind in NETS), "log.jsonl", "results.json"):
         (target / file).unlink(missing_ok=True)

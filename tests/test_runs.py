@@ -394,6 +394,14 @@ def test_a_run_shipped_without_weights_says_so_to_whoever_wants_them(run_copy, s
     assert Run.reference("digits").generator()
 
 
+def test_a_run_shipped_without_its_discriminator_still_draws(run, shelf):
+    runs.ship(run, "digits")
+    shipped = runs.ship(run, "digits", discriminator=False)  # over one that had it
+    assert not Run(shipped).has_net("discriminator")
+    z = torch.zeros(2, run.architecture.latent)
+    assert torch.allclose(Run(shipped).generator()(z), run.generator()(z), atol=0.02)
+
+
 def test_only_a_finished_run_is_shipped(tmp_path, shelf):
     with pytest.raises(UserError, match="not finished"):
         runs.ship(described(tmp_path / "run"))
