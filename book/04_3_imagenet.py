@@ -213,13 +213,16 @@ print(
 # like every other face; a thousand kinds of things share next to nothing, and at 32 pixels even photographs of them are riddles. The paper's own
 # figure is like that: striking from far away, and on a closer look nothing in it has a name.
 #
+# But look for repetition. The long run that ships with this book has a fault: many of its samples are variations of a few, and a fine grid lies over
+# them. By then its D could tell nearly every sample from a photograph. What such a D's features are worth is measured in section 5.1.
+#
 # ## What the stand-in changes
 #
 # - **Fewer images**: 80 of each class instead of about 1,300. A net that trains for long sees the same ones again and again.
 # - **Fewer classes**: 200 instead of a thousand.
 # - **Smaller originals**: Tiny-ImageNet has 64 pixels, so its 32 are scaled from a picture that was scaled before.
 #
-# What that does to D's features is a question for section 5.1, not for looking at samples.
+# How much each of these matters was not tested.
 #
 # ## Exercises
 #
