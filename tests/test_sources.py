@@ -100,8 +100,8 @@ def test_an_interrupted_lsun_goes_on_behind_the_last_key(data, cache, monkeypatc
 
 def test_ctrl_c_in_the_middle_of_lsun_is_one_line_and_the_same_command_goes_on(data, cache, capsys):
     """A real one, to the command and all its processes, as a terminal sends it."""
-    picture = encode(noise(0, 5, 5))
-    make_lmdb(data / "bedroom_train_lmdb", dict.fromkeys(keys(6000), picture))
+    picture, count = encode(noise(0, 5, 5)), 40_000  # so many that a fast machine is still at it when the signal comes
+    make_lmdb(data / "bedroom_train_lmdb", dict.fromkeys(keys(count), picture))
     command = [sys.executable, "-m", "dcgan_core.cli", "data", "prepare", "lsun", "--size", "4"]
     place = os.environ | {"PYTHONPATH": str(Path(datasets.__file__).parent.parent)}
     with subprocess.Popen(command, env=place, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
@@ -117,7 +117,7 @@ def test_ctrl_c_in_the_middle_of_lsun_is_one_line_and_the_same_command_goes_on(d
     assert not [p for p in cache.glob("[!.]*") if p.is_dir()], "half a cache has a name"
     assert main(["data", "prepare", "lsun", "--size", "4"]) == 0
     assert "lsun: going on behind the first" in capsys.readouterr().err
-    assert len(datasets.load("lsun", 4)) == 6000
+    assert len(datasets.load("lsun", 4)) == count
 
 
 def test_a_disk_that_is_full_while_lsun_is_prepared_is_one_line_and_the_same_command_goes_on(data, cache, monkeypatch, capsys):
