@@ -250,6 +250,7 @@ Table(
 # | batch on CPUs | 128 | 32; 16 for `imagenet32` | in the same time, four or eight times as many updates |
 # | updates on CPUs | each batch trains one net, in turn | each batch trains both | the batch is there already |
 # | training images on CPUs | as they are | for `imagenet32` mirrored half of the times | the stand-in has few, and sees each of them often |
+# | what D sees, on CPUs | images as they are | for `imagenet32` with a little noise | hides the traces of JPEG (chapter 5.1) |
 # | L2 on CPUs | 1e-5 (faces code) | none; on MNIST as the authors, 2.5e-5 | the paper does not mention it |
 # | faces, profile `paper` | 64 px cut from 128 px crops, not resized | CelebA, resized | CelebA is cropped already |
 # | SVHN, profile `paper` | 10,000 training images kept for validation | all are trained on | the probe holds off images of its own |

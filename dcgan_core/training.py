@@ -47,6 +47,7 @@ class Config:
     crop: Literal["center", "exact"] = "center"
     first: int = 0  # learn from the first N training images alone; the rest is for choosing (MNIST: 50,000 of 60,000). 0: all
     flip: bool = False  # every image mirrored half of the times: for sets too small for long runs (not in the paper)
+    noise: float = 0.0  # standard deviation of noise on all that D sees, photographs are in [-1, 1] (not in the paper)
     batch: int = 128
     updates: Literal["alternate", "both"] = "alternate"  # each batch trains one net, G and D in turn, or both
     learning_rate: float = 2e-4
@@ -70,6 +71,7 @@ class Config:
         need(self.learning_rate > 0, f"learning_rate must be positive, got {self.learning_rate}")
         need(0 <= self.beta1 < 1 and 0 <= self.beta2 < 1, "beta1 and beta2 must be in [0, 1)")
         need(self.weight_decay >= 0, f"weight_decay cannot be negative, got {self.weight_decay}")
+        need(self.noise >= 0, f"noise cannot be negative, got {self.noise}")
         need(self.first >= 0, f"first cannot be negative, got {self.first}")
         need(self.images >= 0 and self.minutes >= 0, "images and minutes cannot be negative")
         need(self.images > 0 or self.minutes > 0, "say how long to train: --images or --minutes")
@@ -273,8 +275,9 @@ def train(
         if on_event and file != "latest.png":
             on_event(Event(counts["images"], samples=pixels))
 
+    share = slice(rank * config.batch // world, (rank + 1) * config.batch // world)
+
     def fetch(step: int) -> tuple[torch.Tensor, torch.Tensor | None]:
-        share = slice(rank * config.batch // world, (rank + 1) * config.batch // world)
         chosen = batch_indices(step, config.batch, len(data), config.seed)[share]
         pixels = torch.from_numpy(data.images[chosen])
         if config.flip:
@@ -284,6 +287,12 @@ def train(
         if device.type == "cuda":
             pixels, labels = pixels.pin_memory(), labels.pin_memory() if labels is not None else None
         return pixels, labels
+
+    def noisy(images: torch.Tensor) -> torch.Tensor:
+        if not config.noise:
+            return images
+        noise = torch.randn(config.batch, *images.shape[1:], generator=rng, device=device)[share]
+        return images + config.noise * noise
 
     started = time.monotonic()
 
@@ -341,7 +350,7 @@ def train(
                     left = (config.images - counts["images"]) / config.decay_images
                     for group in (*optimizer_g.param_groups, *optimizer_d.param_groups):
                         group["lr"] = config.learning_rate * min(1.0, max(0.0, left))
-                z = latent.sample(a, config.batch, rng)[rank * config.batch // world : (rank + 1) * config.batch // world]
+                z = latent.sample(a, config.batch, rng)[share]
                 with torch.set_grad_enabled(train_g), half:
                     fake = generator(z, labels)
 
@@ -349,7 +358,7 @@ def train(
                     real = networks.to_input(pixels.to(device, non_blocking=True), a)
                     real = real.contiguous(memory_format=torch.channels_last)
                     with half:
-                        d_real, d_fake = discriminator(real, labels), discriminator(fake.detach(), labels)
+                        d_real, d_fake = discriminator(noisy(real), labels), discriminator(noisy(fake.detach()), labels)
                     loss = discriminator_loss(d_real, d_fake)
                     optimizer_d.zero_grad()
                     loss.backward()
@@ -362,7 +371,7 @@ def train(
                 if train_g:
                     discriminator.requires_grad_(False)  # its gradients are not needed, and cost a third of the step
                     with half:
-                        d_fake = discriminator(fake, labels)
+                        d_fake = discriminator(noisy(fake), labels)
                     loss = generator_loss(d_fake)
                     optimizer_g.zero_grad()
                     loss.backward()

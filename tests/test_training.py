@@ -140,14 +140,18 @@ def test_alternate_starts_with_g_and_each_update_changes_its_own_net_only(tmp_pa
     assert not same(weights(two, "discriminator"), d)
 
 
-@pytest.mark.parametrize("flip", [False, True])
-def test_three_updates_are_those_of_a_loop_written_from_the_paper(tmp_path, digits, flip):
-    config = replace(CONFIG, images=48, weight_decay=1e-3, flip=flip)
+@pytest.mark.parametrize(("flip", "noise"), [(False, 0.0), (True, 0.1)])
+def test_three_updates_are_those_of_a_loop_written_from_the_paper(tmp_path, digits, flip, noise):
+    config = replace(CONFIG, images=48, weight_decay=1e-3, flip=flip, noise=noise)
     run = finished(tmp_path / "run", config, digits)
 
     g, d = networks.build(TINY, config.seed)
     adams = [torch.optim.Adam(net.parameters(), 2e-4, (0.5, 0.999), weight_decay=1e-3) for net in (g, d)]
     rng = torch.Generator().manual_seed(config.seed + 1)
+
+    def seen(x):
+        return x + noise * torch.randn(x.shape, generator=rng) if noise else x
+
     for step in range(3):
         images = digits.images[batch_indices(step, 16, len(digits), config.seed)]
         if flip:
@@ -158,10 +162,10 @@ def test_three_updates_are_those_of_a_loop_written_from_the_paper(tmp_path, digi
         adams[1].zero_grad()
         one, zero = torch.ones(16), torch.zeros(16)
         bce = F.binary_cross_entropy_with_logits
-        (bce(d(x), one) + bce(d(fake.detach()), zero)).backward()
+        (bce(d(seen(x)), one) + bce(d(seen(fake.detach())), zero)).backward()
         adams[1].step()
         adams[0].zero_grad()
-        bce(d(fake), one).backward()
+        bce(d(seen(fake)), one).backward()
         adams[0].step()
     for name, net in (("generator", g), ("discriminator", d)):
         trained = weights(run, name)
