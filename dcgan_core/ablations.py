@@ -318,15 +318,14 @@ def ablate(
     chosen = variants(only)
     size, channels = BASELINE.architecture.size, (datasets.native(data) or (0, 3))[1]
     baseline = replace(BASELINE, data=data, images=images, architecture=replace(BASELINE.architecture, channels=channels))
-    common = {"baseline": configs.to_dict(baseline)}
     note = out / "ablations.json"
-    if note.exists() and read_json(note, "what the runs have in common") != common:
+    if note.exists() and _baseline(out) != baseline:
         raise UserError(f"{out}: holds runs of another length or data; choose another --out")
     judged = Judged(data, size, out / "classifier.safetensors", device)
     provoked = None
     if any(v in PROVOKED for v in chosen):
         provoked = Judged(PROVOKING.data, PROVOKING.architecture.size, out / "classifier-provoked.safetensors", device)
-    write_json(note, common)
+    write_json(note, {"baseline": configs.to_dict(baseline)})
     for seed in range(seeds):
         for variant in chosen:
             path = out / f"{variant.name}-{seed}"
@@ -344,7 +343,7 @@ def ablate(
 
 def results(out: Path, judged: Judged) -> dict:
     """The table of all that has been measured in `out`: every run, and for each row of the ledger what the pairs say."""
-    baseline = read_json(out / "ablations.json", "what the runs have in common")["baseline"]
+    baseline = configs.to_dict(_baseline(out))
     runs = {v.name: _measured(out, v) for v in ALL}
     followed = runs[GUIDELINES.name]
     sampled = {seed: m | m["batch_statistics"] for seed, m in followed.items()}
@@ -358,6 +357,12 @@ def results(out: Path, judged: Judged) -> dict:
         "seconds": round(sum(m["train_seconds"] + m["measure_seconds"] for seeds in runs.values() for m in seeds.values()), 1),
         **environment(),
     }
+
+
+def _baseline(out: Path) -> Config:
+    """What the runs in `out` have in common, those from before a setting existed with its default."""
+    path = out / "ablations.json"
+    return configs.from_dict(Config, read_json(path, "what the runs have in common").get("baseline"), str(path))
 
 
 def _measured(out: Path, variant: Variant) -> dict[int, dict]:

@@ -290,6 +290,15 @@ def test_a_run_that_diverges_is_measured_as_a_collapse(small, tmp_path, monkeypa
     assert np.isfinite(m["frechet"])
 
 
+def test_runs_from_before_a_setting_existed_go_on(small, tmp_path):
+    assert ablate(tmp_path / "out", "--seeds", "1", "--only", "guidelines") == 0
+    note = tmp_path / "out/ablations.json"
+    common = json.loads(note.read_text())
+    del common["baseline"]["noise"]
+    note.write_text(json.dumps(common))
+    assert ablate(tmp_path / "out", "--seeds", "1", "--only", "guidelines") == 0
+
+
 def test_other_settings_in_the_same_folder_are_refused(small, tmp_path, capsys):
     assert ablate(tmp_path / "out", "--seeds", "1", "--only", "guidelines") == 0
     assert main(["ablate", "--out", str(tmp_path / "out"), "--images", "960", "--data", "digits"]) == 1
