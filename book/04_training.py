@@ -192,7 +192,8 @@ folder = Path(tempfile.mkdtemp())
 plots.strips(ablations.pair("lr-0.001", images, folder, seed, device))
 
 # %% [markdown]
-# After so few images the higher rate may well be ahead: it takes larger steps. The table says where each stands later. What to do when
+# After so few images the higher rate may well be ahead: it takes larger steps. In the table above, too, the runs are short ({doc}`03_architecture` says how short), and what
+# the paper found too high it found in larger nets and longer training. What to do when
 # training goes wrong altogether is {doc}`07_instability`.
 #
 # ## Exercises

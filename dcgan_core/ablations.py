@@ -115,6 +115,12 @@ def variants(names: Iterable[str]) -> list[Variant]:
     return [v for v in ALL if not names or v.name in names or v is GUIDELINES]
 
 
+def seeds_of(variant: Variant, count: int = SEEDS) -> range:
+    """Provoked runs have later seeds: those of the first ones served to choose the detector's limit, `instability.ALIKE`."""
+    first = SEEDS if variant in PROVOKED else 0
+    return range(first, first + count)
+
+
 # --- training one run -------------------------------------------------------------------------------------------------
 
 
@@ -326,8 +332,8 @@ def ablate(
     if any(v in PROVOKED for v in chosen):
         provoked = Judged(PROVOKING.data, PROVOKING.architecture.size, out / "classifier-provoked.safetensors", device)
     write_json(note, {"baseline": configs.to_dict(baseline)})
-    for seed in range(seeds):
-        for variant in chosen:
+    for seed in range(SEEDS + seeds):
+        for variant in (v for v in chosen if seed in seeds_of(v, seeds)):
             path = out / f"{variant.name}-{seed}"
             if (path / "measured.json").exists():
                 continue
@@ -404,20 +410,18 @@ def row(variant: Variant, followed: dict[int, dict], removed: dict[int, dict]) -
 
 def detected(runs: dict[str, dict[int, dict]]) -> dict | None:
     """A row of the ledger: the share of provoked collapses that training reported. None where nothing collapsed."""
-    provoked = [m for v in PROVOKED for m in runs.get(v.name, {}).values()]
+    runs = {v.name: [m for seed, m in runs.get(v.name, {}).items() if seed >= seeds_of(v).start] for v in PROVOKED}
+    provoked = [m for measured in runs.values() for m in measured]
     collapsed = [m for m in provoked if m["collapsed"]]
     if not collapsed:
         return None
-    fine = [m for seeds in runs.values() for m in seeds.values() if healthy(m)]
-    others = [m for v in (GUIDELINES, *VARIANTS) for m in runs.get(v.name, {}).values() if m["collapsed"]]
+    fine = [m for m in provoked if healthy(m)]
     details = {
         "provoked": len(provoked),
-        "collapsed": {v.what: _count(runs.get(v.name, {}).values(), "collapsed") for v in PROVOKED},
-        "alarms": {v.what: _count(runs.get(v.name, {}).values(), "alarms") for v in PROVOKED},
+        "collapsed": {v.what: _count(runs[v.name], "collapsed") for v in PROVOKED},
+        "alarms": {v.what: _count(runs[v.name], "alarms") for v in PROVOKED},
         "false_alarms": _alarmed(fine),
         "healthy_runs": len(fine),
-        "detected_among_unprovoked": _alarmed(others),
-        "unprovoked_collapses": len(others),
     }
     return _ledger("instability.detected", "provoked", _alarmed(collapsed), len(collapsed), [provoked], details)
 
@@ -460,12 +464,12 @@ def _rounded(value: Any) -> Any:
 
 
 def ship(out: Path) -> Path:
-    """Copies the table and seed 0's samples of each variant into the book."""
+    """Copies the table and the first seed's samples of each variant into the book."""
     table = read_json(out / "results.json", "the table of ablations")
     SHIPPED.mkdir(parents=True, exist_ok=True)
     write_json(SHIPPED / "results.json", table)
     for variant in ALL:
-        sheet = out / f"{variant.name}-0" / "sheet.webp"
+        sheet = out / f"{variant.name}-{seeds_of(variant).start}" / "sheet.webp"
         if sheet.exists():
             write_atomically(SHIPPED / f"{variant.name}.webp", sheet.read_bytes())
     return SHIPPED

@@ -168,9 +168,12 @@ def test_a_row_is_the_geometric_mean_of_the_pairs_ratios():
 def test_detection_counts_only_what_samples_call_a_collapse():
     alarm = [{"kind": "alike", "images": 800, "stop": False}]
     runs = {v.name: {} for v in ablations.ALL}
-    runs[PROVOKED[0].name] = {s: measured(collapsed="x", alarms=alarm) for s in range(9)} | {9: measured(collapsed="x")}
-    runs[PROVOKED[1].name] = {0: measured(alarms=alarm)}
-    runs[GUIDELINES.name] = {s: measured() for s in range(3)}
+    first = ablations.seeds_of(PROVOKED[0]).start
+    assert first == ablations.SEEDS and ablations.seeds_of(GUIDELINES).start == 0
+    chosen_on = {s: measured(collapsed="x") for s in range(first)}  # does not count
+    reported = {first + s: measured(collapsed="x", alarms=alarm) for s in range(9)}
+    runs[PROVOKED[0].name] = chosen_on | reported | {first + 9: measured(collapsed="x")}
+    runs[PROVOKED[1].name] = {first: measured(alarms=alarm)} | {first + s: measured() for s in (1, 2, 3)}
     row = ablations.detected(runs)
     assert (row["value"], row["n"]) == (0.9, 10)
     assert row["low"] == pytest.approx(evaluation.share(np.array([True] * 9 + [False]))[1], rel=1e-4)
