@@ -116,9 +116,9 @@ def variants(names: Iterable[str]) -> list[Variant]:
 
 
 def seeds_of(variant: Variant, count: int = SEEDS) -> range:
-    """Provoked runs have later seeds: those of the first ones served to choose the detector's limit, `instability.ALIKE`."""
-    first = SEEDS if variant in PROVOKED else 0
-    return range(first, first + count)
+    """Provoked runs have later seeds, as runs of the first ones served to choose the detector's limit, `instability.ALIKE`; and
+    twice as many, as no more than half of them collapse."""
+    return range(SEEDS, SEEDS + 2 * count) if variant in PROVOKED else range(count)
 
 
 # --- training one run -------------------------------------------------------------------------------------------------
@@ -332,7 +332,7 @@ def ablate(
     if any(v in PROVOKED for v in chosen):
         provoked = Judged(PROVOKING.data, PROVOKING.architecture.size, out / "classifier-provoked.safetensors", device)
     write_json(note, {"baseline": configs.to_dict(baseline)})
-    for seed in range(SEEDS + seeds):
+    for seed in range(SEEDS + 2 * seeds):
         for variant in (v for v in chosen if seed in seeds_of(v, seeds)):
             path = out / f"{variant.name}-{seed}"
             if (path / "measured.json").exists():
