@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dcgan_core import ablations, runs
 from dcgan_core.cli import main
 from dcgan_core.networks import Architecture
 from dcgan_core.runs import Run
@@ -38,6 +39,14 @@ def places(tmp_path, monkeypatch):
     monkeypatch.setenv("DCGAN_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("DCGAN_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def shelf(tmp_path, monkeypatch):
+    """Where reference runs ship to and are read from: an empty place. No ablations ship either."""
+    monkeypatch.setattr(runs, "REFERENCE_RUNS", tmp_path / "shelf")
+    monkeypatch.setattr(ablations, "SHIPPED", tmp_path / "ablations")
+    return tmp_path / "shelf"
 
     def no_network(*args, **kwargs):
         raise urllib.error.URLError("no network in tests")

@@ -13,12 +13,6 @@ from dcgan_core.runs import Run
 ROW = {"id", "section", "paper", "value", "low", "high", "unit", "n", "run", "data", "stand_in", "primary", "verdict"}
 
 
-@pytest.fixture
-def shelf(tmp_path, monkeypatch):
-    monkeypatch.setattr(runs, "REFERENCE_RUNS", tmp_path / "shelf")
-    return tmp_path / "shelf"
-
-
 def put(run: Run, name: str, results: dict) -> Run:
     """A reference run of that name with those results."""
     path = runs.ship(run, name)

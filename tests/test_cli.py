@@ -399,12 +399,6 @@ def test_an_impossible_size_is_one_line(fails, size):
 # --- claims -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def shelf(tmp_path, monkeypatch):
-    monkeypatch.setattr(runs, "REFERENCE_RUNS", tmp_path / "shelf")
-    return tmp_path / "shelf"
-
-
 def test_claims_without_any_run_are_all_not_measured(shelf, capsys):
     assert main(["claims"]) == 0
     lines = capsys.readouterr().out.splitlines()

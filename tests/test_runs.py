@@ -318,12 +318,6 @@ def test_json_comes_back_and_what_is_none_is_an_error(tmp_path):
 # --- shipping ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def shelf(tmp_path, monkeypatch):
-    monkeypatch.setattr(runs, "REFERENCE_RUNS", tmp_path / "shelf")
-    return tmp_path / "shelf"
-
-
 def test_a_shipped_run_draws_the_same_images_at_half_the_size(run, shelf):
     assert runs.ship(run) == shelf / "digits"
     shipped = Run.reference("digits")
