@@ -193,9 +193,9 @@ if ablations.rows():
     print(f"of held-out drawings from as many others: {near:.1f}")
 
 # %% [markdown]
-# Read the verdicts with care. These runs are short, and even the samples of the best are far from the drawings. So early in the race the lead goes to whoever learns
-# fast: large steps help, and so does everything that makes G's task easy. What the guidelines promise is *stability*, and that shows late, in deep nets.
-# Some of it shows here already: look at who collapsed, and at whose fixed z move most.
+# Read the verdicts with care. These runs are short, and even the best samples are still far from the drawings. So early, a setting may lead just because it learns
+# fast. What the guidelines promise is *stability*, of deep nets, in long training; these runs cannot judge that. What they can show stands in the last two columns:
+# whose fixed z move most, and who collapsed.
 #
 # What counts as *collapsed* was settled after a few short pilots and before the full table, on samples alone:
 

@@ -221,8 +221,9 @@ print(
 # - **Fewer images**: 80 of each class instead of about 1,300. A net that trains for long sees the same ones again and again.
 # - **Fewer classes**: 200 instead of a thousand.
 # - **Smaller originals**: Tiny-ImageNet has 64 pixels, so its 32 are scaled from a picture that was scaled before.
+# - **JPEG at 32 pixels**: each picture was saved as a small JPEG file, and D sees the traces of that. {doc}`05_1_cifar10` measures what it makes of them.
 #
-# How much each of these matters was not tested.
+# How much each of the first three matters was not tested.
 #
 # ## Exercises
 #

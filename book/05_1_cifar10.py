@@ -370,33 +370,55 @@ plots.Table(
 course = json.loads(Path("trials/imagenet32_curve.json").read_text())
 noisy = json.loads(Path("trials/imagenet32_noise.json").read_text())
 untrained, course = course[0], course[1:]
-x, value, low, high = (
-    np.array([row[k] for row in course])
-    for k in ("images", "accuracy", "low", "high")
-)
-figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.2))
-left.errorbar(x, value, [value - low, high - value], marker="o", capsize=3)
-left.axhline(untrained["accuracy"], color="0.4", linestyle="--", linewidth=1)
-left.set_xscale("log")
-left.set_xticks(x, [f"{n / 1000:,.0f}k" for n in x])
-left.minorticks_off()
-left.set_ylabel("accuracy, %")
-right.plot(*np.transpose(noisy["sure"]["0"]))
-right.set_ylim(0, 1)
-right.xaxis.set_major_formatter(lambda n, _: f"{n / 1000:,.0f}k")
-right.set_ylabel("D(x) − D(G(z))")
-for axis in (left, right):
-    axis.set_xlabel("pictures seen")
-    axis.spines[["top", "right"]].set_visible(False)
-figure.tight_layout()
-plt.close(figure)
-figure
+
+
+def label(noise):
+    return f"noise, deviation {noise}" if float(noise) else "no noise"
+
+
+def over_training(series):
+    """Left: accuracy against pictures seen. Right: how sure D was."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.2))
+    for noise, rows in series.items():
+        x, value, low, high = (
+            np.array([row[k] for row in rows])
+            for k in ("images", "accuracy", "low", "high")
+        )
+        error = [value - low, high - value]
+        left.errorbar(
+            x, value, error, marker="o", capsize=3, label=label(noise)
+        )
+        right.plot(*np.transpose(noisy["sure"][noise]))
+    left.axhline(
+        untrained["accuracy"], color="0.4", linestyle="--", linewidth=1
+    )
+    left.set_xscale("log")
+    ticks = [row["images"] for row in course]
+    left.set_xticks(ticks, [f"{n / 1000:,.0f}k" for n in ticks])
+    left.minorticks_off()
+    left.set_ylabel("accuracy, %")
+    if len(series) > 1:
+        left.legend(frameon=False)
+    right.set_ylim(0, 1)
+    right.xaxis.set_major_formatter(lambda n, _: f"{n / 1000:,.0f}k")
+    right.set_ylabel("D(x) − D(G(z))")
+    for axis in (left, right):
+        axis.set_xlabel("pictures seen")
+        axis.spines[["top", "right"]].set_visible(False)
+    figure.tight_layout()
+    plt.close(figure)
+    return figure
+
+
+over_training({"0": course})
 
 # %% tags=["hide-input"]
-gained, doublings = value[-1] - value[-3], np.log2(x[-1] / x[-3])
-slope = round(gained / doublings, 1) + 0.0  # not -0.0
+earlier, last = course[-3], course[-1]
+doublings = np.log2(last["images"] / earlier["images"])
+slope = (last["accuracy"] - earlier["accuracy"]) / doublings
+slope = round(slope, 1) + 0.0  # not -0.0
 print(f"last three points: {slope:+.1f} points for each doubling")
-passes = course[-1]["images"] / course[-1]["training_images"]
+passes = last["images"] / last["training_images"]
 print(f"at the end, D had seen each of its pictures {passes:.0f} times")
 
 # %% [markdown]
@@ -427,8 +449,8 @@ for axis, (noise, snapshots) in zip(axes, noisy["logits"].items(), strict=True):
         medianprops={"color": "black"},
     )
     axis.axvline(0, color="0.4", linestyle="--", linewidth=1)
-    how = f"noise, deviation {noise}" if float(noise) else "no noise"
-    axis.set_title(f"{how}, {last['images']:,} pictures seen", fontsize=10)
+    seen = f"{last['images']:,} pictures seen"
+    axis.set_title(f"{label(noise)}, {seen}", fontsize=10)
     axis.spines[["top", "right"]].set_visible(False)
 axes[1].set_xlabel(
     "D before the sigmoid, less the median of its own photographs"
@@ -441,65 +463,40 @@ figure
 print("what saving it as JPEG adds to D's output for a CIFAR-10 picture:")
 for noise, snapshots in noisy["logits"].items():
     for row in snapshots:
-        seen = f"noise {noise}, {row['images']:,} pictures seen"
+        seen = f"{label(noise)}, {row['images']:,} pictures seen"
         print(f"{seen}: {row['jpeg_adds']:+.1f} (median)")
 
 # %% [markdown]
-# Look at the top. No eye sees what the JPEG file has changed, and it turned sure fakes into near photographs. The pictures of our stand-in are JPEG files
+# Look at the top. The same objects, and sure fakes have become photographs. The pictures of our stand-in are JPEG files
 # of 32 × 32 pixels. JPEG cuts a picture into blocks of 8 × 8, and rounds the fine waves in each block away. All photographs that D was shown
 # have that trace, and it is hard for G to draw. The longer D trained, the more it went by it. So D could tell the two apart without one look at a dog, and dogs are what we
-# are after. The paper's pictures were large files made small, which wipes such a trace out.
+# are after. The paper's pictures were large files made small. That should leave little of such a trace.
 #
 # A trace so faint can be drowned. Below, random noise was added to all that D saw in training, photographs and samples alike. All else stayed as it was.
 # The paper does not do this, and need not.
 
 
 # %% mystnb={"figure": {"caption": "The same net, without and with noise. Left: the small probe's accuracy, 95 % intervals over test pictures. Right: how sure D is.", "name": "fig-noise"}}
-figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.2))
-labels = {0: "no noise"}
-series = {0: course}
+series = {"0": course}
 for row in noisy["probes"]:
-    series.setdefault(row["noise"], []).append(row)
-    labels[row["noise"]] = f"noise, deviation {row['noise']:g}"
-for noise, rows in series.items():
-    x, value, low, high = (
-        np.array([row[k] for row in rows])
-        for k in ("images", "accuracy", "low", "high")
-    )
-    error = [value - low, high - value]
-    left.errorbar(x, value, error, marker="o", capsize=3, label=labels[noise])
-left.axhline(untrained["accuracy"], color="0.4", linestyle="--", linewidth=1)
-left.set_xscale("log")
-ticks = [row["images"] for row in course]
-left.set_xticks(ticks, [f"{n / 1000:,.0f}k" for n in ticks])
-left.minorticks_off()
-left.set_ylabel("accuracy, %")
-left.legend(frameon=False)
-for noise, rows in noisy["sure"].items():
-    right.plot(*np.transpose(rows), label=labels[float(noise)])
-right.set_ylim(0, 1)
-right.xaxis.set_major_formatter(lambda n, _: f"{n / 1000:,.0f}k")
-right.set_ylabel("D(x) − D(G(z))")
-for axis in (left, right):
-    axis.set_xlabel("pictures seen")
-    axis.spines[["top", "right"]].set_visible(False)
-figure.tight_layout()
-plt.close(figure)
-figure
+    series.setdefault(str(row["noise"]), []).append(row)
+over_training(series)
 
 # %% tags=["hide-input"]
 for noise, rows in series.items():
     if len(rows) > 1:
         gained = rows[-1]["accuracy"] - rows[-2]["accuracy"]
         seen = f"{rows[-2]['images']:,} to {rows[-1]['images']:,} pictures"
-        print(f"{labels[noise]}, {seen}: {gained:+.1f} points")
+        print(f"{label(noise)}, {seen}: {gained:+.1f} points")
 wide, narrow = noisy["wide"], course[0]
-print(f"the authors' widths after {wide['images']:,} pictures: {points(wide)}")
-print(f"half of them, no noise, {narrow['images']:,}: {points(narrow)}")
+seen = f"{wide['images']:,} pictures"
+print(f"the authors' widths, {label(wide['noise'])}, {seen}: {points(wide)}")
+seen = f"{narrow['images']:,} pictures"
+print(f"half of these widths, no noise, {seen}: {points(narrow)}")
 
 # %% [markdown]
-# Three things can be read there. With a little noise D is not so sure, and keeps learning for longer. With more noise it is still less sure, and at equal time no better: now the
-# dogs drown, too. And twice the width was no shortcut, though each of its updates takes four times as long.
+# Compare the curves at equal numbers of pictures. With a little noise D is not so sure, and keeps learning for longer. With twice as much it is still less sure, but its features
+# were no better: perhaps that much noise hides the dogs, too. And the last two lines show no shortcut in twice the width, as far as so short a run can tell.
 #
 # One run each: take the order of the curves as a strong hint, not as proof.
 

@@ -210,7 +210,7 @@ else:
 #
 # 1. **Look at the samples, not at the loss.** If they differ from each other and still get better, nothing is wrong. D may be nearly sure of itself
 #    for long; see the book's own runs above.
-# 2. **All alike?** Then it is over for this run, and waiting does not help. Check the guidelines of {doc}`03_architecture` first: batchnorm where it
+# 2. **All alike, and no change?** Then it is over for this run, and waiting does not help. Check the guidelines of {doc}`03_architecture` first: batchnorm where it
 #    belongs, no learning rate above 0.0002, `beta1` at 0.5. Then try **wider nets** (with the digits above that was enough, for this seed) and another seed.
 # 3. **Different, but noise?** D has won early. Give it less of an advantage: more data if there are only a few hundred images, narrower
 #    nets, a smaller learning rate. Start again from the kept state.

@@ -40,6 +40,11 @@ def places(tmp_path, monkeypatch):
     monkeypatch.setenv("DCGAN_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
 
+    def no_network(*args, **kwargs):
+        raise urllib.error.URLError("no network in tests")
+
+    monkeypatch.setattr(urllib.request, "urlopen", no_network)
+
 
 @pytest.fixture
 def shelf(tmp_path, monkeypatch):
@@ -47,11 +52,6 @@ def shelf(tmp_path, monkeypatch):
     monkeypatch.setattr(runs, "REFERENCE_RUNS", tmp_path / "shelf")
     monkeypatch.setattr(ablations, "SHIPPED", tmp_path / "ablations")
     return tmp_path / "shelf"
-
-    def no_network(*args, **kwargs):
-        raise urllib.error.URLError("no network in tests")
-
-    monkeypatch.setattr(urllib.request, "urlopen", no_network)
 
 
 @pytest.fixture
