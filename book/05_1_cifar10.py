@@ -473,7 +473,7 @@ for noise, snapshots in noisy["logits"].items():
 # are after. The paper's pictures were large files made small. That should leave little of such a trace.
 #
 # A trace so faint can be drowned. Below, random noise was added to all that D saw in training, photographs and samples alike. All else stayed as it was.
-# The paper does not do this, and need not.
+# The paper does not do this, and need not. The bottom of {numref}`fig-jpeg` shows what it did: D still sees the trace, but the trace counts for much less.
 
 
 # %% mystnb={"figure": {"caption": "The same net, without and with noise. Left: the small probe's accuracy, 95 % intervals over test pictures. Right: how sure D is.", "name": "fig-noise"}}

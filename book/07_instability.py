@@ -201,8 +201,8 @@ else:
     display(plots.Table(["runs", "searched", "found"], found))
 
 # %% [markdown]
-# The search sees whole images of short runs; the paper speaks of some filters and of longer training. Not finding it here does not mean that it
-# is not there.
+# The search sees whole images of short runs; the paper speaks of some filters and of longer training. So a find in nets that collapse (the table above this section names
+# them) is not yet the paper's mode: there all z share one image, and it is enough that its shade swings. And not finding it does not mean that it is not there.
 #
 # ## D's loss goes to 0: what now?
 #
