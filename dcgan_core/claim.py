@@ -66,6 +66,7 @@ class Claim:
     instead: Callable[[Run], str] = lambda run: ""  # what stands in for the paper's data, if anything does
     needs: str = ""  # a data set without which it is only measured when asked for by its id
     on_request: bool = False  # takes hours, so that it is measured only when named
+    of_weights: bool = True  # False: the same whatever the run has learnt, so it outlives a training that goes on
 
 
 def has_photographs(run: Run) -> bool:

@@ -10,7 +10,7 @@ import datetime
 from pathlib import Path
 from typing import Any
 
-from dcgan_core import ablations, claims_4, claims_5, claims_6, claims_7, claims_8, claims_scenes, datasets, scenes
+from dcgan_core import ablations, claims_4, claims_5, claims_6, claims_7, claims_8, claims_scenes, datasets, runs, scenes
 from dcgan_core.claim import Claim, has_photographs
 from dcgan_core.configs import did_you_mean
 from dcgan_core.errors import UserError
@@ -58,6 +58,18 @@ def measure(run: Run, ids: list[str], device: str = "auto", seed: int = 0) -> li
         write_json(run.path / "results.json", results)
         rows.append(_row(c, measured))
     return rows
+
+
+def ship(run: Run, name: str | None = None, weights: bool = True, discriminator: bool = True) -> Path:
+    """As `runs.ship`. Results of the run shipped before that are not about its weights, such as raw pixels', are kept."""
+    old = next((r for r in reference_runs() if r.name == (name or run.name)), None)
+    same = old is not None and old.architecture == run.architecture
+    of_weights = {c.id for c in CLAIMS if c.of_weights}
+    kept = {i: r for i, r in _results(old).items() if i not in of_weights} if same else {}
+    target = runs.ship(run, name, weights, discriminator)
+    if kept:
+        write_json(target / "results.json", kept | _results(Run(target)))
+    return target
 
 
 def _has_data(c: Claim) -> bool:

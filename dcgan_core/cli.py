@@ -73,9 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--features", default="trained", help="trained (default), random (D untrained), pixels or kmeans")
     p.add_argument("--layers", metavar="1,2,…", help="these conv layers only; 1 is nearest to the image")
     p.add_argument("--per-class", type=int, metavar="K", help="K labels a class over several draws (default: all labels)")
-    p.add_argument("--draws", type=int, default=100, metavar="N", help="with --per-class (default: 100)")
+    p.add_argument("--draws", type=int, metavar="N", help="with --per-class (default: 100)")
     p.add_argument("--images", type=int, metavar="N", help="use N training images, a fifth of them to choose C (default: all)")
-    p.add_argument("--grid", metavar="C,C,…", help="values of C to choose from (default: 1e-4 to 1e-2)")
+    p.add_argument("--grid", metavar="C,C,…", help="values of C to choose from (default: those of the book for that data set)")
     p.add_argument("--solver", default="torch", help="torch (default) or liblinear (scikit-learn's LinearSVC)")
     p.add_argument("--precision", default="single", help="single (default) or bf16: faster with AMX")
     p.add_argument("--grey-as-colour", action="store_true", help="show images of one channel to a net that sees three")
@@ -349,9 +349,13 @@ def _probe(args: argparse.Namespace) -> None:
 
     run, device = Run(args.source), devices.pick(args.device)
     layers = _numbers("--layers", args.layers, int, "1,2,3") if args.layers else None
-    grid = probes.check_grid(_numbers("--grid", args.grid, float, "1e-4,1e-3,1e-2")) if args.grid else probes.GRID
+    asked = _numbers("--grid", args.grid, float, "1e-4,1e-3,1e-2") if args.grid else probes.grid_of(args.dataset)
+    grid = probes.check_grid(asked)
+    if args.draws is not None and args.per_class is None:
+        raise UserError("--draws: goes with --per-class, the number of labels that each draw has")
+    draws = probes.check_draws(100 if args.draws is None else args.draws)
     probes.solver(args.solver)
-    how = {"grey_as_colour": args.grey_as_colour, "precision": args.precision}
+    how = {"labels_each": args.per_class, "grey_as_colour": args.grey_as_colour, "precision": args.precision}
     task = probes.task(run, args.dataset, args.features, layers, device, args.seed, args.images, **how)
     counts = f"{len(task.x):,} training images ({task.held_off:,} of them choose C), {len(task.test_x):,} test images"
     print(f"{args.dataset}: {counts}; {task.features.count:,} {task.features.name} features, {task.seconds:.0f} s")
@@ -359,7 +363,7 @@ def _probe(args: argparse.Namespace) -> None:
         result = probes.full(task, grid, args.solver, device, seed=args.seed)
         of = ""
     else:
-        result = probes.per_class(task, args.per_class, args.draws, grid, args.solver, device, seed=args.seed)
+        result = probes.per_class(task, args.per_class, draws, grid, args.solver, device, seed=args.seed)
         of = f", spread ±{result.spread:.2%} over {result.n} draws of {args.per_class} labels a class"
     print(
         f"accuracy {result.accuracy:.2%} (95 %: {result.low:.2%} to {result.high:.2%}){of}, error {1 - result.accuracy:.2%};"
@@ -368,7 +372,8 @@ def _probe(args: argparse.Namespace) -> None:
     for message in result.messages:
         print(f"note: {message}", file=sys.stderr)
     if args.json:
-        write_json(args.json, {"run": str(run.path), **probes.report(task, result)})
+        seen = run.log()[-1]["images"] if run.log() else None  # while it was trained, by the last row of its log
+        write_json(args.json, {"run": str(run.path), "seen": seen, "precision": args.precision, **probes.report(task, result)})
         print(args.json)
 
 
@@ -474,9 +479,10 @@ def _fid(args: argparse.Namespace) -> None:
 
 
 def _ship(args: argparse.Namespace) -> None:
-    from dcgan_core.runs import Run, ship
+    from dcgan_core import claims
+    from dcgan_core.runs import Run
 
-    print(ship(Run(args.source), args.name, not args.without_weights, not args.without_discriminator))
+    print(claims.ship(Run(args.source), args.name, not args.without_weights, not args.without_discriminator))
 
 
 def _ablate(args: argparse.Namespace) -> None:

@@ -56,6 +56,7 @@ class SVM:
     c: float
     seconds: float = 0.0
     passes: int = 0  # over the features, all classes at once
+    converged: bool = True
 
     def scores(self, x: Tensor) -> Tensor:
         """x: N x features, float32 or float16, anywhere. Returns N x classes in main memory."""
@@ -183,9 +184,16 @@ class Solver:
 
     @torch.no_grad()
     def solve(self, c: float, start: SVM | None = None, tolerance: float = TOLERANCE, steps: int = 50) -> SVM:
-        """The SVM for one C. `start`: one of another C, from this solver."""
-        if self.small:
-            return self._solve_small(c, tolerance, steps)
+        """The SVM for one C. `start`: one of another C, from this solver. Raises UserError where C is too large for float32."""
+        try:
+            svm = self._solve_small(c, tolerance, steps) if self.small else self._solve_large(c, start, tolerance, steps)
+        except torch.linalg.LinAlgError:
+            svm = None
+        if svm is None or not torch.isfinite(svm.weights).all():
+            raise UserError(f"--grid: C {c:g} is too large for these features in single precision; leave it out")
+        return svm
+
+    def _solve_large(self, c: float, start: SVM | None, tolerance: float, steps: int) -> SVM:
         began, before = time.perf_counter(), self.passes
         y, width = self.signs, self.x.shape[1] + 1
         if start is None:
@@ -323,16 +331,17 @@ class Liblinear:
 
         began = time.perf_counter()
         model = LinearSVC(C=c, dual="auto", tol=tolerance, max_iter=1000, random_state=self.seed)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", ConvergenceWarning)
             model.fit(self.x.double().numpy(), self.labels)
+        converged = not any(issubclass(w.category, ConvergenceWarning) for w in caught)
         rows = np.concatenate([model.coef_, model.intercept_[:, None]], 1)
         if len(rows) == 1:  # of two classes it keeps one
             rows = np.concatenate([-rows, rows])
         weights = np.zeros((self.classes, rows.shape[1]), np.float32)
         weights[:, -1] = -1.0  # a class that is not there
         weights[model.classes_] = rows
-        return SVM(torch.from_numpy(weights), c, time.perf_counter() - began)
+        return SVM(torch.from_numpy(weights), c, time.perf_counter() - began, converged=converged)
 
 
 def solver(kind: str) -> type[Solver] | type[Liblinear]:
@@ -372,6 +381,7 @@ class Task:
     test_labels: np.ndarray
     features: Features
     order: np.ndarray  # place in the data set of each training row
+    test_order: np.ndarray  # and of each test row
     seconds: float = 0.0  # of making the features
 
     def only(self, columns: slice) -> Task:
@@ -394,6 +404,7 @@ class Result:
     confidence: np.ndarray | None = None  # the highest of each test image's scores
     draws: list[float] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
+    protocol: dict = field(default_factory=dict)  # the settings that led here
 
     @property
     def spread(self) -> float:
@@ -456,6 +467,7 @@ def prepare(
     seed: int = 0,
     images: int | None = None,
     test_images: int | None = None,
+    labels_each: int | None = None,
     dtype: torch.dtype | None = None,
     progress: bool = True,
 ) -> Task:
@@ -463,6 +475,7 @@ def prepare(
 
     make: gets the training images that are not held off, returns the features (having estimated there what they need).
     images, test_images: use so many (default: all). A fifth of the former, at most VALIDATION, are held off.
+    labels_each: what `per_class` will ask for; where a class has fewer, the UserError comes before the features are made.
     """
     began = time.perf_counter()
     order = np.random.default_rng(seed).permutation(len(train))
@@ -473,6 +486,9 @@ def prepare(
     held_off = min(VALIDATION, len(order) // 5)
     if not held_off:
         raise UserError(f"{train.name}: {len(order)} training images are too few to hold some off")
+    labels = train.labels[order]
+    if labels_each is not None:
+        _places(labels, held_off, train.classes, labels_each, train.name)
     tested = np.random.default_rng([seed, 1]).permutation(len(test))[:test_images] if test_images else np.arange(len(test))
     how = make(Shuffled(train.images, order[held_off:]))
     both = features.storage(len(order) + len(tested), how.count, dtype)  # one check of memory for both
@@ -481,9 +497,8 @@ def prepare(
     features.extract(how, Shuffled(test.images, tested), progress=progress, out=test_x)
     if how.standardise:
         _standardise(x[held_off:], both)
-    labels = train.labels[order]
     seconds = time.perf_counter() - began
-    return Task(train.name, train.classes, x, labels, held_off, test_x, test.labels[tested], how, order, seconds)
+    return Task(train.name, train.classes, x, labels, held_off, test_x, test.labels[tested], how, order, tested, seconds)
 
 
 KINDS = ("trained", "random", "pixels", "kmeans")
@@ -498,6 +513,7 @@ def task(
     seed: int = 0,
     images: int | None = None,
     test_images: int | None = None,
+    labels_each: int | None = None,
     grey_as_colour: bool = False,
     centroids: int = 1600,
     precision: features.Precision = "single",
@@ -530,7 +546,7 @@ def task(
         features.estimate_statistics(net, rest, seed, progress, precision)
         return how
 
-    return prepare(train, test, make, seed, images, test_images, progress=progress)
+    return prepare(train, test, make, seed, images, test_images, labels_each, progress=progress)
 
 
 def report(task: Task, result: Result) -> dict:
@@ -553,6 +569,7 @@ def report(task: Task, result: Result) -> dict:
         "draws": result.draws,
         "c": result.c,
         "validation": {f"{c:g}": value for c, value in result.validation.items()},
+        "protocol": result.protocol,
         "messages": result.messages,
         "classes": list(names),
         "confusion": table.tolist(),
@@ -572,6 +589,17 @@ def _standardise(of: Tensor, all_: Tensor) -> None:
         part.copy_((part.double() - mean) / deviation)
 
 
+def grid_of(dataset: str) -> tuple[float, ...]:
+    """The grid of C that the book uses: the authors' own for house numbers and for digits in their place, else a wider one."""
+    return GRID if dataset in ("svhn", "mnist") else CIFAR10_GRID
+
+
+def check_draws(draws: int) -> int:
+    if draws < 2:
+        raise UserError(f"--draws {draws}: at least 2, or there is no spread")
+    return draws
+
+
 def check_grid(grid: Sequence[float]) -> tuple[float, ...]:
     """The grid, rising. Raises UserError for one value, equal ones, or any that is not positive."""
     rising = tuple(sorted(set(grid)))
@@ -582,11 +610,14 @@ def check_grid(grid: Sequence[float]) -> tuple[float, ...]:
     return rising
 
 
-def _at_an_end(c: float, grid: Sequence[float]) -> list[str]:
-    if c not in (grid[0], grid[-1]):
-        return []
-    end = "smallest" if c == grid[0] else "largest"
-    return [f"the best C, {c:g}, is the {end} of the grid; a wider --grid may do better"]
+def _messages(svm: SVM, grid: Sequence[float]) -> list[str]:
+    found = []
+    if svm.c in (grid[0], grid[-1]):
+        end = "smallest" if svm.c == grid[0] else "largest"
+        found.append(f"the best C, {svm.c:g}, is the {end} of the grid; a wider --grid may do better")
+    if not svm.converged:
+        found.append("liblinear stopped before it had converged; --solver torch does better")
+    return found
 
 
 def full(
@@ -613,7 +644,7 @@ def full(
         for c in bar:
             svm = machine.solve(c, svm, ROUGHLY)
             validation[c] = float((svm.predict(task.x[:held]) == task.labels[:held]).mean())
-            bar.set_postfix_str(f"C {c:g}: {validation[c]:.1%}")
+            bar.set_postfix_str(f"C {c:g}: {validation[c]:.1%}", refresh=False)
             if best is None or validation[c] > validation[best.c]:
                 best, worse = svm, 0
             worse += validation[c] < validation[best.c]
@@ -623,9 +654,24 @@ def full(
     svm = machine.solve(best.c, best)
     confidence, predictions = (values.numpy() for values in svm.scores(task.test_x).max(1))
     value, low, high = share(predictions == task.test_labels)
-    messages = _at_an_end(best.c, grid)
+    protocol = {"labels_each": "all", "grid": grid, "patience": patience, "solver": kind, "seed": seed}
+    more = {"messages": _messages(svm, grid), "protocol": protocol}
     seconds = time.perf_counter() - began
-    return Result(value, low, high, len(predictions), best.c, validation, seconds, predictions, confidence, messages=messages)
+    return Result(value, low, high, len(predictions), best.c, validation, seconds, predictions, confidence, **more)
+
+
+def _places(labels: np.ndarray, held_off: int, classes: Sequence[str], labels_each: int, name: str) -> list[np.ndarray]:
+    """The rows of each class that are not held off. Raises UserError where a class has fewer than `labels_each`."""
+    if labels_each < 1:
+        raise UserError(f"--per-class {labels_each}: at least 1")
+    places = [np.flatnonzero(labels[held_off:] == k) + held_off for k in range(len(classes))]
+    fewest = min(range(len(classes)), key=lambda k: len(places[k]))
+    if labels_each > len(places[fewest]):
+        raise UserError(
+            f"--per-class {labels_each}: {name} has {len(places[fewest])} images of class {classes[fewest]!r}"
+            " that are not held off; ask for at most so many"
+        )
+    return places
 
 
 def per_class(
@@ -648,16 +694,9 @@ def per_class(
     (Student's t); it says nothing of other test images. Raises UserError where a class has too few images.
     """
     grid, began = check_grid(grid), time.perf_counter()
-    if draws < 2:
-        raise UserError(f"--draws {draws}: at least 2, or there is no spread")
+    check_draws(draws)
     fit, held, classes = solver(kind), task.held_off, len(task.classes)
-    places = [np.flatnonzero(task.labels[held:] == k) + held for k in range(classes)]
-    fewest = min(range(classes), key=lambda k: len(places[k]))
-    if not 1 <= labels_each <= len(places[fewest]):
-        raise UserError(
-            f"--per-class {labels_each}: {task.name} has {len(places[fewest])} images of class {task.classes[fewest]!r}"
-            " that are not held off; ask for at most so many"
-        )
+    places = _places(task.labels, held, task.classes, labels_each, task.name)
     rng = np.random.default_rng([seed, labels_each])
     bar = tqdm(total=choosing + draws, desc=f"{labels_each} a class", unit=" draws", leave=False, delay=2, disable=not progress)
 
@@ -675,7 +714,7 @@ def per_class(
         for c in grid:
             svms = [machine.solve(c, svm, ROUGHLY) for machine, svm in zip(machines, svms, strict=True)]
             validation[c] = float(np.mean([(svm.predict(task.x[:held]) == task.labels[:held]).mean() for svm in svms]))
-            bar.set_postfix_str(f"C {c:g}: {validation[c]:.1%}")
+            bar.set_postfix_str(f"C {c:g}: {validation[c]:.1%}", refresh=False)
             tried, best = list(validation.values()), max(validation.values())
             if patience and sum(value < best for value in tried[tried.index(best) :]) >= patience:
                 break
@@ -683,22 +722,24 @@ def per_class(
         c = max(validation, key=validation.get)
         scores = []
         for _ in range(draws):
-            predictions = draw().solve(c).predict(task.test_x)
+            svm = draw().solve(c)
+            predictions = svm.predict(task.test_x)
             scores.append(float((predictions == task.test_labels).mean()))
-            bar.set_postfix_str(f"C {c:g}: {np.mean(scores):.1%}")
+            bar.set_postfix_str(f"C {c:g}: {np.mean(scores):.1%}", refresh=False)
             bar.update()
     mean, low, high = student(scores)
     seconds = time.perf_counter() - began
-    messages = _at_an_end(c, grid)
-    return Result(mean, low, high, draws, c, validation, seconds, predictions, None, scores, messages)
+    protocol = {"labels_each": labels_each, "draws": draws, "draws_choosing_c": choosing, "grid": grid}
+    protocol |= {"patience": patience, "solver": kind, "seed": seed}
+    return Result(mean, low, high, draws, c, validation, seconds, predictions, None, scores, _messages(svm, grid), protocol)
 
 
 def mistakes(task: Task, result: Result, count: int = 24) -> list[dict]:
     """The wrong answers given with the highest scores: place in the test set, class, answer."""
     wrong = np.flatnonzero(result.predictions != task.test_labels)
     worst = wrong[np.argsort(-result.confidence[wrong], kind="stable")][:count]
-    names = task.classes
-    return [{"place": int(i), "is": names[task.test_labels[i]], "said": names[result.predictions[i]]} for i in worst]
+    names, places = task.classes, task.test_order
+    return [{"place": int(places[i]), "is": names[task.test_labels[i]], "said": names[result.predictions[i]]} for i in worst]
 
 
 def confusion(predictions: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:

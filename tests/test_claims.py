@@ -101,6 +101,23 @@ def test_what_a_run_ships_of_a_claim_can_be_asked_for(run, shelf):
         claims.shipped("scenes.coverage.drawn-rooms", shipped)
 
 
+def test_shipping_again_keeps_what_is_not_about_the_weights(run, shelf):
+    pixels, trained = "cifar10.accuracy.pixels", "cifar10.accuracy"
+    put(run, "one", {trained: result(60, "one"), pixels: result(40, "one")})
+    shipped = Run(claims.ship(run, "one"))
+    assert claims.shipped(pixels, shipped)["value"] == 40
+    with pytest.raises(UserError, match="not measured on one"):
+        claims.shipped(trained, shipped)
+
+
+def test_results_of_another_architecture_are_not_kept(run, shelf):
+    put(run, "one", {"cifar10.accuracy.random": result(50, "one")})
+    info = json.loads((shelf / "one" / "run.json").read_text())
+    info["config"]["architecture"]["leak"] = 0.3
+    (shelf / "one" / "run.json").write_text(json.dumps(info))
+    assert not (claims.ship(run, "one") / "results.json").exists()
+
+
 def test_what_a_run_does_not_ship_is_measured_small(run, run_copy):
     assert claims.known("walk.smoothness", run_copy, "cpu", seed=1)["n"] == 40
     assert not (run_copy.path / "results.json").exists()
@@ -297,6 +314,7 @@ def test_a_probe_is_measured_in_percent_with_what_the_chapter_shows(run, tmp_pat
     assert np.sum(details["confusion"]) == row["n"] == 60
     assert details["each_layer"].keys() == {"conv 1", "conv 2"}
     assert details["held_off"] == 36
+    assert details["protocol"]["labels_each"] == "all"
     few = probes.per_class(claims_5._task(ours.path, "cifar10", "trained", (), "cpu", 0, False), 10, 3, choosing=2)
     assert few.n == 3
 

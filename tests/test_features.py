@@ -98,9 +98,16 @@ def test_half_precision_storage_is_nearly_the_same():
     assert torch.allclose(single, half.float(), rtol=2e-3, atol=1e-4)
 
 
+def test_bf16_features_are_nearly_the_same():
+    single, fast = (features.extract(features.of_discriminator(net(), precision=p), pictures(9)) for p in ("single", "bf16"))
+    assert (single - fast).abs().max() > 0
+    assert torch.allclose(single, fast, rtol=0.05, atol=0.01)
+
+
 def test_storage_chooses_what_fits_and_says_what_does_not():
     assert features.storage(100, 10, free=100_000).dtype == torch.float32
     assert features.storage(100, 10, free=5000).dtype == torch.float16
+    assert features.storage(60_000, 28_672, free=16_000_000_000).shape == (60_000, 28_672)  # the authors' net on CIFAR-10
     with pytest.raises(UserError, match=r"60,000 images x 28,672 need 3\.4 GB, and 4\.0 GB are free; use fewer --layers"):
         features.storage(60_000, 28_672, free=4_000_000_000)
     assert features.available_memory() > 10_000_000

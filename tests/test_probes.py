@@ -130,7 +130,7 @@ def made(n: int = 800, d: int = 60, seed: int = 0) -> probes.Task:
     x, y, test, test_y = problem(n, d, 4, 400, seed)
     columns = {"conv 1": slice(0, d // 2), "conv 2": slice(d // 2, d)}
     how = features.Features("made up", d, lambda p: p, columns=columns)
-    return probes.Task("made", tuple("abcd"), x, y, n // 5, test, test_y, how, np.arange(n))
+    return probes.Task("made", tuple("abcd"), x, y, n // 5, test, test_y, how, np.arange(n), np.arange(400)[::-1])
 
 
 def test_all_labels_choose_c_on_held_off_images_and_refit_on_all():
@@ -204,6 +204,36 @@ def test_few_labels_never_train_on_held_off_images():
 def test_what_few_labels_cannot_do_is_refused(options, message):
     with pytest.raises(UserError, match=message):
         probes.per_class(made(), **options)
+
+
+def test_more_labels_than_there_are_is_said_before_the_features_are_made(run, monkeypatch):
+    monkeypatch.setattr(probes.features, "extract", lambda *a, **k: pytest.fail("made features first"))
+    with pytest.raises(UserError, match="--per-class 300: digits has"):
+        probes.task(run, "digits", labels_each=300, progress=False)
+
+
+def test_a_c_too_large_for_single_precision_is_named():
+    task = made()
+    for few in (task.x, task.x[:40]):  # both of the solver's ways
+        x = few[:, :1].repeat(1, 60)  # columns all alike
+        with pytest.raises(UserError, match=r"--grid: C 1e\+35 is too large"):
+            probes.Solver(x, task.labels[: len(x)], 4).solve(1e35)
+
+
+def test_liblinear_that_has_not_converged_says_so():
+    x = torch.randn(20, 60, generator=torch.Generator().manual_seed(0)).repeat(2, 1)
+    labels = np.arange(40) // 20  # each image once as either class
+    assert not probes.Liblinear(x, labels, 2).solve(1e5).converged
+    assert probes.Liblinear(x, labels, 2).solve(1e-3).converged
+
+
+def test_the_surest_mistakes_are_named_by_their_place_in_the_test_set():
+    task = made()
+    result = probes.full(task, (1e-4, 1e-2))
+    for m in probes.mistakes(task, result, 5):
+        row = list(task.test_order).index(m["place"])
+        assert task.classes[task.test_labels[row]] == m["is"]
+        assert task.classes[result.predictions[row]] == m["said"]
 
 
 def test_one_layer_can_be_probed_from_the_same_storage():
@@ -290,6 +320,8 @@ def test_probe_prints_and_writes_what_it_found(run, tmp_path, capsys):
     assert found["accuracy"] > 0.7
     assert np.trace(found["confusion"]) / np.sum(found["confusion"]) == pytest.approx(found["accuracy"])
     assert (found["train"], found["held_off"], found["layers"]) == (700, 140, {"conv 1": 128, "conv 2": 256})
+    assert (found["precision"], found["seen"]) == ("single", run.log()[-1]["images"])
+    assert found["protocol"]["grid"] == list(probes.CIFAR10_GRID)
 
 
 def test_probe_of_few_labels_one_layer_and_liblinear(run, tmp_path, capsys):
@@ -312,6 +344,9 @@ def test_probe_of_few_labels_one_layer_and_liblinear(run, tmp_path, capsys):
     found = json.loads(out.read_text())
     assert len(found["draws"]) == 3
     assert found["layers"] == {"conv 2": 256}
+    protocol = found["protocol"]
+    assert (protocol["labels_each"], protocol["draws"], protocol["solver"]) == (5, 3, "liblinear")
+    assert protocol["draws_choosing_c"] == probes.CHOOSING_DRAWS
     assert f"spread ±{found['spread']:.2%} over 3 draws of 5 labels a class" in capsys.readouterr().out
 
 
@@ -335,12 +370,11 @@ def test_probe_of_an_unfinished_run(run_copy, capsys):
         (["--dataset", "digits", "--solver", "adam"], "--solver adam"),
         (["--dataset", "digits", "--images", "9000"], "--images 9000"),
         (["--dataset", "digits", "--images", "100", "--per-class", "50"], "--per-class 50"),
+        (["--dataset", "digits", "--per-class", "0"], "--per-class 0: at least 1"),
+        (["--dataset", "digits", "--per-class", "5", "--draws", "1"], "--draws 1: at least 2"),
+        (["--dataset", "digits", "--draws", "5"], "--draws: goes with --per-class"),
     ],
     ids=lambda x: " ".join(x) if isinstance(x, list) else "",
 )
-def test_what_probe_cannot_do_is_one_line(run, fails, capsys, arguments, names):  # noqa: F811
-    if "--per-class" in arguments:  # found only after the features were made, and their line printed
-        assert main(["probe", str(run.path), *arguments, "--device", "cpu"]) == 1
-        assert names in capsys.readouterr().err
-    else:
-        fails("probe", run.path, *arguments, "--device", "cpu", names=names)
+def test_what_probe_cannot_do_is_one_line(run, fails, arguments, names):  # noqa: F811
+    fails("probe", run.path, *arguments, "--device", "cpu", names=names)
