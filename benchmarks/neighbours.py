@@ -6,6 +6,7 @@ An untrained MNIST net draws the references: what they look like changes neither
 from __future__ import annotations
 
 import resource
+import sys
 import time
 
 import numpy as np
@@ -18,8 +19,9 @@ from dcgan_core.networks import ARCHITECTURES, Generator
 QUERIES, DRAWN, SEARCHED = 10_000, 10_000, 20_000
 
 
-def gigabytes() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+def gibibytes() -> float:
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
 
 
 def main() -> None:
@@ -37,7 +39,7 @@ def main() -> None:
     seconds = time.perf_counter() - start
     report.show("1-NN: 10,000 queries, references", SEARCHED / seconds, "a second")
     report.show("1-NN: a million references, search alone, from that", 1e6 / SEARCHED * seconds / 60, "minutes")
-    report.show("1-NN: most memory in use", gigabytes(), "GB")
+    report.show("1-NN: most memory in use", gibibytes(), "GiB")
     report.save()
 
 

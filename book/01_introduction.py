@@ -42,7 +42,8 @@ device = "auto"
 #
 # - **holds**: measured on the paper's kind of data, and the rule says yes.
 # - **holds on a stand-in**: the same, on other data. Some of the paper's data was never released or is too large for a small computer.
-# - **differs**: measured, and the rule says no. That is a finding. The chapter says what we think is the reason.
+# - **differs**: measured, and the rule is not met. Either we found something else, or too little was measured to tell; the interval shows which. The chapter says
+#   what we think is the reason.
 # - **not measured**: nobody has done it here. The number is left open rather than copied.
 
 # %%

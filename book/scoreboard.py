@@ -43,7 +43,8 @@ claims.scoreboard([row for row in ledger if row["section"] == "book"])
 # %% [markdown]
 # ## When does a claim hold?
 #
-# By a rule that was written down before the measurement. "The interval" is the 95 % interval.
+# By a rule that was written down before the measurement. "The interval" is the 95 % interval. `differs` says that the rule is not met, and no more: where the
+# interval reaches over the rule's bound, the claim is neither shown nor refuted.
 
 # %% tags=["hide-input"]
 plots.Table(["claim", "holds if"], [[c.id, c.rule.text] for c in claims.CLAIMS])

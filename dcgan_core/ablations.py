@@ -34,10 +34,19 @@ from dcgan_core.training import Config
 
 SHIPPED = Path(__file__).resolve().parent.parent / "book" / "ablations"
 SEEDS, IMAGES = 5, 16_000
-INSTEAD = "drawings of 32 pixels, a small net and a short run"
 SAMPLES = 2000  # drawn from each run, and at most so many held-out pictures
 SNAPSHOTS, APART = 6, 25  # of the fixed z, at the end of a run, and G's updates between two
 RETURNS = 0.8  # images that come back: nearer to where they were two snapshots ago than this share of one snapshot's way
+DEVIATIONS = ("kernel", "updates", "sampling_statistics")  # claims about this book's choices, not about guidelines
+BAND = (0.8, 1.25)  # there, as a multiple of the Fréchet distance: what is called no difference
+OSCILLATES = ("batchnorm_everywhere", "beta1")  # where the paper speaks of oscillation
+CHANGES = {
+    "precision": "precision",
+    "recall": "recall",
+    "diversity": "diversity",
+    "oscillation": "movement of fixed z",
+    "returns": "way in two snapshots over that in one",
+}
 
 BASELINE = Config(
     "drawn-sprites",
@@ -142,10 +151,7 @@ class Start:
 
 
 def train(config: Config, baseline: Config, path: Path, device: str = "auto", progress: bool = True) -> Run:
-    """Trains, or goes on, with snapshots of the run's fixed z at the end. Raises KeyboardInterrupt where it was stopped.
-
-    A run that diverges has the nets of its last checkpoint.
-    """
+    """Trains, or goes on, with snapshots of the run's fixed z at the end. Raises KeyboardInterrupt where it was stopped."""
     data = datasets.load(config.data, config.architecture.size, crop=config.crop)
     if (path / "run.json").exists():
         run = Run(path)
@@ -168,15 +174,8 @@ def train(config: Config, baseline: Config, path: Path, device: str = "auto", pr
     try:
         if not training.train(config, data, run, device, start, keep, progress):
             raise KeyboardInterrupt
-    except instability.Collapsed:  # diverged: of the last checkpoint's nets, G is measured
-        saved = run.load_checkpoint()
-        generator = Generator(a)
-        generator.load_state_dict(saved["generator"])
-        rng = torch.Generator().manual_seed(config.seed + 3)
-        batches = [(latent.sample(a, config.batch, rng),) for _ in range(training.BATCHNORM_BATCHES)]
-        networks.estimate_batchnorm(generator, batches)
-        run.save_net("generator", generator)
-        run.update(status="diverged", minutes=saved["counts"]["seconds"] / 60)
+    except instability.Collapsed:
+        pass  # diverged; the nets before that are measured
     return run
 
 
@@ -208,7 +207,11 @@ def collapse(m: dict) -> str | None:
 
 
 def healthy(m: dict) -> bool:
-    """Neither collapsed nor astray: some samples look like the data, and some of the data like samples."""
+    """Neither collapsed nor astray: some samples look like the data, and some of the data like samples.
+
+    Lenient about provoked runs: fewer than a hundred digits are held out, so their balls are large, and two thousand samples
+    have many chances to fall into one.
+    """
     return not m["collapsed"] and m["precision"] >= 0.02 and m["recall"] >= 0.02
 
 
@@ -234,18 +237,31 @@ class Judged:
 
     def measure(self, images: np.ndarray) -> dict:
         """images: uint8 N x C x S x S. Precision, recall and diversity are shares; Fréchet distance 0 is the best."""
-        features = self.classifier.features(images)
-        found = fidelity.precision_recall(self.features, features)
-        return {
-            "frechet": fidelity.frechet(self.features, features, draws=2).value,  # the interval is that of the pairs
-            "precision": found["precision"].value,
-            "recall": found["recall"].value,
-            "diversity": spread(features) / spread(self.features),
-        }
+        return compare(self.features, self.classifier.features(images))
+
+    def halves(self) -> dict:
+        """As `measure`: one half of the held-out images, chosen by chance, with the other. No samples can be expected to do
+        better. Fréchet distances of fewer images are larger, so this one is a little too high."""
+        order, half = np.random.default_rng(0).permutation(len(self.features)), len(self.features) // 2
+        return compare(self.features[order[:half]], self.features[order[half : 2 * half]])
+
+
+def compare(real: np.ndarray, samples: np.ndarray) -> dict:
+    """Features N x D and M x D: how near the samples are to the data, in four numbers."""
+    found = fidelity.precision_recall(real, samples)
+    return {
+        "frechet": fidelity.frechet(real, samples, draws=2).value,  # the interval is that of the pairs
+        "precision": found["precision"].value,
+        "recall": found["recall"].value,
+        "diversity": spread(samples) / spread(real),
+    }
 
 
 def spread(features: np.ndarray) -> float:
-    """The root mean square distance between two of them."""
+    """The root mean square distance between two of them (N x D).
+
+    It misleads where a few are far off: they count most. And two tight clumps far apart look varied.
+    """
     return float(np.sqrt(2 * features.var(0, ddof=1).sum()))
 
 
@@ -253,7 +269,11 @@ def movement(snapshots: np.ndarray) -> dict:
     """How much images of fixed z change from snapshot to snapshot (T x N x C x S x S, uint8).
 
     `oscillation` is the mean change between neighbours as a share of the distance between two images of one snapshot. `returns`
-    is the change over two steps as a share of that over one: about 1.4 where images wander, less than 1 where they come back.
+    is the change over two steps as a share of that over one: 2 where images drift one way, about 1.4 where they wander, 1 where
+    they jitter about a fixed place, less where they come back; `returning` is the share of z below RETURNS.
+
+    It misleads in a net near collapse: two of its images are hardly apart, so any change is a large share. It sees whole
+    images, not filters, and no swing whose period is the time between two snapshots.
     """
     x = torch.from_numpy(snapshots).float().div(255).flatten(2)
     if len(x) < 3:
@@ -276,10 +296,7 @@ def measure(run: Run, judged: Judged, device: str = "auto") -> dict:
     alarms = run.info.get("alarms", [])
     images = evaluation.draw_samples(generator, SAMPLES, seed)
     measured = judged.measure(images) | {"diverged": any(alarm["kind"] == "diverged" for alarm in alarms)}
-    files = sorted((run.path / "snapshots").glob("*.png"))[-SNAPSHOTS:]
-    measured |= movement(
-        np.stack([plots.tiles(path, a.size, gap=0) for path in files]) if files else np.zeros((0, 1, 1, 1, 1), np.uint8)
-    )
+    measured |= movement(_snapshots(run.path, a.size))
     measured["collapsed"] = collapse(measured)
     with networks.batch_statistics(generator):
         z = latent.sample(a, SAMPLES, torch.Generator().manual_seed(seed))
@@ -297,9 +314,15 @@ def measure(run: Run, judged: Judged, device: str = "auto") -> dict:
     return measured
 
 
-def _save_webp(path: Path, picture: np.ndarray) -> None:
+def _snapshots(path: Path, size: int) -> np.ndarray:
+    """A run's last snapshots of its fixed z: uint8 T x N x 3 x size x size, T = 0 where there are none."""
+    files = sorted((path / "snapshots").glob("*.png"))[-SNAPSHOTS:]
+    return np.stack([plots.tiles(p, size, gap=0) for p in files]) if files else np.zeros((0, 1, 3, size, size), np.uint8)
+
+
+def _save_webp(path: Path, picture: np.ndarray, lossless: bool = False) -> None:
     buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "webp", quality=90)
+    Image.fromarray(picture).save(buffer, "webp", quality=90, lossless=lossless)
     write_atomically(path, buffer.getvalue())
 
 
@@ -352,17 +375,45 @@ def results(out: Path, judged: Judged) -> dict:
     baseline = configs.to_dict(_baseline(out))
     runs = {v.name: _measured(out, v) for v in ALL}
     followed = runs[GUIDELINES.name]
-    sampled = {seed: m | m["batch_statistics"] for seed, m in followed.items()}
-    rows = [row(v, followed, runs.get(v.name, {})) for v in VARIANTS] + [row(SAMPLING, followed, sampled), detected(runs)]
-    half = len(judged.held_out) // 2
+    rows = [row(v, followed, runs.get(v.name, {}), _baseline(out)) for v in VARIANTS]
+    rows += [row(SAMPLING, followed, _sampled(followed), _baseline(out)), detected(runs)]
     return {
         "baseline": baseline,
-        "held_out_with_itself": _rounded(judged.measure(judged.held_out[:half])),
+        "held_out_halves": _rounded(judged.halves()),
         "runs": runs,
-        "rows": [r | {"data": baseline["data"]} for r in rows if r],
+        "rows": [r for r in rows if r],
+        "finds": _finds(out, runs),
         "seconds": round(sum(m["train_seconds"] + m["measure_seconds"] for seeds in runs.values() for m in seeds.values()), 1),
         **environment(),
     }
+
+
+def _sampled(followed: dict[int, dict]) -> dict[int, dict]:
+    """The same runs, sampled with the batch's statistics. Nothing was trained anew; how those images move was not measured."""
+    without = {"oscillation": None, "returns": None, "train_seconds": 0.0, "measure_seconds": 0.0}
+    sampled = {seed: m | m["batch_statistics"] | without for seed, m in followed.items()}
+    return {seed: m | {"collapsed": collapse(m)} for seed, m in sampled.items()}
+
+
+def _finds(out: Path, runs: dict[str, dict[int, dict]]) -> list[dict]:
+    """The runs in which more than half of the fixed z come back, strongest first, and by how many of 255 grey levels a pixel of
+    theirs changes from snapshot to snapshot (root mean square)."""
+    finds = []
+    for variant in ALL:
+        size = (PROVOKING if variant in PROVOKED else _baseline(out)).architecture.size
+        for seed, m in runs.get(variant.name, {}).items():
+            if _comes_back(m):
+                steps = np.diff(_snapshots(out / f"{variant.name}-{seed}", size).astype(float), axis=0)
+                levels = _rounded(float(np.sqrt((steps**2).mean())))
+                finds.append(
+                    {"variant": variant.name, "seed": seed, "size": size, "returns": m["returns"], "grey_levels": levels}
+                )
+    return sorted(finds, key=lambda find: find["returns"])
+
+
+def _comes_back(m: dict) -> bool:
+    """Do more than half of the fixed z of a measured run?"""
+    return m["returning"] is not None and m["returning"] > 0.5
 
 
 def _baseline(out: Path) -> Config:
@@ -377,7 +428,7 @@ def _measured(out: Path, variant: Variant) -> dict[int, dict]:
     return {seed: read_json(path, "measurements") for seed, path in files.items() if path.exists()}
 
 
-def row(variant: Variant, followed: dict[int, dict], removed: dict[int, dict]) -> dict | None:
+def row(variant: Variant, followed: dict[int, dict], removed: dict[int, dict], baseline: Config = BASELINE) -> dict | None:
     """A row of the ledger: how many times as large the Fréchet distance is without the guideline. None without two pairs.
 
     The mean and its interval are those of the logarithms of the pairs' ratios: twice and half are equally far from 1.
@@ -388,7 +439,7 @@ def row(variant: Variant, followed: dict[int, dict], removed: dict[int, dict]) -
     pairs = [(followed[seed], removed[seed]) for seed in seeds]
     ratios = np.array([without["frechet"] / with_["frechet"] for with_, without in pairs])
     differences = {}
-    for key in ("precision", "recall", "diversity", "oscillation"):
+    for key in CHANGES:
         known = [(a[key], b[key]) for a, b in pairs if a[key] is not None and b[key] is not None]
         if len(known) > 1:
             differences[key] = evaluation.student([b - a for a, b in known])
@@ -397,33 +448,38 @@ def row(variant: Variant, followed: dict[int, dict], removed: dict[int, dict]) -
         "settings": variant.settings,
         "seeds": seeds,
         "frechet": [[with_["frechet"], without["frechet"]] for with_, without in pairs],
+        "means": {key: np.mean([(a[key], b[key]) for a, b in pairs], 0).tolist() for key in ("precision", "recall")},
         "differences": differences,
         "collapsed": {
             "followed": evaluation.share(np.array([bool(a["collapsed"]) for a, _ in pairs])),
             "removed": evaluation.share(np.array([bool(b["collapsed"]) for _, b in pairs])),
         },
     }
-    return _ledger(
-        f"ablation.{variant.claim}", variant.name, np.exp(evaluation.student(np.log(ratios))), len(pairs), pairs, details
-    )
+    found = np.exp(evaluation.student(np.log(ratios)))
+    return _ledger(f"ablation.{variant.claim}", variant.name, found, len(pairs), pairs, details, baseline)
 
 
 def detected(runs: dict[str, dict[int, dict]]) -> dict | None:
     """A row of the ledger: the share of provoked collapses that training reported. None where nothing collapsed."""
-    runs = {v.name: [m for seed, m in runs.get(v.name, {}).items() if seed >= seeds_of(v).start] for v in PROVOKED}
+    counted = {v.name: {seed: m for seed, m in runs.get(v.name, {}).items() if seed >= seeds_of(v).start} for v in PROVOKED}
+    runs = {name: list(measured.values()) for name, measured in counted.items()}
     provoked = [m for measured in runs.values() for m in measured]
     collapsed = [m for m in provoked if m["collapsed"]]
     if not collapsed:
         return None
     fine = [m for m in provoked if healthy(m)]
+    going = [m for m in provoked if not m["collapsed"]]
     details = {
         "provoked": len(provoked),
+        "seeds": sorted({seed for measured in counted.values() for seed in measured}),
         "collapsed": {v.what: _count(runs[v.name], "collapsed") for v in PROVOKED},
         "alarms": {v.what: _count(runs[v.name], "alarms") for v in PROVOKED},
         "false_alarms": _alarmed(fine),
         "healthy_runs": len(fine),
+        "reported_not_collapsed": _alarmed(going),
+        "not_collapsed": len(going),
     }
-    return _ledger("instability.detected", "provoked", _alarmed(collapsed), len(collapsed), [provoked], details)
+    return _ledger("instability.detected", "provoked", _alarmed(collapsed), len(collapsed), [provoked], details, PROVOKING)
 
 
 def _count(runs: Iterable[dict], key: str) -> list[int]:
@@ -436,16 +492,17 @@ def _alarmed(runs: list[dict]) -> tuple[float, float, float]:
     return evaluation.share(np.array([bool(m["alarms"]) for m in runs], bool))
 
 
-def _ledger(claim: str, name: str, found: Iterable[float], n: int, runs: list, details: dict) -> dict:
+def _ledger(claim: str, name: str, found: Iterable[float], n: int, runs: list, details: dict, config: Config) -> dict:
     return {
         "claim": claim,
         **dict(zip(("value", "low", "high"), (float(f"{x:.6g}") for x in found), strict=True)),
         "n": n,
         "seconds": round(sum(m["train_seconds"] + m["measure_seconds"] for group in runs for m in group), 1),
         "run": f"ablations/{name}",
+        "data": config.data,
         "stand_in": True,
-        "instead": INSTEAD,
-        "seed": 0,
+        "instead": f"{config.data} at {config.architecture.size} pixels, small nets and short runs",
+        "seed": details["seeds"][0],
         "date": datetime.date.today().isoformat(),
         "details": _rounded(details),
     }
@@ -464,15 +521,32 @@ def _rounded(value: Any) -> Any:
 
 
 def ship(out: Path) -> Path:
-    """Copies the table and the first seed's samples of each variant into the book."""
+    """Copies the table, the first seed's samples of each variant and the images that come back most into the book.
+
+    Raises UserError for a table with less in it than the one that ships now, or with fewer than SEEDS pairs in a row.
+    """
     table = read_json(out / "results.json", "the table of ablations")
+    lost = {r["run"] for r in shipped()["rows"]} - {r["run"] for r in table["rows"]}
+    few = {r["run"] for r in table["rows"] if r["claim"].startswith("ablation.") and r["n"] < SEEDS}
+    if lost or few:
+        why = f"lacks {', '.join(sorted(lost)) or 'nothing'} of what ships now; fewer than {SEEDS} pairs: {len(few)} rows"
+        raise UserError(f"{out / 'results.json'}: {why}. Measure all of it first: dcgan ablate --out {out}")
     SHIPPED.mkdir(parents=True, exist_ok=True)
     write_json(SHIPPED / "results.json", table)
     for variant in ALL:
         sheet = out / f"{variant.name}-{seeds_of(variant).start}" / "sheet.webp"
         if sheet.exists():
             write_atomically(SHIPPED / f"{variant.name}.webp", sheet.read_bytes())
+    if table["finds"]:  # a row for each of a few z; lossless, since a swing may be a single grey level
+        strongest = table["finds"][0]
+        shown = _snapshots(out / f"{strongest['variant']}-{strongest['seed']}", strongest["size"])[:, :2].swapaxes(0, 1)
+        _save_webp(SHIPPED / "returning.webp", plots.grid(shown, gap=1), lossless=True)
     return SHIPPED
+
+
+def _where(variant: Variant) -> str:
+    """What a variant is called where all of them stand in one table."""
+    return f"{variant.what} ({PROVOKING.data})" if variant in PROVOKED else variant.what
 
 
 def shipped() -> dict:
@@ -488,24 +562,30 @@ def rows(claims: Iterable[str] = ()) -> list[dict]:
 
 
 def table(rows: list[dict]) -> plots.Table:
-    """What a guideline's absence does: Fréchet distances as multiples, the rest as differences, each with its interval."""
+    """What a guideline's absence does: Fréchet distances as multiples, shares followed → removed; intervals of the change."""
     if not rows:
         return plots.Table(["ablations"], [["not measured"]])
 
-    def difference(r: dict, key: str) -> str:
-        found = r["details"]["differences"].get(key)
+    def share(r: dict, key: str) -> str:
+        followed, removed = r["details"]["means"][key]
+        return "{:.2f} → {:.2f} ({:+.2f} to {:+.2f})".format(followed, removed, *r["details"]["differences"][key][1:])
+
+    def movement(r: dict) -> str:
+        found = r["details"]["differences"].get("oscillation")
         return "not measured" if found is None else "{:+.2f} ({:+.2f} to {:+.2f})".format(*found)
 
     def collapsed(r: dict) -> str:
         followed, removed = (round(r["details"]["collapsed"][key][0] * r["n"]) for key in ("followed", "removed"))
-        return f"{removed} of {r['n']} (else {followed})"
+        return f"{followed} → {removed} of {r['n']}"
 
     header = ["instead", "Fréchet distance, times", "precision", "recall", "movement of fixed z", "collapsed"]
     cells = [
         [
             r["details"]["variant"],
             f"{r['value']:.2f} ({r['low']:.2f} to {r['high']:.2f})",
-            *(difference(r, key) for key in ("precision", "recall", "oscillation")),
+            share(r, "precision"),
+            share(r, "recall"),
+            movement(r),
             collapsed(r),
         ]
         for r in rows
@@ -514,19 +594,38 @@ def table(rows: list[dict]) -> plots.Table:
 
 
 def sentence(r: dict) -> str:
-    """What a row says, in words: whether the guideline holds for us, or whether a deviation does harm."""
-    what = r["details"]["variant"]
-    size = f"{r['value']:.2f} times ({r['low']:.2f} to {r['high']:.2f}) the Fréchet distance in {r['n']} pairs"
-    deviation = r["claim"].removeprefix("ablation.") in ("kernel", "updates", "sampling_statistics")
-    if r["low"] > 1:
-        said = "the samples are worse" + ("" if deviation else ": the guideline holds for us")
-    elif r["high"] < 1:
-        said = "the samples are better" + ("" if deviation else ": the guideline does not hold for us")
+    """What a row says, in words: the ledger's verdict, which the Fréchet distance decides, and what else is shown to change."""
+    details, claim = r["details"], r["claim"].removeprefix("ablation.")
+    deviation, (lowest, highest) = claim in DEVIATIONS, BAND
+    if deviation and lowest <= r["low"] and r["high"] <= highest:
+        said, so = "no difference that counts", ""
+    elif deviation and lowest <= r["high"] and r["low"] <= highest:
+        said, so = "not settled", f": the interval reaches out of {lowest:g} to {highest:g}"
+    elif r["low"] >= 1:
+        said, so = "worse samples", "" if deviation else ": the guideline holds for us"
+    elif r["high"] <= 1:
+        said, so = "better samples", "" if deviation else ": the guideline does not hold for us"
     else:
-        said = "no difference seen" + ("" if deviation else ": the guideline is neither confirmed nor refuted")
-    removed, followed = (r["details"]["collapsed"][key][0] for key in ("removed", "followed"))
-    collapses = f"; {round(removed * r['n'])} of {r['n']} collapsed, against {round(followed * r['n'])} with all guidelines"
-    return f"{what[0].upper()}{what[1:]}: {said}. {size}" + (collapses if removed or followed else "") + "."
+        said, so = "no difference shown", ": the guideline is neither confirmed nor refuted"
+    size = f"{r['value']:.2f} times, {r['low']:.2f} to {r['high']:.2f}, {r['n']} pairs"
+    parts = [f"{details['variant'][0].upper()}{details['variant'][1:]}: {said} by the Fréchet distance ({size}){so}."]
+    found = details["differences"]
+    others = [f"{name} {found[key][0]:+.2f}" for key, name in CHANGES.items() if key in found and _excludes_zero(found[key])]
+    if others:
+        parts.append(f"Also changed: {', '.join(others)}.")
+    if claim in OSCILLATES:
+        mean, low, high = found["oscillation"]
+        how = "rose" if low > 0 else "fell" if high < 0 else "is not shown to rise"
+        parts.append(f"Oscillation, as the paper has it? Movement of fixed z {how}: {mean:+.2f} ({low:+.2f} to {high:+.2f}).")
+    removed, followed = (round(details["collapsed"][key][0] * r["n"]) for key in ("removed", "followed"))
+    if removed or followed:
+        parts.append(f"{removed} of {r['n']} collapsed, against {followed} with all guidelines.")
+    return " ".join(parts)
+
+
+def _excludes_zero(found: list[float]) -> bool:
+    """found: mean, low, high of differences."""
+    return found[1] > 0 or found[2] < 0
 
 
 def sheets(claims: Iterable[str]) -> list[tuple[str, np.ndarray]]:
@@ -539,5 +638,15 @@ def sheets(claims: Iterable[str]) -> list[tuple[str, np.ndarray]]:
 def returning() -> list[tuple[str, int, int]]:
     """Where the shipped runs oscillate: variant, runs searched, runs in which more than half of the fixed z come back."""
     there = shipped()["runs"]
-    known = {v.what: [m for m in there.get(v.name, {}).values() if m["returning"] is not None] for v in ALL}
-    return [(what, len(runs), sum(m["returning"] > 0.5 for m in runs)) for what, runs in known.items() if runs]
+    known = {v: [m for m in there.get(v.name, {}).values() if m["returning"] is not None] for v in ALL}
+    return [(_where(v), len(runs), sum(map(_comes_back, runs))) for v, runs in known.items() if runs]
+
+
+def swinging() -> list[np.ndarray]:
+    """A few z of the shipped run whose images come back most (the first of `finds`), each with its last snapshots from left to
+    right, uint8 SNAPSHOTS x 3 x S x S. Empty where no run's do."""
+    finds = shipped().get("finds")
+    if not finds:
+        return []
+    images = plots.tiles(SHIPPED / "returning.webp", finds[0]["size"], gap=1)
+    return list(images.reshape(-1, SNAPSHOTS, *images.shape[1:]))

@@ -134,9 +134,9 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--only", nargs="+", default=[], metavar="NAME", help="these variants, such as pooling lr-0.001 (default: all)"
     )
-    p.add_argument("--seeds", type=int, default=5, help="pairs of each (default: 5)")
-    p.add_argument("--images", type=int, default=16_000, metavar="N", help="drawn from the data in each run (default: 16000)")
-    p.add_argument("--data", default="drawn-sprites", help="a set with classes (default: drawn-sprites)")
+    p.add_argument("--seeds", type=int, help="pairs of each (default: as in the book's table)")
+    p.add_argument("--images", type=int, metavar="N", help="drawn from the data in each run (default: as in the book's table)")
+    p.add_argument("--data", help="a set with classes (default: the book's drawn sprites)")
     p.add_argument("--out", type=Path, default=Path("runs/ablations"), metavar="FOLDER", help="default: runs/ablations")
     p.add_argument("--ship", action="store_true", help="then copy the table into book/ablations")
     p.add_argument("--device", default="auto")
@@ -488,7 +488,8 @@ def _ship(args: argparse.Namespace) -> None:
 def _ablate(args: argparse.Namespace) -> None:
     from dcgan_core import ablations
 
-    table = ablations.ablate(args.out, args.only, args.seeds, args.images, args.data, args.device)
+    given = {key: getattr(args, key) for key in ("seeds", "images", "data") if getattr(args, key) is not None}
+    table = ablations.ablate(args.out, args.only, device=args.device, **given)
     for row in table["rows"]:
         print(f"{row['claim']:32} {row['run']:32} {row['value']:.3g} ({row['low']:.3g} to {row['high']:.3g}), n = {row['n']}")
     print(f"{args.out / 'results.json'}: {table['seconds'] / 60:.0f} minutes in all")

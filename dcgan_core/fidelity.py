@@ -192,7 +192,7 @@ def inception(
     It downloads Inception's weights on first use; `weights` is a file that has them already. It is what papers report, mostly
     with 50,000 samples; with fewer it is larger. It misleads far from photographs of ImageNet's kind, such as faces or digits,
     and small images are first enlarged to 299 pixels. Without an interval (low and high are the value): one takes hours.
-    Raises UserError without torch-fidelity, or where the weights cannot be had.
+    Raises UserError without torch-fidelity, or where the weights cannot be had or are of another net.
     """
     try:
         import torch_fidelity
@@ -202,6 +202,11 @@ def inception(
         raise UserError(f"--weights {weights}: no such file")
     if count < 2:
         raise UserError(f"--count {count}: at least 2")
+    if weights:
+        try:
+            torch.load(weights, map_location="cpu", weights_only=True)
+        except Exception as error:  # torch.load raises pickle's, zip's and its own errors
+            raise UserError(f"--weights {weights}: no file of weights ({reason(error)})") from None
     device = next(generator.parameters()).device
     with timed() as seconds:
         options = {"feature_extractor_weights_path": str(weights)} if weights else {}
@@ -218,6 +223,10 @@ def inception(
             raise UserError(
                 f"Inception's weights cannot be had ({reason(error)}); put the file somewhere and name it with --weights"
             ) from None
+        except RuntimeError as error:
+            if not weights or "state_dict" not in str(error):
+                raise
+            raise UserError(f"--weights {weights}: not those of Inception that torch-fidelity uses") from None
         value = float(values["frechet_inception_distance"])
         return Measurement(value, value, value, count, seconds(), {"real": len(data), "data": data.name, "split": data.split})
 

@@ -25,8 +25,8 @@ SURE = 0.99  # D(x) from here on, with D(G(z)) below one minus it. In the shippe
 ALIKE = 0.25
 
 ADVICE = {
-    "saturated": "make D weaker or slower (narrower architecture.widths, a smaller learning_rate), or give it more data",
-    "alike": "lower learning_rate, keep beta1 at 0.5 and batchnorm where the guidelines have it, or try another seed",
+    "saturated": "give it more data, blur what D sees (--set noise=0.1), or try a smaller learning_rate",
+    "alike": "try wider architecture.widths or another seed; keep beta1 at 0.5 and batchnorm where the guidelines have it",
     "diverged": "try a lower learning_rate or another seed in a new run",
 }
 
@@ -51,6 +51,11 @@ class Alarm:
         }[self.kind]
         return f"after {self.images:,} images {seen}; {ADVICE[self.kind]}"
 
+    @property
+    def outcome(self) -> str:
+        """The status of a run that it ends."""
+        return "diverged" if self.kind == "diverged" else "collapsed"
+
     def to_dict(self) -> dict:
         return asdict(self)
 
@@ -60,6 +65,9 @@ def diversity(fake: torch.Tensor, real: torch.Tensor) -> float:
     """How much a batch of samples differ from each other, as a share of what images of the data do: 0 where all are alike.
 
     fake, real: N x C x S x S. The ratio of standard deviations over the batch, mean over pixels.
+
+    It misleads in both directions: noise is varied, and so are a few images drawn in turn; samples that are only pale, or moved
+    by a pixel, count as alike. It sees one batch, and not whether the next batch shows the same images.
     """
     spread = [images.detach().float().std(0).mean() for images in (fake, real)]
     return (spread[0] / spread[1].clamp_min(1e-6)).item()

@@ -28,6 +28,7 @@ BLOCK = 1000  # references drawn at a time; their z depends on the seed and the 
 QUERIES = 1000  # queries compared at a time: the table of products, 1000 x 1000, stays in the processor's cache
 MILESTONES = (1_000, 10_000, 50_000, 100_000, 500_000, 1_000_000, 5_000_000, 10_000_000)
 SAVE_SECONDS = 60.0
+LARGEST = 2**31 // (3 * 128**2)  # numbers in an image: with more, 2 q·r - r·r may not fit 32 bits
 
 Blocks = Callable[[int], tuple[np.ndarray, np.ndarray]]  # number of a block -> images (uint8 N x C x S x S), labels (N)
 
@@ -36,13 +37,15 @@ class NearestLabels:
     """For each query the label of its nearest reference among all that were shown so far. Of equally near ones the first
     counts.
 
-    queries: uint8, N x C x S x S. Raises UserError for anything else.
+    queries: uint8, N x C x S x S, of at most LARGEST numbers each. Raises UserError for anything else.
     """
 
     def __init__(self, queries: np.ndarray, device: torch.device | str = "cpu") -> None:
         _check_images(queries, "queries")
         self.shape, self.device = queries.shape[1:], torch.device(device)
         self.queries = _shifted(queries, self.device)
+        if self.queries.shape[1] > LARGEST:
+            raise UserError(f"queries: images of {self.queries.shape[1]:,} numbers; an exact search is for {LARGEST:,} at most")
         least = torch.iinfo(torch.int32).min
         self.best = torch.full(
             (len(queries),), least, dtype=torch.int32, device=device

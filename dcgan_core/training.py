@@ -28,7 +28,7 @@ from dcgan_core import configs, devices, latent, networks, plots
 from dcgan_core.datasets import ImageData
 from dcgan_core.errors import UserError, reason
 from dcgan_core.files import write_atomically
-from dcgan_core.instability import ADVICE, Alarm, Collapsed, Watch, diversity
+from dcgan_core.instability import Alarm, Collapsed, Watch, diversity
 from dcgan_core.networks import Architecture
 from dcgan_core.runs import Run
 
@@ -194,7 +194,7 @@ def train(
 
     initial: a run whose weights to start from. Returns True when the run ended, False when Ctrl-C or SIGTERM stopped it (the
     checkpoint is written either way). Raises UserError where data and architecture do not fit, Collapsed where training
-    diverges or collapses; the checkpoint is then from before that.
+    diverges or collapses; the checkpoint and the nets are then from before that.
     """
     check_data(config, data)
     a = config.architecture
@@ -275,6 +275,16 @@ def train(
         if on_event and file != "latest.png":
             on_event(Event(counts["images"], samples=pixels))
 
+    def report(alarm: Alarm) -> Alarm:
+        """Tells of a sign of instability, and notes it in run.json."""
+        tqdm.write(f"{run.name}: {alarm}", file=sys.stderr)
+        # later ones are of a run that was cut back
+        earlier = [a for a in run.info.get("alarms", []) if a["images"] < alarm.images]
+        run.update(alarms=[*earlier, alarm.to_dict()])
+        if on_event:
+            on_event(Event(counts["images"], alarm=alarm))
+        return alarm
+
     share = slice(rank * config.batch // world, (rank + 1) * config.batch // world)
 
     def fetch(step: int) -> tuple[torch.Tensor, torch.Tensor | None]:
@@ -321,18 +331,22 @@ def train(
                 # --- is it time to stop, or to save? Process 0 decides for all, between rows of the log where there are several
                 ended = bool(config.images and counts["images"] >= config.images)
                 stopping, saving = ended, False
-                if world == 1 or counts["step"] % LOG_EVERY == 0:
+                deciding = world == 1 or counts["step"] % LOG_EVERY == 0
+                if deciding:
                     ended = ended or bool(config.minutes and elapsed() >= config.minutes * 60)
-                    decision = [ended, ended or bool(stop.requested), collapsed]
-                    if world > 1:
-                        dist.broadcast_object_list(decision, 0)
-                    ended, stopping, collapsed = decision
-                    if collapsed:
-                        break
+                    stopping = ended or bool(stop.requested)
                     saving = time.monotonic() - last_save >= CHECKPOINT_SECONDS
+                if main and (stopping or saving) and not collapsed:
+                    numbers = (sums, *generator.parameters(), *discriminator.parameters())
+                    if not all(torch.isfinite(t).all() for t in numbers):
+                        collapsed = report(Alarm("diverged", counts["images"], stop=True))
+                if deciding and world > 1:
+                    decision = [ended, stopping, collapsed]
+                    dist.broadcast_object_list(decision, 0)
+                    ended, stopping, collapsed = decision
+                if collapsed:
+                    break
                 if main and (stopping or saving):
-                    if not all(torch.isfinite(t).all() for t in (sums, *generator.parameters(), *discriminator.parameters())):
-                        raise _diverged(run, counts["images"], main)
                     save()
                     if counts["images"]:
                         show("latest.png")
@@ -389,10 +403,10 @@ def train(
                 # --- the log and the samples
                 if counts["step"] % LOG_EVERY == 0:
                     loss_d, real_d, fake_d, n_d, loss_g, n_g = sums.tolist()
-                    if not math.isfinite(loss_d + loss_g):
-                        raise _diverged(run, counts["images"], main)
                     sums.zero_()
-                    if main:
+                    if main and not math.isfinite(loss_d + loss_g):
+                        collapsed = report(Alarm("diverged", counts["images"], stop=True))
+                    elif main:
                         now = time.monotonic()
                         row = {
                             **{k: counts[k] for k in ("images", "d_updates", "g_updates")},
@@ -420,11 +434,9 @@ def train(
                             on_event(Event(counts["images"], row=row, generator=generator))
                         alarm = watch.add(row)
                         if alarm:
-                            _report(run, alarm)
-                            if on_event:
-                                on_event(Event(counts["images"], alarm=alarm))
+                            report(alarm)
                             collapsed = alarm if alarm.stop and config.on_collapse == "stop" else None
-                if main and counts["images"] >= next_grid:
+                if main and counts["images"] >= next_grid and not collapsed:
                     show(f"{counts['images']:09d}.png")
                     next_grid = _next_grid(counts["images"])
         counts["seconds"] = elapsed()
@@ -435,7 +447,8 @@ def train(
             discriminator.load_state_dict(saved["discriminator"])
             counts |= saved["counts"]
         if (ended or collapsed) and main:
-            _finish(config, data, run, generator, discriminator, counts, device, show, "collapsed" if collapsed else "finished")
+            status = collapsed.outcome if collapsed else "finished"
+            _finish(config, data, run, generator, discriminator, counts, device, show, status)
     finally:
         bar.close()
         if log:
@@ -489,26 +502,11 @@ def _next_grid(images: int) -> int:
     return 1000 * 2 ** max(0, math.floor(math.log2(images / 1000)) + 1) if images >= 1000 else 1000
 
 
-def _report(run: Run, alarm: Alarm) -> None:
-    """Tells of a sign of instability, and notes it in run.json."""
-    tqdm.write(f"{run.name}: {alarm}", file=sys.stderr)
-    earlier = [a for a in run.info.get("alarms", []) if a["images"] < alarm.images]  # later ones are of a run that was cut back
-    run.update(alarms=[*earlier, alarm.to_dict()])
-
-
-def _diverged(run: Run, images: int, main: bool) -> Collapsed:
-    if main:
-        _report(run, Alarm("diverged", images, stop=True))
-    return Collapsed(
-        f"{run.path}: training diverged (losses are not numbers after {images:,} images); the checkpoint before that is kept."
-        f" {ADVICE['diverged'].capitalize()}"
-    )
-
-
 def _collapsed(run: Run, alarm: Alarm, good: int) -> str:
+    onwards = ", or go on all the same with --resume --set on_collapse=warn" if alarm.outcome == "collapsed" else ""
     return (
-        f"{run.path}: training collapsed: {alarm}. Its nets are those of {good:,} images, before that: start a new run"
-        f" from them with --init {run.path} and other settings, or go on all the same with --resume --set on_collapse=warn"
+        f"{run.path}: training {alarm.outcome}: {alarm}. Its nets are those of {good:,} images, before that: a new run of the"
+        f" same architecture starts from them with --init {run.path}{onwards}"
     )
 
 

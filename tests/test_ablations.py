@@ -109,7 +109,8 @@ def test_the_variants_are_those_of_the_claims():
 def measured(**values) -> dict:
     fine = {"frechet": 10.0, "precision": 0.5, "recall": 0.4, "diversity": 0.9, "oscillation": 0.2, "returns": 1.4}
     fine |= {"diverged": False, "collapsed": None, "alarms": [], "train_seconds": 1.0, "measure_seconds": 0.5}
-    return fine | {"returning": 0.0, "batch_statistics": {"frechet": 11.0, "precision": 0.5, "recall": 0.4}} | values
+    sampled = {"frechet": 11.0, "precision": 0.5, "recall": 0.4, "diversity": 0.8}
+    return fine | {"returning": 0.0, "batch_statistics": sampled} | values
 
 
 @pytest.mark.parametrize(
@@ -144,6 +145,8 @@ def test_movement_tells_standing_wandering_and_oscillating_images_apart():
     steps = rng.normal(0, 3, (6, 8, 3, 8, 8)).cumsum(0)
     wandering = ablations.movement((128 + steps).clip(0, 255).astype(np.uint8))
     assert wandering["returns"] == pytest.approx(2**0.5, abs=0.1) and wandering["returning"] == 0
+    jitter = ablations.movement((128 + rng.normal(0, 3, (6, 8, 3, 8, 8))).clip(0, 255).astype(np.uint8))
+    assert jitter["returns"] == pytest.approx(1, abs=0.1) and jitter["returning"] == 0
     assert ablations.movement(np.stack([images] * 2))["oscillation"] is None
 
 
@@ -162,7 +165,25 @@ def test_a_row_is_the_geometric_mean_of_the_pairs_ratios():
     assert row["value"] / row["low"] == pytest.approx(row["high"] / row["value"], rel=1e-4)
     assert row["details"]["differences"]["recall"] == pytest.approx([-0.1, -0.1, -0.1])
     assert (row["claim"], row["n"], row["seconds"]) == ("ablation.strides", 3, 9.0)
+    assert row["details"]["means"]["recall"] == pytest.approx([0.4, 0.3])
     assert ablations.row(VARIANTS[0], followed, {0: measured()}) is None, "one pair has no interval"
+
+
+def test_sampling_with_the_batchs_statistics_copies_nothing_that_was_not_measured_so():
+    followed = {seed: measured() for seed in range(2)} | {2: measured(collapsed="x", diversity=0.1)}
+    row = ablations.row(ablations.SAMPLING, followed, ablations._sampled(followed))
+    assert row["details"]["differences"].keys() == {"precision", "recall", "diversity"}
+    assert "not measured" in str(ablations.table([row]))
+    assert row["seconds"] == 4.5, "its samples are of the same runs"
+    assert [round(3 * row["details"]["collapsed"][key][0]) for key in ("followed", "removed")] == [1, 0]
+
+
+def test_halves_of_the_held_out_images_have_nothing_in_common():
+    judged = object.__new__(ablations.Judged)
+    judged.features = np.random.default_rng(0).normal(size=(400, 4))
+    found = judged.halves()
+    assert found["frechet"] > 0 and found["precision"] < 1
+    assert ablations.compare(judged.features[:200], judged.features)["precision"] == pytest.approx(1, abs=0.06)
 
 
 def test_detection_counts_only_what_samples_call_a_collapse():
@@ -178,33 +199,41 @@ def test_detection_counts_only_what_samples_call_a_collapse():
     assert (row["value"], row["n"]) == (0.9, 10)
     assert row["low"] == pytest.approx(evaluation.share(np.array([True] * 9 + [False]))[1], rel=1e-4)
     assert row["details"]["false_alarms"][0] == 0.25 and row["details"]["healthy_runs"] == 4
+    assert row["details"]["reported_not_collapsed"][0] == 0.25 and row["details"]["not_collapsed"] == 4
+    assert (row["data"], row["seed"], row["details"]["seeds"]) == ("digits", first, list(range(first, first + 10)))
+    assert "digits at 16 pixels" in row["instead"]
     runs[PROVOKED[0].name] = {}
     assert ablations.detected(runs) is None
 
 
 @pytest.mark.parametrize(
-    ("claim", "ratios", "said"),
+    ("claim", "ratios", "said", "so"),
     [
-        ("lr", (2.0, 2.1, 2.2), "worse: the guideline holds for us"),
-        ("lr", (0.5, 0.52, 0.48), "better: the guideline does not hold for us"),
-        ("lr", (0.5, 2.0, 1.0), "neither confirmed nor refuted"),
-        ("kernel", (0.5, 2.0, 1.0), "no difference seen."),
-        ("kernel", (2.0, 2.1, 2.2), "the samples are worse."),
+        ("lr", (2.0, 2.1, 2.2), "worse samples by the Fréchet distance", "the guideline holds for us"),
+        ("lr", (0.5, 0.52, 0.48), "better samples", "the guideline does not hold for us"),
+        ("lr", (0.5, 2.0, 1.0), "no difference shown", "neither confirmed nor refuted"),
+        ("beta1", (1.0, 1.1, 0.9), "no difference shown", "Movement of fixed z is not shown to rise: +0.00"),
+        ("kernel", (1.01, 1.02, 1.03), "no difference that counts", "3 pairs)."),
+        ("kernel", (0.5, 2.0, 1.0), "not settled", "reaches out of 0.8 to 1.25"),
+        ("kernel", (2.0, 2.1, 2.2), "worse samples", "3 pairs)."),
     ],
 )
-def test_sentences_follow_the_numbers(claim, ratios, said):
+def test_sentences_follow_the_numbers_and_the_ledger(claim, ratios, said, so):
     variant = next(v for v in VARIANTS if v.claim == claim)
     followed = {seed: measured() for seed in range(3)}
-    row = ablations.row(variant, followed, {s: measured(frechet=10 * r) for s, r in enumerate(ratios)})
+    row = ablations.row(variant, followed, {s: measured(frechet=10 * r, recall=0.4) for s, r in enumerate(ratios)})
     sentence = ablations.sentence(row)
-    assert said in sentence and f"{row['value']:.2f} times" in sentence
-    assert "collapsed" not in sentence
+    assert said in sentence and so in sentence and f"{row['value']:.2f} times" in sentence
+    assert "collapsed" not in sentence and "Also changed" not in sentence
+    assert ("as the paper has it" in sentence) == (claim in ablations.OSCILLATES)
     rule = claims.claim(f"ablation.{claim}").rule
-    if claim == "lr":
-        assert rule.holds(row["value"], row["low"], row["high"]) == ("holds for us" in said)
-    row = ablations.row(variant, followed, {s: measured(collapsed="x") for s in range(3)})
+    assert rule.holds(row["value"], row["low"], row["high"]) == ("holds for us" in sentence or "no difference that" in sentence)
+    removed = {s: measured(collapsed="x", recall=0.1, oscillation=0.5 + 0.01 * s) for s in range(3)}
+    row = ablations.row(variant, followed, removed)
     assert "3 of 3 collapsed, against 0" in ablations.sentence(row)
-    assert "3 of 3 (else 0)" in str(ablations.table([row]))
+    assert "Also changed: recall -0.30, movement of fixed z +0.31." in ablations.sentence(row)
+    assert ("Movement of fixed z rose" in ablations.sentence(row)) == (claim in ablations.OSCILLATES)
+    assert "0 → 3 of 3" in str(ablations.table([row])) and "0.40 → 0.10 (-0.30 to -0.30)" in str(ablations.table([row]))
 
 
 def test_the_rule_for_deviations_wants_the_whole_interval_near_one():
@@ -323,6 +352,9 @@ def test_wrong_arguments_are_refused(tmp_path, capsys, arguments, message):
 
 def test_what_is_shipped_reaches_the_ledger(small, tmp_path, monkeypatch):
     monkeypatch.setattr(ablations, "SHIPPED", tmp_path / "book")
+    monkeypatch.setattr(ablations, "SEEDS", 2)
+    monkeypatch.setattr(ablations, "RETURNS", 10.0)  # every z comes back
+    assert ablations.swinging() == []
     assert ablations.shipped()["rows"] == [] and ablations.rows() == [] and ablations.returning() == []
     assert "not measured" in str(ablations.table([]))
     assert ablate(tmp_path / "out", "--seeds", "2", "--only", "lr-0.001", "--ship") == 0
@@ -332,6 +364,37 @@ def test_what_is_shipped_reaches_the_ledger(small, tmp_path, monkeypatch):
     assert rows["ablation.strides"]["verdict"] == "not measured"
     assert [row[:2] for row in ablations.returning()] == [("all guidelines followed", 2), ("learning rate 0.001", 2)]
     assert [row["claim"] for row in ablations.rows(["lr", "strides"])] == ["ablation.lr"]
+    table = ablations.shipped()
+    returns = [m["returns"] for runs in table["runs"].values() for m in runs.values()]
+    assert [find["returns"] for find in table["finds"]] == sorted(returns)
+    shown = ablations.swinging()
+    assert len(shown) == 2 and shown[0].shape == (6, 3, 16, 16)
+    strongest = table["finds"][0]
+    last = tmp_path / "out" / f"{strongest['variant']}-{strongest['seed']}" / "snapshots" / "000000320.png"
+    assert np.array_equal(shown[1][-1], plots.tiles(last, 16, gap=0)[1])
+    assert strongest["grey_levels"] > 0
+
+
+def test_a_table_with_less_in_it_than_the_shipped_one_is_not_shipped(small, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(ablations, "SHIPPED", tmp_path / "book")
+    out = tmp_path / "out"
+    assert ablate(out, "--seeds", "2", "--only", "lr-0.001", "--ship") == 1
+    assert "fewer than 5 pairs: 2 rows" in capsys.readouterr().err and not (tmp_path / "book").exists()
+    monkeypatch.setattr(ablations, "SEEDS", 2)
+    assert ablate(out, "--seeds", "2", "--only", "lr-0.001", "--ship") == 0
+    before = (tmp_path / "book/results.json").read_bytes()
+    assert ablate(tmp_path / "other", "--seeds", "2", "--only", "relu", "--ship") == 1
+    assert "lacks ablations/lr-0.001 of what ships now" in capsys.readouterr().err
+    assert (tmp_path / "book/results.json").read_bytes() == before
+
+
+def test_variants_have_names_of_their_own_in_one_table():
+    assert len({ablations._where(v) for v in ablations.ALL}) == len(ablations.ALL)
+
+
+def test_every_shipped_run_is_searched_for_images_that_come_back():
+    there = ablations.shipped()["runs"]
+    assert sum(row[1] for row in ablations.returning()) == sum(map(len, there.values()))
 
 
 def test_a_pair_for_a_reader(small, tmp_path):

@@ -163,7 +163,7 @@ def given(monkeypatch):
 
 
 def test_torch_fidelity_gets_colour_images_of_samples_and_data(given, digits, tmp_path):
-    (tmp_path / "inception.pth").write_bytes(b"weights")
+    torch.save({}, tmp_path / "inception.pth")
     m = fidelity.inception(Generator(CONDITIONAL).eval(), digits[1], 30, weights=tmp_path / "inception.pth")
     assert (m.value, m.n, m.details["real"]) == (12.5, 30, len(digits[1]))
     samples, real = given[0]["input1"], given[0]["input2"]
@@ -199,6 +199,20 @@ def test_without_torch_fidelity_or_weights_the_command_says_what_to_do(run, caps
     monkeypatch.setitem(sys.modules, "torch_fidelity", types.SimpleNamespace(calculate_metrics=offline))
     assert main(["fid", str(run.path), "--count", "4"]) == 1
     assert "no route to host" in (error := capsys.readouterr().err) and "--weights" in error
+
+
+def test_a_file_of_other_weights_is_named(run, capsys, monkeypatch, tmp_path):
+    def other_net(**options):
+        torch.nn.Linear(1, 1).load_state_dict(torch.load(options["feature_extractor_weights_path"]))
+
+    monkeypatch.setitem(sys.modules, "torch_fidelity", types.SimpleNamespace(calculate_metrics=other_net))
+    file = tmp_path / "w.pth"
+    file.write_bytes(b"<html>not found</html>")
+    assert main(["fid", str(run.path), "--count", "4", "--weights", str(file)]) == 1
+    assert "w.pth: no file of weights" in capsys.readouterr().err
+    torch.save({"layer": torch.zeros(3)}, file)
+    assert main(["fid", str(run.path), "--count", "4", "--weights", str(file)]) == 1
+    assert "w.pth: not those of Inception" in capsys.readouterr().err
 
 
 def test_samples_of_a_conditional_net_are_of_each_class_in_turn():

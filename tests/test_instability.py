@@ -210,6 +210,21 @@ def test_the_command_line_says_it_in_one_line(tmp_path, dying, capsys):
     assert "collapsed" in told[0] and "--init" in told[0]
 
 
+def test_a_diverged_run_can_be_sampled_and_started_from(tmp_path, monkeypatch, capsys):
+    calls = iter(range(1000))
+    original = training.generator_loss
+    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(training, "BATCHNORM_BATCHES", 3)
+    monkeypatch.setattr(training, "generator_loss", lambda fake: original(fake) * (math.nan if next(calls) == 40 else 1))
+    out, again = tmp_path / "run", tmp_path / "again"
+    assert main(train_arguments(out, images=16 * 60)) == 1
+    assert f"--init {out}" in capsys.readouterr().err
+    assert Run(out).info["status"] == "diverged" and not (out / "good.pt").exists()
+    assert main(["sample", str(out), "--count", "4", "--out", str(tmp_path / "grid.png"), "--device", "cpu"]) == 0
+    assert main(train_arguments(again, "--init", str(out), images=16 * 5)) == 0
+    assert Run(again).info["status"] == "finished"
+
+
 def test_runs_of_before_resume_without_the_new_keys(run_copy):
     info = json.loads((run_copy.path / "run.json").read_text())
     for key in ("resample", "norm", "d_activation"):

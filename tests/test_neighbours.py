@@ -3,11 +3,15 @@ import pytest
 import torch
 from scipy.stats import binomtest
 from sklearn.neighbors import KNeighborsClassifier
+from test_datasets import mnist
 
-from dcgan_core import claims, datasets, neighbours
+from dcgan_core import claims, claims_8, datasets, neighbours, training
+from dcgan_core.cli import main
 from dcgan_core.errors import UserError
+from dcgan_core.files import write_json
 from dcgan_core.neighbours import BLOCK, NearestLabels, curve, generated, stored
 from dcgan_core.networks import Architecture, Generator, estimate_batchnorm
+from dcgan_core.runs import Run
 
 CONDITIONAL = Architecture(8, 1, (8,), (2,), kernel=4, latent=6, num_classes=10, hidden=16, output="sigmoid", norm_affine=False)
 
@@ -60,6 +64,17 @@ def test_products_are_the_same_without_the_processors_byte_instructions(length, 
     assert np.array_equal(neighbours.products(a, b).numpy(), expected)
     monkeypatch.delattr(torch, "_int_mm")
     assert np.array_equal(neighbours.products(a, b).numpy(), expected)
+
+
+def test_larger_images_than_32_bits_can_hold_are_refused():
+    assert 3 * 128**2 * neighbours.LARGEST < 2**31 <= 3 * 128**2 * (neighbours.LARGEST + 1)
+    side = int(neighbours.LARGEST**0.5)
+    far, near = (np.full((1, 1, side, side), grey, np.uint8) for grey in (255, 1))
+    search = NearestLabels(np.zeros_like(far))
+    search.show(np.concatenate([far, near]), np.array([1, 2]))
+    assert search.labels.tolist() == [2] and search.distances() == pytest.approx(1 / 255)
+    with pytest.raises(UserError, match="43,690 at most"):
+        NearestLabels(np.zeros((1, 1, side + 1, side + 1), np.uint8))
 
 
 def test_of_equally_near_references_the_first_counts():
@@ -214,6 +229,54 @@ def test_each_claim_fits_its_own_net():
     fits = {r: {c.id.removeprefix("mnist.nn_error_") for c in ours if c.fits(Fake(r))} for r in runs}
     assert fits == {"mnist": {"real", "50k", "1m", "10m"}, "mnist-affine": {"affine"}, "mnist-fc": {"fc_gan"}}
     assert [c.id for c in claims.CLAIMS if c.on_request] == ["mnist.nn_error_10m"]
+
+
+@pytest.fixture
+def folders(data, tmp_path, monkeypatch) -> dict[str, Run]:
+    """The supplement's three nets, tiny, trained on 5,000 of 5,500 pictures that are called MNIST."""
+    mnist(data, 5500, 20)
+    monkeypatch.setattr(training, "BATCHNORM_BATCHES", 3)
+    settings = ["first=5000", "batch=16", "decay_images=0", "architecture.hidden=8", "architecture.latent=4"]
+    found = {}
+    for name in ("mnist", "mnist-affine", "mnist-fc"):
+        mine = settings + ([] if name == "mnist-fc" else ["architecture.widths=2,4"])
+        more = [x for s in mine for x in ("--set", s)]
+        out = ["--images", "64", "--device", "cpu", "--out", str(tmp_path / "runs" / name)]
+        assert main(["train", name, *out, *more]) == 0
+        found[name] = Run(tmp_path / "runs" / name)
+    return found
+
+
+def test_every_claim_of_the_supplement_is_measured_from_a_trained_net(folders, shelf):
+    queries = datasets.load("mnist", 28).labels[5000:]
+    small = {}
+    for run in folders.values():
+        for c in claims.CLAIMS:
+            if c.id.startswith("mnist.") and c.fits(run):
+                small[c.id.removeprefix("mnist.nn_error_")] = claims.result(c, run, "cpu", small=True)
+    assert small.keys() == {"real", "50k", "1m", "10m", "fc_gan", "affine"}
+    assert all(r["n"] == 500 and r["low"] <= r["value"] <= r["high"] for r in small.values())
+    images, labels = neighbours.generated(folders["mnist"].generator())(0)
+    expected = brute(images, labels, np.asarray(datasets.load("mnist", 28).images[5000:])) != queries
+    assert small["50k"]["details"]["curve"]["1000"] == pytest.approx(100 * expected.mean(), abs=1e-3)
+    more, low, high = small["1m"]["details"]["more_than_real"]["5000"]
+    assert more == pytest.approx(small["1m"]["value"] - small["real"]["value"], abs=1e-3) and low <= more <= high
+    assert small["affine"]["value"] == pytest.approx(
+        small["affine"]["details"]["with"] - small["affine"]["details"]["without"], abs=1e-3
+    )
+    fc = claims.claim("mnist.nn_error_fc_gan")
+    assert claims.verdict(fc, small["fc_gan"]) == "differs", "no DCGAN ships that it could be compared with"
+    (shelf / "mnist").mkdir(parents=True)
+    for bound, said in ((small["fc_gan"]["low"] - 1, "holds"), (small["fc_gan"]["low"] + 1, "differs")):
+        write_json(shelf / "mnist" / "results.json", {"mnist.nn_error_50k": {"value": bound}})
+        assert claims.verdict(fc, small["fc_gan"]) == said
+
+
+def test_paired_differences_are_those_of_the_same_queries():
+    wrong, other = np.arange(1000) < 40, np.arange(1000) < 30
+    assert claims_8.paired(wrong, wrong) == [0, 0, 0]
+    more, low, high = claims_8.paired(wrong, other)
+    assert more == 1 and 0 < low < more < high < 2, "narrower than two intervals side by side"
 
 
 @pytest.mark.real_data

@@ -405,17 +405,21 @@ def finite(state: dict) -> bool:
 
 
 @pytest.mark.parametrize("seconds", [0.0, math.inf])
-def test_losses_that_are_no_numbers_end_the_run_and_the_checkpoint_is_kept(tmp_path, digits, monkeypatch, seconds):
+def test_losses_that_are_no_numbers_end_the_run_and_the_state_before_is_kept(tmp_path, digits, monkeypatch, seconds):
     monkeypatch.setattr(training, "CHECKPOINT_SECONDS", seconds)
     original, calls = training.generator_loss, iter(range(1000))
     monkeypatch.setattr(training, "generator_loss", lambda fake: original(fake) * (math.nan if next(calls) == 12 else 1))
     run = start(tmp_path / "run")
-    with pytest.raises(UserError, match="diverged.*learning_rate"):
+    with pytest.raises(UserError, match="diverged.*learning_rate.*--init") as stopped:
         train(CONFIG, digits, run, "cpu", progress=False)
+    assert "--resume" not in str(stopped.value), "it would end there again"
     state = run.load_checkpoint()
-    assert state["counts"]["step"] == (12 if seconds == 0 else 0)
+    assert 0 < state["counts"]["step"] <= 12 if seconds == 0 else state["counts"]["step"] == 0
     assert finite(state)
-    assert not run.has_net("generator")
+    run = Run(run.path)
+    assert (run.info["status"], run.info["counters"]["images"]) == ("diverged", CONFIG.batch * state["counts"]["step"])
+    kept = {"generator": run.generator().state_dict(), "discriminator": run.discriminator().state_dict()}
+    assert all(torch.equal(kept[n][k], v) for n in kept for k, v in state[n].items() if "running" not in k and "num_" not in k)
 
 
 @pytest.mark.parametrize("updates", ["both", "alternate"])
