@@ -61,6 +61,10 @@ z = latent.walk(start, end, 12)  # 6 x 12 x 100
 images = latent.draw_pixels(generator, z.flatten(0, 1))
 plots.show(images, columns=12, zoom=1)
 
+# %% [markdown]
+# The paper's caption says that every image on its walks passes for a bedroom; that in one row a window grows where there was none, and that in
+# another what looks like a TV becomes a window. Ask the same of ours: is there a place on the way that no longer passes for a face?
+
 # %% mystnb={"figure": {"caption": "The same twelve ends, by the spherical way. What differs comes further down.", "name": "fig-walks-spherical"}}
 z = latent.walk(start, end, 12, "spherical")
 plots.show(latent.draw_pixels(generator, z.flatten(0, 1)), columns=12, zoom=1)
@@ -178,7 +182,8 @@ claims.scoreboard([r for r in claims.ledger() if r["id"] == "walk.nearest"])
 
 # %% [markdown]
 # A copy would lie near 0. Nothing on either walk does. But a straight walk comes nearer to the training images in its middle than held-out images
-# are. The rule that we had fixed beforehand asks that the whole interval of the ratio lie at or above 0.9. Portraits pass it, faces do not. Is that a trace of memory? The spherical walk between the same two
+# are. The rule that we had fixed beforehand asks that the whole interval of the ratio lie at or above 0.9; the table says which run passes it. Is a smaller ratio a trace of
+# memory? The spherical walk between the same two
 # ends suggests an answer: it stays about as far away as held-out images. The two differ in one thing, the length of z, and we think that a short z draws a smoother, more average picture.
 # What is average is nearer to *everything*, seen or not. More about lengths in a moment.
 #

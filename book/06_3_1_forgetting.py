@@ -26,13 +26,13 @@ device = "auto"
 
 # %% mystnb={"figure": {"caption": "Top: samples with windows. Below: the same z, drawn by the same G without the feature maps that the paper's rule picks.", "name": "fig-forgetting"}}
 import json
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
 from dcgan_core import (
+    arithmetic,
     claims,
     devices,
     forgetting,
@@ -69,6 +69,9 @@ plots.strips(
 )
 
 # %% [markdown]
+# The paper's caption says that some windows are gone and others have become things that look alike, such as doors and mirrors; that pictures got worse;
+# and that the scene as a whole stayed what it was.
+#
 # ## The paper's recipe
 #
 # **One.** Draw 150 samples and mark the windows in them with boxes. The authors did it by hand and marked 52. In drawn rooms a small net can do it,
@@ -84,38 +87,55 @@ plots.show(framed, columns=8, zoom=1)
 
 # %% [markdown]
 # Can the finder be trusted? On drawings that it has never seen the masks can tell. But samples are not drawings. So we looked at 100 samples ourselves,
-# five times enlarged, before the finder had seen any, and marked each window that we saw. Then we compared.
+# five times enlarged, before the finder had seen any, and marked each window that we saw. Then we compared. (What was seen belongs to the weights that
+# drew it. With a run of your own these cells say so.)
 
 # %%
 claims.demonstrate("forgetting.finder_accuracy", run, device, seed)
 
 # %%
-claims.demonstrate("forgetting.finder_agreement", run, device, seed)
+OTHER = "Not shown: this run drew other samples than those looked at."
+seen = forgetting.looked_at(run)  # by eye, in samples of these weights
+if seen:
+    shown = claims.demonstrate("forgetting.finder_agreement", run, device, seed)
+else:
+    shown = OTHER
+shown
 
 # %% tags=["hide-input"]
-eye = claims.shipped("forgetting.finder_agreement", run)["details"]
-number = eye["samples_with_one"]
-print(
-    f"windows seen in {number['eye']} samples by eye, {number['finder']} by the finder, {number['judge']} by the judge"
-)
-print(
-    f"eye and finder agree in {100 * eye['agreement_where_sure']:.0f} % of the {eye['sure']} samples in which it is easy to say"
-)
-print(
-    f"eye and judge agree in {100 * eye['judge_agrees']:.0f} % of all, {100 * eye['judge_agrees_where_sure']:.0f} % of these"
-)
-print(
-    f"{100 * eye['boxes_found']:.0f} % of the {eye['boxes']} boxes overlap one of the finder's by half or more"
-)
+if seen:
+    eye = claims.known("forgetting.finder_agreement", run, device, seed)
+    eye = eye["details"]
+    number = eye["samples_with_one"]
+    print(
+        f"windows seen in {number['eye']} samples by eye, {number['finder']} by the finder, {number['judge']} by the judge"
+    )
+    print(
+        f"eye and finder agree in {100 * eye['agreement_where_sure']:.0f} % of the {eye['sure']} samples in which it is easy to say"
+    )
+    print(
+        f"eye and judge agree in {100 * eye['judge_agrees']:.0f} % of all, {100 * eye['judge_agrees_where_sure']:.0f} % of these"
+    )
+    print(
+        f"{100 * eye['boxes_found']:.0f} % of the {eye['boxes']} boxes overlap one of the finder's by half or more"
+    )
+
 
 # %% mystnb={"figure": {"caption": "Where eye (red) and finder (yellow) say different things.", "name": "fig-disagree"}}
-hand = forgetting.load_marks(forgetting.BY_HAND)
-images = latent.draw_pixels(generator, hand.z(generator))
-found = finder.boxes(images, "window")
-odd = eye["disagree"][:12]
-framed = plots.framed(images[odd], [hand.boxes.get(i, ()) for i in odd], zoom=2)
-doubled = [[tuple(2 * n for n in box) for box in found[i]] for i in odd]
-plots.show(plots.framed(framed, doubled, 1, (255, 220, 0)), zoom=1, columns=6)
+def disagreements(places):
+    """These samples, with the boxes of both."""
+    hand = forgetting.load_marks(forgetting.BY_HAND, run)
+    pictures = latent.draw_pixels(generator, hand.z(generator))[places]
+    found = finder.boxes(pictures, "window")
+    marked = [hand.boxes.get(i, ()) for i in places]
+    doubled = [[tuple(2 * n for n in box) for box in mine] for mine in found]
+    both = plots.framed(
+        plots.framed(pictures, marked), doubled, 1, (255, 220, 0)
+    )
+    return plots.show(both, zoom=1, columns=6)
+
+
+disagreements(eye["disagree"][:12]) if seen else OTHER
 
 # %% [markdown]
 # **Two.** Look at G's second highest conv layer. At each place inside a box, take down the activations of all its maps. Do the same at random places outside, in the
@@ -173,7 +193,6 @@ claims.demonstrate("forgetting.random_maps", run, device, seed)
 
 
 # %% tags=["hide-input"]
-measured = {row["id"] for row in claims.ledger() if row["run"] == run.name}
 variants = {
     "the paper's rule, 8 × 8": "",
     "the paper's rule, 16 × 16": ".second_reading",
@@ -181,31 +200,47 @@ variants = {
 }
 
 
+def measured(claim, suffix):
+    """One row of the ledger for this run, or a small measurement now."""
+    return claims.known(f"forgetting.{claim}{suffix}", run, device, seed)
+
+
+def percent(share):
+    return f"{100 * share:.0f} %"
+
+
 def table(variants, things):
     rows = []
     for name, suffix in variants.items():
-        if f"forgetting.random_maps{suffix}" not in measured:
-            rows.append([name, "not measured"] + [""] * (len(things) + 4))
-            continue
         gone, kept, chance = (
-            claims.shipped(f"forgetting.{claim}{suffix}", run)
+            measured(claim, suffix)
             for claim in ("windows_gone", "others_kept", "random_maps")
         )
         details = chance["details"]
+        random = details["random"]
+        finder_said = gone["details"].get("finder", {})
+        change = details["change_elsewhere"], random["change_elsewhere"]
         rows.append(
             [
                 name,
                 f"{len(details['maps'])} of {details['of']}",
-                f"{100 * gone['value']:.0f} %",
-                f"{100 * kept['value']:.0f} %",
+                percent(gone["value"]),
+                percent(kept["value"]),
+                ", ".join(
+                    percent(finder_said[key][0])
+                    for key in ("gone", "kept")
+                    if finder_said
+                ),
                 *(
-                    f"{100 * details['kept'][thing]:.0f} %"
+                    percent(details["kept"][thing])
                     if thing in details["kept"]
                     else ""
                     for thing in things
                 ),
-                f"{100 * chance['value']:.0f} %, {100 * details['random']['kept']:.0f} %",
-                f"{details['change_elsewhere'] / details['between_two_samples']:.2f}, {details['random']['change_elsewhere'] / details['between_two_samples']:.2f}",
+                f"{percent(chance['value'])}, {percent(random['kept'])}",
+                ", ".join(
+                    f"{x / details['between_two_samples']:.2f}" for x in change
+                ),
             ]
         )
     header = [
@@ -213,19 +248,21 @@ def table(variants, things):
         "maps",
         "gone",
         "others kept",
+        "by the finder: gone, kept",
         *things,
         "random maps: gone, kept",
         "change elsewhere: these maps, random",
     ]
-    return plots.Table(header, rows)
+    return plots.Table(rows=rows, header=header)
 
 
 table(variants, ["bed", "lamp", "door", "picture"])
 
 # %% [markdown]
-# *Change elsewhere* is how far pixels outside the window's box move, as a share of how far two different samples are apart.
+# *Change elsewhere* is how far pixels outside the window's box move, as a share of how far two different samples are apart: 0 is the same room, 1 as good as
+# another one. Read "kept" with it in mind: a lamp that is kept is still found, in a room whose light and colours have changed.
 #
-# **Windows go, as the paper says.** In the first reading nearly all of them do. As many random maps leave most windows where they are. So these maps do draw windows.
+# **Windows go, as the paper says.** In the first reading nearly all of them do, by judge and finder. As many random maps leave most windows where they are. So these maps do draw windows.
 #
 # **The rest does not stay.** The paper's rule drops a large part of the layer here, and that is too much for a net as narrow as ours: rooms get darker, and other things fade. Most lamps
 # go with the windows (nearly all, says the judge; by eye some more are left, see below). No wonder: a lit lamp is a bright patch on the wall, often right before a window, and with 8 × 8 places the
@@ -234,28 +271,38 @@ table(variants, ["bed", "lamp", "door", "picture"])
 # **In the other reading fewer windows go**, and the judge often finds a door where there was none. The paper saw doors and mirrors take the windows' place. Whether
 # our doors stand just there, we did not measure.
 
+
 # %% tags=["hide-input"]
-for name, suffix in variants.items():
-    if f"forgetting.random_maps{suffix}" in measured:
-        new = claims.shipped(f"forgetting.random_maps{suffix}", run)
-        new = new["details"]["new"]
+def print_new(variants):
+    """Which things the judge finds after dropping where there were none."""
+    for name, suffix in variants.items():
+        new = measured("random_maps", suffix)["details"]["new"].items()
+        now = ", ".join(f"{thing} {percent(share)}" for thing, share in new)
         print(
-            f"{name}: of rooms without one, {100 * new['door']:.0f} % now have a door, {100 * new['picture']:.0f} % a picture, {100 * new['lamp']:.0f} % a lamp"
+            f"{name}: of rooms that had none, the share that now has one: {now}"
         )
+
+
+print_new(variants)
 
 # %% [markdown]
 # A judge answers for a muddle too, and darkened rooms are not what it learnt from. So we looked for ourselves as well, at samples after the paper's
 # rule.
 
 # %% tags=["hide-input"]
-by_eye = json.loads(Path("trials/forgotten_by_eye.json").read_text())
-print(
-    f"of {by_eye['looked_at']} windows, by eye: {len(by_eye['window_left'])} left;",
-    f"in {len(by_eye['something_in_its_place'])} rooms a dark frame or a blur is left in its place",
-)
-print(
-    f"of {len(by_eye['lamp_before'])} lamps in these rooms {len(by_eye['lamp_left'])} are left"
-)
+seen = forgetting.looked_at(run, forgetting.BY_EYE)
+if seen:
+    by_eye = json.loads(forgetting.BY_EYE.read_text())
+    rule = by_eye["paper"]
+    print(
+        f"of {by_eye['looked_at']} windows, by eye: {len(rule['window_left'])} left;",
+        f"in {len(rule['something_in_its_place'])} rooms a dark frame or a blur is left in its place",
+    )
+    print(
+        f"of {len(by_eye['lamp_before'])} lamps in these rooms {len(rule['lamp_left'])} are left"
+    )
+else:
+    print(OTHER)
 
 # %% [markdown]
 # So the judge is too strict with lamps: one that has only been dimmed is none to it.
@@ -263,19 +310,16 @@ print(
 # %% [markdown]
 # ## Can it be done with less damage?
 #
-# The paper's rule asks only for the sign of a weight. So drop fewer maps: the first few in an order. We tried several orders: the paper's weights; those
-# of a regression on standardised activations; those of one that is also shown places of lamps, beds, doors and pictures as "no window". We tried two layers and many
-# counts. The finder, on other samples, chose what came nearest to 80 % of windows gone and 90 % of other things kept. That is the row *tuned* above.
+# The paper's rule asks only for the sign of a weight. So choose with more care, one map after another: each time the one whose loss takes most of the windows
+# and least of all else. How much a map gives to either is read off a gradient: that of the finder's answers, at the places where it saw something, for a factor on
+# each map. Which layer, and how many maps? What comes nearest to 80 % of windows gone and 90 % of other things kept, or passes both furthest: by the finder, on
+# other samples. That is the row *tuned* above.
 
 # %% mystnb={"figure": {"caption": "From above: before; the paper's rule; its other reading; the tuned choice; as many random maps as the paper's rule drops.", "name": "fig-variants"}}
 stored = {}
 for name, suffix in variants.items():
-    if f"forgetting.random_maps{suffix}" in measured:
-        details = claims.shipped(f"forgetting.random_maps{suffix}", run)
-        details = details["details"]
-        stored[name] = forgetting.Dropping(
-            details["layer"], tuple(details["maps"])
-        )
+    details = measured("random_maps", suffix)["details"]
+    stored[name] = forgetting.Dropping(details["layer"], tuple(details["maps"]))
 plots.strips(
     [
         ("before", samples.images[:12]),
@@ -294,19 +338,36 @@ plots.strips(
 )
 
 # %% [markdown]
-# The tuned choice removes most windows with far fewer maps, and rooms keep most of their light. It misses our bound for the other things, though not by much; as
-# many random maps cost the others just as much, and few windows go. Look closely, though: often something with a dark frame hangs where the
-# window was, and the judge calls it a picture. The finder, which chose, is stricter: it takes some of these for windows still.
+# By judge and finder the tuned choice passes both, with far fewer maps than the paper's rule; as many random maps leave most windows. Do not believe it too soon.
+# The maps were chosen to content the finder. And look closely: where the window was, there often hangs something with a dark pane and a frame. The judge calls
+# many of these pictures. So again we looked for ourselves, at the same rooms as above.
 
 # %% tags=["hide-input"]
-if "forgetting.random_maps.tuned" in measured:
-    chosen = claims.shipped("forgetting.random_maps.tuned", run)["details"]
-    chosen = chosen["chosen"]
+maps = measured("random_maps", ".tuned")["details"]["maps"]
+if seen and maps == by_eye["tuned"]["maps"]:
+    tuned = by_eye["tuned"]
     print(
-        f"chosen of {chosen['tried']}: layer {chosen['layer']}, ranking {chosen['ranking']!r}, {chosen['maps']} maps;",
-        f"by the finder {100 * chosen['gone']:.0f} % of windows gone, {100 * chosen['kept']:.0f} % of others kept",
-        f"in the {chosen['samples']} samples it was chosen on",
+        f"of {by_eye['looked_at']} windows, by eye: {len(tuned['window_left'])} are still windows, though dark;",
+        f"{len(tuned['unclear'])} are hard to call; {len(tuned['something_in_its_place'])} have become something else, mostly a picture;",
+        f"{len(tuned['gone'])} are gone",
     )
+    print(
+        f"of {len(by_eye['lamp_before'])} lamps in these rooms {len(tuned['lamp_left'])} are left"
+    )
+else:
+    print("Not shown: other maps were dropped than those looked at.")
+
+# %% [markdown]
+# So by eye the goal cannot be called met: it would be only if nearly all of the hard cases counted as gone, and few windows are gone without a trace. What goes is
+# their light. The frame often stays, and curtains too. The gain is elsewhere: lamps, beds and doors are still there.
+
+# %% tags=["hide-input"]
+chosen = measured("random_maps", ".tuned")["details"]["chosen"]
+print(
+    f"chosen of {chosen['tried']} choices: layer {chosen['layer']}, {chosen['maps']} maps;",
+    f"by the finder {percent(chosen['gone'])} of windows gone, {percent(chosen['kept'])} of others kept",
+    f"in the {chosen['samples']} samples it was chosen on",
+)
 
 # %% [markdown]
 # How the two trade off, you see here.
@@ -351,7 +412,7 @@ def dropping_slider(z, layer=0):
 
     def draw(values):
         pictures = []
-        for count, first in values.round().astype(int):
+        for count, first in values.astype(int):
             four = z[first : first + 4]
             maps = tuple(order[:count].tolist())
             drawn = (
@@ -363,7 +424,8 @@ def dropping_slider(z, layer=0):
         return np.stack(pictures)
 
     ranges = {"maps dropped": (0, last, 30), "rooms": (0, len(z) - 4, 8)}
-    return widgets.sliders(draw, ranges, {"maps dropped": last, "rooms": 0})
+    start = {"maps dropped": last, "rooms": 0}
+    return widgets.sliders(draw, ranges, start, whole=ranges)
 
 
 dropping_slider(samples.z[:18])
@@ -386,25 +448,27 @@ for thing in ("bed", "lamp"):
 plots.strips(rows, zoom=2)
 
 # %% tags=["hide-input"]
-table(
-    {
-        f"{thing}, {name}": f".{thing}{suffix}"
-        for thing in ("bed", "lamp")
-        for name, suffix in (("the paper's rule", ""), ("tuned", ".tuned"))
-    },
-    ["window", "bed", "lamp", "door", "picture"],
-)
+others = {
+    f"{thing}, {name}": f".{thing}{suffix}"
+    for thing in ("bed", "lamp")
+    for name, suffix in (("the paper's rule", ""), ("tuned", ".tuned"))
+}
+table(others, ["window", "bed", "lamp", "door", "picture"])
+
+# %% tags=["hide-input"]
+print_new(others)
 
 # %% [markdown]
-# It is more than luck, but it works less well. By the paper's rule many more beds vanish than by random maps, yet most stay, and most pictures go instead; the tuned
-# choice removes most beds. By the same rule lamps nearly all go, says the judge, but so do most windows, and random maps put out nearly half of the lamps as well. There the tuned choice is better by far:
-# most lamps gone, nearly all else kept.
+# It is more than luck. By the paper's rule many more beds vanish than by random maps, yet most stay, and most pictures go instead. By the same rule lamps nearly
+# all go, says the judge, but so do most windows, and random maps put out nearly half of the lamps as well. The tuned choice is better by far for both. Still it does
+# not leave the room alone: things appear that were not there, doors above all, and pixels elsewhere move a good part of the way to another room. And nobody has
+# looked at these by eye.
 #
 # ## Mark your own
 #
 # Choose a sample, fit the frame, press *add*; *save* writes a JSON file. Then
-# `forgetting.paper_rule(generator, forgetting.load_marks("../runs/my_windows.json"), layer=0)` is your own rule. Mark anything you like: headboards, curtains,
-# light.
+# `forgetting.paper_rule(generator, forgetting.load_marks("../runs/my_windows.json", run), layer=0)` is your own rule. Mark anything you like: headboards, curtains,
+# light. Marks belong to the weights that drew the samples: after more training, mark again.
 
 # %%
 mine = latent.draw_pixels(
@@ -413,7 +477,8 @@ mine = latent.draw_pixels(
         generator.architecture, 150, torch.Generator().manual_seed(seed + 4)
     ),
 )
-widgets.Marker(mine, "../runs/my_windows.json", "window", seed + 4)
+weights = arithmetic.weights_of(run)
+widgets.Marker(mine, "../runs/my_windows.json", "window", seed + 4, weights)
 
 # %% [markdown]
 # ## Where ours differs

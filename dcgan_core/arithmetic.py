@@ -7,7 +7,7 @@ smiling woman - neutral woman + neutral man = smiling man. The exemplars of each
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -19,7 +19,7 @@ from torch import Tensor
 from dcgan_core import attributes, devices, judges, latent, scenes
 from dcgan_core.configs import did_you_mean
 from dcgan_core.errors import UserError
-from dcgan_core.evaluation import Measurement, bootstrap, share, timed
+from dcgan_core.evaluation import Measurement, bootstrap, share, student, timed
 from dcgan_core.files import read_json
 from dcgan_core.networks import Discriminator, Generator, to_input, to_pixels
 from dcgan_core.runs import Run
@@ -27,7 +27,7 @@ from dcgan_core.runs import Run
 Reader = Callable[[np.ndarray], dict[str, np.ndarray]]  # uint8 N x 3 x S x S -> probabilities and numbers, N each
 SURE = 0.9  # the classifier that selects wants to be that sure, or as sure of the opposite
 FEW, MANY = 3, 30  # exemplars of a concept: the paper's three, and a mean that has next to no accidents left
-SMALL = 2000  # random z looked at for exemplars, before a reader's eyes
+SMALL, LARGE, LIMIT = 2000, 10_000, 20_000  # random z looked at for exemplars: before a reader's eyes, measured, at most
 TWICE = 2.0  # how much of first - second is added in `improved`; chosen on z of another seed, by the judge
 
 
@@ -40,11 +40,15 @@ class Concept:
 
     def shown(self, answers: dict[str, np.ndarray], sure: float = 0.5) -> np.ndarray:
         """In which pictures is it? N times true or false. Raises UserError for an attribute that was not read."""
+        return self.likely(answers) > sure
+
+    def likely(self, answers: dict[str, np.ndarray]) -> np.ndarray:
+        """How likely is the least likely thing that it asks for? N probabilities."""
         for key in self.shows:
             if key not in answers:
                 raise UserError(f"concept {self.name!r}: no attribute is called {key!r}{did_you_mean(key, answers)}")
         probabilities = [answers[key] if there else 1 - answers[key] for key, there in self.shows.items()]
-        return np.min(probabilities, 0) > sure
+        return np.min(probabilities, 0)
 
 
 @dataclass(frozen=True)
@@ -154,24 +158,32 @@ class Pool:
         return self.z[torch.from_numpy(np.flatnonzero(concept.shown(self.answers, sure)))]
 
 
-def pool(generator: Generator, reader: Reader, count: int, seed: int) -> Pool:
-    rng = torch.Generator().manual_seed(seed)
-    z = latent.sample(generator.architecture, count, rng)
-    return Pool(z, reader(latent.draw_pixels(generator, z)))
+def pool(
+    generator: Generator, reader: Reader, count: int, seed: int, concepts: Sequence[Concept] = (), enough: int = 0
+) -> Pool:
+    """Looks at `count` random z, and at as many again while a concept has less than `enough` exemplars, up to `LIMIT`."""
+    z = latent.sample(generator.architecture, max(count, LIMIT), torch.Generator().manual_seed(seed))
+    found = Pool(z[:0], {})
+    while not len(found.z) or (len(found.z) + count <= LIMIT and any(len(found.of(concept)) < enough for concept in concepts)):
+        more = reader(latent.draw_pixels(generator, z[len(found.z) : len(found.z) + count]))
+        answers = {key: np.concatenate([found.answers.get(key, values[:0]), values]) for key, values in more.items()}
+        found = Pool(z[: len(found.z) + count], answers)
+    return found
 
 
 def exemplars(found: Tensor, concept: str, trials: int, count: int, rng: torch.Generator) -> Tensor:
-    """`count` different z of `found` (N x latent) for each trial: trials x count x latent.
+    """A set of `count` different z of `found` (N x latent) for each trial: trials x count x latent.
 
-    Trials share no z until all have been used. Raises UserError where there are fewer than `count`.
+    Sets share no z. Where there are fewer than trials, they come again in the same order, so that trials with the same set
+    are known. Raises UserError where there are fewer z than `count`.
     """
     if len(found) < count:
         raise UserError(
             f"concept {concept!r}: {len(found)} exemplars, {count} are needed; pick more of them, or from more samples"
         )
-    rounds = -(-trials // (len(found) // count))
-    orders = [torch.randperm(len(found), generator=rng)[: len(found) // count * count] for _ in range(rounds)]
-    return found[torch.cat(orders)[: trials * count]].unflatten(0, (trials, count))
+    sets = len(found) // count
+    order = torch.randperm(len(found), generator=rng)[: sets * count].unflatten(0, (sets, count))
+    return found[order[torch.arange(trials) % sets]]
 
 
 def weights_of(run: Run) -> str:
@@ -233,7 +245,10 @@ def trials(
     A trial is a success where `judge` reads off the result both what was added and what was kept. Returns shares for `three`
     (the mean of three exemplars for each term), `single` (one of the three), `many` (thirty), `improved` (thirty, the
     difference counted twice, and the sum brought to the length of a random z), `pixels` (the three, with pixels), and `gain`:
-    three minus single. Where exemplars are few (`exemplars` in the details), trials share them, and the interval is too narrow.
+    three minus single. `above_chance` is three minus the share of random samples that show the same; `others_kept` the share
+    of other attributes that are as in the mean of the third term. Where exemplars are few (`exemplars` in the details), sets of
+    them serve in many trials, and intervals are over sets (`sets`); a single set says nothing of other sets, and its interval
+    is one over trials alone.
 
     `three` has in its details what helps to read them; `one_face` there is the difference of thirty, twice, added to a single
     exemplar of the third term: does that face stay what it is otherwise (`others_kept`)?
@@ -242,7 +257,12 @@ def trials(
         rng = torch.Generator().manual_seed(seed)
         found = [(candidates.of(concept), concept.name) for concept in arithmetic.terms]
         three = [exemplars(z, name, count, FEW, rng) for z, name in found]
-        many = [latent.mean(exemplars(z, name, count, min(MANY, max(len(z), 1)), rng)) for z, name in found]
+        thirty = [min(MANY, max(len(z), 1)) for z, _ in found]
+        many = [latent.mean(exemplars(z, name, count, k, rng)) for (z, name), k in zip(found, thirty, strict=True)]
+        sets = {
+            "three": min(len(z) // FEW for z, _ in found),
+            "many": min(len(z) // k for (z, _), k in zip(found, thirty, strict=True)),
+        }
         fresh = latent.sample(generator.architecture, 4 * count, torch.Generator().manual_seed(seed + 1_000_000))
         length = float(fresh.norm(dim=1).mean())
         sums = {
@@ -270,7 +290,7 @@ def trials(
             "added": _rounded({key: arithmetic.added.shown(a) for key, a in answers.items()}),
             "kept": _rounded({key: arithmetic.kept.shown(a) for key, a in answers.items()}),
             "others_kept": {
-                key: round(_agreement(answers[key], answers[before], arithmetic.others), 4)
+                key: round(float(_agreement(answers[key], answers[before], arithmetic.others).mean()), 4)
                 for key, before in (
                     ("three", "third_term"),
                     ("pixels", "third_term"),
@@ -281,26 +301,52 @@ def trials(
             },
             "length_of_z": _rounded({key: z.norm(dim=1).numpy() for key, z in sums.items()}),
             "exemplars": {name: len(z) for z, name in found},
-            "exemplars_of_many": min(MANY, *(len(z) for z, _ in found)),
+            "exemplars_of_many": min(thirty),
+            "sets": sets,
         }
         if discriminator is not None:  # how far D takes them for data
             details["D"] = _rounded({key: believed(discriminator, pictures[:count]) for key, pictures in images.items()})
-        gain = right["three"].astype(float) - right["single"]
-        low, high = bootstrap(lambda x: float(x.mean()), gain, seed=seed)
-        kinds = ("three", "single", "many", "improved", "pixels")
-        measured = {key: Measurement(*share(right[key]), count, seconds()) for key in kinds}
+        values = {key: right[key] for key in ("three", "single", "many", "improved", "pixels")}
+        values["gain"] = right["three"].astype(float) - right["single"]
+        values["above_chance"] = right["three"].astype(float)
+        values["others_kept"] = _agreement(answers["three"], answers["third_term"], arithmetic.others)
+        measured = {}
+        for key, each in values.items():
+            of_trial = np.arange(count) % sets["many" if key in ("many", "improved") else "three"]
+            minus = right["random"] if key == "above_chance" else None  # from z that no trial has
+            measured[key] = Measurement(*_over_sets(each, of_trial, seed, minus), count, seconds())
         measured["three"].details = details
-        return measured | {"gain": Measurement(float(gain.mean()), low, high, count, seconds())}
+        return measured
+
+
+def _over_sets(values: np.ndarray, sets: np.ndarray, seed: int, minus: np.ndarray | None = None) -> tuple[float, float, float]:
+    """The mean of `values`, one for each trial, less that of `minus`, with its 95 % interval.
+
+    Trials with the same set of exemplars are not independent. So the interval is that of the mean over sets (Student's), unless
+    the one over trials is wider.
+    """
+    if minus is None and values.dtype == bool:
+        value, low, high = share(values)
+    else:
+        others = () if minus is None else (minus,)
+        value = float(values.mean() - sum(o.mean() for o in others))
+        low, high = bootstrap(lambda x, *more: float(x.mean() - sum(m.mean() for m in more)), values, *others, seed=seed)
+    means = [float(values[sets == s].mean()) for s in np.unique(sets)]
+    if 1 < len(means) < len(values):
+        _, lowest, highest = student(means)
+        margin = (highest - lowest) / 2
+        low, high = min(low, max(value - margin, 0.0 if values.dtype == bool else -1.0)), max(high, min(value + margin, 1.0))
+    return value, low, high
 
 
 def _rounded(table: dict[str, np.ndarray]) -> dict[str, float]:
     return {key: round(float(np.mean(values)), 4) for key, values in table.items()}
 
 
-def _agreement(answers: dict[str, np.ndarray], before: dict[str, np.ndarray], keys: tuple[str, ...]) -> float:
-    """The share of `keys` that are as in the pictures before, which come again from the first where there are fewer."""
+def _agreement(answers: dict[str, np.ndarray], before: dict[str, np.ndarray], keys: tuple[str, ...]) -> np.ndarray:
+    """For each picture the share of `keys` that are as before; where fewer are before, they come again from the first."""
     pairs = [(answers[key] > 0.5, np.resize(before[key] > 0.5, len(answers[key]))) for key in keys]
-    return float(np.mean([a == b for a, b in pairs]))
+    return np.mean([a == b for a, b in pairs], 0)
 
 
 @torch.no_grad()
@@ -317,7 +363,7 @@ def believed(discriminator: Discriminator, images: np.ndarray) -> np.ndarray:
 LEFT, RIGHT = Concept("looks left", {"looks left": True}), Concept("looks right", {"looks right": True})
 OTHERS = ("smile", "glasses", "beard", "long_hair", "hair_colour", "skin")  # what should not change when a head turns
 TURN_EXEMPLARS, TURN_STEPS = 4, 9
-RISE, FALL, CLOSE = 0.5, 0.05, 0.25  # see `turns`
+RISE, FALL, CLOSE = 0.5, 0.08, 0.25  # see `turns`; FALL is the judge's own error of the pose in drawings, RMS
 
 
 def turned(z: Tensor, vector: Tensor, steps: int = TURN_STEPS) -> Tensor:
@@ -395,12 +441,48 @@ def _unchanged(answers: dict[str, np.ndarray], middle: int, ends: tuple[int, ...
     return np.stack(columns, 1)
 
 
+# --- can the selection be trusted? --------------------------------------------------------------------------------------
+
+
+def selection(run: Run, name: str, device: str = "auto", small: bool = False) -> Measurement:
+    """Where the classifier that selects is sure enough to select, how often is it right? One of SUMS, the mean of its terms.
+
+    On pictures whose attributes are known and from which it did not learn. `details`: for each term how many pictures it
+    would take, and the share of them that are right. Raises UserError without such pictures, or where it takes none.
+    """
+    with timed() as seconds:
+        place, parts = devices.pick(device), SUMS[name]
+        names, count = tuple(parts.result.shows), 500 if small else 4000
+        if DATA[name] == attributes.DATA:
+            images, truth = attributes.unseen(attributes.SELECTING, names, count if small else None)
+        else:
+            drawn = scenes.draw(DATA[name], count, run.architecture.size, judges.HELD_OUT_SEED)
+            images, truth = drawn.images, {key: (drawn.factors[key] > 0.5).astype(np.float32) for key in names}
+        answers, right = readers(run, place)[0](images), {}
+        for concept in parts.terms:
+            taken = concept.shown(answers, SURE)
+            if not taken.any():
+                raise UserError(f"concept {concept.name!r}: the classifier is sure of none of {len(images)} pictures")
+            right[concept.name] = concept.shown(truth)[taken]
+        value, low, high = _mean_of_terms(list(right.values()))
+        details = {key: [len(flags), round(float(flags.mean()), 4)] for key, flags in right.items()}
+        return Measurement(value, low, high, sum(map(len, right.values())), seconds(), {"taken_and_right": details})
+
+
+def _mean_of_terms(right: list[np.ndarray]) -> tuple[float, float, float]:
+    """With Wilson's margins added up as those of independent numbers: a bootstrap sees no error where all were right."""
+    shares = np.array([share(flags) for flags in right])
+    value, low, high = shares[:, 0].mean(), *(shares[:, i] - shares[:, 0] for i in (1, 2))
+    low, high = (np.sqrt((margins**2).sum()) / len(right) for margins in (low, high))
+    return float(value), float(value - low), float(min(value + high, 1.0))
+
+
 # --- on a run ---------------------------------------------------------------------------------------------------------
 
 
 def candidates(run: Run, device: str = "auto", seed: int = 0, count: int = SMALL) -> Pool:
-    """The `pool` of a run, read once."""
-    return _pool(str(run.path.resolve()), weights_of(run), device, seed, count)
+    """The `pool` of a run, read once: enough for one trial of each sum, and for a turn, as far as `LIMIT` samples have it."""
+    return _pool(str(run.path.resolve()), weights_of(run), device, seed, count, TURN_EXEMPLARS)
 
 
 def measured(run: Run, name: str, device: str = "auto", seed: int = 0, small: bool = False) -> dict[str, Measurement]:
@@ -413,7 +495,8 @@ def _measured(path: str, weights: str, name: str, device: str, seed: int, small:
     run, place = Run(path), devices.pick(device)
     count = 60 if small else 400
     generator, (_, judge) = run.generator(place), readers(run, place)
-    candidates = _pool(path, weights, device, seed, SMALL if small else 10_000)
+    size = (SMALL, TURN_EXEMPLARS) if small else (LARGE, MANY)
+    candidates = _pool(path, weights, device, seed, *size)
     if name == "turn":
         return turns(generator, candidates, judge, count, seed)
     discriminator = run.discriminator(place) if run.has_net("discriminator") else None
@@ -421,6 +504,9 @@ def _measured(path: str, weights: str, name: str, device: str, seed: int, small:
 
 
 @cache
-def _pool(path: str, weights: str, device: str, seed: int, count: int) -> Pool:
+def _pool(path: str, weights: str, device: str, seed: int, count: int, enough: int) -> Pool:
     run, place = Run(path), devices.pick(device)
-    return pool(run.generator(place), readers(run, place)[0], count, seed)
+    concepts = [concept for name, parts in SUMS.items() if DATA[name] == run.data_name for concept in parts.terms]
+    if run.data_name == DATA["drawn_smile"]:
+        concepts += [LEFT, RIGHT]
+    return pool(run.generator(place), readers(run, place)[0], count, seed, concepts, enough)

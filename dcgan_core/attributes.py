@@ -146,23 +146,38 @@ def index(data: datasets.ImageData, name: str) -> int:
     return data.attribute_names.index(name)
 
 
+def unseen(
+    half: int, names: tuple[str, ...], count: int | None = None, size: int = SIZE
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Photographs from which the classifier of this half did not learn: the other half, and those that are held out.
+
+    Those of which all `names` are known, the first `count` of both kinds: uint8 N x 3 x size x size, and for each name N times
+    1 or 0. Raises UserError where the photographs are not here.
+    """
+    if not datasets.find(DATA):
+        raise UserError(f"{DATA}: the photographs are not here")
+    images, labels = [], []
+    for split in datasets.SPLITS:
+        data = datasets.load(DATA, size, split)
+        rows = halves(data, 1 - half) if split == "train" else np.arange(len(data))
+        table = data.attributes[rows][:, [index(data, name) for name in names]]
+        known = (table != 0).all(1)
+        images.append(np.array(data.images[rows[known][:count]]))
+        labels.append(table[known][:count] > 0)
+    columns = np.concatenate(labels).T.astype(np.float32)
+    return np.concatenate(images), dict(zip(names, columns, strict=True))
+
+
 def accuracy(net: Attributes, name: str, half: int = JUDGING, count: int | None = None) -> Measurement:
     """How often is it right, on photographs that it did not learn from? The mean of its shares among those with and without.
 
-    The photographs are the other half and those that are held out, as far as they are labelled (the first `count` of each). A
-    guess gives 0.5, however rare the attribute is.
+    The photographs are those of `unseen`. A guess gives 0.5, however rare the attribute is.
     """
     with timed() as seconds:
-        groups = {True: [], False: []}
-        for split in datasets.SPLITS:
-            data = datasets.load(DATA, net.size, split)
-            unseen = halves(data, 1 - half) if split == "train" else np.arange(len(data))
-            truth = data.attributes[unseen, index(data, name)]
-            unseen, truth = unseen[truth != 0][:count], truth[truth != 0][:count] > 0
-            right = (net.read(np.array(data.images[unseen]))[name] > 0.5) == truth
-            for kind, rows in groups.items():
-                rows.append(right[truth == kind])
-        with_it, without = (np.concatenate(groups[kind]) for kind in (True, False))
+        images, truth = unseen(half, (name,), count, net.size)
+        there = truth[name] > 0.5
+        right = (net.read(images)[name] > 0.5) == there
+        with_it, without = right[there], right[~there]
 
         def balanced(a: np.ndarray, b: np.ndarray) -> float:
             return float(a.mean() + b.mean()) / 2

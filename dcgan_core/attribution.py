@@ -296,30 +296,32 @@ def untrained(discriminator: Discriminator, data: np.ndarray, seed: int, batches
 
 
 def measure(
-    discriminator: Discriminator, count: int = 2000, top: int = 5, features: int | None = None, seed: int = 0
+    discriminator: Discriminator, count: int = 2000, top: int = 5, features: int | None = None, seed: int = 0, nets: int = 3
 ) -> dict[tuple[str, str], Measurement]:
-    """How D's features, and those of a random D, look at the objects of drawn rooms: (what, "trained" or "random").
+    """How D's features, and those of `nets` random Ds, look at the objects of drawn rooms: (what, which).
 
-    `inside`, `any`, `pointing` and `centre` are means over all features of the last conv layer (the first `features` of them),
-    with bootstrap intervals over features. `inside_best` is the mean over objects of the one feature that looks at the object
-    most on the drawings for choosing. The procedure is the same for both nets.
+    which: "trained", "random" (the mean of all random nets), or "gain", trained minus random. `inside`, `any`, `pointing` and
+    `centre` are means over all features of the last conv layer (the first `features` of them). `inside_best` is the mean over
+    objects of the one feature that looks at the object most on the drawings for choosing. Bootstrap intervals draw features
+    (`inside_best`: responses) and random nets anew. The procedure is the same for all nets.
     """
     a = discriminator.architecture
     choose_from, score_on = (scenes.draw("drawn-rooms", count, a.size, s) for s in (CHOOSE_SEED, SCORE_SEED))
     used = None if features is None else range(min(features, a.widths[-1]))
-    results = {}
-    for which in ("trained", "random"):
-        with evaluation.timed() as seconds:
-            net = discriminator if which == "trained" else untrained(discriminator, choose_from.images, seed)
-            strongest = tuple(top_responses(net, drawn.images, used, top=top) for drawn in (choose_from, score_on))
-            found = focus(net, choose_from, score_on, strongest)
-            some = min(len(found.objects), 32)  # enough to compare the two choices about the leak
-            passed = focus(net, choose_from, score_on, tuple(r.first(some) for r in strongest), "passed")
-            taken = seconds()
-        details = {
+
+    def look(net: Discriminator) -> tuple[Focus, dict]:
+        strongest = tuple(top_responses(net, drawn.images, used, top=top) for drawn in (choose_from, score_on))
+        found = focus(net, choose_from, score_on, strongest)
+        some = min(len(found.objects), 32)  # enough to compare the two choices about the leak
+        passed = focus(net, choose_from, score_on, tuple(r.first(some) for r in strongest), "passed")
+        features_of, shares = found.best()
+        return found, {
             "drawings": count,
             "responses_per_feature": top,
             "features_by_object": {str(n): int((found.objects == n).sum()) for n in np.unique(found.objects)},
+            "feature_and_share_by_object": {
+                str(n): [int(f), round(float(v.mean()), 4)] for n, f, v in zip(found.names, features_of, shares, strict=True)
+            },
             "object_in_picture": float(found.there.mean()),
             "even": float(found.even.mean()),
             "even_in_what_the_unit_sees": float(found.even_in_field.mean()),
@@ -334,13 +336,45 @@ def measure(
             "share_of_features_above_half": float((found.inside >= 0.5).mean()),
             "first_six": {"objects": found.objects[:6].tolist(), "inside": [round(float(x), 4) for x in found.inside[:6]]},
         }
-        for what in ("inside", "any", "pointing", "centre"):
-            values = getattr(found, what)
-            low, high = evaluation.bootstrap(lambda x: float(x.mean()), values, seed=seed)
-            results[what, which] = Measurement(float(values.mean()), low, high, len(values), taken, details)
-        best, values = found.best()
-        low, high = evaluation.bootstrap(lambda *x: float(np.mean(x)), *values, seed=seed)  # over each one's responses
-        by_object = {str(n): [int(f), round(float(v.mean()), 4)] for n, f, v in zip(found.names, best, values, strict=True)}
-        more = {"feature_and_share_by_object": by_object, **details}
-        results["inside_best", which] = Measurement(float(values.mean()), low, high, len(best), taken, more)
+
+    seconds, found = {}, {}
+    for which in ("trained", "random"):
+        with evaluation.timed() as taken:
+            drawn = [untrained(discriminator, choose_from.images, seed + i) for i in range(nets)]
+            found[which] = [look(net) for net in ([discriminator] if which == "trained" else drawn)]
+            seconds[which] = taken()
+    results = {}
+    for what in ("inside", "any", "pointing", "centre", "inside_best"):
+        values = {
+            which: [list(f.best()[1]) if what == "inside_best" else [getattr(f, what)] for f, _ in looked]
+            for which, looked in found.items()
+        }
+        for which, looked in found.items():
+            means = [round(float(np.mean(net)), 4) for net in values[which]]
+            results[what, which] = Measurement(
+                *_mean_and_interval(values[which], seed),
+                sum(len(f.names if what == "inside_best" else f.objects) for f, _ in looked),
+                seconds[which],
+                {"nets": means, **looked[0][1]},
+            )
+        gain = _mean_and_interval(values["trained"], seed, minus=values["random"])
+        parts = {which: results[what, which].details["nets"] for which in found}
+        results[what, "gain"] = Measurement(*gain, results[what, "trained"].n, sum(seconds.values()), parts)
     return results
+
+
+def _mean_and_interval(
+    nets: list[list[np.ndarray]], seed: int, minus: list[list[np.ndarray]] | None = None
+) -> tuple[float, float, float]:
+    """The mean over nets of the mean over each net's samples, less that of `minus`, with its bootstrap interval."""
+    rng = np.random.default_rng([seed, 1])
+    split = len(nets), len(nets[0])
+    flat = [part for net in [*nets, *(minus or [])] for part in net]
+
+    def statistic(*parts: np.ndarray, draw: bool = True) -> float:
+        means = np.array([part.mean() for part in parts]).reshape(-1, split[1]).mean(1)
+        groups = [g for g in (means[: split[0]], means[split[0] :]) if len(g)]
+        drawn = [g[rng.integers(0, len(g), len(g))] if draw else g for g in groups]
+        return float(drawn[0].mean() - (drawn[1].mean() if minus else 0))
+
+    return statistic(*flat, draw=False), *evaluation.bootstrap(statistic, *flat, seed=seed)

@@ -7,9 +7,8 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from dcgan_core import arithmetic, attributes, attribution, datasets, devices, forgetting, judges
+from dcgan_core import arithmetic, attributes, attribution, devices, forgetting, judges
 from dcgan_core.claim import NOT_IN_PAPER, Claim, at_least, at_most, instead_of_lsun
-from dcgan_core.errors import UserError
 from dcgan_core.evaluation import Measurement
 from dcgan_core.runs import Run
 
@@ -27,63 +26,48 @@ def _saliency(what: str, which: str) -> Callable[[Run, str, int, bool], Measurem
 
 @cache  # one pass over the drawings serves all rows
 def _focus(path: Path, device: str, seed: int, small: bool) -> dict[tuple[str, str], Measurement]:
-    return attribution.measure(
-        Run(path).discriminator(devices.pick(device)), *((150, 3, 12) if small else (2000, 5, None)), seed
-    )
+    sizes = {"count": 150, "top": 3, "features": 12, "nets": 1} if small else {}
+    return attribution.measure(Run(path).discriminator(devices.pick(device)), seed=seed, **sizes)
 
 
 def _saliency_claims() -> list[Claim]:
-    """§6.2 on drawn rooms: the trained D, and what it is compared with."""
-    all_features, best = "all features of the last conv layer", "for each object the feature that looks at it most"
-    inside, hits, anywhere = "share of saliency inside the object", "share of responses", "share of saliency inside any object"
-    rows = [
-        (
-            "saliency.inside_mask",
-            "D's features respond to parts of the scene; a random D's do not",
-            inside,
-            at_least(0.5),
-            ("inside", "trained"),
-        ),
-        ("saliency.inside_mask.random", f"A random D, {all_features}", inside, at_most(0.5), ("inside", "random")),
+    """§6.2 on drawn rooms: the trained D, Ds with random weights, and the gap between them."""
+    inside, hits = "share of saliency inside the object", "share of responses"
+    rows = []
+    for claim_id, what, said, unit in (
+        ("saliency.inside_mask", "inside", "half of the saliency of D's features lies inside one kind of object", inside),
         (
             "saliency.inside_mask.any",
-            "D's features respond to objects of whatever kind",
-            anywhere,
-            at_least(0.5),
-            ("any", "trained"),
+            "any",
+            "half of the saliency of D's features lies inside objects of whatever kind",
+            "share of saliency inside any object",
         ),
-        ("saliency.inside_mask.any.random", "A random D, objects of whatever kind", anywhere, at_most(0.5), ("any", "random")),
-        ("saliency.inside_mask.best", f"D's features, {best}", inside, at_least(0.5), ("inside_best", "trained")),
-        ("saliency.inside_mask.best.random", f"A random D, {best}", inside, at_most(0.5), ("inside_best", "random")),
         (
-            "saliency.pointing",
-            "Where a feature's saliency is highest, there is its object",
-            hits,
-            at_least(0.5),
-            ("pointing", "trained"),
+            "saliency.inside_mask.best",
+            "inside_best",
+            "half of the saliency lies inside the object, for the feature that looks at it most",
+            inside,
         ),
-        ("saliency.pointing.random", "The same for a random D", hits, at_most(0.5), ("pointing", "random")),
-        (
-            "saliency.pointing.centre",
-            "The same for always pointing at the picture's centre",
-            hits,
-            at_most(0.5),
-            ("centre", "trained"),
-        ),
-    ]
+        ("saliency.pointing", "pointing", "half of the responses have their most salient pixel in the object", hits),
+    ):
+        paper = "by eye" if claim_id == "saliency.inside_mask" else NOT_IN_PAPER
+        rows += [
+            (claim_id, f"Trained D: at least {said}", paper, unit, at_least(0.5), (what, "trained")),
+            (f"{claim_id}.random", f"Random D: at most {said}", NOT_IN_PAPER, unit, at_most(0.5), (what, "random")),
+            (
+                f"{claim_id}.gain",
+                f"A trained D beats random ones in this: {said.removeprefix('half of ')}",
+                paper,
+                f"{unit}, difference",
+                at_least(0),
+                (what, "gain"),
+            ),
+        ]
+    centre = "Always pointing at the picture's centre hits the object at most half of the time"
+    rows.append(("saliency.pointing.centre", centre, NOT_IN_PAPER, hits, at_most(0.5), ("centre", "trained")))
     return [
-        Claim(
-            i,
-            "6.2",
-            text,
-            "by eye" if i == "saliency.inside_mask" else NOT_IN_PAPER,
-            unit,
-            rule,
-            _saliency(*key),
-            _drawn_rooms,
-            instead_of_lsun,
-        )
-        for i, text, unit, rule, key in rows
+        Claim(i, "6.2", text, paper, unit, rule, _saliency(*key), _drawn_rooms, instead_of_lsun)
+        for i, text, paper, unit, rule, key in rows
     ]
 
 
@@ -115,12 +99,12 @@ def _forgetting_claims() -> list[Claim]:
         how = {
             "paper": "",
             "second reading": " (one layer nearer to the picture)",
-            "tuned": " (only the first maps of a ranking)",
+            "tuned": " (maps chosen one by one, with regard to the rest)",
         }[which]
-        objects = f"share of {what}s"
+        objects = f"share of {what}s, by the judge"
         gone = f"Dropping the feature maps that draw {what}s removes most {what}s{how}"
         kept = f"…and keeps {'other things' if suffix else 'the rest of the scene similar'}{how}"
-        rest = "share of other objects"
+        rest = "share of other objects, by the judge"
         said = NOT_IN_PAPER if suffix else "most (by eye)"
         for claim_id, text, paper, unit, rule, number in (
             ("forgetting.windows_gone", gone, said, objects, at_least(0.5), "gone"),
@@ -155,7 +139,7 @@ def _forgetting_claims() -> list[Claim]:
             "share of samples",
             at_least(0.8),
             _finder_agreement,
-            lambda run: _drawn_rooms(run) and run.name == "drawn-rooms",  # the run whose samples were marked
+            lambda run: _drawn_rooms(run) and forgetting.looked_at(run),
         ),
     ]
 
@@ -169,7 +153,7 @@ def _finder_agreement(run: Run, device: str, seed: int, small: bool) -> Measurem
     device = devices.pick(device)
     finder = forgetting.load_finder(run.data_name, run.architecture.size, device)
     judge = judges.load(run.data_name, size=run.architecture.size, device=device)
-    return forgetting.agreement(run.generator(device), finder, judge)
+    return forgetting.agreement(run.generator(device), finder, judge, forgetting.load_marks(forgetting.BY_HAND, run))
 
 
 def _arithmetic(name: str, kind: str) -> Callable[[Run, str, int, bool], Measurement]:
@@ -181,8 +165,6 @@ def _arithmetic(name: str, kind: str) -> Callable[[Run, str, int, bool], Measure
 
 def _attribute_accuracy(name: str) -> Callable[[Run, str, int, bool], Measurement]:
     def measure(run: Run, device: str, seed: int, small: bool) -> Measurement:
-        if not datasets.find(attributes.DATA):
-            raise UserError(f"{run.path}: the photographs of {attributes.DATA} are not here")
         net = attributes.load(device=devices.pick(device))
         return attributes.accuracy(net, name, count=300 if small else None)
 
@@ -202,6 +184,14 @@ def _arithmetic_claims(name: str) -> list[Claim]:
         said = f"({terms.first.name}) - ({terms.second.name}) + ({terms.third.name}) = ({terms.result.name})"
     rows = (
         (".success", "three", said, "by eye", at_least(0.5)),
+        (".above_chance", "above_chance", f"The sum shows it more often than random samples do: {said}", "by eye", at_least(0)),
+        (
+            ".others_kept",
+            "others_kept",
+            f"The sum keeps what else its third term shows: {said}",
+            NOT_IN_PAPER,
+            at_least(0.8),
+        ),
         (
             ".single",
             "single",
@@ -220,19 +210,37 @@ def _arithmetic_claims(name: str) -> list[Claim]:
         ),
         (".pixels", "pixels", f"The same arithmetic with pixels fails: {said}", "noisy overlays", at_most(0.5)),
     )
+    difference = "share of trials, difference"
+    units = {"gain": difference, "above_chance": difference, "others_kept": "share of other attributes"}
+
+    def fits(run: Run) -> bool:
+        return run.data_name == arithmetic.DATA[name]
+
     return [
         Claim(
             f"arithmetic.{name}{suffix}",
             "6.3.2",
             statement,
             paper,
-            "share of trials" if kind != "gain" else "share of trials, difference",
+            units.get(kind, "share of trials"),
             rule,
             _arithmetic(name, kind),
-            lambda run: run.data_name == arithmetic.DATA[name],
+            fits,
             _instead_of_web_faces,
         )
         for suffix, kind, statement, paper, rule in rows
+    ] + [
+        Claim(
+            f"arithmetic.{name}.exemplars",
+            "book",
+            f"Where the classifier that selects is {arithmetic.SURE:.0%} sure, labels agree: the terms of {said}",
+            NOT_IN_PAPER,
+            "share of what it takes, mean of the three terms",
+            at_least(arithmetic.SURE),
+            lambda run, device, seed, small: arithmetic.selection(run, name, device, small),
+            fits,
+            needs=attributes.DATA if arithmetic.DATA[name] == attributes.DATA else "",
+        )
     ]
 
 

@@ -24,7 +24,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -35,15 +35,16 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from dcgan_core import evaluation, judges, latent, scenes
+from dcgan_core.arithmetic import weights_of
 from dcgan_core.errors import UserError
 from dcgan_core.evaluation import Measurement
 from dcgan_core.files import read_json, write_json
 from dcgan_core.networks import Generator
+from dcgan_core.runs import Run
 
 SAMPLES = 150  # as many as the paper's authors looked at
 LEAST = 10  # boxes below which nothing is fitted
 READINGS = (0, 1)  # the layers of G that "second highest" may mean: 512 x 8 x 8 and 256 x 16 x 16 in the paper's net
-Ranking = Literal["weight", "standardised", "rivals"]
 Box = tuple[int, int, int, int]  # left, top, width, height in pixels
 
 # --- marks ------------------------------------------------------------------------------------------------------------
@@ -61,12 +62,14 @@ class Marks:
     seed: int = 0
     count: int = SAMPLES
     size: int = 64  # of a sample, in pixels
+    weights: str = ""  # of the G that drew the samples, see `weights_of`
+    unsure: tuple[int, ...] = ()  # samples in which it is hard to say
 
     def __post_init__(self) -> None:
-        for i, boxes in self.boxes.items():
+        for i in (*self.boxes, *self.unsure):
             if not 0 <= i < self.count:
                 raise UserError(f"marks: there is no sample {i}; they are numbered from 0 to {self.count - 1}")
-            for box in boxes:
+            for box in self.boxes.get(i, ()):
                 check_box(box, self.size, f"sample {i}")
         if not self.number:
             raise UserError(f"marks: no {self.what} is marked in any of {self.count} samples; mark at least {LEAST}")
@@ -94,19 +97,32 @@ def check_box(box: Sequence[int], size: int, where: str) -> None:
 def save_marks(marks: Marks, path: Path | str) -> None:
     """As JSON."""
     boxes = {str(i): [list(box) for box in found] for i, found in sorted(marks.boxes.items())}
-    values = {"what": marks.what, "seed": marks.seed, "count": marks.count, "size": marks.size, "boxes": boxes}
-    write_json(Path(path), values)
+    values = {key: getattr(marks, key) for key in (*_NUMBERS, "what", "weights", "unsure")}
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    write_json(Path(path), values | {"boxes": boxes})
 
 
-def load_marks(path: Path | str) -> Marks:
-    """Raises UserError where the file is missing or damaged, marks nothing, or marks what is not in a picture."""
+_NUMBERS = ("seed", "count", "size")
+
+
+def load_marks(path: Path | str, run: Run | None = None) -> Marks:
+    """Raises UserError where the file is missing or damaged, marks nothing, or marks what is not in a picture.
+
+    run: whose samples they should be; raises UserError where other weights than its own drew them.
+    """
     values = read_json(Path(path), "marked boxes")
     try:
         boxes = {int(i): tuple(tuple(box) for box in found) for i, found in values["boxes"].items()}
-        rest = {key: values[key] for key in ("what", "seed", "count", "size")}
+        numbers = {key: values[key] for key in _NUMBERS}
+        what, weights, unsure = values["what"], values.get("weights", ""), tuple(values.get("unsure", ()))
+        whole = all(type(n) is int for n in (*numbers.values(), *unsure))
+        if not (whole and isinstance(what, str) and isinstance(weights, str)):
+            raise TypeError("numbers and names")
     except (KeyError, TypeError, ValueError, AttributeError):
-        raise UserError(f"{path}: not marked boxes; save some with widgets.Marker") from None
-    return Marks(boxes, **rest)
+        raise UserError(f"{path}: not marked boxes; delete it, and save some with widgets.Marker") from None
+    if run is not None and weights != weights_of(run):
+        raise UserError(f"{path}: marked in samples of other weights than those of {run.path}; mark them again")
+    return Marks(boxes, what, **numbers, weights=weights, unsure=unsure)
 
 
 # --- a finder: where is it? -------------------------------------------------------------------------------------------
@@ -265,14 +281,11 @@ def activations(generator: Generator, z: Tensor, layer: int) -> Tensor:
     return torch.cat(kept)
 
 
-def examples(
-    generator: Generator, marks: Marks, layer: int, seed: int = 0, rivals: Sequence[Marks] = ()
-) -> tuple[np.ndarray, np.ndarray]:
+def examples(generator: Generator, marks: Marks, layer: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Activations at places inside boxes, and at as many random places outside of them in the same samples.
 
-    rivals: boxes around other things in these samples; their places are further examples of "outside". Returns M x C
-    activations and M times 1 (inside) or 0. A place of the map is inside where its middle is; a box that holds no middle has
-    the one nearest to its own.
+    Returns M x C activations and M times 1 (inside) or 0. A place of the map is inside where its middle is; a box that holds
+    no middle has the one nearest to its own.
     """
     marked = [i for i, boxes in sorted(marks.boxes.items()) if boxes]
     maps = activations(generator, marks.z(generator)[marked], layer).numpy()  # N x C x s x s
@@ -281,8 +294,6 @@ def examples(
     for i, found in zip(marked, maps, strict=True):
         table, inside = found.reshape(len(found), -1).T, _places(marks.boxes[i], side, marks.size)
         outside = rng.permutation(np.flatnonzero(~inside))[: inside.sum()]
-        for other in rivals:
-            outside = np.append(outside, np.flatnonzero(_places(other.boxes.get(i, ()), side, marks.size) & ~inside))
         rows += [table[inside], table[outside]]
         labels += [np.ones(inside.sum()), np.zeros(len(outside))]
     return np.concatenate(rows), np.concatenate(labels)
@@ -301,29 +312,17 @@ def _middles(start: int, length: int, side: int, size: int) -> np.ndarray:
     return inside if len(inside) else np.array([np.abs(middle - start - length / 2).argmin()])
 
 
-def weights(
-    generator: Generator,
-    marks: Marks,
-    layer: int,
-    seed: int = 0,
-    ranking: Ranking = "weight",
-    rivals: Sequence[Marks] = (),
-) -> np.ndarray:
-    """The weight of each map in a logistic regression that tells inside from outside.
+def weights(generator: Generator, marks: Marks, layer: int, seed: int = 0) -> np.ndarray:
+    """The weight of each map in a logistic regression that tells inside from outside: scikit-learn's, as it comes.
 
-    `weight`: scikit-learn's regression as it comes, on activations as they are; the paper's rule reads these. `standardised`:
-    each map divided by its deviation first, and the weights held small, so that maps that go together share the weight.
-    `rivals`: the same, and places of the other things in `rivals` count as outside. Raises UserError where too few boxes are
-    marked.
+    Raises UserError where too few boxes are marked.
     """
     if marks.number < LEAST:
         raise UserError(f"{marks.what}: {marks.number} boxes in {marks.count} samples are too few to learn from; mark {LEAST}")
-    x, y = examples(generator, marks, layer, seed, rivals if ranking == "rivals" else ())
+    x, y = examples(generator, marks, layer, seed)
     if y.min() == y.max():
         raise UserError(f"{marks.what}: the boxes leave no place outside of them; mark them more tightly")
-    if ranking == "weight":
-        return LogisticRegression(max_iter=5000).fit(x, y).coef_[0]
-    return LogisticRegression(C=1e-3, max_iter=5000, class_weight="balanced").fit(x / (x.std(0) + 1e-6), y).coef_[0]
+    return LogisticRegression(max_iter=5000).fit(x, y).coef_[0]
 
 
 def paper_rule(generator: Generator, marks: Marks, layer: int, seed: int = 0) -> Dropping:
@@ -438,41 +437,61 @@ def effect(generator: Generator, dropping: Dropping, samples: Shown, reader: Rea
 
 
 GOAL = (0.8, 0.9)  # of the object gone, of other things kept
-SHARES = (0.08, 0.12, 0.15, 0.17, 0.19, 0.22, 0.25, 0.3, 0.4)  # of a layer's maps, tried in turn
+SHARES = (0.08, 0.12, 0.15, 0.17, 0.19, 0.2, 0.22, 0.25, 0.3)  # of a layer's maps, tried in turn
+MARGIN = 2.0  # a finder's answer that is this far on the right side of zero is right enough
+
+
+def one_by_one(generator: Generator, finder: Finder, samples: Shown, layer: int, count: int, batch: int = 48) -> list[int]:
+    """`count` maps of a layer in an order for dropping: each time the one that takes most of the object and least of all else.
+
+    Most and least by the finder's answers at the places where it saw things before, each thing's mean counting the same. What
+    a map contributes is read off the gradient for a factor on each map: the first order of what dropping it would change.
+    """
+    stage, parts, a = check_layer(generator, layer), range(0, len(samples.z), batch), generator.architecture
+    device = next(generator.parameters()).device
+    wanted = torch.tensor([-1.0 if what == samples.what else 1.0 for what in finder.objects], device=device)[:, None, None]
+    with torch.no_grad():
+        there = torch.cat([finder(torch.from_numpy(samples.images[i : i + batch]).to(device)) for i in parts]) > 0
+    places = there.sum((0, 2, 3)).clamp_min(1)  # for each thing
+    factors, order = torch.ones(stage.norm.num_features, device=device), []
+    for _ in range(count):
+        now, gain = factors.clone().requires_grad_(), torch.zeros_like(factors)
+        handle = stage.register_forward_hook(lambda module, inputs, out, now=now: out * now[:, None, None])
+        try:
+            for i in parts:
+                pictures = generator(samples.z[i : i + batch].to(device)).float()
+                answers = finder((pictures + 1) * 127.5 if a.output == "tanh" else pictures * 255)
+                wrong = F.relu(MARGIN - wanted * answers) * there[i : i + batch]
+                loss = (wrong.sum((0, 2, 3)) / places).sum()
+                gain += torch.autograd.grad(loss, now)[0]
+        finally:
+            handle.remove()
+        gain[order] = -torch.inf
+        order.append(int(gain.argmax()))
+        factors[order[-1]] = 0
+    return order
 
 
 def tune(
-    generator: Generator,
-    finder: Finder,
-    marks: Marks,
-    samples: Shown,
-    layers: Sequence[int] = READINGS,
-    shares: Sequence[float] = SHARES,
-    seed: int = 0,
+    generator: Generator, finder: Finder, samples: Shown, layers: Sequence[int] = READINGS, shares: Sequence[float] = SHARES
 ) -> tuple[Dropping, dict]:
-    """Not the paper's: drops only the first k maps of a ranking. Layer, ranking and k are chosen on `samples`, by the finder.
+    """Not the paper's: drops the first k maps of `one_by_one`. Layer and k are chosen on `samples`, by the finder.
 
     Chosen is what comes nearest to `GOAL`, or passes it furthest, in the worse of its two parts. Returns it and how it was
     chosen.
     """
-    others = [what for what in _there(finder, samples.images) if what != marks.what]
-    z, rivals = marks.z(generator), []
-    images = latent.draw_pixels(generator, z)
-    for what in others:
-        boxes = {i: b for i, b in enumerate(finder.boxes(images, what)) if b}
-        rivals += [Marks(boxes, what, marks.seed, marks.count, marks.size)] if boxes else []
     best, tried = (-np.inf, None, {}), 0
     for layer in layers:
-        for ranking in ("weight", "standardised", "rivals"):
-            order = np.argsort(-weights(generator, marks, layer, seed, ranking, rivals))
-            for k in sorted({max(1, round(share * len(order))) for share in shares}):
-                dropping = Dropping(layer, tuple(sorted(order[:k].tolist())))
-                found = effect(generator, dropping, samples, finder)
-                gone, kept = float(found.gone.mean()), float(found.others.mean())
-                tried += 1
-                margin = min(gone - GOAL[0], kept - GOAL[1])
-                if margin > best[0]:
-                    best = (margin, dropping, {"layer": layer, "ranking": ranking, "maps": k, "gone": gone, "kept": kept})
+        counts = sorted({max(1, round(share * check_layer(generator, layer).norm.num_features)) for share in shares})
+        order = one_by_one(generator, finder, samples, layer, counts[-1])
+        for k in counts:
+            dropping = Dropping(layer, tuple(sorted(order[:k])))
+            found = effect(generator, dropping, samples, finder)
+            gone, kept = float(found.gone.mean()), float(found.others.mean())
+            tried += 1
+            margin = min(gone - GOAL[0], kept - GOAL[1])
+            if margin > best[0]:
+                best = (margin, dropping, {"layer": layer, "maps": k, "gone": gone, "kept": kept})
     return best[1], best[2] | {"tried": tried, "samples": len(samples.z)}
 
 
@@ -480,7 +499,13 @@ def tune(
 
 # seeds of z: for marking, for choosing, for scoring; windows_by_hand.json has 600
 MARK_SEED, CHOOSE_SEED, SCORE_SEED, RANDOM_SEED = 10_000, 20_000, 30_000, 40_000
-BY_HAND = Path(__file__).resolve().parent.parent / "book" / "trials" / "windows_by_hand.json"
+TRIALS = Path(__file__).resolve().parent.parent / "book" / "trials"
+BY_HAND, BY_EYE = TRIALS / "windows_by_hand.json", TRIALS / "forgotten_by_eye.json"
+
+
+def looked_at(run: Run, path: Path = BY_HAND) -> bool:
+    """Are these the weights whose samples were looked at by eye? What was seen says nothing of another run's samples."""
+    return run.has_net("generator") and read_json(path, "what was seen").get("weights") == weights_of(run)
 
 
 def choose(
@@ -491,7 +516,7 @@ def choose(
     if which == "tuned":
         samples = shown(generator, finder, finder, what, 150 if small else 300, CHOOSE_SEED + seed)
         layers, shares = (READINGS[:1], SHARES[1:7:2]) if small else (READINGS, SHARES)
-        dropping, details = tune(generator, finder, marks, samples, layers, shares, seed)
+        dropping, details = tune(generator, finder, samples, layers, shares)
         return dropping, marks, {"chosen": details}
     return paper_rule(generator, marks, READINGS[which == "second reading"], seed), marks, {}
 
@@ -503,12 +528,15 @@ def measure(
 
     `gone`: of the samples that show the object, the share that no longer do. `kept`: of all other objects in these, the share
     that is still there. `random`: `gone` for random maps, with the interval over draws of maps. Boxes and choices are the
-    finder's; presence before and after is the judge's, who learnt from other drawings.
+    finder's; presence before and after is the judge's, who learnt from other drawings. What the finder says of the same
+    samples is in `details`: the two differ where something dim or framed is left in the object's place.
     """
     with evaluation.timed() as seconds:
         dropping, marks, details = choose(generator, finder, what, which, small, seed)
         samples = shown(generator, judge, finder, what, 300 if small else 2500, SCORE_SEED + seed)
         found = effect(generator, dropping, samples, judge)
+        again = shown(generator, finder, finder, what, 300 if small else 2500, SCORE_SEED + seed)
+        by_finder = effect(generator, dropping, again, finder)
         taken = seconds()
         details |= {
             "layer": dropping.layer,
@@ -518,6 +546,11 @@ def measure(
             "marked_samples": marks.count,
             "kept": {name: round(float(flags.mean()), 4) if len(flags) else None for name, flags in found.kept.items()},
             "new": {name: round(share, 4) for name, share in found.new.items()},
+            "finder": {
+                "gone": [round(x, 4) for x in evaluation.share(by_finder.gone)],  # with its interval
+                "kept": [round(x, 4) for x in evaluation.share(by_finder.others)],
+                "samples": len(again.z),
+            },
             "change_elsewhere": round(found.change, 4),
             "between_two_samples": round(found.between, 4),
         }
@@ -556,17 +589,16 @@ def accuracy(finder: Finder, what: str, count: int = 4000, seed: int = judges.HE
         return Measurement(*evaluation.share(right), count, seconds(), details)
 
 
-def agreement(generator: Generator, finder: Finder, judge: Reader, path: Path = BY_HAND) -> Measurement:
+def agreement(generator: Generator, finder: Finder, judge: Reader, marks: Marks) -> Measurement:
     """On samples that were marked by eye: how often do finder and eye agree that there is a window?
 
     `details`: how often eye and judge agree; the same without samples in which it is hard to say; how well boxes overlap.
     """
     with evaluation.timed() as seconds:
-        marks = load_marks(path)
         images = latent.draw_pixels(generator, marks.z(generator))
         by_eye = np.array([bool(marks.boxes.get(i)) for i in range(marks.count)])
         sure = np.ones(marks.count, bool)
-        sure[read_json(path, "marked boxes").get("unsure", [])] = False
+        sure[list(marks.unsure)] = False
         boxes = finder.boxes(images, marks.what)
         found = np.array([bool(b) for b in boxes])
         said = judge.read(images)[marks.what] > 0.5

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import html
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import ipywidgets
@@ -54,7 +54,8 @@ def walk_slider(generator: Generator, stops: Tensor, frames: int = 9, path: str 
     slider = ipywidgets.FloatSlider(0, min=0, max=1, step=0.002, description="position", readout_format=".2f")
     live = _live([slider], lambda: at(slider.value))
     strip = latent.draw_pixels(generator, z)
-    control = _range("position on the walk", len(z) - 1, 0, _MOVE)
+    places = [f"{place:.2f}" for place in np.linspace(0, 1, len(z))]
+    control = _range("position on the walk", places, 0, _MOVE)
     return Interactive(live, _page(strip, [("position", control)]))
 
 
@@ -73,24 +74,24 @@ def z_sliders(
 
 
 def sliders(
-    draw: Callable[[np.ndarray], np.ndarray], ranges: dict[str, tuple[float, float, int]], start: dict[str, float]
+    draw: Callable[[np.ndarray], np.ndarray],
+    ranges: dict[str, tuple[float, float, int]],
+    start: dict[str, float],
+    whole: Sequence[str] = (),
 ) -> Interactive:
     """One slider for each named number of a picture.
 
     draw: float32 K x len(ranges) -> uint8 K x C x S x S, a picture for each row of numbers. ranges: lowest, highest, and how
-    many frames to draw beforehand. On the static page one slider moves at a time, the others go back to where they started.
+    many frames to draw beforehand. whole: which of them are counts or indices and take whole numbers alone. On the static page
+    one slider moves at a time, the others go back to where they started.
     """
-    bars = [
-        ipywidgets.FloatSlider(
-            start[name],
-            min=low,
-            max=high,
-            step=(high - low) / (1 if frames == 2 else 100),
-            description=name,
-            readout_format=".2f",
-        )
-        for name, (low, high, frames) in ranges.items()
-    ]
+    bars = []
+    for name, (low, high, frames) in ranges.items():
+        if name in whole:
+            bars.append(ipywidgets.IntSlider(int(start[name]), min=int(low), max=int(high), description=name))
+            continue
+        step = (high - low) / (1 if frames == 2 else 100)
+        bars.append(ipywidgets.FloatSlider(start[name], min=low, max=high, step=step, description=name, readout_format=".2f"))
 
     def current() -> np.ndarray:
         return draw(np.array([[bar.value for bar in bars]], np.float32))[0]
@@ -98,12 +99,14 @@ def sliders(
     rows, controls, starts = [], [], []
     for k, (name, (low, high, frames)) in enumerate(ranges.items()):
         stops = np.linspace(low, high, frames)
+        stops = np.unique(stops.round()) if name in whole else stops
         here = int(np.abs(stops - start[name]).argmin())
         stops[here] = start[name]
-        table = np.tile(np.array(list(start.values()), np.float32), (frames, 1))
+        table = np.tile(np.array(list(start.values()), np.float32), (len(stops), 1))
         table[:, k] = stops
         move = _MOVE.replace("const n=+this.value;", f"const n={len(rows)}+(+this.value);").replace("/*others*/", _OTHERS_BACK)
-        controls.append((name, _range(name, frames - 1, here, move)))
+        texts = [f"{stop:.0f}" if name in whole else f"{stop:.2f}" for stop in stops]
+        controls.append((name, _range(name, texts, here, move)))
         starts.append(here)
         rows.extend(table)
     return Interactive(_live(bars, current), _page(draw(np.stack(rows)), controls, start=starts[0]))
@@ -112,18 +115,26 @@ def sliders(
 class Marker(Interactive):
     """Marks boxes in samples by hand, and saves them as JSON for `forgetting.load_marks`.
 
-    images: uint8 N x C x S x S, drawn from `latent.sample` with this seed. Marks that are already at `path` are gone on with.
-    Choose a sample, move the four sliders until the frame fits, press add. Nothing is written before save is pressed.
+    images: uint8 N x C x S x S, drawn from `latent.sample` with this seed. weights: `arithmetic.weights_of` the run that drew
+    them. Marks that are already at `path` are gone on with; raises UserError where they are of something else. Choose a sample,
+    move the four sliders until the frame fits, press add. Nothing is written before save is pressed.
     """
 
-    def __init__(self, images: np.ndarray, path: Path | str, what: str = "window", seed: int = 0) -> None:
+    def __init__(self, images: np.ndarray, path: Path | str, what: str = "window", seed: int = 0, weights: str = "") -> None:
         from dcgan_core import forgetting
 
-        self.images, self.path, self.what, self.seed = images, Path(path), what, seed
+        self.images, self.path = images, Path(path)
         self.size = images.shape[-1]
+        self.about = {"what": what, "seed": seed, "count": len(images), "size": self.size, "weights": weights}
         self.boxes: dict[int, list] = {}
         if self.path.exists():
-            self.boxes = {i: list(boxes) for i, boxes in forgetting.load_marks(self.path).boxes.items()}
+            marks = forgetting.load_marks(self.path)
+            for key, mine in self.about.items():
+                if (theirs := getattr(marks, key)) != mine:
+                    raise UserError(
+                        f"{path}: marks with {key} {theirs}, not {mine}; delete the file, or save these under another name"
+                    )
+            self.boxes = {i: list(boxes) for i, boxes in marks.boxes.items()}
         self.sample = ipywidgets.IntSlider(0, 0, len(images) - 1, description="sample")
         self.sliders = {
             name: ipywidgets.IntSlider(self.size // 4, low, self.size, description=name)
@@ -167,7 +178,7 @@ class Marker(Interactive):
         from dcgan_core import forgetting
 
         boxes = {i: tuple(mine) for i, mine in self.boxes.items() if mine}
-        forgetting.save_marks(forgetting.Marks(boxes, self.what, self.seed, len(self.images), self.size), self.path)
+        forgetting.save_marks(forgetting.Marks(boxes, **self.about), self.path)
 
     def _try(self, act: Callable[[], None]) -> None:
         try:
@@ -191,12 +202,18 @@ PICKED = "#e6550d"  # the frame of a picture that was picked
 
 
 def picker(
-    images: np.ndarray, concepts: list[str], path: Path, note: dict, chosen: dict[str, list[int]] | None = None
+    images: np.ndarray,
+    concepts: list[str],
+    path: Path,
+    note: dict,
+    chosen: dict[str, list[int]] | None = None,
+    numbers: Sequence[int] | None = None,
 ) -> Interactive:
     """Pictures to click on, as exemplars of one concept after the other; a button saves the picks as JSON in `path`.
 
     images: uint8 N x C x S x S. note: what goes into the file beside `picks`, such as seed and count, so that the z can be
-    found again. chosen: what is picked at the start. The static form shows those and lets nobody choose.
+    found again. chosen: the places (0 to N - 1) of what is picked at the start. numbers: what each picture is called in the
+    file, where that is not its place. The static form shows what is picked and lets nobody choose.
     Raises UserError where there is nothing to choose from or for.
     """
     if not len(images) or not concepts:
@@ -244,7 +261,8 @@ def picker(
             return
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_json(path, {**note, "picks": picks})
+            named = {key: [int(numbers[i]) for i in mine] for key, mine in picks.items()} if numbers is not None else picks
+            write_json(path, {**note, "picks": named})
             said.value = f"saved in {path}"
         except (OSError, UserError) as error:
             said.value = str(error)
@@ -313,12 +331,17 @@ _MOVE = (
 )
 
 
-_OTHERS_BACK = "for(const o of r.querySelectorAll('input'))if(o!==this)o.value=o.defaultValue;"
+_SAY = "{0}.nextElementSibling.value={0}.dataset.stops.split(' ')[+{0}.value]"
+_OTHERS_BACK = f"for(const o of r.querySelectorAll('input'))if(o!==this){{o.value=o.defaultValue;{_SAY.format('o')}}}"
 
 
-def _range(name: str, last: int, start: int, move: str) -> str:
-    attributes = f'min="0" max="{last}" value="{start}" aria-label="{name}" oninput="{move}"'
-    return f'<input type="range" style="width:100%" {attributes}>'
+def _range(name: str, stops: list[str], start: int, move: str) -> str:
+    """A slider of the static page, and beside it where it stands. stops: what each of its places is called."""
+    attributes = f'min="0" max="{len(stops) - 1}" value="{start}" aria-label="{name}" data-stops="{" ".join(stops)}"'
+    return (
+        f'<input type="range" style="width:100%;min-width:0" {attributes} oninput="{move};{_SAY.format("this")}">'
+        f'<output style="min-width:3em;text-align:right">{stops[start]}</output>'
+    )
 
 
 def _page(strip: np.ndarray, controls: list[tuple[str, str]], start: int = 0) -> str:
@@ -332,7 +355,7 @@ def _page(strip: np.ndarray, controls: list[tuple[str, str]], start: int = 0) ->
     )
     data = f'role="img" aria-label="the image where the sliders stand" data-columns="{columns}" data-zoom="{ZOOM}"'
     lines = "".join(
-        f'<label style="display:flex;gap:.6em;align-items:center;width:{ZOOM}px">'
+        f'<label style="display:flex;gap:.6em;align-items:center;width:{ZOOM + 50}px;max-width:100%">'
         f'<span style="min-width:6em">{name.replace("_", " ")}</span>{control}</label>'
         for name, control in controls
     )

@@ -12,6 +12,7 @@ from dcgan_core.arithmetic import Concept, Pool
 from dcgan_core.errors import UserError
 from dcgan_core.files import write_json
 from dcgan_core.networks import Architecture
+from dcgan_core.runs import Run
 
 ROWS = ("smile", "long_hair", "glasses", "beard", "pose", "hair_colour", "skin", "nothing")
 SMILE = arithmetic.SUMS["drawn_smile"]
@@ -83,14 +84,23 @@ def test_an_unknown_attribute_names_its_near_namesake():
         arithmetic.pool(Linear(), reader, 10, 0).of(Concept("grin", {"smiles": True}))
 
 
-def test_exemplars_of_a_trial_differ_and_come_again_only_when_all_were_used():
-    z = z_of(20)
-    chosen = arithmetic.exemplars(z, "x", 12, 3, torch.Generator().manual_seed(0))
-    assert chosen.shape == (12, 3, 8)
-    for trial in chosen:
-        assert len(torch.unique(trial, dim=0)) == 3
+def test_a_pool_looks_at_more_until_there_are_enough_or_the_limit_is_reached(monkeypatch):
+    monkeypatch.setattr(arithmetic, "LIMIT", 300)
+    first = candidates(100)
+    rare = len(first.of(SMILE.first))
+    more = arithmetic.pool(Linear(), reader, 100, 0, SMILE.terms, rare + 1)
+    assert len(more.z) in (200, 300) and len(more.of(SMILE.first)) > rare
+    assert torch.equal(more.z, z_of(len(more.z))), "picks find their z again by seed and count"
+    assert all(np.array_equal(values, more.answers[key][:100]) for key, values in first.answers.items())
+    assert len(arithmetic.pool(Linear(), reader, 100, 0, SMILE.terms, 1000).z) == 300
+    assert len(arithmetic.pool(Linear(), reader, 500, 0, SMILE.terms, 1000).z) == 500
+
+
+def test_sets_of_exemplars_share_no_z_and_come_again_when_all_were_used():
+    chosen = arithmetic.exemplars(z_of(20), "x", 14, 3, torch.Generator().manual_seed(0))
+    assert chosen.shape == (14, 3, 8)
     assert len(torch.unique(chosen[:6].flatten(0, 1), dim=0)) == 18
-    assert not torch.equal(chosen[:6], chosen[6:])
+    assert torch.equal(chosen[:6], chosen[6:12]) and torch.equal(chosen[:2], chosen[12:])
 
 
 def test_a_concept_without_enough_exemplars_is_refused():
@@ -115,6 +125,24 @@ def test_where_z_is_linear_the_sum_is_right_and_more_exemplars_make_it_surer(out
     assert outcome["gain"].value == pytest.approx(three - single)
     assert outcome["gain"].low < outcome["gain"].value < outcome["gain"].high
     assert all(m.low <= m.value <= m.high and m.n == 200 for m in outcome.values())
+    details = outcome["three"].details
+    assert outcome["above_chance"].value == pytest.approx(three - details["base_rate"], abs=1e-4)
+    assert outcome["above_chance"].low > 0
+    assert outcome["others_kept"].value == pytest.approx(details["others_kept"]["three"], abs=1e-4)
+
+
+def test_trials_that_share_exemplars_have_wider_intervals():
+    few = np.repeat([True, False, True, True, False], 80)  # five sets decide all
+    sets = np.repeat(np.arange(5), 80)
+    alone = arithmetic._over_sets(few, np.arange(400), 0)
+    shared = arithmetic._over_sets(few, sets, 0)
+    assert alone[0] == shared[0] == 0.6 and alone[1] > 0.5 and shared[1] < 0.1 and shared[2] == 1
+    unlike = arithmetic._over_sets(few.astype(float), sets, 0, minus=np.zeros(100))
+    assert unlike[0] == pytest.approx(0.6) and unlike[1] < 0.1
+    assert arithmetic._over_sets(few, np.zeros(400, int), 0) == alone, "one set says nothing of others"
+    pool = candidates(60)
+    few = arithmetic.trials(Linear(), pool, reader, SMILE, 50)["three"].details
+    assert few["sets"]["three"] == min(len(pool.of(c)) for c in SMILE.terms) // 3 and few["sets"]["many"] == 1
 
 
 def test_with_linear_images_pixels_are_as_good_as_z(outcome):
@@ -231,7 +259,8 @@ def test_nobody_reads_attributes_off_digits(run):
         arithmetic.readers(run)
     ids = [c.id for c in claims.CLAIMS if c.id.startswith(("arithmetic.", "turn."))]
     for name in arithmetic.SUMS:
-        assert {f"arithmetic.{name}.{kind}" for kind in ("success", "single", "gain", "many", "improved", "pixels")} < set(ids)
+        kinds = "success", "single", "gain", "many", "improved", "pixels", "above_chance", "others_kept", "exemplars"
+        assert {f"arithmetic.{name}.{kind}" for kind in kinds} < set(ids)
     assert {"turn.monotone", "turn.identity"} < set(ids)
     assert not any(claims.claim(i).fits(run) for i in ids)
 
@@ -244,6 +273,17 @@ def test_the_one_that_selects_and_the_one_that_judges_are_two():
     read = [judges.load("drawn-portraits", seed).read(drawn.images)["smile"] for seed in (0, 1)]
     assert not np.allclose(*read)
     assert all(((p > 0.5) == drawn.factors["smile"]).mean() > 0.95 for p in read)
+
+
+def test_the_one_that_selects_is_checked_where_attributes_are_known():
+    drawn = Run.reference("drawn-portraits")
+    found = arithmetic.selection(drawn, "drawn_glasses", "cpu", small=True)
+    assert found.low <= found.value <= found.high <= 1 and found.value > 0.95
+    taken = found.details["taken_and_right"]
+    assert set(taken) == {c.name for c in arithmetic.SUMS["drawn_glasses"].terms}
+    assert found.n == sum(count for count, _ in taken.values()) > 200
+    with pytest.raises(UserError, match="the photographs are not here"):
+        arithmetic.selection(Run.reference("faces"), "faces_smile", "cpu", small=True)
 
 
 def test_what_was_measured_once_is_not_measured_again(run, monkeypatch):

@@ -62,6 +62,18 @@ def test_the_halves_share_no_photograph_and_leave_none_out(faces):
         attributes.halves(faces, 2)
 
 
+def test_unseen_photographs_are_the_other_half_and_those_held_out_where_all_names_are_known(faces):
+    other = attributes.halves(faces, 0)
+    known = other[faces.attributes[other, 2] != 0]
+    images, truth = attributes.unseen(1, ("Smiling", "Male"), size=16)
+    assert np.array_equal(images[: len(known)], faces.images[known]) and len(images) == len(known) + 20
+    assert np.array_equal(truth["Male"][: len(known)], faces.attributes[known, 2] > 0)
+    few, labels = attributes.unseen(1, ("Smiling",), 7, 16)
+    assert len(few) == len(labels["Smiling"]) == 14
+    with pytest.raises(UserError, match="no attribute is called 'Smile'"):
+        attributes.unseen(1, ("Smile",), size=16)
+
+
 def test_labels_that_are_unknown_teach_nothing(faces):
     """The same photographs with other pixels where Male is unknown would change the net; other labels there must not exist."""
     known = faces.attributes[:, 2] != 0

@@ -185,13 +185,30 @@ def test_how_features_look_at_objects_is_counted_right(rooms):
 
 
 def test_trained_and_random_are_measured_the_same_way(net):
-    results = attribution.measure(net, count=30, top=2, features=3)
-    assert {which for _, which in results} == {"trained", "random"}
-    for m in results.values():
-        assert 0 <= m.low <= m.value <= m.high <= 1
+    results = attribution.measure(net, count=30, top=2, features=3, nets=2)
+    assert {which for _, which in results} == {"trained", "random", "gain"}
+    for (what, which), m in results.items():
+        assert m.low <= m.value <= m.high
+        if which == "gain":
+            assert m.value == pytest.approx(results[what, "trained"].value - results[what, "random"].value)
+            continue
+        assert m.low >= 0 and m.high <= 1
+        assert m.value == pytest.approx(np.mean(m.details["nets"]), abs=1e-4)
         assert sum(m.details["features_by_object"].values()) == 3
         assert 0 < m.details["even_in_what_the_unit_sees"] < 1
-    assert results["inside", "trained"].n == 3 and results["inside_best", "random"].n == 5
+    assert results["inside", "trained"].n == 3 and results["inside", "random"].n == 6
+    assert results["inside_best", "random"].n == 10 and len(results["any", "random"].details["nets"]) == 2
+
+
+def test_a_gap_counts_how_random_nets_differ():
+    """Nets that agree leave a narrow interval, nets that do not a wide one, though their features vary as much."""
+    features = np.tile([0.4, 0.6], 50)
+    trained = [[features + 0.2]]
+    same, unlike = ([[features + shift] for shift in shifts] for shifts in ((0, 0, 0), (-0.1, 0, 0.1)))
+    value, low, high = attribution._mean_and_interval(trained, 0, minus=same)
+    wide = attribution._mean_and_interval(trained, 0, minus=unlike)
+    assert value == pytest.approx(0.2) and wide[0] == pytest.approx(0.2)
+    assert 0 < low < value < high and wide[2] - wide[1] > 2 * (high - low)
 
 
 def test_a_random_net_has_the_statistics_of_the_data(net, rooms):

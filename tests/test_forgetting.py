@@ -1,15 +1,17 @@
 """Forgetting, on a generator in which it is known which map draws what."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from dcgan_core import claims, forgetting, judges, latent, scenes, widgets
+from dcgan_core import arithmetic, claims, forgetting, judges, latent, scenes, widgets
 from dcgan_core.errors import UserError
 from dcgan_core.forgetting import Dropping, Marks
 from dcgan_core.networks import Architecture, Generator
+from dcgan_core.runs import Run
 
 TOY = Architecture(16, 3, (4, 4), (2, 2), kernel=4, latent=2, norm_eps=0.0)
 WINDOW, WALL, LAMP, NOTHING = range(4)  # what the four maps draw
@@ -42,7 +44,14 @@ def toy():
 class Eye:
     """Reads the toy's pictures without fail; a finder and a judge in one."""
 
-    name, size = "drawn-rooms", 16
+    name, size, objects = "drawn-rooms", 16, ("lamp", "window")
+
+    def __call__(self, pixels):
+        pixels = pixels.float()
+        window, lamp = (torch.full((len(pixels), 16, 16), -9.0) for _ in range(2))
+        window[:, :8, :8] = (pixels[:, 0, :8, :8] - 160) / 10
+        lamp[:, 8:, 8:] = (pixels[:, 1, 8:, 8:] - 160) / 10
+        return torch.stack([lamp, window], 1)
 
     def read(self, images):
         none = np.zeros(len(images))
@@ -76,10 +85,6 @@ def test_places_inside_boxes_are_told_from_others(toy, marks):
     assert len(y) == 2 * 16 * marks.number  # a quarter of 8 x 8 places is inside
     assert (x[y == 1, WINDOW] > 0).all() and (x[y == 0, WINDOW] == 0).all()
     assert (x[:, WALL] == 1).all()
-    rivals = Marks({i: ((8, 8, 8, 8),) for i in marks.boxes}, "lamp", 1, 60, 16)
-    with_rivals, labels = forgetting.examples(toy, marks, 0, rivals=[rivals])
-    assert (labels == 0).sum() == 2 * (labels == 1).sum()
-    assert len(with_rivals) == len(labels)
 
 
 def test_the_papers_rule_finds_the_map_that_draws_windows_and_dropping_it_removes_them(toy, marks):
@@ -128,12 +133,20 @@ def test_without_maps_holds_inside_only(toy):
     assert torch.equal(before, latent.draw(toy, z))
 
 
-def test_tuning_finds_the_one_map(toy, marks):
+def test_maps_go_one_by_one_those_that_draw_windows_first_and_those_that_draw_lamps_last(toy):
     samples = forgetting.shown(toy, Eye(), Eye(), "window", 60, seed=9)
-    dropping, details = forgetting.tune(toy, Eye(), marks, samples, layers=[0], shares=(0.25, 0.5, 1.0))
+    before = latent.draw(toy, samples.z)
+    order = forgetting.one_by_one(toy, Eye(), samples, 0, 4)
+    assert order[0] == WINDOW and order[-1] == LAMP and sorted(order) == [0, 1, 2, 3]
+    assert torch.equal(before, latent.draw(toy, samples.z)), "a hook was left behind"
+
+
+def test_tuning_finds_the_one_map(toy):
+    samples = forgetting.shown(toy, Eye(), Eye(), "window", 60, seed=9)
+    dropping, details = forgetting.tune(toy, Eye(), samples, layers=[0], shares=(0.25, 0.5, 1.0))
     assert dropping == Dropping(0, (WINDOW,))
     assert (details["gone"], details["kept"], details["maps"]) == (1, 1, 1)
-    assert details["tried"] == 9
+    assert details["tried"] == 3
 
 
 def test_random_maps_are_as_many_and_differ(toy):
@@ -148,6 +161,8 @@ def test_what_is_measured_on_the_toy(toy):
     assert found["gone"].value == 1 and found["gone"].low > 0.9
     assert found["kept"].value == 1
     assert found["gone"].details["maps"][0] == WINDOW and found["gone"].details["of"] == 4
+    by_finder = found["gone"].details["finder"]
+    assert by_finder["gone"][0] == by_finder["kept"][0] == 1 and by_finder["samples"] == found["gone"].n
     random = found["random"]
     assert random.n == len(random.details["random"]["draws"]) == 3
     assert random.details["random"]["these_maps"] == 1
@@ -218,11 +233,33 @@ def test_marks_are_saved_and_loaded(tmp_path, toy):
     assert torch.equal(marks.z(toy), latent.sample(TOY, 20, torch.Generator().manual_seed(5)))
     with pytest.raises(UserError, match="made in pictures of 64 px; this generator draws 16 px"):
         Marks({0: (CORNER,)}).z(toy)
-    (tmp_path / "marks.json").write_text('{"boxes": {"a": 1}}')
-    with pytest.raises(UserError, match=r"marks\.json: not marked boxes"):
+    good = json.loads((tmp_path / "marks.json").read_text())
+    for damage in ({"boxes": {"a": 1}}, {"count": "20"}, {"seed": None}, {"size": 16.5}, {"what": 3}, {"unsure": 4}):
+        (tmp_path / "marks.json").write_text(json.dumps(good | damage))
+        with pytest.raises(UserError, match=r"marks\.json: not marked boxes"):
+            forgetting.load_marks(tmp_path / "marks.json")
+    (tmp_path / "marks.json").write_text("[1]")
+    with pytest.raises(UserError, match="not marked boxes"):
         forgetting.load_marks(tmp_path / "marks.json")
     with pytest.raises(UserError, match="no such file"):
         forgetting.load_marks(tmp_path / "none.json")
+
+
+def test_marks_belong_to_the_weights_that_drew_the_samples(tmp_path, run):
+    path = tmp_path / "new folder" / "marks.json"
+    marks = Marks({3: (CORNER,)}, "window", 5, 20, 16, arithmetic.weights_of(run))
+    forgetting.save_marks(marks, path)
+    assert forgetting.load_marks(path, run) == marks and forgetting.looked_at(run, path)
+    forgetting.save_marks(replace(marks, weights="0" * 12), path)
+    with pytest.raises(UserError, match="marked in samples of other weights than those of .*; mark them again"):
+        forgetting.load_marks(path, run)
+    assert not forgetting.looked_at(run, path)
+
+
+def test_what_was_seen_by_eye_is_of_the_weights_that_ship():
+    reference = Run.reference("drawn-rooms")
+    assert forgetting.looked_at(reference) and forgetting.looked_at(reference, forgetting.BY_EYE)
+    assert claims.claim("forgetting.finder_agreement").fits(reference)
 
 
 def test_the_windows_marked_by_eye_can_be_read():
@@ -268,6 +305,17 @@ def test_boxes_are_marked_with_sliders_and_saved(marker, tmp_path):
     assert forgetting.load_marks(tmp_path / "mine.json") == Marks({0: (CORNER,), 4: ((8, 8, 8, 8),)}, "window", 3, 12, 16)
     again = widgets.Marker(marker.images, tmp_path / "mine.json", seed=3)
     assert again.boxes == {0: [CORNER], 4: [(8, 8, 8, 8)]}
+
+
+@pytest.mark.parametrize(
+    "other", [{"seed": 4}, {"what": "lamp"}, {"weights": "0" * 12}, {"images": np.zeros((11, 3, 16, 16), np.uint8)}]
+)
+def test_marks_of_other_samples_are_not_gone_on_with(marker, tmp_path, other):
+    set_box(marker, CORNER)
+    click(marker, "add")
+    click(marker, "save")
+    with pytest.raises(UserError, match="delete the file, or save these under another name"):
+        widgets.Marker(**{"images": marker.images, "path": tmp_path / "mine.json", "seed": 3} | other)
 
 
 def test_the_widget_says_what_cannot_be_marked(marker, tmp_path):
@@ -348,14 +396,15 @@ def test_finder_and_eye_are_compared_on_marked_samples(toy, tmp_path):
     fewer = Marks({i: b for i, b in marks.boxes.items() if i != missed}, "window", 4, 20, 16)
     path = tmp_path / "marks.json"
     forgetting.save_marks(fewer, path)
-    found = forgetting.agreement(toy, Eye(), Eye(), path)
+    found = forgetting.agreement(toy, Eye(), Eye(), forgetting.load_marks(path))
     assert found.value == 19 / 20 and found.details["disagree"] == [missed]
     assert found.details["overlap"] == 1
     path.write_text(json.dumps(json.loads(path.read_text()) | {"unsure": [missed]}))
-    assert forgetting.agreement(toy, Eye(), Eye(), path).details["agreement_where_sure"] == 1
+    found = forgetting.agreement(toy, Eye(), Eye(), forgetting.load_marks(path))
+    assert found.details["agreement_where_sure"] == 1
 
 
 def test_the_claims_are_for_drawn_rooms_alone(run):
     ids = [c.id for c in claims.CLAIMS if c.id.startswith(("forgetting.", "saliency."))]
-    assert len(ids) == 9 + 7 * 3 + 2
+    assert len(ids) == 4 * 3 + 1 + 7 * 3 + 2
     assert not any(claims.claim(i).fits(run) for i in ids), "a run on digits"

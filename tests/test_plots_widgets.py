@@ -54,6 +54,12 @@ def test_strips_have_a_labelled_row_each():
     assert [axis.images[0].get_array().shape for axis in figure.axes] == [(4, 14, 3), (4, 9, 3)]
 
 
+def test_a_strip_without_images_says_so():
+    figure = plots.strips([("success", np.zeros((0, 3, 4, 4), np.uint8)), ("failure", np.zeros((2, 3, 4, 4), np.uint8))])
+    assert [[t.get_text() for t in axis.texts] for axis in figure.axes] == [["none"], []]
+    assert [axis.get_ylabel() for axis in figure.axes] == ["success", "failure"]
+
+
 def test_an_animation_plays_forth_and_back_for_ever_by_itself():
     frames = [np.full((8, 12, 3), 40 * i, np.uint8) for i in range(5)]
     animation = plots.Animation(frames, "from <dark> to bright", zoom=3, milliseconds=70)
@@ -192,8 +198,29 @@ def test_sliders_of_named_numbers_start_where_they_are_told():
     assert re.findall(r'max="(\d+)" value="(\d+)"', widget.html) == [("4", "2"), ("1", "0")]
     picture, (grey, lit) = parts(widget)
     assert lit.step == 1 and pixels(picture.value).mean() == 60
+    assert re.findall(r'data-stops="([^"]*)"', widget.html) == ["0.00 0.25 0.60 0.75 1.00", "0.00 1.00"]
+    assert re.findall(r"<output[^>]*>([^<]*)</output>", widget.html) == ["0.60", "0.00"]
     grey.value, lit.value = 0.3, 1
     assert pixels(picture.value).mean() == 130
+
+
+def test_counts_and_indices_are_whole_numbers():
+    asked = []
+
+    def draw(values):
+        asked.append(values)
+        return np.stack([np.full((1, 16, 16), n, np.uint8) for (n,) in values])
+
+    widget = widgets.sliders(draw, {"feature": (0, 255, 64)}, {"feature": 3}, whole=["feature"])
+    picture, [slider] = parts(widget)
+    assert isinstance(slider, ipywidgets.IntSlider) and (slider.min, slider.max, slider.step) == (0, 255, 1)
+    slider.value = 77
+    assert pixels(picture.value).mean() == 77
+    stops = re.search(r'data-stops="([^"]*)"', widget.html)[1].split()
+    assert len(stops) == 64 and "3" in stops and all(stop.isdigit() for stop in stops)
+    assert all((values == values.round()).all() for values in asked)
+    few = widgets.sliders(draw, {"n": (0, 3, 30)}, {"n": 0}, whole=["n"])
+    assert 'max="3"' in few.html and 'data-stops="0 1 2 3"' in few.html
 
 
 def test_the_strongest_coordinates_are_found(generator):
@@ -222,10 +249,10 @@ def test_frames_are_drawn_on_the_edges_of_boxes_alone():
 # --- the picker -------------------------------------------------------------------------------------------------------
 
 
-def open_picker(tmp_path, chosen=None):
+def open_picker(tmp_path, chosen=None, numbers=None):
     images = np.stack([np.full((3, 8, 8), 10 * i, np.uint8) for i in range(15)])
     path = tmp_path / "picks" / "mine.json"
-    return widgets.picker(images, ["smiling <woman>", "neutral man"], path, {"seed": 3, "count": 15}, chosen), path
+    return widgets.picker(images, ["smiling <woman>", "neutral man"], path, {"seed": 3, "count": 15}, chosen, numbers), path
 
 
 def controls(picker):
@@ -252,6 +279,14 @@ def test_clicks_choose_exemplars_of_one_concept_after_the_other_and_are_saved(tm
         "picks": {"smiling <woman>": [2, 4], "neutral man": [0]},
     }
     assert str(path) in said.value
+
+
+def test_picks_are_saved_under_the_numbers_of_their_samples(tmp_path):
+    picker, path = open_picker(tmp_path, {"neutral man": [1]}, np.arange(15) * 10)
+    _, tiles, save, _ = controls(picker)
+    tiles[3].value = True
+    save.click()
+    assert json.loads(path.read_text())["picks"] == {"smiling <woman>": [30], "neutral man": [10]}
 
 
 def test_nothing_is_saved_where_nothing_is_picked(tmp_path):
