@@ -546,7 +546,7 @@ plots.Table(
 # %% [markdown]
 # Look at the top. The same objects, and sure fakes have become photographs. The pictures of our stand-in are JPEG files
 # of 32 × 32 pixels. JPEG cuts a picture into blocks of 8 × 8, and rounds the fine waves in each block away. All photographs that D was shown
-# have that trace, and it is hard for G to draw. The longer D trained, the more it went by it. So D could tell the two apart without one look at a dog, and dogs are what we
+# have that trace, and it is hard for G to draw. The longer D trained, the more JPEG added to its output. So D could tell the two apart without one look at a dog, and dogs are what we
 # are after. The paper's pictures were large files made small. That should leave little of such a trace.
 #
 # How much of D's case is the trace? The table's last column divides what it adds by how far apart D holds its photographs and its samples. At 1, the trace alone would do.
