@@ -213,8 +213,7 @@ print(
 # like every other face; a thousand kinds of things share next to nothing, and at 32 pixels even photographs of them are riddles. The paper's own
 # figure is like that: striking from far away, and on a closer look nothing in it has a name.
 #
-# But look for repetition. The long run that ships with this book has a fault: many of its samples are variations of a few, and a fine grid lies over
-# them. By then its D could tell nearly every sample from a photograph. What such a D's features are worth is measured in section 5.1.
+# Look closely, too: over some lies a fine grid, which no photograph has. What a D that was trained with such samples knows is measured in section 5.1.
 #
 # ## What the stand-in changes
 #

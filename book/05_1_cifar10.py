@@ -547,7 +547,8 @@ plots.Table(
 # Look at the top. The same objects, and sure fakes have become photographs. The pictures of our stand-in are JPEG files
 # of 32 × 32 pixels. JPEG cuts a picture into blocks of 8 × 8, and rounds the fine waves in each block away. All photographs that D was shown
 # have that trace, and it is hard for G to draw. The longer D trained, the more JPEG added to its output. So D could tell the two apart without one look at a dog, and dogs are what we
-# are after. The paper's pictures were large files made small. That should leave little of such a trace.
+# are after. (It has not learnt its pictures by heart, either: CIFAR-10's, as JPEG, are about as good to it as its own.) The paper's pictures were large files made small. That should
+# leave little of such a trace.
 #
 # How much of D's case is the trace? The table's last column divides what it adds by how far apart D holds its photographs and its samples. At 1, the trace alone would do.
 #
@@ -583,11 +584,12 @@ print(f"half of these widths, no noise, {seen}: {points(narrow)}")
 # Compare the curves at equal numbers of pictures. With a little noise D is less sure at each of them, and its features go on improving where the others had stopped.
 # With twice as much it is still less sure, but its features were no better: perhaps that much noise hides the dogs, too.
 #
-# Is it because of JPEG, then? Not proven. Noise makes D's task harder in every way, and the trace's share of D's case comes back as D learns to see through it. Taking most of the
-# blocks out of the photographs changed neither D's sureness nor its features, as far as that shorter run went. Noise helps; the trace is one thing that it hides.
-# And the last two lines show no shortcut in twice the width.
+# So was it JPEG that had stopped them? We thought so. Two things speak against it. Look at the table's last rows again: D learns to see the trace through the noise as well, in the end as
+# plainly as without, and its features got better all the same. And taking most of the blocks out of the photographs changed neither D's sureness nor its features, as
+# far as that shorter run went. D goes by the trace, that much is certain; that the trace spoils what else it learns is not. What noise did for certain is to make D's task
+# harder for longer.
 #
-# One run each: take the order of the curves as a strong hint, not as proof.
+# The last two lines show no shortcut in twice the width. One run each: take the order of the curves as a strong hint, not as proof.
 
 # %% [markdown]
 # ## What is taken for what?

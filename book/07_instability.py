@@ -124,7 +124,7 @@ plots.show(latent.draw_pixels(run.generator(), z), columns=12, zoom=3)
 #
 # A D that is often right is no collapse, nor is a batch whose images happen to be alike. Here is how near the book's own runs came to the two
 # limits, at their worst. None was stopped. That is no praise of their samples: the second sign looks at one batch at a time, and does not see a net that
-# draws a few images again and again (the card of `imagenet32` says how varied its samples are). Some logs are older than that sign, and say nothing about it. A report at
+# draws a few images again and again. Some logs are older than that sign, and say nothing about it. A report at
 # the very start may pass: that is why it takes four times as long until a run is ended.
 
 # %% tags=["hide-input"]

@@ -64,8 +64,8 @@ RECIPES: dict[str, dict[str, Config]] = {
     },
     "imagenet32": {
         "quick": Config("imagenet32", _TINY32, **_SMALL, images=40_000),
-        # the stand-in has 16,000 images, and this run sees each of them many times; all have passed through JPEG at 32 pixels,
-        # which D would learn to see in place of objects, but for the noise (book/trials/imagenet32_noise.json)
+        # the stand-in has 16,000 images, and this run sees each of them many times; D's features improve for longer with noise
+        # on all that it sees (book/trials/imagenet32_noise.json)
         "cpu": Config("imagenet32", _HALF32, **_IMAGENET_CPU, flip=True, noise=0.1),
     },
     # §5.1's second row: the same net and settings, on the images that are then classified
