@@ -379,6 +379,10 @@ figure
 # %% tags=["hide-input"]
 for title, (layers, _) in probed.items():
     print(f"{title}: {max(layers, key=layers.get)} of {len(layers)} knows most")
+if {NAMES[""], NAMES[".random"]} <= probed.keys():
+    learnt, before = probed[NAMES[""]][0], probed[NAMES[".random"]][0]
+    gains = [f"{name} {learnt[name] - before[name]:+.1f}" for name in learnt]
+    print("points that training added to ours:", ", ".join(gains))
 
 # %% [markdown]
 # ## What should the hours go into?
