@@ -454,7 +454,8 @@ def over_training(series):
         untrained["accuracy"], color="0.4", linestyle="--", linewidth=1
     )
     left.set_xscale("log")
-    ticks = [row["images"] for row in course]
+    most = max(rows[-1]["images"] for rows in series.values())
+    ticks = [n for n in 32_000 * 2 ** np.arange(6) if n < 1.1 * most]
     left.set_xticks(ticks, [f"{n / 1000:,.0f}k" for n in ticks])
     left.minorticks_off()
     left.set_ylabel("accuracy, %")
@@ -473,12 +474,19 @@ def over_training(series):
 
 over_training({"0": course})
 
+
 # %% tags=["hide-input"]
-earlier, last = course[-3], course[-1]
-doublings = np.log2(last["images"] / earlier["images"])
-slope = (last["accuracy"] - earlier["accuracy"]) / doublings
-slope = round(slope, 1) + 0.0  # not -0.0
-print(f"last three points: {slope:+.1f} points for each doubling")
+def slope(rows):
+    """Of the last three points, in words."""
+    first, last = rows[-3], rows[-1]
+    doublings = np.log2(last["images"] / first["images"])
+    gained = (last["accuracy"] - first["accuracy"]) / doublings
+    gained = round(gained, 1) + 0.0  # not -0.0
+    return f"last three points: {gained:+.1f} points for each doubling"
+
+
+last = course[-1]
+print(slope(course))
 passes = last["images"] / last["training_images"]
 print(f"at the end, D had seen each of its pictures {passes:.0f} times")
 
@@ -568,10 +576,8 @@ over_training(series)
 
 # %% tags=["hide-input"]
 for noise, rows in series.items():
-    if len(rows) > 1:
-        gained = rows[-1]["accuracy"] - rows[-2]["accuracy"]
-        seen = f"{rows[-2]['images']:,} to {rows[-1]['images']:,} pictures"
-        print(f"{label(noise)}, {seen}: {gained:+.1f} points")
+    if len(rows) > 2:
+        print(f"{label(noise)}, {slope(rows)}")
 cleaned, (_, sure) = noisy["cleaned"], noisy["cleaned"]["sure"]
 seen = f"{cleaned['images']:,} pictures"
 print(
@@ -588,8 +594,8 @@ print(f"half of these widths, no noise, {seen}: {points(narrow)}")
 # Compare the curves at equal numbers of pictures. With a little noise D is less sure at each of them, and its features go on improving where the others had stopped.
 # With twice as much it is still less sure, but its features were no better: perhaps that much noise hides the dogs, too.
 #
-# So was it JPEG that had stopped them? We thought so. Two things speak against it. Look at the table's last rows again: D learns to see the trace through the noise as well, in the end as
-# plainly as without, and its features got better all the same. And taking most of the blocks out of the photographs changed neither D's sureness nor its features, as
+# So was it JPEG that had stopped them? We thought so. Two things speak against it. Look at the table's last rows again: D learns to see the trace through the noise as well, in the end its
+# share is as large as without, and its features got better all the same. And taking most of the blocks out of the photographs changed neither D's sureness nor its features, as
 # far as that shorter run went. D goes by the trace, that much is certain; that the trace spoils what else it learns is not. What noise did for certain is to make D's task
 # harder for longer.
 #
