@@ -210,8 +210,9 @@ def percent(share):
 
 
 def table(variants, things):
-    rows = []
-    for name, suffix in variants.items():
+    """A column for each variant."""
+    columns = []
+    for suffix in variants.values():
         gone, kept, chance = (
             measured(claim, suffix)
             for claim in ("windows_gone", "others_kept", "random_maps")
@@ -220,9 +221,8 @@ def table(variants, things):
         random = details["random"]
         finder_said = gone["details"].get("finder", {})
         change = details["change_elsewhere"], random["change_elsewhere"]
-        rows.append(
+        columns.append(
             [
-                name,
                 f"{len(details['maps'])} of {details['of']}",
                 percent(gone["value"]),
                 percent(kept["value"]),
@@ -243,17 +243,17 @@ def table(variants, things):
                 ),
             ]
         )
-    header = [
-        "dropped",
+    names = [
         "maps",
         "gone",
         "others kept",
         "by the finder: gone, kept",
-        *things,
+        *(f"{thing} kept" for thing in things),
         "random maps: gone, kept",
         "change elsewhere: these maps, random",
     ]
-    return plots.Table(rows=rows, header=header)
+    rows = [list(row) for row in zip(names, *columns, strict=True)]
+    return plots.Table(["dropped", *variants], rows)
 
 
 table(variants, ["bed", "lamp", "door", "picture"])
