@@ -325,7 +325,8 @@ if flat:
     print(f"ours errs {times:.1f} times as often as the paper's baseline")
 
 # %% [markdown]
-# So ours is a poor baseline, and its distance from our DCGAN exaggerates what convolutions do. The rule asks only that it errs more.
+# So ours is a poor baseline, and its distance from our DCGAN exaggerates what convolutions do. The rule asks only that it errs more than our own
+# DCGAN (at first: than the paper's; the verdict was the same).
 #
 # **Scale and bias.** After normalising, batchnorm usually multiplies by a learnt gain and adds a learnt bias. The supplement
 # found it better without both. The row gives the difference in percentage points, on the same test digits and with 50,000 references each: above 0, scale and

@@ -340,8 +340,10 @@ def measure(
     seconds, found = {}, {}
     for which in ("trained", "random"):
         with evaluation.timed() as taken:
-            drawn = [untrained(discriminator, choose_from.images, seed + i) for i in range(nets)]
-            found[which] = [look(net) for net in ([discriminator] if which == "trained" else drawn)]
+            these = [discriminator]
+            if which == "random":
+                these = [untrained(discriminator, choose_from.images, seed + i) for i in range(nets)]
+            found[which] = [look(net) for net in these]
             seconds[which] = taken()
     results = {}
     for what in ("inside", "any", "pointing", "centre", "inside_best"):

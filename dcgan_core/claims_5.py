@@ -71,8 +71,9 @@ def _few_labels(
         picked = devices.pick(device)
         # ten draws choose C where the authors' script has ten; a few do where every draw takes seconds
         settings: dict = {"device": picked, "seed": seed, "choosing": 2 if small else 10 if draws == 100 else 3}
+        settings["grid"] = probes.grid_of(dataset)
         if dataset == "cifar10":  # whose protocol the paper leaves open
-            settings |= {"grid": probes.CIFAR10_GRID, "patience": 3}
+            settings["patience"] = 3
         result = probes.per_class(task, min(each, 100) if small else each, 3 if small else draws, **settings)
         details: dict = {"labels_each": each}
         if kind == "trained" and not small:
