@@ -39,6 +39,7 @@ from dcgan_core import (
     networks,
     plots,
     probes,
+    svm,
 )
 from dcgan_core.runs import reference_runs
 
@@ -217,7 +218,7 @@ if speed["details"]:
         f"{d['images']:,} images x {d['features']:,} features, on"
         f" {d['threads']} thread(s):"
     )
-    for kind in probes.SOLVERS:
+    for kind in svm.SOLVERS:
         took, least = d[kind]["seconds"], d[kind]["objective"]
         print(f"{kind}: {took:,.0f} s, objective {least:.2f}")
     print(f"same answer on {d['same_answers']:.2%} of the test images")

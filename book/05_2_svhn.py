@@ -30,7 +30,7 @@ from dataclasses import replace
 import matplotlib.pyplot as plt
 import numpy as np
 
-from dcgan_core import claims, datasets, devices, plots, probes
+from dcgan_core import claims, datasets, devices, plots, probes, supervised
 from dcgan_core.runs import reference_runs
 
 ledger = {row["id"]: row for row in claims.ledger() if row["primary"]}
@@ -204,7 +204,7 @@ if dataset != "digits":  # small: some of the images
         train, images=train.images[chosen], labels=train.labels[chosen]
     )
     test = replace(test, images=test.images[:1000], labels=test.labels[:1000])
-alone, trials = probes.supervised(
+alone, trials = supervised.random_search(
     train,
     test,
     run.architecture,

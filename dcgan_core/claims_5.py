@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from dcgan_core import authors, devices, features, networks, probes
+from dcgan_core import authors, devices, features, networks, probes, supervised
 from dcgan_core.claim import NOT_IN_PAPER, Claim, at_least, at_most, reaches, stays_under
 from dcgan_core.errors import UserError
 from dcgan_core.evaluation import Measurement
 from dcgan_core.runs import Run
+from dcgan_core.svm import SOLVERS
 
 _latest: dict[tuple, probes.Task] = {}  # both protocols use the same features
 
@@ -91,7 +92,9 @@ def _supervised_error(dataset: str) -> Callable[[Run, str, int, bool], Measureme
     def measure(run: Run, device: str, seed: int, small: bool) -> Measurement:
         train, test = probes.load(dataset, run.architecture, grey_as_colour=dataset == "mnist")
         search = {"trials": 2, "epochs": 3} if small else {}
-        result, trials = probes.supervised(train, test, run.architecture, device=devices.pick(device), seed=seed, **search)
+        result, trials = supervised.random_search(
+            train, test, run.architecture, device=devices.pick(device), seed=seed, **search
+        )
         details = {"labels_each": 100, "trials": trials}
         low, high = 100 - 100 * result.high, 100 - 100 * result.low
         return Measurement(100 - 100 * result.accuracy, low, high, result.n, result.seconds, details)
@@ -112,7 +115,7 @@ def _solver_speedup(run: Run, device: str, seed: int, small: bool) -> Measuremen
 
     task = probes.prepare(train, test, make, seed, *(2000, 1000) if small else ())
     found = probes.speedup(task, device=picked, seed=seed)
-    objectives = [found[kind]["objective"] for kind in probes.SOLVERS]
+    objectives = [found[kind]["objective"] for kind in SOLVERS]
     if max(objectives) > 1.001 * min(objectives) or found["same_answers"] < 0.995:
         raise UserError(f"the two solvers do not find the same SVM, so their times cannot be compared: {found}")
     value = found["liblinear"]["seconds"] / found["torch"]["seconds"]

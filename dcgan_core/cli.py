@@ -343,7 +343,7 @@ def _read_labels(text: str | None, num_classes: int, count: int):
 
 
 def _probe(args: argparse.Namespace) -> None:
-    from dcgan_core import devices, probes
+    from dcgan_core import devices, probes, svm
     from dcgan_core.files import write_json
     from dcgan_core.runs import Run
 
@@ -354,7 +354,7 @@ def _probe(args: argparse.Namespace) -> None:
     if args.draws is not None and args.per_class is None:
         raise UserError("--draws: goes with --per-class, the number of labels that each draw has")
     draws = probes.check_draws(100 if args.draws is None else args.draws)
-    probes.solver(args.solver)
+    svm.solver(args.solver)
     how = {"labels_each": args.per_class, "grey_as_colour": args.grey_as_colour, "precision": args.precision}
     task = probes.task(run, args.dataset, args.features, layers, device, args.seed, args.images, **how)
     counts = f"{len(task.x):,} training images ({task.held_off:,} of them choose C), {len(task.test_x):,} test images"

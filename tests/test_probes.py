@@ -4,108 +4,14 @@ import numpy as np
 import pytest
 import torch
 from conftest import encode, make_folder, noise
-from sklearn.svm import LinearSVC
 from test_cli import fails  # noqa: F401 - a fixture
+from test_svm import problem
 
 from dcgan_core import features, probes
 from dcgan_core.cli import main
 from dcgan_core.errors import UserError
 from dcgan_core.networks import Architecture
-
-
-def problem(n: int, d: int, classes: int = 5, test: int = 1000, seed: int = 0):
-    """Features as a D's are: correlated, not centred, mostly positive. Training and test, float32, with labels."""
-    rng = np.random.default_rng(seed)
-    labels = rng.integers(0, classes, n + test)
-    hidden = rng.normal(size=(classes, 40))[labels] * 0.5 + rng.normal(size=(n + test, 40))
-    x = hidden @ rng.normal(size=(40, d)) / 6 + 0.3 * rng.normal(size=(n + test, d))
-    x = torch.from_numpy(np.where(x > 0, x, 0.2 * x).astype(np.float32))
-    return x[:n], labels[:n], x[n:], labels[n:]
-
-
-@pytest.mark.parametrize(
-    ("n", "d", "c", "dual"),
-    [
-        (1500, 200, 1e-3, False),
-        (1500, 200, 0.1, False),
-        (2400, 2100, 2e-3, False),
-        (200, 900, 1e-3, True),
-        (200, 900, 1.0, True),
-    ],
-    ids=["rows", "rows, large C", "rows, many features", "few rows", "few rows, large C"],
-)
-def test_the_solver_finds_what_liblinear_finds(n, d, c, dual):
-    x, y, test, _ = problem(n, d, 3 if d > 2000 else 5)
-    model = LinearSVC(C=c, dual=dual, tol=1e-5 if not dual else 1e-4, max_iter=20_000).fit(x.double().numpy(), y)
-    theirs = probes.SVM(torch.from_numpy(np.c_[model.coef_, model.intercept_].astype(np.float32)), c)
-    ours = probes.Solver(x, y, y.max() + 1).solve(c)
-    values = [probes.objective(x, y, svm) for svm in (ours, theirs)]
-    assert values[0] <= values[1] * 1.001
-    assert values[1] <= values[0] * 1.001, "the test's own reference is not converged"
-    assert (ours.predict(test) == model.predict(test.double().numpy())).mean() >= 0.995
-
-
-def test_the_objective_is_liblinears():
-    x, y, _, _ = problem(50, 6, 3)
-    w = torch.randn(3, 7, generator=torch.Generator().manual_seed(0))
-    by_hand = 0.0
-    for k in range(3):
-        sign = np.where(y == k, 1, -1)
-        loss = np.maximum(0, 1 - sign * (x.numpy() @ w[k, :6].numpy() + w[k, 6].item())) ** 2
-        by_hand += 0.5 * float(w[k].pow(2).sum()) + 0.3 * loss.sum()
-    assert probes.objective(x, y, probes.SVM(w, 0.3)) == pytest.approx(by_hand, rel=1e-5)
-
-
-@pytest.mark.parametrize(("n", "d"), [(600, 90), (150, 400)])
-def test_a_warm_start_ends_at_the_same_place_and_half_precision_nearby(n, d):
-    x, y, test, _ = problem(n, d)
-    solver = probes.Solver(x, y, 5)
-    cold = solver.solve(1e-2)
-    warm = solver.solve(1e-2, solver.solve(5e-3))
-    assert probes.objective(x, y, warm) == pytest.approx(probes.objective(x, y, cold), rel=1e-4)
-    half = probes.Solver(x.half(), y, 5).solve(1e-2)
-    assert probes.objective(x, y, half) == pytest.approx(probes.objective(x, y, cold), rel=1e-3)
-    assert (half.predict(test.half()) == cold.predict(test)).mean() > 0.99
-
-
-def test_a_part_of_the_columns_is_a_problem_of_its_own():
-    x, y, _, _ = problem(600, 300)
-    part = probes.Solver(x[:, 100:200], y, 5).solve(1e-3)
-    copied = probes.Solver(x[:, 100:200].clone(), y, 5).solve(1e-3)
-    assert torch.allclose(part.weights, copied.weights, atol=1e-5)
-
-
-def test_liblinear_can_be_chosen_and_says_where_memory_would_not_do(monkeypatch):
-    x, y, test, _ = problem(600, 90)
-    both = [probes.solver(kind)(x, y, 5).solve(1e-2) for kind in probes.SOLVERS]
-    assert (both[0].predict(test) == both[1].predict(test)).mean() >= 0.995
-    monkeypatch.setattr(features, "available_memory", lambda: 1_000_000)
-    with pytest.raises(UserError, match="--solver liblinear: 600 images x 90 features need 0 GB.*use --solver torch"):
-        probes.solver("liblinear")(x, y, 5)
-    with pytest.raises(UserError, match="--solver sgd: there are torch and liblinear"):
-        probes.solver("sgd")
-
-
-def test_liblinear_with_two_classes_or_one_missing():
-    x, y, test, _ = problem(300, 30, 2)
-    assert (
-        probes.Liblinear(x, y, 2).solve(0.01).predict(test) == probes.Solver(x, y, 2).solve(0.01).predict(test)
-    ).mean() > 0.99
-    svm = probes.Liblinear(x, y, 3).solve(0.01)
-    assert set(svm.predict(test)) == {0, 1}
-
-
-def test_what_cannot_be_fitted_is_refused():
-    x, y, _, _ = problem(30, 4)
-    bad = x.clone()
-    bad[3, 2] = torch.nan
-    for kind in probes.SOLVERS:
-        with pytest.raises(UserError, match="features that are not finite numbers"):
-            probes.solver(kind)(bad, y, 5)
-        with pytest.raises(UserError, match="the same label"):
-            probes.solver(kind)(x, np.zeros(30, int), 5)
-        with pytest.raises(UserError, match="30 rows of features and 29 labels"):
-            probes.solver(kind)(x, y[:29], 5)
+from dcgan_core.svm import Solver
 
 
 @pytest.mark.parametrize(
@@ -138,10 +44,10 @@ def test_all_labels_choose_c_on_held_off_images_and_refit_on_all():
     result = probes.full(task, (1e-4, 1e-2, 1.0), patience=3)
     rest = slice(task.held_off, None)
     for c, value in result.validation.items():
-        svm = probes.Solver(task.x[rest], task.labels[rest], 4).solve(c)
+        svm = Solver(task.x[rest], task.labels[rest], 4).solve(c)
         assert value == pytest.approx((svm.predict(task.x[: task.held_off]) == task.labels[: task.held_off]).mean(), abs=0.01)
     assert result.validation[result.c] == max(result.validation.values())
-    svm = probes.Solver(task.x, task.labels, 4).solve(result.c)
+    svm = Solver(task.x, task.labels, 4).solve(result.c)
     assert result.accuracy == pytest.approx((svm.predict(task.test_x) == task.test_labels).mean(), abs=0.005)
     assert result.low < result.accuracy < result.high
     assert (result.n, len(result.predictions)) == (400, 400)
@@ -212,21 +118,6 @@ def test_more_labels_than_there_are_is_said_before_the_features_are_made(run, mo
         probes.task(run, "digits", labels_each=300, progress=False)
 
 
-def test_a_c_too_large_for_single_precision_is_named():
-    task = made()
-    for few in (task.x, task.x[:40]):  # both of the solver's ways
-        x = few[:, :1].repeat(1, 60)  # columns all alike
-        with pytest.raises(UserError, match=r"--grid: C 1e\+35 is too large"):
-            probes.Solver(x, task.labels[: len(x)], 4).solve(1e35)
-
-
-def test_liblinear_that_has_not_converged_says_so():
-    x = torch.randn(20, 60, generator=torch.Generator().manual_seed(0)).repeat(2, 1)
-    labels = np.arange(40) // 20  # each image once as either class
-    assert not probes.Liblinear(x, labels, 2).solve(1e5).converged
-    assert probes.Liblinear(x, labels, 2).solve(1e-3).converged
-
-
 def test_the_surest_mistakes_are_named_by_their_place_in_the_test_set():
     task = made()
     result = probes.full(task, (1e-4, 1e-2))
@@ -295,16 +186,6 @@ def test_a_set_without_labels_is_refused(data):
     make_folder(data / "plain", {f"{s}/{i}.png": encode(noise(i)) for s in ("train", "test") for i in range(3)})
     with pytest.raises(UserError, match="plain: has no labels"):
         probes.load("plain", Architecture(16, 3, (4,), (2,), kernel=4))
-
-
-def test_the_purely_supervised_net_learns_from_the_labels_alone(run):
-    train, test = probes.load("digits", run.architecture)
-    result, trials = probes.supervised(train, test, run.architecture, 30, trials=2, epochs=6, progress=False)
-    assert len(trials) == 2
-    assert {"learning_rate", "validation_accuracy"} <= trials[0].keys()
-    assert result.accuracy > 0.4
-    with pytest.raises(UserError, match="has .* images of class .* to train on, not 500"):
-        probes.supervised(train, test, run.architecture, 500, progress=False)
 
 
 # --- the command
