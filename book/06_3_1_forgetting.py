@@ -32,23 +32,23 @@ import numpy as np
 import torch
 
 from dcgan_core import (
-    arithmetic,
     claims,
     devices,
     forgetting,
     judges,
     latent,
+    marking,
     plots,
     widgets,
 )
-from dcgan_core.runs import Run
+from dcgan_core.runs import Run, weights_of
 
 run = Run.reference("drawn-rooms")  # your own: Run("../runs/drawn-rooms")
 generator = run.generator(devices.pick(device))
-finder = forgetting.load_finder("drawn-rooms", device=devices.pick(device))
+finder = marking.load_finder("drawn-rooms", device=devices.pick(device))
 judge = judges.load("drawn-rooms", device=devices.pick(device))
 
-marks = forgetting.mark(generator, finder, "window", seed + 1)
+marks = marking.mark(generator, finder, "window", seed + 1)
 dropping = forgetting.paper_rule(generator, marks, layer=0)
 samples = forgetting.shown(generator, judge, finder, "window", 60, seed + 2)
 
@@ -124,7 +124,7 @@ if seen:
 # %% mystnb={"figure": {"caption": "Where eye (red) and finder (yellow) say different things.", "name": "fig-disagree"}}
 def disagreements(places):
     """These samples, with the boxes of both."""
-    hand = forgetting.load_marks(forgetting.BY_HAND, run)
+    hand = marking.load_marks(forgetting.BY_HAND, run)
     pictures = latent.draw_pixels(generator, hand.z(generator))[places]
     found = finder.boxes(pictures, "window")
     marked = [hand.boxes.get(i, ()) for i in places]
@@ -439,7 +439,7 @@ dropping_slider(samples.z[:18])
 rows = []
 for thing in ("bed", "lamp"):
     these = forgetting.shown(generator, judge, finder, thing, 40, seed + 3)
-    boxes = forgetting.mark(generator, finder, thing, seed + 1)
+    boxes = marking.mark(generator, finder, thing, seed + 1)
     rule = forgetting.paper_rule(generator, boxes, layer=0)
     rows += [
         (thing, these.images[:12]),
@@ -467,7 +467,7 @@ print_new(others)
 # ## Mark your own
 #
 # Choose a sample, fit the frame, press *add*; *save* writes a JSON file. Then
-# `forgetting.paper_rule(generator, forgetting.load_marks("../runs/my_windows.json", run), layer=0)` is your own rule. Mark anything you like: headboards, curtains,
+# `forgetting.paper_rule(generator, marking.load_marks("../runs/my_windows.json", run), layer=0)` is your own rule. Mark anything you like: headboards, curtains,
 # light. Marks belong to the weights that drew the samples: after more training, mark again.
 
 # %%
@@ -477,7 +477,7 @@ mine = latent.draw_pixels(
         generator.architecture, 150, torch.Generator().manual_seed(seed + 4)
     ),
 )
-weights = arithmetic.weights_of(run)
+weights = weights_of(run)
 widgets.Marker(mine, "../runs/my_windows.json", "window", seed + 4, weights)
 
 # %% [markdown]
@@ -496,7 +496,7 @@ widgets.Marker(mine, "../runs/my_windows.json", "window", seed + 4, weights)
 #
 # ```python
 # beds = forgetting.paper_rule(
-#     generator, forgetting.mark(generator, finder, "bed"), layer=0
+#     generator, marking.mark(generator, finder, "bed"), layer=0
 # )
 # both = forgetting.Dropping(0, tuple(sorted({*dropping.maps, *beds.maps})))
 # plots.show(drawn_without(both, twelve), columns=12)

@@ -34,7 +34,7 @@ import torch
 
 from dcgan_core import arithmetic, claims, devices, latent, plots, widgets
 from dcgan_core.errors import UserError
-from dcgan_core.runs import Run
+from dcgan_core.runs import Run, weights_of
 
 faces, portraits = Run.reference("faces"), Run.reference("drawn-portraits")
 PICKS = Path("../runs/picks-faces.json")  # what you pick further down
@@ -589,7 +589,7 @@ chosen = {
 note = {
     "seed": seed,
     "count": len(shown.z),  # of which some are shown
-    "weights": arithmetic.weights_of(faces),
+    "weights": weights_of(faces),
 }
 names = [c.name for c in concepts]
 widgets.picker(images, names, PICKS, note, chosen, numbers)

@@ -6,7 +6,6 @@ smiling woman - neutral woman + neutral man = smiling man. The exemplars of each
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -22,7 +21,7 @@ from dcgan_core.errors import UserError
 from dcgan_core.evaluation import Measurement, bootstrap, share, student, timed
 from dcgan_core.files import read_json
 from dcgan_core.networks import Discriminator, Generator, to_input, to_pixels
-from dcgan_core.runs import Run
+from dcgan_core.runs import Run, weights_of
 
 Reader = Callable[[np.ndarray], dict[str, np.ndarray]]  # uint8 N x 3 x S x S -> probabilities and numbers, N each
 SURE = 0.9  # the classifier that selects wants to be that sure, or as sure of the opposite
@@ -184,11 +183,6 @@ def exemplars(found: Tensor, concept: str, trials: int, count: int, rng: torch.G
     sets = len(found) // count
     order = torch.randperm(len(found), generator=rng)[: sets * count].unflatten(0, (sets, count))
     return found[order[torch.arange(trials) % sets]]
-
-
-def weights_of(run: Run) -> str:
-    """A few digits that tell one set of G's weights from another: picks belong to the weights they were made with."""
-    return hashlib.sha256((run.path / "generator.safetensors").read_bytes()).hexdigest()[:12]
 
 
 def load_picks(path: Path, run: Run) -> dict[str, Tensor]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from dcgan_core import arithmetic, attributes, attribution, devices, forgetting, judges
+from dcgan_core import arithmetic, attributes, attribution, devices, forgetting, judges, marking
 from dcgan_core.claim import NOT_IN_PAPER, Claim, at_least, at_most, instead_of_lsun
 from dcgan_core.evaluation import Measurement
 from dcgan_core.runs import Run
@@ -83,7 +83,7 @@ def _forgotten(path: Path, what: str, which: str, device: str, seed: int, small:
     run, device = Run(path), devices.pick(device)
     size = run.architecture.size
     judge = judges.load(run.data_name, size=size, device=device)
-    finder = forgetting.load_finder(run.data_name, size, device)
+    finder = marking.load_finder(run.data_name, size, device)
     return forgetting.measure(run.generator(device), judge, finder, what, which, small, seed)
 
 
@@ -145,15 +145,15 @@ def _forgetting_claims() -> list[Claim]:
 
 
 def _finder_accuracy(run: Run, device: str, seed: int, small: bool) -> Measurement:
-    finder = forgetting.load_finder(run.data_name, run.architecture.size, devices.pick(device))
-    return forgetting.accuracy(finder, "window", 300 if small else 4000)
+    finder = marking.load_finder(run.data_name, run.architecture.size, devices.pick(device))
+    return marking.accuracy(finder, "window", 300 if small else 4000)
 
 
 def _finder_agreement(run: Run, device: str, seed: int, small: bool) -> Measurement:
     device = devices.pick(device)
-    finder = forgetting.load_finder(run.data_name, run.architecture.size, device)
+    finder = marking.load_finder(run.data_name, run.architecture.size, device)
     judge = judges.load(run.data_name, size=run.architecture.size, device=device)
-    return forgetting.agreement(run.generator(device), finder, judge, forgetting.load_marks(forgetting.BY_HAND, run))
+    return marking.agreement(run.generator(device), finder, judge, marking.load_marks(forgetting.BY_HAND, run))
 
 
 def _arithmetic(name: str, kind: str) -> Callable[[Run, str, int, bool], Measurement]:

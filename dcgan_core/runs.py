@@ -15,6 +15,7 @@ Every file but the log is written under another name and renamed.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -209,6 +210,11 @@ def write_net(path: Path, kind: str, net: torch.nn.Module, half: bool = False) -
     # one entry: several come out in an order that changes, and equal runs should be equal files
     note = {"dcgan": json.dumps({"net": kind, "architecture": configs.to_dict(net.architecture)})}
     write_atomically(path, safetensors.torch.save(tensors, note))
+
+
+def weights_of(run: Run) -> str:
+    """A few digits that tell one set of G's weights from another: picks and marks belong to the weights they were made with."""
+    return hashlib.sha256((run.path / "generator.safetensors").read_bytes()).hexdigest()[:12]
 
 
 def _known_runs() -> str:

@@ -113,22 +113,22 @@ def sliders(
 
 
 class Marker(Interactive):
-    """Marks boxes in samples by hand, and saves them as JSON for `forgetting.load_marks`.
+    """Marks boxes in samples by hand, and saves them as JSON for `marking.load_marks`.
 
-    images: uint8 N x C x S x S, drawn from `latent.sample` with this seed. weights: `arithmetic.weights_of` the run that drew
+    images: uint8 N x C x S x S, drawn from `latent.sample` with this seed. weights: `runs.weights_of` the run that drew
     them. Marks that are already at `path` are gone on with; raises UserError where they are of something else. Choose a sample,
     move the four sliders until the frame fits, press add. Nothing is written before save is pressed.
     """
 
     def __init__(self, images: np.ndarray, path: Path | str, what: str = "window", seed: int = 0, weights: str = "") -> None:
-        from dcgan_core import forgetting
+        from dcgan_core import marking
 
         self.images, self.path = images, Path(path)
         self.size = images.shape[-1]
         self.about = {"what": what, "seed": seed, "count": len(images), "size": self.size, "weights": weights}
         self.boxes: dict[int, list] = {}
         if self.path.exists():
-            marks = forgetting.load_marks(self.path)
+            marks = marking.load_marks(self.path)
             for key, mine in self.about.items():
                 if (theirs := getattr(marks, key)) != mine:
                     raise UserError(
@@ -163,9 +163,9 @@ class Marker(Interactive):
 
     def add(self) -> None:
         """Marks the box where the sliders stand. Raises UserError where it reaches outside the picture."""
-        from dcgan_core import forgetting
+        from dcgan_core import marking
 
-        forgetting.check_box(self.box, self.size, f"sample {self.sample.value}")
+        marking.check_box(self.box, self.size, f"sample {self.sample.value}")
         self.boxes.setdefault(self.sample.value, []).append(self.box)
 
     def remove(self) -> None:
@@ -175,10 +175,10 @@ class Marker(Interactive):
 
     def save(self) -> None:
         """Raises UserError where nothing is marked."""
-        from dcgan_core import forgetting
+        from dcgan_core import marking
 
         boxes = {i: tuple(mine) for i, mine in self.boxes.items() if mine}
-        forgetting.save_marks(forgetting.Marks(boxes, **self.about), self.path)
+        marking.save_marks(marking.Marks(boxes, **self.about), self.path)
 
     def _try(self, act: Callable[[], None]) -> None:
         try:

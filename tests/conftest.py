@@ -13,11 +13,12 @@ os.environ |= {"OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
 
 import numpy as np
 import pytest
+import toy as toys
 from PIL import Image
 
 from dcgan_core import ablations, runs
 from dcgan_core.cli import main
-from dcgan_core.networks import Architecture
+from dcgan_core.networks import Architecture, Generator
 from dcgan_core.runs import Run
 
 TINY = Architecture(16, 1, (8, 16), (2, 2), kernel=4, latent=10)  # what SETTINGS make of the digits recipe
@@ -87,6 +88,11 @@ def trained(folder: Path, *more: str, images: int = 16 * UPDATES) -> Run:
 def run(tmp_path_factory) -> Run:
     """A finished run: 200 updates on the digits. Not to be changed; `run_copy` may be."""
     return trained(tmp_path_factory.mktemp("run"))
+
+
+@pytest.fixture
+def toy() -> Generator:
+    return toys.generator()
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from dcgan_core.arithmetic import Concept, Pool
 from dcgan_core.errors import UserError
 from dcgan_core.files import write_json
 from dcgan_core.networks import Architecture
-from dcgan_core.runs import Run
+from dcgan_core.runs import Run, weights_of
 
 ROWS = ("smile", "long_hair", "glasses", "beard", "pose", "hair_colour", "skin", "nothing")
 SMILE = arithmetic.SUMS["drawn_smile"]
@@ -214,7 +214,7 @@ def test_no_faces_that_look_left_is_an_error():
 
 
 def picks(run, path, **changes):
-    saved = {"seed": 5, "count": 30, "weights": arithmetic.weights_of(run), "picks": {"smiling": [2, 7], "neutral": []}}
+    saved = {"seed": 5, "count": 30, "weights": weights_of(run), "picks": {"smiling": [2, 7], "neutral": []}}
     write_json(path, saved | changes)
     return path
 
