@@ -31,7 +31,7 @@ import torch
 from IPython.display import display
 
 from dcgan_core import claims, datasets, devices, evaluation, latent, plots
-from dcgan_core.runs import Run
+from dcgan_core.runs import Run, reference_runs
 
 run = Run.reference("faces")  # your own: Run("../runs/faces")
 generator = run.generator(devices.pick(device))
@@ -41,7 +41,14 @@ z = latent.sample(
 plots.show(latent.draw_pixels(generator, z), columns=12, zoom=1)
 
 # %% tags=["hide-input"]
-info = run.info
+info, trained = run.info, run.trained
+config, seconds = info["config"], 60 * trained["minutes"]
+stages = [
+    f"{part['counters']['images']:,} in {part['minutes']:.0f} minutes"
+    for part in (*info["lineage"], info)
+]
+falling = config.get("decay_images")
+falling = f", the last {falling:,} ever more slowly" if falling else ""
 plots.Table(
     ["this run", ""],
     [
@@ -55,15 +62,16 @@ plots.Table(
         ],
         [
             "images drawn",
-            f"{info['counters']['images']:,}, about {info['counters']['images'] / info['data']['images']:.0f} passes",
+            f"{trained['images']:,}, about {trained['images'] / info['data']['images']:.0f} passes",
         ],
+        ["stages", "; then ".join(stages) + falling],
         [
             "updates",
-            f"{info['counters']['d_updates']:,} of D, {info['counters']['g_updates']:,} of G, batch {info['config']['batch']}",
+            f"{trained['d_updates']:,} of D, {trained['g_updates']:,} of G, batch {config['batch']}",
         ],
         [
             "time",
-            f"{info['minutes']:.0f} minutes, {info['counters']['images'] / info['minutes'] / 60:.0f} images a second",
+            f"{trained['minutes']:.0f} minutes, {trained['images'] / seconds:.0f} images a second",
         ],
         [
             "machine",
@@ -80,11 +88,26 @@ plots.Table(
 # %% mystnb={"figure": {"caption": "Learning to draw faces. On the left, the number of photographs seen so far.", "name": "fig-faces-progress"}}
 from PIL import Image
 
-side = run.architecture.size
-rows = [
-    (f"{images:,}", plots.tiles(path, side)[:8])
-    for images, path in run.samples().items()
-]
+
+def history(run):
+    """Samples and log, with those of the runs from whose weights it started."""
+    shipped = {r.name: r for r in reference_runs()}
+    stages = [(part, shipped.get(part["name"])) for part in run.info["lineage"]]
+    samples, log, before = {}, [], 0
+    for part, stage in [*stages, (run.info, run)]:
+        if stage:
+            samples |= {before + n: path for n, path in stage.samples().items()}
+            log += [r | {"images": before + r["images"]} for r in stage.log()]
+        before += part["counters"]["images"]
+    return samples, log
+
+
+samples, log = history(run)
+side, rows, last = run.architecture.size, [], 0
+for images, path in samples.items():
+    if images > 1.25 * last:
+        last = images
+        rows.append((f"{images:,}", plots.tiles(path, side)[:8]))
 plots.strips(rows)
 
 # %% [markdown]
@@ -93,10 +116,9 @@ plots.strips(rows)
 # parts to agree, such as two eyes that look the same way or a pair of glasses, and those never get quite right here.
 
 # %% mystnb={"figure": {"caption": "Losses and D's answers over the whole run.", "name": "fig-faces-curves"}}
-plots.learning_curves(run.log(), smooth=15)
+plots.learning_curves(log, smooth=15)
 
 # %% tags=["hide-input"]
-log = run.log()
 tenth = len(log) // 10
 for name, rows in (("second", log[tenth : 2 * tenth]), ("last", log[-tenth:])):
     mean = {k: np.mean([r[k] for r in rows]) for k in ("d_real", "d_fake")}
@@ -309,10 +331,19 @@ else:
 # And at length:
 #
 # ```bash
-# dcgan train faces                  # this chapter's run: 1.5 h, two cores
+# dcgan train faces                  # 1.5 h, two cores
 # dcgan train celeba                 # no faces.zip? this downloads CelebA
 # dcgan train faces --profile paper  # the paper's net, for a GPU (not measured)
 # dcgan sample runs/faces --count 64 --seed 1
+# ```
+#
+# This chapter's run was made in two stages. The second started from the weights of the first, with a learning rate that falls to zero at the end: the
+# last small steps calm the samples down.
+#
+# ```bash
+# dcgan train faces --out runs/faces-first
+# dcgan train faces --init runs/faces-first --images 200000 \
+#     --set decay_images=60000 --set precision=bf16
 # ```
 #
 # `faces` is looked for as `faces.zip` or a folder `faces/` under `$DCGAN_DATA`. Any photographs of faces will do. Stop with Ctrl-C whenever
@@ -330,7 +361,7 @@ plots.Table(
         [
             "images drawn",
             f"{paper.images:,}",
-            f"{info['counters']['images']:,}",
+            f"{trained['images']:,}",
         ],
         ["D's maps", paper.architecture.widths, run.architecture.widths],
         ["kernel", paper.architecture.kernel, run.architecture.kernel],

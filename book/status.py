@@ -61,13 +61,13 @@ Table(["data found when this was built"], [[row.name] for row in found])
 # %% tags=["hide-input"]
 rows = []
 for run in reference_runs():
-    info = run.info
+    info, trained = run.info, run.trained
     rows.append(
         [
             run.name,
             info["data"]["name"],
-            f"{info['counters']['images']:,}",
-            f"{info['minutes']:.0f}",
+            f"{trained['images']:,}",
+            f"{trained['minutes']:.0f}",
             (info["commit"] or "")[:9],
         ]
     )

@@ -182,6 +182,14 @@ class Run:
 
     # --- log, samples -------------------------------------------------------------------------------------------------
 
+    @property
+    def trained(self) -> dict[str, float]:
+        """`images`, `d_updates`, `g_updates` and `minutes` so far, those of the runs whose weights it started from included."""
+        parts = [*self.info.get("lineage", []), self.info]
+        counts = [part.get("counters") or {} for part in parts]  # none in what the authors released
+        counters = {key: sum(c.get(key, 0) for c in counts) for key in ("images", "d_updates", "g_updates")}
+        return counters | {"minutes": sum(part.get("minutes") or 0 for part in parts)}
+
     def log(self) -> list[dict]:
         """The rows of log.jsonl; a last line that was being written when the run was killed is left out."""
         path = self.path / "log.jsonl"

@@ -135,7 +135,7 @@ def commands():
     """Every `dcgan …` line in the code blocks of the README and the chapters."""
     for path in [ROOT / "README.md", *CHAPTERS]:
         for block in re.findall(r"```bash\n(.*?)```", path.read_text(), re.DOTALL):
-            for line in block.splitlines():
+            for line in re.sub(r"\\\n(# )? *", "", block).splitlines():  # a command may go on after a backslash
                 line = line.removeprefix("# ").split("  #")[0].split("    #")[0].strip()
                 if line.startswith("dcgan "):
                     yield pytest.param(line.split()[1:], id=line)

@@ -101,6 +101,7 @@ def test_init_starts_from_another_runs_weights_and_notes_it(run, tmp_path):
     tuned = Run(tmp_path / "tuned")
     assert tuned.info["initial"] == str(run.path)
     assert [ancestor["name"] for ancestor in tuned.info["lineage"]] == ["digits"]
+    assert tuned.trained["images"] == run.trained["images"] + 16 == tuned.info["lineage"][0]["counters"]["images"] + 16
     weight = lambda r: r.generator().convs[0].layer.weight  # noqa: E731
     assert torch.allclose(weight(tuned), weight(run), atol=1e-7)
 
