@@ -176,7 +176,7 @@ def assemble(names: list[str]) -> None:
     for path in BOOK.glob("*.md"):  # prose does not type numbers either
         (SITE / path.name).write_text(
             path.read_text().replace(
-                "{{ faces_minutes }}", f"{faces.info['minutes']:.0f}"
+                "{{ faces_minutes }}", f"{faces.trained['minutes']:.0f}"
             )
         )
     for name in names:

@@ -26,7 +26,8 @@ from dcgan_core.runs import Run, weights_of
 Reader = Callable[[np.ndarray], dict[str, np.ndarray]]  # uint8 N x 3 x S x S -> probabilities and numbers, N each
 SURE = 0.9  # the classifier that selects wants to be that sure, or as sure of the opposite
 FEW, MANY = 3, 30  # exemplars of a concept: the paper's three, and a mean that has next to no accidents left
-SMALL, LARGE, LIMIT = 2000, 10_000, 20_000  # random z looked at for exemplars: before a reader's eyes, measured, at most
+SMALL, LARGE, LIMIT = 2000, 10_000, 60_000  # random z looked at for exemplars: before a reader's eyes, measured, at most
+SETS = 10  # of thirty exemplars, at least, where they can be had: of fewer the mean is hardly known
 TWICE = 2.0  # how much of first - second is added in `improved`; chosen on z of another seed, by the judge
 
 
@@ -489,7 +490,7 @@ def _measured(path: str, weights: str, name: str, device: str, seed: int, small:
     run, place = Run(path), devices.pick(device)
     count = 60 if small else 400
     generator, (_, judge) = run.generator(place), readers(run, place)
-    size = (SMALL, TURN_EXEMPLARS) if small else (LARGE, MANY)
+    size = (SMALL, TURN_EXEMPLARS) if small else (LARGE, SETS * MANY)
     candidates = _pool(path, weights, device, seed, *size)
     if name == "turn":
         return turns(generator, candidates, judge, count, seed)

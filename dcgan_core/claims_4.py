@@ -180,6 +180,7 @@ CLAIMS = [
         _detector_recall,
         lambda run: run.data_name == "faces",
         lambda run: "aligned faces (CelebA) pasted into textured canvases instead of photographs from the web",
+        of_weights=False,
     ),
     Claim(
         "walk.smoothness",

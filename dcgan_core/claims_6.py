@@ -130,6 +130,7 @@ def _forgetting_claims() -> list[Claim]:
             at_least(0.95),
             _finder_accuracy,
             _drawn_rooms,
+            of_weights=False,
         ),
         Claim(
             "forgetting.finder_agreement",
@@ -240,6 +241,7 @@ def _arithmetic_claims(name: str) -> list[Claim]:
             lambda run, device, seed, small: arithmetic.selection(run, name, device, small),
             fits,
             needs=attributes.DATA if arithmetic.DATA[name] == attributes.DATA else "",
+            of_weights=False,
         )
     ]
 
@@ -280,6 +282,7 @@ CLAIMS = [
             at_least(0.9),
             _attribute_accuracy(name),
             lambda run: run.data_name == "faces",
+            of_weights=False,
         )
         for name in attributes.READ
     ),

@@ -44,6 +44,7 @@ def _scene_claims(name: str) -> list[Claim]:
             at_least(0.95),
             _judge_accuracy(factor),
             fits,
+            of_weights=False,
         )
         for factor in read
         if factor != "mirrored"
