@@ -105,7 +105,7 @@ def history(run):
 samples, log = history(run)
 side, rows, last = run.architecture.size, [], 0
 for images, path in samples.items():
-    if images > 1.25 * last:
+    if images > 1.2 * last:
         last = images
         rows.append((f"{images:,}", plots.tiles(path, side)[:8]))
 plots.strips(rows)
