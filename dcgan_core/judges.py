@@ -8,6 +8,7 @@ the ledger. Trained judges ship in `book/judges`; another size or seed is traine
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -114,26 +115,49 @@ def train(judge: Judge, seed: int, device: torch.device | str = "cpu", pictures:
     drawn = scenes.draw(judge.name, pictures, judge.size, SEEDS + seed)
     images = torch.from_numpy(drawn.images)
     targets = {k: torch.from_numpy(drawn.factors[k]) for k in judge.factors}
-    rng = torch.Generator().manual_seed(seed)
-    with torch.random.fork_rng(devices=[]):  # PyTorch's own initial weights, from this seed
+
+    def loss(batch: Tensor, chosen: Tensor) -> Tensor:
+        answers = judge(batch)
+        return sum(_loss(judge.factors[k], k, answers[k], targets[k][chosen].to(device)) for k in judge.factors)
+
+    how = {"learning_rate": 4e-3, "epochs": epochs, "batch": BATCH, "seed": seed, "device": device}
+    fit(judge, images, loss, f"judge of {judge.name}", **how)
+
+
+def fit(
+    net: nn.Module,
+    images: Tensor,
+    loss: Callable[[Tensor, Tensor], Tensor],
+    what: str,
+    *,
+    learning_rate: float,
+    epochs: int,
+    batch: int,
+    seed: int,
+    device: torch.device | str,
+) -> None:
+    """Trains a net from PyTorch's own initial weights on spoiled pictures, in place, with a one-cycle learning rate.
+
+    images: uint8 N x 3 x S x S. loss: of a spoiled batch on `device` and its places among the images. what: for the progress
+    bar. learning_rate: its peak.
+    """
+    rng, steps = torch.Generator().manual_seed(seed), len(images) // batch
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        for module in judge.modules():
+        for module in net.modules():
             if hasattr(module, "reset_parameters"):
                 module.reset_parameters()
-    judge.to(device, memory_format=torch.channels_last).train()
-    steps = epochs * (pictures // BATCH)
-    optimizer = torch.optim.AdamW(judge.parameters(), 2e-3, weight_decay=1e-2)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=steps)
-    order = torch.cat([torch.randperm(pictures, generator=rng)[: pictures // BATCH * BATCH] for _ in range(epochs)])
-    for chosen in tqdm(order.split(BATCH), desc=f"judge of {judge.name}", leave=False, delay=2):
-        batch = spoil(images[chosen], rng).to(device, memory_format=torch.channels_last)
-        answers = judge(batch)
-        loss = sum(_loss(judge.factors[k], k, answers[k], targets[k][chosen].to(device)) for k in judge.factors)
+    net.to(device, memory_format=torch.channels_last).train()
+    optimizer = torch.optim.AdamW(net.parameters(), weight_decay=1e-2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=epochs * steps)
+    order = torch.cat([torch.randperm(len(images), generator=rng)[: steps * batch] for _ in range(epochs)])
+    for chosen in tqdm(order.split(batch), desc=what, leave=False, delay=2):
+        error = loss(spoil(images[chosen], rng).to(device, memory_format=torch.channels_last), chosen)
         optimizer.zero_grad()
-        loss.backward()
+        error.backward()
         optimizer.step()
         schedule.step()
-    judge.eval()
+    net.eval()
 
 
 def _loss(factor: scenes.Factor, key: str, answer: Tensor, target: Tensor) -> Tensor:

@@ -17,7 +17,6 @@ import torch
 import torch.nn.functional as F
 from scipy import ndimage
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
 from dcgan_core import evaluation, judges, latent, scenes
 from dcgan_core.errors import UserError
@@ -206,25 +205,13 @@ def train_finder(
     drawn = scenes.draw(finder.name, pictures, finder.size, FINDER_SEED + seed)
     images = torch.from_numpy(drawn.images)
     masks = torch.from_numpy(np.stack([drawn.masks[what] for what in finder.objects], 1))
-    rng = torch.Generator().manual_seed(seed)
-    with torch.random.fork_rng(devices=[]):  # PyTorch's own initial weights, from this seed
-        torch.manual_seed(seed)
-        for module in finder.modules():
-            if hasattr(module, "reset_parameters"):
-                module.reset_parameters()
-    finder.to(device, memory_format=torch.channels_last).train()
-    optimizer = torch.optim.AdamW(finder.parameters(), 2e-3, weight_decay=1e-2)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 6e-3, total_steps=epochs * (pictures // BATCH))
-    order = torch.cat([torch.randperm(pictures, generator=rng)[: pictures // BATCH * BATCH] for _ in range(epochs)])
-    for chosen in tqdm(order.split(BATCH), desc=f"finder of {finder.name}", leave=False, delay=2):
-        batch = judges.spoil(images[chosen], rng).to(device, memory_format=torch.channels_last)
+
+    def loss(batch: Tensor, chosen: Tensor) -> Tensor:
         target = F.avg_pool2d(masks[chosen].float(), CELL).to(device)
-        loss = F.binary_cross_entropy_with_logits(finder(batch), target, pos_weight=torch.tensor(RARE, device=batch.device))
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-    finder.eval()
+        return F.binary_cross_entropy_with_logits(finder(batch), target, pos_weight=torch.tensor(RARE, device=batch.device))
+
+    how = {"learning_rate": 6e-3, "epochs": epochs, "batch": BATCH, "seed": seed, "device": device}
+    judges.fit(finder, images, loss, f"finder of {finder.name}", **how)
 
 
 def mark(generator: Generator, finder: Finder, what: str = "window", seed: int = 0, count: int = SAMPLES) -> Marks:
