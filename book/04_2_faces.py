@@ -48,7 +48,9 @@ stages = [
     for part in (*info["lineage"], info)
 ]
 falling = config.get("decay_images")
-falling = f", the last {falling:,} ever more slowly" if falling else ""
+falling = (
+    f", the last {falling:,} with a falling learning rate" if falling else ""
+)
 plots.Table(
     ["this run", ""],
     [
@@ -130,7 +132,7 @@ for name, start in (("second", 1), ("eighth", 7), ("last", 9)):
 # %% [markdown]
 # D tells photographs from samples most of the time, early and late. The curves barely move between the second tenth of the run and the
 # eighth, and in between the blobs have become faces. At the very end, where the learning rate falls, D is surer than ever. By its answers the samples
-# have become worse; the rows above say the opposite. Look at samples, not at losses.
+# have become worse; to our eyes they have not. Look at samples, not at losses.
 #
 # ## Does it just remember?
 #
@@ -153,7 +155,7 @@ claims.with_photographs("memorisation.faces.seen", run, device, seed)
 
 # %% [markdown]
 # Copies would be far below 1 in both. Samples are hardly nearer to training photographs than held-out ones are, and the net comes no closer to what it learnt from:
-# nothing is copied, as far as distances of pixels can tell.
+# no sign of copies, as far as distances of pixels can tell.
 #
 # And with your own eyes, where the photographs are at hand: the five samples that are *nearest* to a training photograph, out of a
 # thousand, and that photograph below each.
@@ -339,8 +341,7 @@ else:
 # dcgan sample runs/faces --count 64 --seed 1
 # ```
 #
-# This chapter's run was made in two stages. The second started from the weights of the first, with a learning rate that falls to zero at the end: the
-# last small steps calm the samples down.
+# This chapter's run was made in two stages. The second started from the weights of the first, with a learning rate that falls to zero at the end.
 #
 # ```bash
 # dcgan train faces --out runs/faces-first

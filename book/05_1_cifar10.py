@@ -596,7 +596,7 @@ print(f"half of these widths, no noise, {seen}: {points(narrow)}")
 
 # %% [markdown]
 # Compare the curves at equal numbers of pictures. With a little noise D is less sure at each of them, and its features go on improving where the others had stopped.
-# (Points beyond the pictures of the run that ships, the row of the table, belong to the same training, which went on.)
+# (The run in the table at the top ended before the last of the points. Its training went on, and was probed once more.)
 # With twice as much it is still less sure, but its features were no better: perhaps that much noise hides the dogs, too.
 #
 # So was it JPEG that had stopped them? We thought so. Two things speak against it. Look at the table's last rows again: D learns to see the trace through the noise as well, in the end its

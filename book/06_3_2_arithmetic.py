@@ -247,6 +247,7 @@ plots.Table(
 #
 # There is a limit. Where the classifier is sure of few samples, sets of exemplars serve in many trials. Such trials are not independent, so the intervals
 # are then those of the mean over sets. And a single set says nothing of other sets: there the interval is over trials alone, and too narrow.
+# (On photographs we had only two sets of thirty at first, and an interval from 0 to 1. So we looked for exemplars among more samples, and measured everything again.)
 
 # %% tags=["hide-input"]
 for name in arithmetic.SUMS:

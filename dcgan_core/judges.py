@@ -120,8 +120,8 @@ def train(judge: Judge, seed: int, device: torch.device | str = "cpu", pictures:
         answers = judge(batch)
         return sum(_loss(judge.factors[k], k, answers[k], targets[k][chosen].to(device)) for k in judge.factors)
 
-    how = {"learning_rate": 4e-3, "epochs": epochs, "batch": BATCH, "seed": seed, "device": device}
-    fit(judge, images, loss, f"judge of {judge.name}", **how)
+    what = f"judge of {judge.name}"
+    fit(judge, images, loss, what, learning_rate=4e-3, epochs=epochs, batch=BATCH, seed=seed, device=device)
 
 
 def fit(

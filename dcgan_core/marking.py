@@ -210,8 +210,8 @@ def train_finder(
         target = F.avg_pool2d(masks[chosen].float(), CELL).to(device)
         return F.binary_cross_entropy_with_logits(finder(batch), target, pos_weight=torch.tensor(RARE, device=batch.device))
 
-    how = {"learning_rate": 6e-3, "epochs": epochs, "batch": BATCH, "seed": seed, "device": device}
-    judges.fit(finder, images, loss, f"finder of {finder.name}", **how)
+    what = f"finder of {finder.name}"
+    judges.fit(finder, images, loss, what, learning_rate=6e-3, epochs=epochs, batch=BATCH, seed=seed, device=device)
 
 
 def mark(generator: Generator, finder: Finder, what: str = "window", seed: int = 0, count: int = SAMPLES) -> Marks:

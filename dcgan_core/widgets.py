@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from dcgan_core import latent, plots
+from dcgan_core import latent, marking, plots
 from dcgan_core.errors import UserError
 from dcgan_core.files import write_json
 from dcgan_core.networks import Generator
@@ -121,8 +121,6 @@ class Marker(Interactive):
     """
 
     def __init__(self, images: np.ndarray, path: Path | str, what: str = "window", seed: int = 0, weights: str = "") -> None:
-        from dcgan_core import marking
-
         self.images, self.path = images, Path(path)
         self.size = images.shape[-1]
         self.about = {"what": what, "seed": seed, "count": len(images), "size": self.size, "weights": weights}
@@ -163,8 +161,6 @@ class Marker(Interactive):
 
     def add(self) -> None:
         """Marks the box where the sliders stand. Raises UserError where it reaches outside the picture."""
-        from dcgan_core import marking
-
         marking.check_box(self.box, self.size, f"sample {self.sample.value}")
         self.boxes.setdefault(self.sample.value, []).append(self.box)
 
@@ -175,8 +171,6 @@ class Marker(Interactive):
 
     def save(self) -> None:
         """Raises UserError where nothing is marked."""
-        from dcgan_core import marking
-
         boxes = {i: tuple(mine) for i, mine in self.boxes.items() if mine}
         marking.save_marks(marking.Marks(boxes, **self.about), self.path)
 

@@ -299,6 +299,17 @@ def test_what_was_measured_once_is_not_measured_again(run, monkeypatch):
     assert calls == ["trials", "turns"] and pools == [1]
 
 
+def test_at_full_size_ten_sets_of_thirty_exemplars_are_looked_for(run, monkeypatch):
+    asked = []
+    monkeypatch.setattr(arithmetic, "readers", lambda *_: (lambda images: {}, reader))
+    monkeypatch.setattr(arithmetic, "trials", lambda *_: {})
+    monkeypatch.setattr(
+        arithmetic, "pool", lambda generator, reader, count, seed, concepts, enough: asked.append((count, enough))
+    )
+    arithmetic.measured(run, "drawn_smile", "cpu", 5)
+    assert asked == [(10_000, 300)]
+
+
 def test_json_can_hold_the_details(outcome):
     assert json.loads(json.dumps(outcome["three"].details)) == outcome["three"].details
     assert isinstance(Pool(z_of(1), {}).z, torch.Tensor)

@@ -110,6 +110,21 @@ def test_shipping_again_keeps_what_is_not_about_the_weights(run, shelf):
         claims.shipped(trained, shipped)
 
 
+@pytest.mark.parametrize(
+    "kept",
+    [
+        "faces.detector_recall",
+        "faces.attribute_accuracy.male",
+        "arithmetic.faces_smile.exemplars",
+        "forgetting.finder_accuracy",
+        "scenes.judge_accuracy.drawn-rooms.bed",
+    ],
+)
+def test_what_is_said_of_detectors_and_classifiers_outlives_a_training(run, shelf, kept):
+    put(run, "one", {kept: result(0.9, "one"), "walk.smoothness": result(0.1, "one")})
+    assert list(json.loads((claims.ship(run, "one") / "results.json").read_text())) == [kept]
+
+
 def test_results_of_another_architecture_are_not_kept(run, shelf):
     put(run, "one", {"cifar10.accuracy.random": result(50, "one")})
     info = json.loads((shelf / "one" / "run.json").read_text())
