@@ -48,6 +48,8 @@ class Config:
     first: int = 0  # learn from the first N training images alone; the rest is for choosing (MNIST: 50,000 of 60,000). 0: all
     flip: bool = False  # every image mirrored half of the times: for sets too small for long runs (not in the paper)
     noise: float = 0.0  # standard deviation of noise on all that D sees, photographs are in [-1, 1] (not in the paper)
+    shift: int = 0  # all that D sees is moved by up to so many pixels each way; with `tint` for few images (not in the paper)
+    tint: float = 0.0  # how far its brightness, saturation and contrast are changed: 0 not, 1 as DiffAugment does
     batch: int = 128
     updates: Literal["alternate", "both"] = "alternate"  # each batch trains one net, G and D in turn, or both
     learning_rate: float = 2e-4
@@ -72,6 +74,8 @@ class Config:
         need(0 <= self.beta1 < 1 and 0 <= self.beta2 < 1, "beta1 and beta2 must be in [0, 1)")
         need(self.weight_decay >= 0, f"weight_decay cannot be negative, got {self.weight_decay}")
         need(self.noise >= 0, f"noise cannot be negative, got {self.noise}")
+        need(0 <= self.shift < self.architecture.size, f"shift must be 0 to {self.architecture.size - 1}, got {self.shift}")
+        need(0 <= self.tint <= 1, f"tint must be 0 to 1, got {self.tint}")
         need(self.first >= 0, f"first cannot be negative, got {self.first}")
         need(self.images >= 0 and self.minutes >= 0, "images and minutes cannot be negative")
         need(self.images > 0 or self.minutes > 0, "say how long to train: --images or --minutes")
@@ -165,6 +169,33 @@ def batch_indices(step: int, batch: int, count: int, seed: int) -> np.ndarray:
 def mirrored(step: int, batch: int, seed: int) -> np.ndarray:
     """Which images of batch number `step` are shown mirrored, where the config says `flip`: half of them, by chance."""
     return np.random.default_rng([seed, step, 1]).random(batch) < 0.5
+
+
+# --- what D sees ------------------------------------------------------------------------------------------------------
+
+
+def moved(images: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+    """N x C x S x S, image n moved by `places[n]` = (down, right) pixels; at the edges the image goes on mirrored."""
+    side = images.shape[-1]
+    steps = torch.arange(side, device=images.device)
+    rows, columns = ((steps - places[:, k, None]) for k in (0, 1))
+    rows, columns = (torch.where(i < 0, -i, torch.where(i >= side, 2 * (side - 1) - i, i)) for i in (rows, columns))
+    first = torch.arange(len(images), device=images.device)[:, None, None]
+    return images[first, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+
+
+def tinted(images: torch.Tensor, by: torch.Tensor) -> torch.Tensor:
+    """N x C x S x S, image n's brightness, saturation and contrast changed by `by[n]`, each in [-1, 1], as DiffAugment does.
+
+    by / 2 is added to every value; the distance from the pixel's grey becomes 1 + by times what it was, that from the image's
+    mean 1 + by / 2 times (Zhao et al., 2020).
+    """
+    brightness, saturation, contrast = by.view(-1, 3, 1, 1, 1).unbind(1)
+    images = images + brightness / 2
+    grey = images.mean(1, keepdim=True)
+    images = grey + (images - grey) * (1 + saturation)
+    mean = images.mean((1, 2, 3), keepdim=True)
+    return mean + (images - mean) * (1 + contrast / 2)
 
 
 # --- the loop ---------------------------------------------------------------------------------------------------------
@@ -298,11 +329,19 @@ def train(
             pixels, labels = pixels.pin_memory(), labels.pin_memory() if labels is not None else None
         return pixels, labels
 
-    def noisy(images: torch.Tensor) -> torch.Tensor:
-        if not config.noise:
-            return images
-        noise = torch.randn(config.batch, *images.shape[1:], generator=rng, device=device)[share]
-        return images + config.noise * noise
+    def disguised(images: torch.Tensor) -> torch.Tensor:
+        """As D sees them, photographs and samples alike: each call draws anew, and G's gradients pass through."""
+        if config.tint:
+            by = 2 * torch.rand(config.batch, 3, generator=rng, device=device)[share] - 1
+            images = tinted(images, config.tint * by)
+        if config.shift:
+            shape = (config.batch, 2)
+            places = torch.randint(-config.shift, config.shift + 1, shape, generator=rng, device=device)[share]
+            images = moved(images, places)
+        if config.noise:
+            noise = torch.randn(config.batch, *images.shape[1:], generator=rng, device=device)[share]
+            images = images + config.noise * noise
+        return images
 
     started = time.monotonic()
 
@@ -372,7 +411,7 @@ def train(
                     real = networks.to_input(pixels.to(device, non_blocking=True), a)
                     real = real.contiguous(memory_format=torch.channels_last)
                     with half:
-                        d_real, d_fake = discriminator(noisy(real), labels), discriminator(noisy(fake.detach()), labels)
+                        d_real, d_fake = discriminator(disguised(real), labels), discriminator(disguised(fake.detach()), labels)
                     loss = discriminator_loss(d_real, d_fake)
                     optimizer_d.zero_grad()
                     loss.backward()
@@ -385,7 +424,7 @@ def train(
                 if train_g:
                     discriminator.requires_grad_(False)  # its gradients are not needed, and cost a third of the step
                     with half:
-                        d_fake = discriminator(noisy(fake), labels)
+                        d_fake = discriminator(disguised(fake), labels)
                     loss = generator_loss(d_fake)
                     optimizer_g.zero_grad()
                     loss.backward()

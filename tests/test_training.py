@@ -140,6 +140,48 @@ def test_alternate_starts_with_g_and_each_update_changes_its_own_net_only(tmp_pa
     assert not same(weights(two, "discriminator"), d)
 
 
+def test_images_are_moved_and_go_on_mirrored_at_the_edges():
+    x = torch.rand(4, 3, 8, 8).contiguous(memory_format=torch.channels_last)
+    y = training.moved(x, torch.tensor([[0, 0], [2, -3], [-4, 4], [7, 0]]))
+    assert torch.equal(y[0], x[0])
+    assert torch.equal(y[1][:, 2:, :5], x[1][:, :-2, 3:])
+    assert torch.equal(y[1][:, 1], torch.cat([x[1][:, 1, 3:], x[1][:, 1, 4:7].flip(-1)], -1))
+    assert torch.equal(y[2][:, :4, 4:], x[2][:, 4:, :4])
+    assert torch.equal(y[3], x[3].flip(1))
+    assert y.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_tints_change_brightness_saturation_and_contrast_one_at_a_time():
+    x = torch.rand(4, 3, 8, 8) * 2 - 1
+    y = training.tinted(x, torch.tensor([[0.0, 0, 0], [0.5, 0, 0], [0, -1, 0], [0, 0, -1]]))
+    assert torch.allclose(y[0], x[0])
+    assert torch.allclose(y[1], x[1] + 0.25)
+    assert torch.allclose(y[2], x[2].mean(0).expand(3, 8, 8), atol=1e-6)
+    assert torch.allclose(y[3], (x[3] + x[3].mean()) / 2, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"shift": -1}, "shift must be 0 to 15"),
+        ({"shift": 16}, "shift must be 0 to 15"),
+        ({"tint": 1.5}, "tint must be 0 to 1"),
+    ],
+)
+def test_disguises_out_of_range_are_refused(settings, message):
+    with pytest.raises(UserError, match=message):
+        replace(CONFIG, **settings)
+
+
+def test_g_learns_through_disguises_and_the_log_is_of_them(tmp_path, digits):
+    plain = finished(tmp_path / "plain", replace(CONFIG, images=160), digits)
+    run = finished(tmp_path / "run", replace(CONFIG, images=160, shift=3, tint=1.0), digits)
+    again = finished(tmp_path / "again", replace(CONFIG, images=160, shift=3, tint=1.0), digits)
+    assert all(torch.isfinite(v).all() for net in ("generator", "discriminator") for v in weights(run, net).values())
+    assert not same(weights(run, "generator"), networks.build(TINY, 0)[0].state_dict())
+    assert rows(run) == rows(again) != rows(plain)
+
+
 @pytest.mark.parametrize(("flip", "noise"), [(False, 0.0), (True, 0.1)])
 def test_three_updates_are_those_of_a_loop_written_from_the_paper(tmp_path, digits, flip, noise):
     config = replace(CONFIG, images=48, weight_decay=1e-3, flip=flip, noise=noise)
