@@ -204,7 +204,7 @@ drawn_by = (
 )
 print(
     f"Drawn by {drawn_by}: trained on {shown.info['data']['name']},"
-    f" {shown.info['counters']['images']:,} images drawn. The paper's: on Imagenet-1k, about {paper.images / 1e6:.0f} million"
+    f" {shown.trained['images']:,} images drawn. The paper's: on Imagenet-1k, about {paper.images / 1e6:.0f} million"
     " (30 passes, says the name of the released file)."
 )
 

@@ -256,7 +256,7 @@ if finds:
 #    belongs, `beta1` at 0.5. Then try **wider nets** (with the digits above that was enough, for this seed) and another seed. No learning rate
 #    below 0.0002 was tried here; what a larger one did is printed below.
 # 3. **Different, but noise?** D has won early. Make its task harder: more data if there are only a few hundred images, a little noise on all that D
-#    sees (`--set noise=0.1`), or a smaller learning rate. Start again from the kept state.
+#    sees (`--set noise=0.1`), moving and tinting all that it sees (`--set shift=4 --set tint=1`, chapter 5.1), or a smaller learning rate. Start again from the kept state.
 # 4. **Not a number?** Most likely the learning rate is too high. Here, too, the state before is kept.
 # 5. **Never** compare loss values of two runs. Compare samples.
 #
