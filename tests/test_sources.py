@@ -111,7 +111,7 @@ def test_ctrl_c_in_the_middle_of_lsun_is_one_line_and_the_same_command_goes_on(d
             time.sleep(0.005)
         os.killpg(process.pid, signal.SIGINT)
         error = process.communicate(timeout=600)[1]
-    assert process.returncode == 130
+    assert process.returncode == 130, error
     assert "Traceback" not in error
     assert error.rstrip().endswith("dcgan data: interrupted")
     assert not [p for p in cache.glob("[!.]*") if p.is_dir()], "half a cache has a name"
