@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tarfile
 import time
+from functools import partial
 from pathlib import Path
 
 import lmdb
@@ -104,7 +105,9 @@ def test_ctrl_c_in_the_middle_of_lsun_is_one_line_and_the_same_command_goes_on(d
     make_lmdb(data / "bedroom_train_lmdb", dict.fromkeys(keys(count), picture))
     command = [sys.executable, "-m", "dcgan_core.cli", "data", "prepare", "lsun", "--size", "4"]
     place = os.environ | {"PYTHONPATH": str(Path(datasets.__file__).parent.parent)}
-    with subprocess.Popen(command, env=place, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs are started deaf to it
+    more = {"stderr": subprocess.PIPE, "text": True, "start_new_session": True, "preexec_fn": heard}
+    with subprocess.Popen(command, env=place, **more) as process:
         until = time.monotonic() + 600
         while not any(p.stat().st_size for p in cache.glob(".*/train.u8")) and time.monotonic() < until:
             assert process.poll() is None, "ended before it could be interrupted"
