@@ -647,12 +647,12 @@ plots.Table(
 )
 
 # %% [markdown]
-# Smaller steps look good in the first rows: a learning rate that falls, and batches of half the size. Then look at the long run with both. Hundreds of thousands of pictures more, and nothing
-# gained, while D grew surer than ever. Hours alone had stopped to help.
+# Smaller steps look good in the first rows: a learning rate that falls, and batches of half the size. Then look at the long run with both. Hundreds of thousands of pictures more, and by this
+# probe nothing gained, while D grew surer than ever. More hours of the same did not help.
 #
 # In the last two rows D's task was made harder in another way. *All* that it sees, photographs and samples alike, is moved by a few pixels, and its brightness, saturation and contrast
-# are changed by chance. Each time by other amounts, so that no picture comes back as it was {cite}`zhao2020`. G never has to draw moved or tinted pictures better than others, since
-# its samples are treated alike.
+# are changed by chance {cite}`zhao2020`. Each time by other amounts, so a picture hardly ever comes back as it was. And since photographs and samples are treated alike, G need not
+# learn to draw pictures that are moved or tinted.
 
 # %% mystnb={"figure": {"caption": "How sure D is, in the two longest runs that went on from the same point. In both, the learning rate falls at the end.", "name": "fig-late"}}
 figure, axis = plt.subplots(figsize=(6, 2.8))
@@ -670,20 +670,19 @@ plt.close(figure)
 figure
 
 # %% tags=["hide-input"]
+start = late["rows"][0]["from"]
 for i, before in late["first_stage"].items():
-    print(
-        f"{i}: {before['value']:.1f} at {late['rows'][0]['from']:,} pictures, now {here(i)}"
-    )
+    then = f"{before['value']:.1f} at {start:,} pictures"
+    print(f"{i}: {then}, {here(i)} in the end")
 
 # %% [markdown]
-# So D is kept busy, and its features got a little better. That run is the one in the table at the top. Two cautions. The differences are small, and one run each is little. And we chose
-# among the rows by a probe whose test pictures are those of the large one as well, which flatters the best of them a little.
-
-# %% [markdown]
+# So D stays busy for longer. The last row is the highest, and that run is the one in the table at the top. Is it the moving and tinting that helped? That is likely, not shown: the rows differ by less than their
+# intervals, and each is one run. And we chose among the rows by a probe whose test pictures are those of the large one as well, which flatters the best of them a little.
+#
 # ## What limits it, then?
 #
 # Not the hours alone. So is it the *number* of pictures, or their *kind*? Our D that saw CIFAR-10's own images learnt from more pictures than the stand-in has, and from the very kind that it is then asked
-# about. To tell the two apart, the same net was trained once more, for just as long, on 16,000 of CIFAR-10's images, the same number as in the stand-in.
+# about. To tell the two apart, the same net was trained once more, for just as long, on a part of CIFAR-10's images: as many as the stand-in has.
 
 # %% tags=["hide-input"]
 few = late["few"]
@@ -705,20 +704,20 @@ plots.Table(
     ],
     [
         [
-            "50,000 of CIFAR-10's",
+            "all of CIFAR-10's",
             drawn,
             "not measured",
             held_off(own.get("validation")),
         ],
         [
-            "16,000 of CIFAR-10's",
+            f"{few['pictures']:,} of CIFAR-10's",
             drawn,
             points(few["small"]),
             held_off(few["validation"]),
         ],
         *(
             [
-                "16,000 of the stand-in's",
+                "all of the stand-in's",
                 f"{row['images']:,}",
                 points(row),
                 "not measured",
@@ -730,9 +729,9 @@ plots.Table(
 )
 
 # %% [markdown]
-# A third of the pictures, and hardly a difference. But pictures of the kind that is asked about are worth more than the stand-in's, at about as many seen. So, in runs as short as these, the kind
-# of pictures counted, and their number did not show. (The last column is accuracy on the training images that choose $C$, at the best $C$. One run each.) In a run ten times as
-# long the number may well matter; that was not tried. Nor were the authors' widths over such a run.
+# A third of the pictures, and hardly a difference. But at about as many pictures seen, the kind that is asked about did better than the stand-in's. So in runs as short as these the kind
+# seems to count, and the number did not show. (The last column is accuracy on the training images that choose $C$, at the best $C$. One run each.) Kind is more than what the
+# pictures show: CIFAR-10's have no traces of JPEG. And in a run as long as the one in the table at the top, the number may well matter. That was not tried, nor were the authors' widths over such a run.
 
 # %% [markdown]
 # ## What is taken for what?

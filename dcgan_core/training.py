@@ -48,8 +48,10 @@ class Config:
     first: int = 0  # learn from the first N training images alone; the rest is for choosing (MNIST: 50,000 of 60,000). 0: all
     flip: bool = False  # every image mirrored half of the times: for sets too small for long runs (not in the paper)
     noise: float = 0.0  # standard deviation of noise on all that D sees, photographs are in [-1, 1] (not in the paper)
-    shift: int = 0  # all that D sees is moved by up to so many pixels each way; with `tint` for few images (not in the paper)
-    tint: float = 0.0  # how far its brightness, saturation and contrast are changed: 0 not, 1 as DiffAugment does
+    shift: int = 0  # all that D sees is moved by up to so many pixels each way, at random (not in the paper)
+    tint: float = (
+        0.0  # how far its brightness, saturation and contrast are changed: 0 not, 1 as DiffAugment does (not in the paper)
+    )
     batch: int = 128
     updates: Literal["alternate", "both"] = "alternate"  # each batch trains one net, G and D in turn, or both
     learning_rate: float = 2e-4
@@ -176,10 +178,11 @@ def mirrored(step: int, batch: int, seed: int) -> np.ndarray:
 
 def moved(images: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
     """N x C x S x S, image n moved by `places[n]` = (down, right) pixels; at the edges the image goes on mirrored."""
-    side = images.shape[-1]
-    steps = torch.arange(side, device=images.device)
-    rows, columns = ((steps - places[:, k, None]) for k in (0, 1))
-    rows, columns = (torch.where(i < 0, -i, torch.where(i >= side, 2 * (side - 1) - i, i)) for i in (rows, columns))
+    last = images.shape[-1] - 1
+    steps = torch.arange(last + 1, device=images.device)
+    rows, columns = (
+        last - (last - (steps - places[:, k, None]).abs()).abs() for k in (0, 1)
+    )  # mirrored at 0, then at the last
     first = torch.arange(len(images), device=images.device)[:, None, None]
     return images[first, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
 
