@@ -31,6 +31,7 @@ import torch
 from IPython.display import display
 
 from dcgan_core import (
+    assets,
     attribution,
     claims,
     datasets,
@@ -40,7 +41,7 @@ from dcgan_core import (
     scenes,
     widgets,
 )
-from dcgan_core.runs import REFERENCE_RUNS, Run
+from dcgan_core.runs import Run
 
 run = Run.reference("drawn-rooms")  # your own: Run("../runs/drawn-rooms")
 trained = run.discriminator(devices.pick(device))
@@ -285,7 +286,7 @@ plots.Table(
 # random D.
 
 # %%
-photographed = REFERENCE_RUNS / "rooms"
+photographed = assets.folder("reference_runs") / "rooms"
 if (photographed / "discriminator.safetensors").is_file() and (
     claims.has_photographs(Run(photographed))
 ):

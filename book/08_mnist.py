@@ -32,6 +32,7 @@ import torch
 from IPython.display import display
 
 from dcgan_core import (
+    assets,
     claims,
     configs,
     datasets,
@@ -41,14 +42,13 @@ from dcgan_core import (
     latent,
     neighbours,
     plots,
-    runs,
     training,
 )
 from dcgan_core.networks import Architecture
 from dcgan_core.runs import Run
 from dcgan_core.training import Config
 
-shelf = runs.REFERENCE_RUNS
+shelf = assets.folder("reference_runs")
 shipped = {
     name: Run.reference(name)
     for name in ("mnist", "mnist-affine", "mnist-fc")

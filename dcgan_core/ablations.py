@@ -24,7 +24,7 @@ import safetensors.torch
 import torch
 from PIL import Image
 
-from dcgan_core import configs, datasets, devices, evaluation, fidelity, instability, latent, networks, plots, training
+from dcgan_core import assets, configs, datasets, devices, evaluation, fidelity, instability, latent, networks, plots, training
 from dcgan_core.configs import did_you_mean
 from dcgan_core.errors import UserError
 from dcgan_core.files import read_json, write_atomically, write_json
@@ -32,7 +32,6 @@ from dcgan_core.networks import Architecture, Discriminator, Generator
 from dcgan_core.runs import Run, environment
 from dcgan_core.training import Config
 
-SHIPPED = Path(__file__).resolve().parent.parent / "book" / "ablations"
 SEEDS, IMAGES = 5, 16_000
 SAMPLES = 2000  # drawn from each run, and at most so many held-out pictures
 SNAPSHOTS, APART = 6, 25  # of the fixed z, at the end of a run, and G's updates between two
@@ -531,17 +530,17 @@ def ship(out: Path) -> Path:
     if lost or few:
         why = f"lacks {', '.join(sorted(lost)) or 'nothing'} of what ships now; fewer than {SEEDS} pairs: {len(few)} rows"
         raise UserError(f"{out / 'results.json'}: {why}. Measure all of it first: dcgan ablate --out {out}")
-    SHIPPED.mkdir(parents=True, exist_ok=True)
-    write_json(SHIPPED / "results.json", table)
+    target = assets.folder("ablations")
+    write_json(target / "results.json", table)
     for variant in ALL:
         sheet = out / f"{variant.name}-{seeds_of(variant).start}" / "sheet.webp"
         if sheet.exists():
-            write_atomically(SHIPPED / f"{variant.name}.webp", sheet.read_bytes())
+            write_atomically(target / f"{variant.name}.webp", sheet.read_bytes())
     if table["finds"]:  # a row for each of a few z; lossless, since a swing may be a single grey level
         strongest = table["finds"][0]
         shown = _snapshots(out / f"{strongest['variant']}-{strongest['seed']}", strongest["size"])[:, :2].swapaxes(0, 1)
-        _save_webp(SHIPPED / "returning.webp", plots.grid(shown, gap=1), lossless=True)
-    return SHIPPED
+        _save_webp(target / "returning.webp", plots.grid(shown, gap=1), lossless=True)
+    return target
 
 
 def _where(variant: Variant) -> str:
@@ -550,8 +549,8 @@ def _where(variant: Variant) -> str:
 
 
 def shipped() -> dict:
-    """The table that ships with the book; without runs and rows where none ships."""
-    path = SHIPPED / "results.json"
+    """The table that ships with the book; without runs and rows where none ships. Raises UserError where it cannot be found."""
+    path = assets.folder("ablations") / "results.json"
     return read_json(path, "the table of ablations") if path.exists() else {"runs": {}, "rows": []}
 
 
@@ -631,7 +630,7 @@ def _excludes_zero(found: list[float]) -> bool:
 def sheets(claims: Iterable[str]) -> list[tuple[str, np.ndarray]]:
     """Labelled samples of seed 0 for `plots.strips`: with all guidelines, then without each; empty where none ship."""
     wanted = [GUIDELINES, *(v for c in claims for v in VARIANTS if v.claim == c)]
-    found = [(v.what, SHIPPED / f"{v.name}.webp") for v in wanted]
+    found = [(v.what, assets.folder("ablations") / f"{v.name}.webp") for v in wanted]
     return [(what, plots.tiles(path, BASELINE.architecture.size, gap=1)[:10]) for what, path in found if path.exists()]
 
 
@@ -648,5 +647,5 @@ def swinging() -> list[np.ndarray]:
     finds = shipped().get("finds")
     if not finds:
         return []
-    images = plots.tiles(SHIPPED / "returning.webp", finds[0]["size"], gap=1)
+    images = plots.tiles(assets.folder("ablations") / "returning.webp", finds[0]["size"], gap=1)
     return list(images.reshape(-1, SNAPSHOTS, *images.shape[1:]))

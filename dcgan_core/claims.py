@@ -1,7 +1,8 @@
 """The ledger: the paper's claims, each with the rule that decides it, beside what was measured.
 
 `measure` computes claims at full size and writes `results.json` beside the run; it is the only writer. `ledger` reads the
-results of all reference runs, and of the ablations. A claim that nothing has measured says so.
+results of all reference runs, and of the ablations. A claim that nothing has measured says so; where these results cannot be
+found, that is an error.
 """
 
 from __future__ import annotations
@@ -11,14 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from dcgan_core import ablations, claims_4, claims_5, claims_6, claims_7, claims_8, claims_scenes, datasets, runs, scenes
+from dcgan_core.assets import BUILD
 from dcgan_core.claim import Claim, has_photographs
 from dcgan_core.configs import did_you_mean
 from dcgan_core.errors import UserError
 from dcgan_core.files import read_json, write_json
 from dcgan_core.plots import Table
 from dcgan_core.runs import Run, reference_runs
-
-BUILD = Path(__file__).resolve().parent.parent / "_build"
 
 CLAIMS = [
     *claims_4.CLAIMS,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from dcgan_core import datasets, devices, evaluation, neighbours, runs
+from dcgan_core import assets, datasets, devices, evaluation, neighbours
 from dcgan_core.claim import Claim, Rule, at_least, check_photographs, stays_under
 from dcgan_core.errors import UserError
 from dcgan_core.evaluation import Measurement
@@ -112,7 +112,7 @@ def _norm_affine_costs(run: Run, device: str, seed: int, small: bool) -> Measure
 
 def _above_dcgan(value: float, low: float, high: float) -> bool:
     """No rule knows another run's results, so this one looks them up: the DCGAN's that ships."""
-    path = runs.REFERENCE_RUNS / "mnist" / "results.json"
+    path = assets.folder("reference_runs") / "mnist" / "results.json"
     ours = read_json(path, "measured claims").get("mnist.nn_error_50k") if path.exists() else None
     return ours is not None and low >= ours["value"]
 

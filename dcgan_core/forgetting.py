@@ -30,7 +30,7 @@ import torch.nn.functional as F
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
-from dcgan_core import evaluation, latent, marking, scenes
+from dcgan_core import assets, evaluation, latent, marking, scenes
 from dcgan_core.errors import UserError
 from dcgan_core.evaluation import Measurement
 from dcgan_core.files import read_json
@@ -289,8 +289,7 @@ def tune(
 
 # seeds of z: for marking, for choosing, for scoring; windows_by_hand.json has 600
 MARK_SEED, CHOOSE_SEED, SCORE_SEED, RANDOM_SEED = 10_000, 20_000, 30_000, 40_000
-TRIALS = Path(__file__).resolve().parent.parent / "book" / "trials"
-BY_HAND, BY_EYE = TRIALS / "windows_by_hand.json", TRIALS / "forgotten_by_eye.json"
+BY_HAND, BY_EYE = (assets.FOLDERS["trials"] / f"{name}.json" for name in ("windows_by_hand", "forgotten_by_eye"))
 
 
 def looked_at(run: Run, path: Path = BY_HAND) -> bool:

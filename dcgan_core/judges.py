@@ -18,12 +18,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from dcgan_core import datasets, scenes
+from dcgan_core import assets, datasets, scenes
 from dcgan_core.errors import UserError
 from dcgan_core.evaluation import Measurement, bootstrap, share, timed
 from dcgan_core.files import write_atomically
 
-SHIPPED = Path(__file__).resolve().parent.parent / "book" / "judges"
 PICTURES, EPOCHS, BATCH = 20_000, 4, 64
 SEEDS = 1000  # judge 0 learns from the pictures of seed 1000, judge 1 from 1001 …; the data sets have seeds 0 and 1
 HELD_OUT_SEED = 999
@@ -87,8 +86,13 @@ def load(name: str, seed: int = 0, size: int = 64, device: torch.device | str = 
 
 
 def shipped_or_kept(file: str) -> Path:
-    """Where a small net's weights lie: in the book, else in the cache (where they may yet have to be put)."""
-    return SHIPPED / file if (SHIPPED / file).is_file() else datasets.cache_root() / "judges" / file
+    """Where a small net's weights lie: in the book, else in the cache (where they may yet have to be put).
+
+    Raises UserError where neither has them and the book's cannot be found: one trained in its place would be another net.
+    """
+    kept = datasets.cache_root() / "judges" / file
+    shipped = (assets.FOLDERS["judges"] if kept.is_file() else assets.folder("judges")) / file
+    return shipped if shipped.is_file() else kept
 
 
 def save(net: nn.Module, path: Path, note: dict[str, str]) -> None:

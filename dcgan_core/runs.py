@@ -31,13 +31,12 @@ import safetensors.torch
 import torch
 from PIL import Image
 
-from dcgan_core import configs
+from dcgan_core import assets, configs
 from dcgan_core.errors import UserError, reason
 from dcgan_core.files import read_json, write_atomically, write_json
 from dcgan_core.networks import Architecture, Discriminator, Generator
 
 FORMAT = 1
-REFERENCE_RUNS = Path(__file__).resolve().parent.parent / "book" / "reference_runs"
 NETS = {"generator": Generator, "discriminator": Discriminator}
 
 
@@ -69,7 +68,7 @@ class Run:
     @classmethod
     def reference(cls, name: str) -> Run:
         """A shipped reference run."""
-        return cls(REFERENCE_RUNS / name)
+        return cls(assets.folder("reference_runs") / name)
 
     @property
     def name(self) -> str:
@@ -226,13 +225,13 @@ def weights_of(run: Run) -> str:
 
 
 def _known_runs() -> str:
-    runs = [p.parent for p in [*Path("runs").glob("*/run.json"), *REFERENCE_RUNS.glob("*/run.json")]]
+    runs = [p.parent for p in [*Path("runs").glob("*/run.json"), *assets.FOLDERS["reference_runs"].glob("*/run.json")]]
     return f"; there are: {', '.join(str(p) for p in runs)}" if runs else "; make one with: dcgan train"
 
 
 def reference_runs() -> list[Run]:
-    """Every shipped run."""
-    return [Run(p.parent) for p in sorted(REFERENCE_RUNS.glob("*/run.json"))]
+    """Every shipped run. Raises UserError where the book's runs cannot be found."""
+    return [Run(p.parent) for p in sorted(assets.folder("reference_runs").glob("*/run.json"))]
 
 
 def environment() -> dict:
@@ -281,7 +280,7 @@ def ship(run: Run, name: str | None = None, weights: bool = True, discriminator:
     """
     if run.info.get("status") != "finished":
         raise UserError(f"{run.path}: not finished; ship a run that has ended")
-    target = REFERENCE_RUNS / (name or run.name)
+    target = assets.folder("reference_runs") / (name or run.name)
     if target.resolve() == run.path.resolve():
         raise UserError(f"{run.path}: is shipped already")
     wanted = [kind for kind in NETS if weights and (discriminator or kind != "discriminator")]

@@ -16,7 +16,7 @@ import pytest
 import toy as toys
 from PIL import Image
 
-from dcgan_core import ablations, runs
+from dcgan_core import assets
 from dcgan_core.cli import main
 from dcgan_core.networks import Architecture, Generator
 from dcgan_core.runs import Run
@@ -47,12 +47,18 @@ def places(tmp_path, monkeypatch):
     monkeypatch.setattr(urllib.request, "urlopen", no_network)
 
 
+def ships_from(monkeypatch, name: str, folder: Path) -> Path:
+    """One of the book's shipped folders is this one, which may yet have to be made."""
+    folder.mkdir(exist_ok=True)
+    monkeypatch.setitem(assets.FOLDERS, name, folder)
+    return folder
+
+
 @pytest.fixture
 def shelf(tmp_path, monkeypatch):
     """Where reference runs ship to and are read from: an empty place. No ablations ship either."""
-    monkeypatch.setattr(runs, "REFERENCE_RUNS", tmp_path / "shelf")
-    monkeypatch.setattr(ablations, "SHIPPED", tmp_path / "ablations")
-    return tmp_path / "shelf"
+    ships_from(monkeypatch, "ablations", tmp_path / "ablations")
+    return ships_from(monkeypatch, "reference_runs", tmp_path / "shelf")
 
 
 @pytest.fixture

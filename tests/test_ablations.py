@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from conftest import ships_from
 
 from dcgan_core import ablations, claims, configs, evaluation, latent, networks, plots, training
 from dcgan_core.ablations import GUIDELINES, PROVOKED, VARIANTS
@@ -351,7 +352,7 @@ def test_wrong_arguments_are_refused(tmp_path, capsys, arguments, message):
 
 
 def test_what_is_shipped_reaches_the_ledger(small, tmp_path, monkeypatch):
-    monkeypatch.setattr(ablations, "SHIPPED", tmp_path / "book")
+    ships_from(monkeypatch, "ablations", tmp_path / "book")
     monkeypatch.setattr(ablations, "SEEDS", 2)
     monkeypatch.setattr(ablations, "RETURNS", 10.0)  # every z comes back
     assert ablations.swinging() == []
@@ -376,10 +377,10 @@ def test_what_is_shipped_reaches_the_ledger(small, tmp_path, monkeypatch):
 
 
 def test_a_table_with_less_in_it_than_the_shipped_one_is_not_shipped(small, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(ablations, "SHIPPED", tmp_path / "book")
+    ships_from(monkeypatch, "ablations", tmp_path / "book")
     out = tmp_path / "out"
     assert ablate(out, "--seeds", "2", "--only", "lr-0.001", "--ship") == 1
-    assert "fewer than 5 pairs: 2 rows" in capsys.readouterr().err and not (tmp_path / "book").exists()
+    assert "fewer than 5 pairs: 2 rows" in capsys.readouterr().err and not any((tmp_path / "book").iterdir())
     monkeypatch.setattr(ablations, "SEEDS", 2)
     assert ablate(out, "--seeds", "2", "--only", "lr-0.001", "--ship") == 0
     before = (tmp_path / "book/results.json").read_bytes()

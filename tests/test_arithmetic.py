@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from dcgan_core import arithmetic, claims, judges, latent, scenes
+from dcgan_core import arithmetic, assets, claims, judges, latent, scenes
 from dcgan_core.arithmetic import Concept, Pool
 from dcgan_core.errors import UserError
 from dcgan_core.files import write_json
@@ -268,7 +268,7 @@ def test_nobody_reads_attributes_off_digits(run):
 def test_the_one_that_selects_and_the_one_that_judges_are_two():
     """And both ship: to train them would take minutes."""
     names = [f"drawn-portraits-64px-v{scenes.VERSION}-seed{seed}.safetensors" for seed in (0, 1)]
-    assert all((judges.SHIPPED / name).is_file() for name in names)
+    assert all((assets.folder("judges") / name).is_file() for name in names)
     drawn = scenes.draw("drawn-portraits", 300, 64, judges.HELD_OUT_SEED)
     read = [judges.load("drawn-portraits", seed).read(drawn.images)["smile"] for seed in (0, 1)]
     assert not np.allclose(*read)

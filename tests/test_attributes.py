@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from conftest import encode, make_folder
+from conftest import encode, make_folder, ships_from
 
-from dcgan_core import attributes, datasets, judges
+from dcgan_core import assets, attributes, datasets
 from dcgan_core.errors import UserError
 
 NAMES = ("Smiling", "Eyeglasses", "Male", "Hat")
@@ -97,7 +97,7 @@ def test_pictures_of_the_wrong_shape_are_refused():
 
 @pytest.mark.parametrize("half", [attributes.JUDGING, attributes.SELECTING])
 def test_the_shipped_classifiers_can_be_read_and_are_small(half):
-    path = judges.SHIPPED / f"faces-attributes-64px-half{half}.safetensors"
+    path = assets.folder("judges") / f"faces-attributes-64px-half{half}.safetensors"
     assert path.stat().st_size < 1_000_000
     net = attributes.load(half)
     assert set(attributes.READ) < set(net.names)
@@ -105,7 +105,7 @@ def test_the_shipped_classifiers_can_be_read_and_are_small(half):
 
 
 def test_without_photographs_none_is_trained_and_damaged_weights_are_named(monkeypatch, tmp_path):
-    monkeypatch.setattr(judges, "SHIPPED", tmp_path)
+    ships_from(monkeypatch, "judges", tmp_path)
     with pytest.raises(UserError, match="unknown data set 'faces'"):
         attributes.load()
     (tmp_path / "faces-attributes-64px-half0.safetensors").write_bytes(b"nonsense")
@@ -114,7 +114,7 @@ def test_without_photographs_none_is_trained_and_damaged_weights_are_named(monke
 
 
 def test_what_was_trained_is_kept(faces, monkeypatch, tmp_path):
-    monkeypatch.setattr(judges, "SHIPPED", tmp_path)
+    ships_from(monkeypatch, "judges", tmp_path)
     calls = []
 
     def train(data, half, device):

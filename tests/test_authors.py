@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import encode, make_folder, noise, snapshot
+from conftest import encode, make_folder, noise, ships_from, snapshot
 from PIL import Image
 
 from dcgan_core import authors, claims, datasets, files, latent, networks, runs
@@ -561,7 +561,7 @@ def test_the_claim_needs_the_very_arrays_and_a_run_of_them(imported_copy, copied
 
 
 def test_a_run_shipped_without_weights_keeps_its_results_and_says_how_to_get_them(imported_copy, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(runs, "REFERENCE_RUNS", tmp_path / "shelf")
+    ships_from(monkeypatch, "reference_runs", tmp_path / "shelf")
     results = {"authors.max_abs_diff": {"value": 1e-6, "low": 1e-6, "high": 1e-6, "n": 128, "run": "mine", "stand_in": False}}
     (imported_copy.path / "results.json").write_text(json.dumps(results))
     assert main(["ship", str(imported_copy.path), "--name", "theirs", "--without-weights"]) == 0

@@ -5,10 +5,10 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from conftest import encode, make_folder, make_zip, noise, snapshot, train_arguments, trained
+from conftest import encode, make_folder, make_zip, noise, ships_from, snapshot, train_arguments, trained
 from PIL import Image
 
-from dcgan_core import __version__, claims, datasets, latent, networks, plots, runs
+from dcgan_core import __version__, claims, datasets, latent, networks, plots
 from dcgan_core.cli import main
 from dcgan_core.runs import Run
 
@@ -204,7 +204,7 @@ def test_init_with_another_architecture_is_refused(run, fails, tmp_path):
 )
 @pytest.mark.parametrize("command", ["resume", "sample", "measure", "ship", "init"])
 def test_a_foreign_or_half_written_run_is_one_line_and_loses_nothing(run_copy, fails, tmp_path, monkeypatch, content, command):
-    monkeypatch.setattr(runs, "REFERENCE_RUNS", tmp_path / "shelf")
+    ships_from(monkeypatch, "reference_runs", tmp_path / "shelf")
     (run_copy.path / "run.json").write_bytes(content)
     before = snapshot(run_copy.path)
     if command == "resume":

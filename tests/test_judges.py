@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from conftest import ships_from
 
-from dcgan_core import claims, datasets, judges, scenes
+from dcgan_core import assets, claims, datasets, judges, scenes
 from dcgan_core.errors import UserError
 
 
@@ -61,7 +62,7 @@ def test_equal_pictures_are_covered_and_one_sided_samples_are_not(judge):
 def test_a_judge_is_trained_once_and_kept(monkeypatch, tmp_path):
     monkeypatch.setattr(judges, "PICTURES", 128)
     monkeypatch.setattr(judges, "EPOCHS", 1)
-    monkeypatch.setattr(judges, "SHIPPED", tmp_path / "none")
+    ships_from(monkeypatch, "judges", tmp_path / "none")
     trained = []
     train = judges.train
     monkeypatch.setattr(judges, "train", lambda j, seed, d: trained.append(seed) or train(j, seed, d, 128, 1))
@@ -75,7 +76,7 @@ def test_a_judge_is_trained_once_and_kept(monkeypatch, tmp_path):
 @pytest.mark.parametrize("name", scenes.NAMES)
 def test_the_shipped_judges_can_be_read(name):
     size = datasets.native(name)[0]
-    assert (judges.SHIPPED / f"{name}-{size}px-v{scenes.VERSION}-seed0.safetensors").is_file(), "would be trained anew"
+    assert (assets.folder("judges") / f"{name}-{size}px-v{scenes.VERSION}-seed0.safetensors").is_file(), "would be trained anew"
     judge = judges.load(name, size=size)
     factor = "class" if name == "drawn-sprites" else scenes.yes_no(name)[0]
     assert judges.accuracy(judge, factor, 200).value > 0.9
@@ -88,7 +89,7 @@ def test_pictures_of_the_wrong_shape_and_damaged_weights_are_refused(judge, tmp_
         judges.Judge("drawn-rooms", 40)
     with pytest.raises(UserError, match="no drawn set"):
         judges.load("rooms")
-    monkeypatch.setattr(judges, "SHIPPED", tmp_path)
+    ships_from(monkeypatch, "judges", tmp_path)
     (tmp_path / f"drawn-rooms-32px-v{scenes.VERSION}-seed0.safetensors").write_bytes(b"nonsense")
     with pytest.raises(UserError, match="not this judge's weights"):
         judges.load("drawn-rooms", size=32)

@@ -6,9 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from conftest import ships_from
 from toy import CORNER, TOY, Eye
 
-from dcgan_core import forgetting, judges, latent, marking, scenes, widgets
+from dcgan_core import assets, forgetting, latent, marking, scenes, widgets
 from dcgan_core.errors import UserError
 from dcgan_core.marking import Marks
 from dcgan_core.runs import weights_of
@@ -152,7 +153,7 @@ def test_every_patch_gets_its_box():
 
 def test_a_finder_is_trained_once_and_kept(monkeypatch, tmp_path):
     monkeypatch.setattr(marking, "PICTURES", 64)
-    monkeypatch.setattr(judges, "SHIPPED", tmp_path / "none")
+    ships_from(monkeypatch, "judges", tmp_path / "none")
     trained = []
     train = marking.train_finder
     monkeypatch.setattr(
@@ -169,7 +170,9 @@ def test_a_finder_is_trained_once_and_kept(monkeypatch, tmp_path):
 
 
 def test_the_shipped_finder_finds_windows():
-    assert (judges.SHIPPED / f"finder-drawn-rooms-64px-v{scenes.VERSION}.safetensors").is_file(), "would be trained anew"
+    assert (assets.folder("judges") / f"finder-drawn-rooms-64px-v{scenes.VERSION}.safetensors").is_file(), (
+        "would be trained anew"
+    )
     assert marking.accuracy(marking.load_finder("drawn-rooms"), "window", 150).value > 0.95
 
 

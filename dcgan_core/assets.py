@@ -1,0 +1,27 @@
+"""Where do the book's shipped files lie? No other module knows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dcgan_core.errors import UserError
+
+
+def _root() -> Path:
+    """The folder that holds them all: `book`, beside the package in a checkout."""
+    return Path(__file__).resolve().parent.parent / "book"
+
+
+FOLDERS = {name: _root() / name for name in ("reference_runs", "ablations", "judges", "trials")}
+BUILD = Path(__file__).resolve().parent.parent / "_build"  # where chapters and the site are made
+
+
+def folder(name: str) -> Path:
+    """One of FOLDERS. Raises UserError where it is not there: what ships is then unknown, and not nothing."""
+    path = FOLDERS[name]
+    if not path.is_dir():
+        raise UserError(
+            f"{path}: no such folder; the book's {name.replace('_', ' ')} do not come with this installation of dcgan_core,"
+            " so use it from a checkout of the repository: pip install -e CHECKOUT"
+        )
+    return path
