@@ -286,7 +286,7 @@ plots.Table(
             f"{run.info['counters']['images']:,}",
             f"{run.info['counters']['g_updates']:,}",
             f"{run.info['minutes']:.0f}",
-            run.info["config"]["precision"],
+            run.precision,
         ]
         for run in (room_run, portrait_run)
     ],

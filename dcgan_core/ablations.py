@@ -53,7 +53,8 @@ BASELINE = Config(
     batch=32,
     updates="both",
     images=IMAGES,
-    on_collapse="warn",  # all runs are equally long, so that they can be compared
+    precision="single",  # on every machine, so that all runs can be compared
+    on_collapse="warn",  # and for that all are equally long
 )
 
 
@@ -98,6 +99,7 @@ PROVOKING = Config(
     batch=32,
     updates="both",
     images=16_000,
+    precision="single",
     on_collapse="warn",
 )
 PROVOKED = (

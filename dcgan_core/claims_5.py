@@ -22,7 +22,7 @@ def _task(path: Path, dataset: str, kind: str, layers: tuple[int, ...], device: 
         few = {"images": 2000, "test_images": 1000} if small else {}
         centroids = 100 if small else 1600
         picked = devices.pick(device)
-        how = {"grey_as_colour": dataset == "mnist", "centroids": centroids, "precision": features.fast_precision(picked)}
+        how = {"grey_as_colour": dataset == "mnist", "centroids": centroids, "precision": devices.precision("auto", picked)}
         _latest[key] = probes.task(Run(path), dataset, kind, layers, picked, seed, **how, **few)
     return _latest[key]
 
@@ -35,7 +35,7 @@ def _percent(task: probes.Task, result: probes.Result, error: bool, details: dic
     found = probes.report(task, result)
     left_out = ("dataset", "accuracy", "low", "high", "n", "spread", "draws")  # said elsewhere
     details = {key: value for key, value in found.items() if key not in left_out} | details
-    details["precision"] = features.fast_precision(task.features.device)
+    details["precision"] = devices.precision("auto", task.features.device)
     if result.draws:
         details |= {"draws": [round(100 * x, 2) for x in result.draws], "spread": round(100 * result.spread, 2)}
     return Measurement(value, low, high, result.n, task.seconds + result.seconds, details)
@@ -109,7 +109,7 @@ def _solver_speedup(run: Run, device: str, seed: int, small: bool) -> Measuremen
     net = networks.build(a, seed)[1].to(picked)
 
     def make(rest: probes.Shuffled) -> features.Features:
-        precision = features.fast_precision(picked)
+        precision = devices.precision("auto", picked)
         features.estimate_statistics(net, rest, seed, precision=precision)
         return features.of_discriminator(net, precision=precision)
 

@@ -77,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--images", type=int, metavar="N", help="use N training images, a fifth of them to choose C (default: all)")
     p.add_argument("--grid", metavar="C,C,…", help="values of C to choose from (default: those of the book for that data set)")
     p.add_argument("--solver", default="torch", help="torch (default) or liblinear (scikit-learn's LinearSVC)")
-    p.add_argument("--precision", default="single", help="single (default) or bf16: faster with AMX")
+    p.add_argument("--precision", default="single", help="single (default), bf16, or auto: bf16 where it is faster")
     p.add_argument("--grey-as-colour", action="store_true", help="show images of one channel to a net that sees three")
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--json", type=Path, metavar="F.json", help="write everything that was found")
@@ -355,7 +355,8 @@ def _probe(args: argparse.Namespace) -> None:
         raise UserError("--draws: goes with --per-class, the number of labels that each draw has")
     draws = probes.check_draws(100 if args.draws is None else args.draws)
     svm.solver(args.solver)
-    how = {"labels_each": args.per_class, "grey_as_colour": args.grey_as_colour, "precision": args.precision}
+    precision = devices.precision(args.precision, device)
+    how = {"labels_each": args.per_class, "grey_as_colour": args.grey_as_colour, "precision": precision}
     task = probes.task(run, args.dataset, args.features, layers, device, args.seed, args.images, **how)
     counts = f"{len(task.x):,} training images ({task.held_off:,} of them choose C), {len(task.test_x):,} test images"
     print(f"{args.dataset}: {counts}; {task.features.count:,} {task.features.name} features, {task.seconds:.0f} s")
@@ -373,7 +374,7 @@ def _probe(args: argparse.Namespace) -> None:
         print(f"note: {message}", file=sys.stderr)
     if args.json:
         seen = run.log()[-1]["images"] if run.log() else None  # while it was trained, by the last row of its log
-        write_json(args.json, {"run": str(run.path), "seen": seen, "precision": args.precision, **probes.report(task, result)})
+        write_json(args.json, {"run": str(run.path), "seen": seen, "precision": precision, **probes.report(task, result)})
         print(args.json)
 
 

@@ -1,8 +1,14 @@
-"""Which processor runs it?"""
+"""Which processor runs it, and in which precision?"""
+
+import typing
+from pathlib import Path
+from typing import Literal
 
 import torch
 
 from dcgan_core.errors import UserError
+
+Precision = Literal["single", "bf16"]  # bf16: autocast, the weights stay single
 
 
 def pick(device: str = "auto") -> torch.device:
@@ -20,3 +26,33 @@ def pick(device: str = "auto") -> torch.device:
     if picked.type == "mps" and not torch.backends.mps.is_available():
         raise UserError(f"--device {device}: no MPS device here; use auto or cpu")
     return picked
+
+
+def precision(asked: str, device: torch.device | str) -> Precision:
+    """The precision named by `asked`; `auto` is bf16 where that is faster: on CUDA GPUs that have it, and on CPUs with AMX.
+
+    Raises UserError for an unknown one.
+    """
+    if asked == "auto":
+        device = torch.device(device)
+        faster = _cuda_has_bf16(device) if device.type == "cuda" else device.type == "cpu" and _has_amx()
+        return "bf16" if faster else "single"
+    if asked not in typing.get_args(Precision):
+        raise UserError(f"--precision {asked}: there are auto, {' and '.join(typing.get_args(Precision))}")
+    return asked
+
+
+def _cuda_has_bf16(device: torch.device) -> bool:
+    with torch.cuda.device(device):
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+
+
+def _has_amx() -> bool:
+    """Has the CPU units for bf16 matrices? AVX-512 has bf16 instructions too, but is slower in them than in single."""
+    known = getattr(torch.cpu, "_is_amx_tile_supported", None)  # not public, so it may go
+    if known is not None:
+        return bool(known())
+    try:
+        return "amx_bf16" in Path("/proc/cpuinfo").read_text().split()
+    except OSError:  # not Linux
+        return False

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -23,13 +22,13 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from dcgan_core import networks
+from dcgan_core.devices import Precision
 from dcgan_core.errors import UserError, reason
 from dcgan_core.networks import Architecture, Discriminator
 from dcgan_core.runs import Run
 
 SIDE = 4  # every map is pooled to SIDE x SIDE
 BATCH = 128  # svhn/svhn_semisup_analysis.py: nbatch
-Precision = Literal["single", "bf16"]  # bf16: faster on CPUs with AMX; the features change a little
 MEMORY_SHARE = 0.45  # of the free memory that features may fill as float32; beyond that they are stored as float16
 
 
@@ -137,12 +136,6 @@ def estimate_statistics(
     with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
         networks.estimate_batchnorm(net, batches())
     net.eval()
-
-
-def fast_precision(device: torch.device | str = "cpu") -> Precision:
-    """bf16 where that is much faster: on a CPU with AMX."""
-    has_amx = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
-    return "bf16" if torch.device(device).type == "cpu" and has_amx() else "single"
 
 
 # --- baselines --------------------------------------------------------------------------------------------------------

@@ -6,7 +6,6 @@ C is chosen on images held off the training set, never on test images.
 from __future__ import annotations
 
 import time
-import typing
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -15,7 +14,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from dcgan_core import datasets, features, networks
+from dcgan_core import datasets, devices, features, networks
 from dcgan_core.configs import did_you_mean
 from dcgan_core.datasets import ImageData
 from dcgan_core.errors import UserError
@@ -184,7 +183,7 @@ def task(
     labels_each: int | None = None,
     grey_as_colour: bool = False,
     centroids: int = 1600,
-    precision: features.Precision = "single",
+    precision: str = "single",
     progress: bool = True,
 ) -> Task:
     """A data set as features: those of the run's D (`trained`), of the same net untrained (`random`), `pixels` or `kmeans`.
@@ -193,8 +192,7 @@ def task(
     """
     if kind not in KINDS:
         raise UserError(f"--features {kind}{did_you_mean(kind, KINDS)}")
-    if precision not in typing.get_args(features.Precision):
-        raise UserError(f"--precision {precision}: there are {' and '.join(typing.get_args(features.Precision))}")
+    precision = devices.precision(precision, device)
     a = run.architecture
     if layers and kind in ("pixels", "kmeans"):
         raise UserError(f"--layers: {kind} have none; leave it out")

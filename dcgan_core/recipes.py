@@ -25,12 +25,12 @@ _SMALL = {"batch": 32, "updates": "both"}
 _MNIST = {"first": 50_000, "weight_decay": 2.5e-5}
 # In place of the authors' 200 passes 12, half of them with a falling rate like theirs. Moving the 13 million weights takes
 # most of an update at any batch, so small batches and both nets on each: 18,750 updates of each net, theirs have 39,000.
-_MNIST_CPU = {**_SMALL, "precision": "bf16", "images": 12 * 50_000, "decay_images": 6 * 50_000}
+_MNIST_CPU = {**_SMALL, "images": 12 * 50_000, "decay_images": 6 * 50_000}
 _NARROW64 = Architecture(64, 3, (32, 64, 128, 256), (2, 2, 2, 2), kernel=4)  # two and a half times as fast as small64
 # half of the authors' widths: of the nets tried for a few minutes each, the one whose features the probe of §5.1 liked best,
 # and the smaller the batch, the better (book/trials/imagenet32_settings.json)
 _HALF32 = replace(ARCHITECTURES["imagenet32"], widths=(64, 64, 128, 128, 256, 256))
-_IMAGENET_CPU = {"batch": 16, "updates": "both", "precision": "bf16", "minutes": 150.0}
+_IMAGENET_CPU = {"batch": 16, "updates": "both", "minutes": 150.0}
 _TINY32 = Architecture(32, 3, (32, 64, 128), (2, 2, 2), kernel=4)  # a quarter of the work of small32
 
 RECIPES: dict[str, dict[str, Config]] = {
@@ -46,11 +46,11 @@ RECIPES: dict[str, dict[str, Config]] = {
     },
     "rooms": {
         "quick": Config("rooms", _TINY32, **_SMALL, images=40_000),
-        "cpu": Config("rooms", _NARROW64, **_SMALL, precision="bf16", minutes=150.0),
+        "cpu": Config("rooms", _NARROW64, **_SMALL, minutes=150.0),
     },
     "lsun": {
         "quick": Config("lsun", _TINY32, **_SMALL, images=40_000),
-        "cpu": Config("lsun", _NARROW64, **_SMALL, precision="bf16", minutes=150.0),
+        "cpu": Config("lsun", _NARROW64, **_SMALL, minutes=150.0),
         # five passes (Fig 3) through the 3,033,042 bedrooms
         "paper": Config("lsun", ARCHITECTURES["lsun64"], images=5 * 3_033_042),
     },
@@ -100,7 +100,7 @@ RECIPES: dict[str, dict[str, Config]] = {
         ),
     },
     # the supplement's baseline, a permutation-invariant GAN: the same settings and number of images, no convolutions
-    "mnist-fc": {"cpu": Config("mnist", ARCHITECTURES["mnist28-fc"], **_MNIST, **_MNIST_CPU | {"precision": "single"})},
+    "mnist-fc": {"cpu": Config("mnist", ARCHITECTURES["mnist28-fc"], **_MNIST, **_MNIST_CPU, precision="single")},
     "svhn": {
         "quick": Config("svhn", _TINY32, **_SMALL, images=40_000),
         # the released model's folder name: lr 0.0005, batch 64, 200 epochs of 63,257 images

@@ -86,6 +86,12 @@ class Run:
     def architecture(self) -> Architecture:
         return configs.from_dict(Architecture, self.info["config"].get("architecture"), str(self.path / "run.json"))
 
+    @property
+    def precision(self) -> str | None:
+        """What it is trained in, `single` or `bf16`; None before training began. Runs once had it in their config alone."""
+        asked = self.info["config"].get("precision", "single")
+        return self.info.get("precision") or (None if asked == "auto" else asked)
+
     def update(self, **values: Any) -> None:
         self.info |= values
         write_json(self.path / "run.json", self.info)

@@ -60,7 +60,7 @@ class Config:
     weight_decay: float = 0.0  # L2, added to the gradient of every parameter (the authors' code: 1e-5 for faces)
     images: int = 0  # stop after drawing this many images from the data; 0: no limit
     minutes: float = 0.0  # stop after this long, all sessions together; 0: no limit
-    precision: Literal["single", "bf16"] = "single"  # bf16: autocast; faster on GPUs, and on CPUs with AMX
+    precision: Literal["auto", "single", "bf16"] = "auto"  # bf16: autocast; auto: where that is faster (`devices.precision`)
     decay_images: int = 0  # the learning rate falls linearly to zero over this many images at the end (MNIST)
     seed: int = 0
     on_collapse: Literal["stop", "warn"] = "stop"  # where the log shows that training leads nowhere (`instability`)
@@ -97,6 +97,9 @@ def check_resumable(config: Config, run: Run) -> None:
         raise UserError(f"{run.path}: was imported, not trained here; use --init to start from its weights")
     old = configs.to_dict(configs.from_dict(Config, run.info["config"], str(run.path / "run.json")))
     new = configs.to_dict(config)
+    old["precision"] = run.precision or old["precision"]
+    if config.precision == "auto":  # goes on in what it was started in
+        new["precision"] = old["precision"]
     free = FREE if config.decay_images else (*BUDGET, *FREE)
     for key in sorted(old.keys() | new.keys()):
         if key not in free and old.get(key) != new.get(key):
@@ -118,6 +121,22 @@ def check_data(config: Config, data: ImageData) -> None:
         raise UserError(
             f"{data.name}: has {len(data.classes)} classes, the architecture {a.num_classes}; set architecture.num_classes"
         )
+
+
+def _precision(config: Config, run: Run, device: torch.device, world: int) -> devices.Precision:
+    """What the run is trained in. `auto` is what it was started in, on whatever machine; else process 0 decides for all."""
+    taken = config.precision
+    if taken == "auto":
+        here = devices.precision("auto", device)
+        taken = run.precision or here
+        asked = run.info["config"].get("precision", "single")
+        if (taken != here or asked != "auto") and (world == 1 or dist.get_rank() == 0):
+            print(f"{run.name}: goes on in precision {taken}, as it was started", file=sys.stderr)
+    if world > 1:
+        decision = [taken]
+        dist.broadcast_object_list(decision, 0)
+        taken = decision[0]
+    return taken
 
 
 def _short(value: object, other: object) -> str:
@@ -248,7 +267,8 @@ def train(
     fused = device.type in ("cpu", "cuda")
     optimizer_g = torch.optim.Adam(generator.parameters(), fused=fused, **adam)
     optimizer_d = torch.optim.Adam(discriminator.parameters(), fused=fused, **adam)
-    half = torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16")
+    precision = _precision(config, run, device, world)
+    half = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
     rng = torch.Generator(device).manual_seed(config.seed + 1)  # draws every z; each process draws all, and keeps its share
     fixed_z = latent.sample(a, GRID, torch.Generator(device).manual_seed(config.seed + 2))
     fixed_labels = torch.arange(GRID, device=device) % a.num_classes if a.num_classes else None
@@ -279,7 +299,7 @@ def train(
         discriminator.load_state_dict(initial.discriminator(device).state_dict())
         # a run's exported batchnorm statistics are not used in training
     if main:  # not before everything could be read: a failed start leaves a finished run finished
-        run.update(config=configs.to_dict(config), status="training")
+        run.update(config=configs.to_dict(config), precision=precision, status="training")
     log = _open_log(run, counts["log_bytes"]) if main else None
     watch = Watch(run.log() if main else ())
     collapsed: Alarm | None = None  # where the run should stop

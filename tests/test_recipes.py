@@ -50,6 +50,12 @@ def test_mnists_variants_differ_in_one_thing_each():
     assert fc == replace(mnist, architecture=ARCHITECTURES["mnist28-fc"], precision="single")
 
 
+def test_the_machine_decides_the_precision_but_for_the_fully_connected_baseline():
+    asked = {recipe: recipes.recipe(*recipe).precision for recipe in ALL}
+    assert asked.pop(("mnist-fc", "cpu")) == "single"
+    assert set(asked.values()) == {"auto"}
+
+
 def test_another_architecture_can_be_named():
     config = recipes.recipe("faces", "quick", "small32")
     assert config.architecture == ARCHITECTURES["small32"]

@@ -397,6 +397,89 @@ def test_only_the_budget_may_change_on_resume_and_not_even_that_under_a_decay(tm
 CHILD = "import sys; from dcgan_core import cli, training; training.CHECKPOINT_SECONDS = 0.05; sys.exit(cli.main(sys.argv[1:]))"
 
 
+# --- precision --------------------------------------------------------------------------------------------------------
+
+
+def fast(monkeypatch, amx: bool) -> None:
+    """The CPU is one with AMX, or without."""
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx, raising=False)
+
+
+@pytest.fixture
+def autocasts(monkeypatch) -> list[bool]:
+    """Whether each autocast that training asks for is on."""
+    seen, original = [], torch.autocast
+
+    def autocast(*args, enabled, **kwargs):
+        seen.append(enabled)
+        return original(*args, enabled=enabled, **kwargs)
+
+    monkeypatch.setattr(torch, "autocast", autocast)
+    return seen
+
+
+@pytest.mark.parametrize(("amx", "taken"), [(True, "bf16"), (False, "single")])
+def test_a_run_notes_the_precision_it_took(tmp_path, digits, monkeypatch, autocasts, amx, taken):
+    fast(monkeypatch, amx)
+    assert CONFIG.precision == "auto"
+    run = start(tmp_path / "run")
+    assert run.precision is None
+    assert train(CONFIG, digits, run, "cpu", progress=False)
+    noted = json.loads((run.path / "run.json").read_text())
+    assert (noted["precision"], noted["config"]["precision"], Run(run.path).precision) == (taken, "auto", taken)
+    assert autocasts[:1] == [amx]
+    explicit = finished(tmp_path / "explicit", replace(CONFIG, precision=taken), digits)
+    assert_equal_runs(run, explicit)
+
+
+@pytest.mark.parametrize("began", [True, False])
+def test_a_resumed_run_keeps_its_precision_on_another_machine(tmp_path, digits, monkeypatch, autocasts, capsys, began):
+    fast(monkeypatch, began)
+    whole = finished(tmp_path / "whole", CONFIG, digits)
+    run = finished(tmp_path / "run", replace(CONFIG, images=16 * 12), digits)
+    assert "precision" not in capsys.readouterr().err
+    fast(monkeypatch, not began)
+    autocasts.clear()
+    training.check_resumable(CONFIG, run)
+    assert train(CONFIG, digits, run, "cpu", progress=False)
+    taken = "bf16" if began else "single"
+    assert capsys.readouterr().err == f"run: goes on in precision {taken}, as it was started\n"
+    assert autocasts[:1] == [began] and Run(run.path).precision == taken
+    assert_equal_runs(whole, run)
+
+
+@pytest.mark.parametrize("taken", ["bf16", "single", None])
+def test_a_run_from_before_auto_goes_on_in_its_own_precision(tmp_path, digits, monkeypatch, autocasts, capsys, taken):
+    """It has no note: its config says what it is trained in, or, if it is older still, nothing but single was possible."""
+    out = tmp_path / "old"
+    arguments = train_arguments(out)
+    chosen = ["--set", f"precision={taken or 'single'}"]
+    assert main(train_arguments(out, *chosen, images=160)) == 0
+    info = {key: value for key, value in Run(out).info.items() if key != "precision"}
+    if not taken:
+        del info["config"]["precision"]
+    (out / "run.json").write_text(json.dumps(info))
+    fast(monkeypatch, taken != "bf16")
+    other = "single" if taken == "bf16" else "bf16"
+    assert main([*arguments, "--resume", "--images", "320", "--set", f"precision={other}"]) == 1
+    assert f"was started with precision {taken or 'single'}, not {other}" in capsys.readouterr().err
+    autocasts.clear()
+    for _ in range(2):
+        assert main(train_arguments(out, "--resume", images=320)) == 0
+        assert f"old: goes on in precision {taken or 'single'}, as it was started" in capsys.readouterr().err
+        assert Run(out).info["precision"] == (taken or "single")
+    assert autocasts[0] == (taken == "bf16")
+
+
+def test_a_precision_that_the_run_has_may_be_said_and_another_is_refused(tmp_path, monkeypatch):
+    fast(monkeypatch, True)
+    run = start(tmp_path / "run")
+    run.update(precision="bf16")
+    training.check_resumable(replace(CONFIG, precision="bf16"), run)
+    with pytest.raises(UserError, match="was started with precision bf16, not single"):
+        training.check_resumable(replace(CONFIG, precision="single"), run)
+
+
 def wait_for(condition, process: subprocess.Popen, seconds: float = 100) -> None:
     end = time.monotonic() + seconds
     while not condition():
@@ -446,6 +529,30 @@ def test_two_processes_make_one_run(tmp_path):
     assert run.info["counters"] == {"images": 800, "d_updates": 50, "g_updates": 50}
     assert [row["images"] for row in run.log()] == [400, 800]
     assert latent.draw(run.generator(), torch.zeros(1, 10)).isfinite().all()
+
+
+DIFFERENT = """
+import os, sys
+import torch
+torch.cpu._is_amx_tile_supported = lambda: os.environ["RANK"] == "0"
+original = torch.autocast
+def autocast(*args, enabled, **kwargs):
+    print("rank", os.environ["RANK"], enabled, file=sys.stderr, flush=True)
+    return original(*args, enabled=enabled, **kwargs)
+torch.autocast = autocast
+from dcgan_core.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_of_several_processes_the_first_decides_the_precision(tmp_path):
+    (tmp_path / "different.py").write_text(DIFFERENT)
+    out = tmp_path / "two"
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "different.py"]
+    result = subprocess.run([*command, *train_arguments(out, images=160)], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    said = {line for line in result.stderr.splitlines() if line.startswith("rank")}
+    assert said == {"rank 0 True", "rank 1 True"} and Run(out).precision == "bf16"
 
 
 # --- what goes wrong --------------------------------------------------------------------------------------------------
