@@ -338,6 +338,11 @@ def test_other_settings_in_the_same_folder_are_refused(small, tmp_path, capsys):
     assert "choose another --out" in capsys.readouterr().err
 
 
+def test_all_runs_have_one_precision_whatever_machine_trains_them():
+    bases = {v: ablations.PROVOKING if v in PROVOKED else ablations.BASELINE for v in ablations.ALL}
+    assert {v.config(base, 0).precision for v, base in bases.items()} == {"single"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

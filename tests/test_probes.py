@@ -191,6 +191,16 @@ def test_a_set_without_labels_is_refused(data):
 # --- the command
 
 
+@pytest.mark.parametrize(("amx", "taken"), [(True, "bf16"), (False, "single")])
+def test_precision_may_be_left_to_the_machine(run, tmp_path, monkeypatch, amx, taken):
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx, raising=False)
+    arguments = ["probe", str(run.path), "--dataset", "digits", "--images", "300", "--device", "cpu"]
+    for precision in ("auto", taken):
+        assert main([*arguments, "--precision", precision, "--json", str(tmp_path / f"{precision}.json")]) == 0
+    found, same = (json.loads((tmp_path / f"{precision}.json").read_text()) for precision in ("auto", taken))
+    assert found["precision"] == taken and found["confusion"] == same["confusion"]
+
+
 def test_probe_prints_and_writes_what_it_found(run, tmp_path, capsys):
     out = tmp_path / "found.json"
     assert main(["probe", str(run.path), "--dataset", "digits", "--images", "700", "--json", str(out), "--device", "cpu"]) == 0
