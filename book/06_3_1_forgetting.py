@@ -19,7 +19,7 @@
 # The paper shows it (its Fig 6). Here is ours, on rooms that the book draws itself. Nothing was retrained. Some feature maps in the middle of G
 # are set to zero, that is all.
 
-# %% tags=["parameters", "remove-cell"]
+# %% tags=["parameters", "hide-input"]
 profile = "quick"
 seed = 0
 device = "auto"

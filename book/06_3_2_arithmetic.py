@@ -20,7 +20,7 @@
 # Here is the paper's Fig 7 with the generator `faces`. The last picture is the same sum of the same images, pixel by pixel. We show the first
 # trial that came, not one that came out well.
 
-# %% tags=["parameters", "remove-cell"]
+# %% tags=["parameters", "hide-input"]
 profile = "quick"
 seed = 0
 device = "auto"

@@ -41,7 +41,7 @@ def build(monkeypatch, tmp_path):
 def write_chapter(tmp_path, code):
     kernel = "#   kernelspec:\n#     display_name: Python 3\n#     language: python\n#     name: python3\n"
     head = f"# ---\n# jupyter:\n{kernel}# ---\n\n"
-    text = f'{head}# %% [markdown]\n# # Chapter\n\n# %% tags=["parameters", "remove-cell"]\n{PARAMETERS}\n\n# %%\n{code}\n'
+    text = f'{head}# %% [markdown]\n# # Chapter\n\n# %% tags=["parameters", "hide-input"]\n{PARAMETERS}\n\n# %%\n{code}\n'
     (tmp_path / "book" / "chapter.py").write_text(text)
 
 
@@ -55,7 +55,7 @@ def test_a_chapter_begins_with_a_title_and_the_same_parameters(path):
     assert notebook.cells[0].source.startswith("# ")
     first = code_cells(path)[0]
     assert first.source == PARAMETERS
-    assert first.metadata.tags == ["parameters", "remove-cell"]
+    assert first.metadata.tags == ["parameters", "hide-input"]
     assert notebook.metadata.kernelspec.name == "python3"
 
 
@@ -129,6 +129,14 @@ def test_the_site_gets_the_html_of_widgets_and_no_progress_bars(build):
         {"text/plain": "kept"},
     ]
     assert "widgets" not in shown.metadata
+
+
+def test_the_site_shows_the_parameters_that_ran_folded_and_once(build, tmp_path):
+    build.execute("chapter", {"seed": 3})
+    shown = build.for_site(nbformat.read(tmp_path / "executed" / "chapter.ipynb", as_version=4))
+    cells = [cell for cell in shown.cells if cell.cell_type == "code" and "remove-cell" not in cell.metadata.tags]
+    assert [cell.source for cell in cells if "seed = " in cell.source] == [PARAMETERS.replace("seed = 0", "seed = 3")]
+    assert cells[0].metadata.tags == ["parameters", "hide-input"]
 
 
 def commands():
