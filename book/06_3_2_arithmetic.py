@@ -94,8 +94,9 @@ figure_7(faces, "faces_glasses")
 #
 # ## Move the weights
 #
-# Why should each term count just once? Below are the weights of the three terms of the second sum. Take the first two to 0 and you see the woman
-# alone, as the mean of three. Raise them together, and the glasses should grow.
+# Why should each term count just once? Below are the weights of the three terms of the second sum, 1, −1 and 1 at the start. Take the first towards 0, and
+# the glasses should go; towards 2, and they should grow. On the static page one slider moves at a time, and the others go back to their start. In JupyterLab
+# all three combine: with the first two at 0 you see the woman alone, as the mean of three; with 2 and −2 the difference counts twice.
 
 
 # %%
