@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlparse
@@ -200,7 +201,7 @@ class Page(HTMLParser):
 
     def __init__(self, path):
         super().__init__()
-        self.links, self.loads, self.ids, self.text = [], [], set(), []
+        self.links, self.loads, self.ids, self.text, self.images = [], [], set(), [], []
         self.feed(path.read_text())
 
     def handle_starttag(self, tag, attributes):
@@ -208,6 +209,8 @@ class Page(HTMLParser):
         self.ids |= {attributes[k] for k in ("id", "name") if attributes.get(k)}
         if tag == "a" and attributes.get("href"):
             self.links.append(attributes["href"])
+        if tag == "img":
+            self.images.append(attributes)
         if tag in ("img", "script", "iframe", "video") and attributes.get("src"):
             self.loads.append(attributes["src"])
         if tag == "link" and attributes.get("href", "#") != "#":
@@ -299,3 +302,36 @@ def test_the_sliders_of_features_and_dropped_maps_have_frames(pages, page, slide
     html = (HTML / f"{page}.html").read_text()
     assert html.count('class="dcgan-slider"') == 1
     assert html.count('type="range"') == sliders
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api", reason="no playwright; pip install playwright")
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if not chromium:
+        pytest.skip("no Chromium; apt-get install chromium")
+    with playwright.sync_playwright() as running:
+        yield running.chromium.launch(executable_path=chromium, args=["--no-sandbox"])  # root has no sandbox
+
+
+@pytest.fixture
+def phone(browser):
+    """A page as wide as a phone, in dark mode. Errors of its scripts fail the test."""
+    page = browser.new_page(viewport={"width": 390, "height": 844}, color_scheme="dark")
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    page.close()
+    assert not errors
+
+
+@pytest.mark.site
+def test_a_phone_opens_the_menu_and_the_table_of_contents(pages, phone):
+    phone.goto((HTML / "04_training.html").as_uri())
+    for side, link in (("primary", "03_architecture.html"), ("secondary", "#exercises")):
+        drawer = phone.locator(f"#pst-{side}-sidebar-modal")
+        assert not drawer.is_visible()
+        phone.locator(f"button.{side}-toggle:visible").click()
+        assert drawer.is_visible() and drawer.locator(f"a[href='{link}']").is_visible()
+        phone.keyboard.press("Escape")
+        assert not drawer.is_visible()
