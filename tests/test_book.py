@@ -304,6 +304,14 @@ def test_the_sliders_of_features_and_dropped_maps_have_frames(pages, page, slide
     assert html.count('type="range"') == sliders
 
 
+@pytest.mark.site
+def test_every_image_is_described_in_words(pages):
+    for path, page in pages.items():
+        for image in page.images:
+            text = image.get("alt", "")
+            assert " " in text and not re.search(r"[0-9a-f]{16}", text), f"{path.name}: {text or image['src'][:60]}"
+
+
 @pytest.fixture(scope="module")
 def browser():
     playwright = pytest.importorskip("playwright.sync_api", reason="no playwright; pip install playwright")
@@ -335,3 +343,24 @@ def test_a_phone_opens_the_menu_and_the_table_of_contents(pages, phone):
         assert drawer.is_visible() and drawer.locator(f"a[href='{link}']").is_visible()
         phone.keyboard.press("Escape")
         assert not drawer.is_visible()
+
+
+@pytest.mark.site
+def test_on_a_phone_what_is_printed_wraps_and_no_page_is_wider(pages, phone):
+    cut = "pre => pre.scrollWidth > pre.clientWidth + 1 ? [pre.textContent.trim().slice(0, 60)] : []"
+    for path in pages:
+        phone.goto(path.as_uri())
+        found = phone.evaluate(f"[...document.querySelectorAll('.output:not(.columns) pre')].flatMap({cut})")
+        assert not found, f"{path.name} cuts off {found}"
+        assert phone.evaluate("document.documentElement.scrollWidth") <= 390, path.name
+
+
+@pytest.mark.site
+def test_in_the_dark_images_are_as_they_are_and_outputs_have_no_slab(pages, phone):
+    style = "(what, name) => new Set([...document.querySelectorAll(what)].map(e => getComputedStyle(e)[name]))"
+    for path in pages:
+        phone.goto(path.as_uri())
+        assert phone.evaluate("document.documentElement.dataset.theme") == "dark"
+        assert phone.evaluate(f"[...({style})('img', 'filter')].filter(f => f != 'none')") == [], path.name
+        slabs = phone.evaluate(f"[...({style})('.cell_output .text_html', 'backgroundColor')]")
+        assert set(slabs) <= {"rgba(0, 0, 0, 0)"}, path.name
