@@ -357,10 +357,10 @@ def test_on_a_phone_what_is_printed_wraps_and_no_page_is_wider(pages, phone):
 
 @pytest.mark.site
 def test_in_the_dark_images_are_as_they_are_and_outputs_have_no_slab(pages, phone):
-    style = "(what, name) => new Set([...document.querySelectorAll(what)].map(e => getComputedStyle(e)[name]))"
+    style = "([what, name]) => [...new Set([...document.querySelectorAll(what)].map(e => getComputedStyle(e)[name]))]"
     for path in pages:
         phone.goto(path.as_uri())
         assert phone.evaluate("document.documentElement.dataset.theme") == "dark"
-        assert phone.evaluate(f"[...({style})('img', 'filter')].filter(f => f != 'none')") == [], path.name
-        slabs = phone.evaluate(f"[...({style})('.cell_output .text_html', 'backgroundColor')]")
-        assert set(slabs) <= {"rgba(0, 0, 0, 0)"}, path.name
+        assert set(phone.evaluate(style, ["img", "filter"])) <= {"none"}, path.name
+        assert set(phone.evaluate(style, [".cell_output img", "padding"])) <= {"0px"}, path.name
+        assert set(phone.evaluate(style, [".cell_output .text_html", "backgroundColor"])) <= {"rgba(0, 0, 0, 0)"}, path.name
