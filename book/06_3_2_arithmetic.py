@@ -94,9 +94,9 @@ figure_7(faces, "faces_glasses")
 #
 # ## Move the weights
 #
-# Why should each term count just once? Below are the weights of the three terms of the second sum, 1, −1 and 1 at the start. Take the first towards 0, and
-# the glasses should go; towards 2, and they should grow. On the static page one slider moves at a time, and the others go back to their start. In JupyterLab
-# all three combine: with the first two at 0 you see the woman alone, as the mean of three; with 2 and −2 the difference counts twice.
+# Why should each term count just once? Below are the weights of the three terms of the second sum, 1, −1 and 1 at the start. Raise the first to 2: do the glasses
+# come, or grow, and what comes with them? Lower it to 0, and no glasses are added at all. On the static page one slider moves at a time, and the others go back to
+# their start. In JupyterLab all three combine: with the first two at 0 you see the woman alone, as the mean of three; with 2 and −2 the difference counts twice.
 
 
 # %%
