@@ -15,6 +15,7 @@ import jupytext
 import nbformat
 import pytest
 import yaml
+from docutils import nodes
 from PIL import Image
 
 from dcgan_core import cli, recipes
@@ -138,6 +139,39 @@ def test_the_site_shows_the_parameters_that_ran_folded_and_once(build, tmp_path)
     cells = [cell for cell in shown.cells if cell.cell_type == "code" and "remove-cell" not in cell.metadata.tags]
     assert [cell.source for cell in cells if "seed = " in cell.source] == [PARAMETERS.replace("seed = 0", "seed = 3")]
     assert cells[0].metadata.tags == ["parameters", "hide-input"]
+
+
+@pytest.fixture
+def readable():
+    spec = importlib.util.spec_from_file_location("readable", ROOT / "book" / "_ext" / "readable.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_an_image_without_a_description_takes_its_caption_or_its_sections_title(readable):
+    page = nodes.section("", nodes.title("", "Walks & more"))
+    told, pasted = nodes.image(alt="a bed"), nodes.raw(text='<img src="x"><img src="y" alt="z">', format="html")
+    plain = nodes.image()
+    page += [nodes.figure("", nodes.image(), told, nodes.caption("", "Six rooms")), plain, pasted]
+    readable._alternative_texts(None, page, "chapter")
+    assert [image["alt"] for image in page.findall(nodes.image)] == ["Six rooms", "a bed", "Walks & more"]
+    assert pasted.astext() == '<img alt="Walks &amp; more" src="x"><img src="y" alt="z">'
+
+
+@pytest.mark.parametrize(
+    ("printed", "columns"),
+    [
+        ("z                (2, 100)\nproject          (2, 1024, 4, 4)\n", True),
+        ("def f(x):\n    return x\n", True),
+        ("Kernel 5: not settled by the Fréchet distance (0.94 times, 0.79 to 1.12, 5 pairs)\n", False),
+        ("  10,000 codes: 0.04 s\n 100,000 codes: 0.41 s\nten times the codes, 11 times the seconds\n", False),
+    ],
+)
+def test_what_is_printed_in_columns_does_not_wrap(readable, printed, columns):
+    block = nodes.literal_block("", printed, classes=["output", "stream"])
+    readable._columns(None, nodes.section("", block), "chapter")
+    assert ("columns" in block["classes"]) == columns
 
 
 def commands():

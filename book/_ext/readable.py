@@ -19,7 +19,7 @@ def _alternative_texts(app, doctree, docname):
         if isinstance(node, nodes.image):
             if not node.get("alt"):
                 node["alt"] = _caption(node)
-        elif node.get("format") == "html" and "<img" in node.rawsource:
+        elif node.get("format") == "html" and "<img" in node.astext():
             text = html.escape(_caption(node))
             described = re.sub(
                 r"<img(?![^>]*\salt=)", f'<img alt="{text}"', node.astext()
