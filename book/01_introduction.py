@@ -29,7 +29,7 @@
 # 3. **A look inside** (section 6): between any two points of the generator's input lies a smooth path of plausible images. Single
 #    features draw single things, such as windows. Directions mean something, such as a smile.
 
-# %% tags=["parameters", "remove-cell"]
+# %% tags=["parameters", "hide-input"]
 profile = "quick"
 seed = 0
 device = "auto"

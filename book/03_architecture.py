@@ -17,7 +17,7 @@
 #
 # In this chapter you build both nets, layer by layer, and watch the shapes grow.
 
-# %% tags=["parameters", "remove-cell"]
+# %% tags=["parameters", "hide-input"]
 profile = "quick"
 seed = 0
 device = "auto"

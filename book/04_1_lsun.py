@@ -20,7 +20,7 @@
 # Places {cite}`zhou2018`, and looked at each of them again and again (the table below counts). So the paper's argument does not hold here, whatever comes out: this net had
 # every occasion to learn by heart. That makes it a good place to ask how one would notice.
 
-# %% tags=["parameters", "remove-cell"]
+# %% tags=["parameters", "hide-input"]
 profile = "quick"
 seed = 0
 device = "auto"

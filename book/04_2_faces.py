@@ -20,7 +20,7 @@
 # boxes. That set was never released. This book uses **CelebA** {cite}`liu2015`, photographs of celebrities, in its place. Here
 # is what came out.
 
-# %% tags=["parameters", "remove-cell"]
+# %% tags=["parameters", "hide-input"]
 profile = "quick"
 seed = 0
 device = "auto"

@@ -19,7 +19,7 @@
 # Imagenet-1k {cite}`russakovsky2015` is 1.28 million photographs, 147 GB, for non-commercial research, behind a registration. In its place this book
 # uses `imagenet32`: 16,000 images of the 200 classes of Tiny-ImageNet, at 32 pixels.
 
-# %% tags=["parameters", "remove-cell"]
+# %% tags=["parameters", "hide-input"]
 profile = "quick"
 seed = 0
 device = "auto"

@@ -17,7 +17,7 @@
 #
 # In this chapter a small DCGAN learns before your eyes. First the pictures, then how it works.
 
-# %% tags=["parameters", "remove-cell"]
+# %% tags=["parameters", "hide-input"]
 profile = "quick"
 seed = 0
 device = "auto"

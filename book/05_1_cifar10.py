@@ -18,7 +18,7 @@
 #
 # This is the paper's headline number, and no public code computes it. Here is the code, and a table for what it gives.
 
-# %% tags=["parameters", "remove-cell"]
+# %% tags=["parameters", "hide-input"]
 profile = "quick"
 seed = 0
 device = "auto"

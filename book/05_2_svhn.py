@@ -19,7 +19,7 @@
 # This is the one experiment of section 5 for which the authors released code. We follow its protocol step by step. Two things differ: the control
 # gets fewer trials, and where the processor is fast in bf16, D's features are computed in it (the ledger says so).
 
-# %% tags=["parameters", "remove-cell"]
+# %% tags=["parameters", "hide-input"]
 profile = "quick"
 seed = 0
 device = "auto"

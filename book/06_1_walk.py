@@ -18,7 +18,7 @@
 #
 # The paper walks through bedrooms (its Fig 4). We walk through faces. Move the slider.
 
-# %% tags=["parameters", "remove-cell"]
+# %% tags=["parameters", "hide-input"]
 profile = "quick"
 seed = 0
 device = "auto"

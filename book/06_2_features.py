@@ -19,7 +19,7 @@
 # The paper shows it for six features (its Fig 5). Here are ours. Each row is one feature: the pictures it responds to most, cut to what it
 # sees of them, and below each what in it speaks for the response.
 
-# %% tags=["parameters", "remove-cell"]
+# %% tags=["parameters", "hide-input"]
 profile = "quick"
 seed = 0
 device = "auto"

@@ -19,7 +19,7 @@
 # The paper shows it (its Fig 6). Here is ours, on rooms that the book draws itself. Nothing was retrained. Some feature maps in the middle of G
 # are set to zero, that is all.
 
-# %% tags=["parameters", "remove-cell"]
+# %% tags=["parameters", "hide-input"]
 profile = "quick"
 seed = 0
 device = "auto"
@@ -402,6 +402,8 @@ figure
 # ## One map after another
 #
 # Drag the upper slider to the left, and the maps come back one after another: first those with the smallest weights, at last those with the largest.
+# The lower one shows other rooms. On the static page one slider moves at a time: other rooms come with all the maps dropped, and the first four with any number. In
+# JupyterLab both combine.
 
 
 # %%
@@ -466,7 +468,7 @@ print_new(others)
 #
 # ## Mark your own
 #
-# Choose a sample, fit the frame, press *add*; *save* writes a JSON file. Then
+# In JupyterLab: choose a sample, fit the frame, press *add*; *save* writes a JSON file. (On the static page the frame stands still.) Then
 # `forgetting.paper_rule(generator, marking.load_marks("../runs/my_windows.json", run), layer=0)` is your own rule. Mark anything you like: headboards, curtains,
 # light. Marks belong to the weights that drew the samples: after more training, mark again.
 

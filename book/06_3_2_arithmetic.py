@@ -20,7 +20,7 @@
 # Here is the paper's Fig 7 with the generator `faces`. The last picture is the same sum of the same images, pixel by pixel. We show the first
 # trial that came, not one that came out well.
 
-# %% tags=["parameters", "remove-cell"]
+# %% tags=["parameters", "hide-input"]
 profile = "quick"
 seed = 0
 device = "auto"
@@ -94,8 +94,9 @@ figure_7(faces, "faces_glasses")
 #
 # ## Move the weights
 #
-# Why should each term count just once? Below are the weights of the three terms of the second sum. Take the first two to 0 and you see the woman
-# alone, as the mean of three. Raise them together, and the glasses should grow.
+# Why should each term count just once? Below are the weights of the three terms of the second sum, 1, −1 and 1 at the start. Raise the first to 2: do the glasses
+# come, or grow, and what comes with them? Lower it to 0, and no glasses are added at all. On the static page one slider moves at a time, and the others go back to
+# their start. In JupyterLab all three combine: with the first two at 0 you see the woman alone, as the mean of three; with 2 and −2 the difference counts twice.
 
 
 # %%

@@ -18,7 +18,7 @@
 #
 # In this chapter you make a net collapse, see it noticed while it happens, and learn what to do then.
 
-# %% tags=["parameters", "remove-cell"]
+# %% tags=["parameters", "hide-input"]
 profile = "quick"
 seed = 0
 device = "auto"

@@ -21,7 +21,7 @@
 # it. The pupil is the simplest there is, the **1-nearest-neighbour classifier**: to read a digit, find the most similar picture that you know and
 # say its label. It has no settings, so it cannot be tuned to flatter anybody.
 
-# %% tags=["parameters", "remove-cell"]
+# %% tags=["parameters", "hide-input"]
 profile = "quick"
 seed = 0
 device = "auto"

@@ -142,11 +142,22 @@ def execute(chapter: str, parameters: dict) -> float | None:
 
 
 def for_site(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """The notebook as the static site shows it: no kernel, so no widgets; their HTML form stays, progress bars go."""
+    """The notebook as the static site shows it: no kernel, so no widgets; their HTML form stays, progress bars go.
+
+    Of the chapter's own parameters and papermill's, those that ran stand in the parameters cell.
+    """
     notebook.metadata.pop("widgets", None)
     for cell in notebook.cells:
-        if "injected-parameters" in cell.metadata.get("tags", []):
-            cell.metadata.tags.append("remove-cell")
+        tags = cell.metadata.get("tags", [])
+        if "parameters" in tags:
+            parameters = cell
+            cell.metadata["mystnb"] = {
+                f"code_prompt_{verb}": f"{verb.title()} the parameters"
+                for verb in ("show", "hide")
+            }
+        elif "injected-parameters" in tags:
+            parameters.source = _merged(parameters.source, cell.source)
+            tags.append("remove-cell")
         kept = []
         for output in cell.get("outputs", []):
             data = output.get("data", {})
@@ -156,6 +167,14 @@ def for_site(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
         if "outputs" in cell:
             cell["outputs"] = kept
     return notebook
+
+
+def _merged(source: str, injected: str) -> str:
+    """The lines `name = value` of a parameters cell, with the values that papermill set."""
+    values = dict(line.split(" = ", 1) for line in source.splitlines())
+    lines = injected.splitlines()[1:]  # the first is a comment
+    values |= dict(line.split(" = ", 1) for line in lines)
+    return "\n".join(f"{name} = {value}" for name, value in values.items())
 
 
 def assemble(names: list[str]) -> None:

@@ -20,7 +20,7 @@
 # Data sets are looked for in the folder that `$DCGAN_DATA` names (else `~/.cache/dcgan`), each under its own name: as a zip, as published, or as a
 # folder. A set that is missing is never replaced in silence.
 
-# %% tags=["parameters", "remove-cell"]
+# %% tags=["parameters", "hide-input"]
 profile = "quick"
 seed = 0
 device = "auto"

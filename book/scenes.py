@@ -19,7 +19,7 @@
 # By eye, says the paper. This book adds two sources of truth. The first is a set of pictures that the book draws itself, so that it knows every
 # window in them. The second is what the authors released in 2015: their own trained weights.
 
-# %% tags=["parameters", "remove-cell"]
+# %% tags=["parameters", "hide-input"]
 profile = "quick"
 seed = 0
 device = "auto"

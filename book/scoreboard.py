@@ -15,7 +15,7 @@
 #
 # Every claim of the paper beside what this book measured, at full size, on runs that ship with it. Intervals are 95 %.
 
-# %% tags=["parameters", "remove-cell"]
+# %% tags=["parameters", "hide-input"]
 profile = "quick"
 seed = 0
 device = "auto"

@@ -15,7 +15,7 @@
 #
 # How this copy of the book was made: which versions, how long each chapter ran, which data was there.
 
-# %% tags=["parameters", "remove-cell"]
+# %% tags=["parameters", "hide-input"]
 profile = "quick"
 seed = 0
 device = "auto"

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlparse
@@ -14,6 +15,7 @@ import jupytext
 import nbformat
 import pytest
 import yaml
+from docutils import nodes
 from PIL import Image
 
 from dcgan_core import cli, recipes
@@ -41,7 +43,7 @@ def build(monkeypatch, tmp_path):
 def write_chapter(tmp_path, code):
     kernel = "#   kernelspec:\n#     display_name: Python 3\n#     language: python\n#     name: python3\n"
     head = f"# ---\n# jupyter:\n{kernel}# ---\n\n"
-    text = f'{head}# %% [markdown]\n# # Chapter\n\n# %% tags=["parameters", "remove-cell"]\n{PARAMETERS}\n\n# %%\n{code}\n'
+    text = f'{head}# %% [markdown]\n# # Chapter\n\n# %% tags=["parameters", "hide-input"]\n{PARAMETERS}\n\n# %%\n{code}\n'
     (tmp_path / "book" / "chapter.py").write_text(text)
 
 
@@ -55,7 +57,7 @@ def test_a_chapter_begins_with_a_title_and_the_same_parameters(path):
     assert notebook.cells[0].source.startswith("# ")
     first = code_cells(path)[0]
     assert first.source == PARAMETERS
-    assert first.metadata.tags == ["parameters", "remove-cell"]
+    assert first.metadata.tags == ["parameters", "hide-input"]
     assert notebook.metadata.kernelspec.name == "python3"
 
 
@@ -131,6 +133,47 @@ def test_the_site_gets_the_html_of_widgets_and_no_progress_bars(build):
     assert "widgets" not in shown.metadata
 
 
+def test_the_site_shows_the_parameters_that_ran_folded_and_once(build, tmp_path):
+    build.execute("chapter", {"seed": 3})
+    shown = build.for_site(nbformat.read(tmp_path / "executed" / "chapter.ipynb", as_version=4))
+    cells = [cell for cell in shown.cells if cell.cell_type == "code" and "remove-cell" not in cell.metadata.tags]
+    assert [cell.source for cell in cells if "seed = " in cell.source] == [PARAMETERS.replace("seed = 0", "seed = 3")]
+    assert cells[0].metadata.tags == ["parameters", "hide-input"]
+
+
+@pytest.fixture
+def readable():
+    spec = importlib.util.spec_from_file_location("readable", ROOT / "book" / "_ext" / "readable.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_an_image_without_a_description_takes_its_caption_or_its_sections_title(readable):
+    page = nodes.section("", nodes.title("", "Walks & more"))
+    told, pasted = nodes.image(alt="a bed"), nodes.raw(text='<img src="x"><img src="y" alt="z">', format="html")
+    plain = nodes.image()
+    page += [nodes.figure("", nodes.image(), told, nodes.caption("", "Six rooms")), plain, pasted]
+    readable._alternative_texts(None, page, "chapter")
+    assert [image["alt"] for image in page.findall(nodes.image)] == ["Six rooms", "a bed", "Walks & more"]
+    assert pasted.astext() == '<img alt="Walks &amp; more" src="x"><img src="y" alt="z">'
+
+
+@pytest.mark.parametrize(
+    ("printed", "columns"),
+    [
+        ("z                (2, 100)\nproject          (2, 1024, 4, 4)\n", True),
+        ("def f(x):\n    return x\n", True),
+        ("Kernel 5: not settled by the Fréchet distance (0.94 times, 0.79 to 1.12, 5 pairs)\n", False),
+        ("  10,000 codes: 0.04 s\n 100,000 codes: 0.41 s\nten times the codes, 11 times the seconds\n", False),
+    ],
+)
+def test_what_is_printed_in_columns_does_not_wrap(readable, printed, columns):
+    block = nodes.literal_block("", printed, classes=["output", "stream"])
+    readable._columns(None, nodes.section("", block), "chapter")
+    assert ("columns" in block["classes"]) == columns
+
+
 def commands():
     """Every `dcgan …` line in the code blocks of the README and the chapters."""
     for path in [ROOT / "README.md", *CHAPTERS]:
@@ -192,7 +235,7 @@ class Page(HTMLParser):
 
     def __init__(self, path):
         super().__init__()
-        self.links, self.loads, self.ids, self.text = [], [], set(), []
+        self.links, self.loads, self.ids, self.text, self.images = [], [], set(), [], []
         self.feed(path.read_text())
 
     def handle_starttag(self, tag, attributes):
@@ -200,6 +243,8 @@ class Page(HTMLParser):
         self.ids |= {attributes[k] for k in ("id", "name") if attributes.get(k)}
         if tag == "a" and attributes.get("href"):
             self.links.append(attributes["href"])
+        if tag == "img":
+            self.images.append(attributes)
         if tag in ("img", "script", "iframe", "video") and attributes.get("src"):
             self.loads.append(attributes["src"])
         if tag == "link" and attributes.get("href", "#") != "#":
@@ -291,3 +336,65 @@ def test_the_sliders_of_features_and_dropped_maps_have_frames(pages, page, slide
     html = (HTML / f"{page}.html").read_text()
     assert html.count('class="dcgan-slider"') == 1
     assert html.count('type="range"') == sliders
+
+
+@pytest.mark.site
+def test_every_image_is_described_in_words(pages):
+    for path, page in pages.items():
+        for image in page.images:
+            text = image.get("alt", "")
+            assert " " in text and not re.search(r"[0-9a-f]{16}", text), f"{path.name}: {text or image['src'][:60]}"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api", reason="no playwright; pip install playwright")
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if not chromium:
+        pytest.skip("no Chromium; apt-get install chromium")
+    with playwright.sync_playwright() as running:
+        yield running.chromium.launch(executable_path=chromium, args=["--no-sandbox"])  # root has no sandbox
+
+
+@pytest.fixture
+def phone(browser):
+    """A page as wide as a phone, in dark mode. Errors of its scripts fail the test."""
+    page = browser.new_page(viewport={"width": 390, "height": 844}, color_scheme="dark")
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    page.close()
+    assert not errors
+
+
+@pytest.mark.site
+def test_a_phone_opens_the_menu_and_the_table_of_contents(pages, phone):
+    phone.goto((HTML / "04_training.html").as_uri())
+    for side, link in (("primary", "03_architecture.html"), ("secondary", "#exercises")):
+        drawer = phone.locator(f"#pst-{side}-sidebar-modal")
+        assert not drawer.is_visible()
+        phone.locator(f"button.{side}-toggle:visible").click()
+        assert drawer.is_visible() and drawer.locator(f"a[href='{link}']").is_visible()
+        phone.keyboard.press("Escape")
+        assert not drawer.is_visible()
+
+
+@pytest.mark.site
+def test_on_a_phone_what_is_printed_wraps_and_no_page_is_wider(pages, phone):
+    cut = "pre => pre.scrollWidth > pre.clientWidth + 1 ? [pre.textContent.trim().slice(0, 60)] : []"
+    for path in pages:
+        phone.goto(path.as_uri())
+        found = phone.evaluate(f"[...document.querySelectorAll('.output:not(.columns) pre')].flatMap({cut})")
+        assert not found, f"{path.name} cuts off {found}"
+        assert phone.evaluate("document.documentElement.scrollWidth") <= 390, path.name
+
+
+@pytest.mark.site
+def test_in_the_dark_images_are_as_they_are_and_outputs_have_no_slab(pages, phone):
+    style = "([what, name]) => [...new Set([...document.querySelectorAll(what)].map(e => getComputedStyle(e)[name]))]"
+    for path in pages:
+        phone.goto(path.as_uri())
+        assert phone.evaluate("document.documentElement.dataset.theme") == "dark"
+        assert set(phone.evaluate(style, ["img", "filter"])) <= {"none"}, path.name
+        assert set(phone.evaluate(style, [".cell_output img", "padding"])) <= {"0px"}, path.name
+        assert set(phone.evaluate(style, [".cell_output .text_html", "backgroundColor"])) <= {"rgba(0, 0, 0, 0)"}, path.name

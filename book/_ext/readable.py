@@ -1,0 +1,56 @@
+"""Sphinx: what a phone and a screen reader need."""
+
+import html
+import re
+
+from docutils import nodes
+
+
+def _one_menu(app, config):
+    """Without this the theme adds a hidden bar whose menu buttons come first, so that those to be seen open nothing."""
+    config.html_theme_options.setdefault("navbar_persistent", [])
+
+
+def _alternative_texts(app, doctree, docname):
+    """An image that says nothing of itself is described by its caption, or else by the section that it stands in."""
+    for node in doctree.findall(
+        lambda n: isinstance(n, nodes.image | nodes.raw)
+    ):
+        if isinstance(node, nodes.image):
+            if not node.get("alt"):
+                node["alt"] = _caption(node)
+        elif node.get("format") == "html" and "<img" in node.astext():
+            text = html.escape(_caption(node))
+            described = re.sub(
+                r"<img(?![^>]*\salt=)", f'<img alt="{text}"', node.astext()
+            )
+            node.children[:] = [nodes.Text(described)]
+
+
+def _columns(app, doctree, docname):
+    """Marks what a cell printed in columns or printed of its code: lines with gaps, which must not wrap."""
+    for node in doctree.findall(nodes.literal_block):
+        lines = [line for line in node.astext().splitlines() if line.strip()]
+        gaps = [re.search(r"(^|\S) {2,}\S", line) for line in lines]
+        if "output" in node["classes"] and 2 * sum(map(bool, gaps)) >= len(
+            lines
+        ):
+            node["classes"].append("columns")
+
+
+def _caption(node):
+    while node.parent is not None:
+        node = node.parent
+        if isinstance(node, nodes.figure):
+            for caption in node.findall(nodes.caption):
+                return caption.astext()
+        if isinstance(node, nodes.section):
+            return node[node.first_child_matching_class(nodes.title)].astext()
+    return ""
+
+
+def setup(app):
+    app.connect("config-inited", _one_menu)
+    app.connect("doctree-resolved", _alternative_texts)
+    app.connect("doctree-resolved", _columns)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
