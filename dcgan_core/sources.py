@@ -81,7 +81,6 @@ class Source:
     fingerprint: Callable[[], str]  # of the content; of a folder: names, sizes and times
     open: Callable[[int], Contents]  # at a size: what is drawn is drawn at that size, the rest is resized later
     check: Callable[[], str | None] = lambda: None  # full read; the name of the first damaged file
-    heavy: bool = False  # opening it may take much memory
 
 
 @dataclass
@@ -215,7 +214,6 @@ def _zip_source(name: str, path: Path) -> Source:
         fingerprint=fingerprint,
         open=contents,
         check=lambda: opened().testzip(),
-        heavy=path.stat().st_size > 1 << 24,  # of a million files, its directory alone is 0.7 GB
     )
 
 

@@ -345,7 +345,7 @@ def test_pictures_of_a_folder_are_read_where_they_are_decoded(data, monkeypatch)
 
 
 def test_photographs_are_prepared_without_torch(data):
-    """Every process that decodes would hold its 270 MB."""
+    """Which would take 270 MB."""
     lsun(data)
     assert scenes.NAMES == sources.DRAWN_SETS
     program = "import sys; from dcgan_core import datasets; datasets.prepare('lsun', 16); print('torch' in sys.modules)"
