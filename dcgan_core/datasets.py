@@ -51,7 +51,7 @@ from dcgan_core.sources import (
 
 MIN_SIDE = 4  # pixels; anything smaller is a tracking pixel or a mistake, not a picture
 KEPT = "kept.npz"  # in a cache folder: which training images `dcgan data dedup` keeps
-FORMAT = 2  # of the cache; a cache with another number is prepared anew
+FORMAT = 3  # of the cache; a cache with another number is prepared anew (up to 2, splits were found from all files)
 SAVE_EVERY = 4096  # pictures; about what a power cut costs
 Crop = Literal["center", "exact"]
 

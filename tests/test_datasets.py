@@ -380,6 +380,14 @@ def test_a_changed_folder_is_prepared_anew(data):
     assert datasets.load("pets", 16).images[:, 0, 0, 0].tolist() == [10, 20, 30, 99]
 
 
+def test_a_cache_of_an_older_format_is_prepared_anew(data):
+    """Its splits may be wrong, though the pictures are the same."""
+    make_zip(data / "pets.zip", split_files())
+    path = datasets.prepare("pets", 16) / "meta.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 2, "classes": ["", "cat", "dog"]}))
+    assert_split_files("pets")
+
+
 def cut_off_at(monkeypatch, picture: int, error: BaseException | type[BaseException]) -> None:
     """The preparation ends with `error` at its n-th picture."""
     calls, fit = iter(range(10**6)), datasets.fit
