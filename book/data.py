@@ -102,8 +102,8 @@ catalogue.stand_ins()
 # %% [markdown]
 # ## Your own photographs
 #
-# A folder or a zip will do, with images at any depth. If its first folders are called `train` and `test`, they are the split, else one picture in twenty is
-# held out. The last folder is the class. A file `attributes.csv` says more about each picture, if you like:
+# A folder or a zip will do, with images at any depth. Folders `train` and `test` beside each other are the splits, and the first folder below them is
+# the class. Where there are none, one picture in twenty is held out, and the last folder is the class. A file `attributes.csv` says more about each picture, if you like:
 #
 # ```
 # file,Smiling,Eyeglasses

@@ -13,20 +13,16 @@ import glob
 import hashlib
 import io
 import json
-import multiprocessing
 import os
 import shutil
-import signal
 import sys
 import tarfile
-import threading
 import time
 import zipfile
 import zlib
 from collections import Counter, deque
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -55,7 +51,7 @@ from dcgan_core.sources import (
 
 MIN_SIDE = 4  # pixels; anything smaller is a tracking pixel or a mistake, not a picture
 KEPT = "kept.npz"  # in a cache folder: which training images `dcgan data dedup` keeps
-FORMAT = 2  # of the cache; a cache with another number is prepared anew
+FORMAT = 3  # of the cache; a cache with another number is prepared anew (up to 2, splits were found from all files)
 SAVE_EVERY = 4096  # pictures; about what a power cut costs
 Crop = Literal["center", "exact"]
 
@@ -180,7 +176,7 @@ def fit(picture: bytes | Path | np.ndarray, size: int, crop: Crop, channels: int
 
 
 def _fit_all(pictures: list[bytes | Path | np.ndarray | str], size: int, crop: Crop, channels: int) -> list[np.ndarray | str]:
-    """Each picture prepared, or in its place the reason why not. Runs in a worker process."""
+    """Each picture prepared, or in its place the reason why not. Runs in a worker thread."""
     results: list[np.ndarray | str] = []
     for picture in pictures:
         try:
@@ -263,23 +259,20 @@ def _caches() -> Iterator[tuple[Path, dict]]:
 def _decode(source: Source, fingerprint: str, folder: Path, size: int, crop: Crop) -> None:
     """Reads every picture once, on all cores, into a new cache folder that appears under its name only when whole."""
     unfinished = folder.with_name(f".{folder.name}.partial")
-    pool = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         waiting = f"{source.name}: another process prepares it; waiting for that to end"
-        with locked(unfinished.with_suffix(".lock"), waiting), ExitStack() as stack:
+        with locked(unfinished.with_suffix(".lock"), waiting):
             if _is_prepared(folder):
                 return
             _remove_outdated(unfinished, f".{source.name}-{size}px-{crop}-")
-            if source.heavy:
-                pool = stack.enter_context(_workers())
             try:
                 contents = source.open(size)
             except RuntimeError as error:  # torchvision's checks of its files
                 raise UserError(f"{source.path}: {reason(error)}; {sources.how_to_get(source.name)}") from None
             cache = _Unfinished(unfinished, {"format": FORMAT, "fingerprint": fingerprint, "size": size, "crop": crop})
             try:
-                _decode_into(cache, source, contents, pool, size, crop)
+                _decode_into(cache, source, contents, size, crop)
                 done = cache.done
                 if not done["counts"]["train"]:
                     what = f"; left out: {cache.some_left_out()}" if done["left_out"] else ""
@@ -310,9 +303,7 @@ def _decode(source: Source, fingerprint: str, folder: Path, size: int, crop: Cro
         raise UserError(f"could not write {folder}: {error.strerror or error}; {way_out}") from None
 
 
-def _decode_into(
-    cache: _Unfinished, source: Source, contents: Contents, pool: ProcessPoolExecutor | None, size: int, crop: Crop
-) -> None:
+def _decode_into(cache: _Unfinished, source: Source, contents: Contents, size: int, crop: Crop) -> None:
     """Every picture that is not in it yet. However this ends, what it has written counts."""
     done = saved = cache.done["read"]
     if done:
@@ -320,24 +311,18 @@ def _decode_into(
     bar = tqdm(
         initial=done, total=contents.count, desc=f"preparing {source.name} at {size} px", unit=" images", leave=False, delay=2
     )
-    few = contents.ready or (contents.count is not None and contents.count < 2_000)  # not worth starting processes for
+    few = contents.ready or (contents.count is not None and contents.count < 2_000)  # not worth starting threads for
     try:
         with bar, ExitStack() as stack:
-            if not few and not pool:
-                pool = stack.enter_context(_workers())
+            pool = None if few else stack.enter_context(_workers())
             pictures = contents.pictures(done, cache.done["last"])
-            batches = stack.enter_context(closing(_fitted(pictures, None if few else pool, size, crop, source.channels)))
+            batches = stack.enter_context(closing(_fitted(pictures, pool, size, crop, source.channels)))
             for batch, results in batches:
                 cache.add(batch, results)
                 bar.update(len(batch))
                 if cache.done["read"] - saved >= SAVE_EVERY:
                     cache.save()
                     saved = cache.done["read"]
-    except BrokenProcessPool:
-        raise UserError(
-            f"{source.name}: a process that decoded pictures was killed, perhaps for want of memory; free some and try again:"
-            " it goes on where it stopped"
-        ) from None
     finally:
         with suppress(OSError, UserError):  # a full disk; then what was saved before counts
             cache.save()
@@ -455,19 +440,13 @@ class _Unfinished:
             shutil.rmtree(self.path, ignore_errors=True)
 
 
-def _start_worker() -> None:
-    """A worker leaves Ctrl-C to its parent, and ends when that is killed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
-
-
 @contextmanager
-def _workers() -> Iterator[ProcessPoolExecutor]:
-    """Processes, not threads: small pictures spend more time in Python than in Pillow's decoders."""
-    pool = ProcessPoolExecutor(os.cpu_count(), initializer=_start_worker)
+def _workers() -> Iterator[ThreadPoolExecutor]:
+    """Threads: Pillow lets others run while it decodes and resizes. Processes are no faster with photographs, and where they
+    are not forked, a script without a main guard cannot start any."""
+    Image.init()  # on its own, Pillow looks for more decoders at the first picture that needs one: not safe in several threads
+    pool = ThreadPoolExecutor(os.cpu_count())
     try:
-        pool.submit(int).result()  # starts them now: each keeps what its parent holds in memory at this moment
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
@@ -482,7 +461,7 @@ def _drawn(pictures: Iterator[Picture]) -> tuple[list[tuple], list[bytes | Path 
     return [about for about, _ in batch], [content for _, content in batch]
 
 
-def _fitted(pictures: Iterator[Picture], pool: ProcessPoolExecutor | None, size: int, crop: Crop, channels: int) -> Fitted:
+def _fitted(pictures: Iterator[Picture], pool: ThreadPoolExecutor | None, size: int, crop: Crop, channels: int) -> Fitted:
     """Decoded here, or on all cores a few batches ahead: memory stays bounded."""
     if not pool:
         while (drawn := _drawn(pictures))[0]:

@@ -4,9 +4,11 @@ A name is looked up under the data root ($DCGAN_DATA, else ~/.cache/dcgan) as `<
 the layout in which they are published; then as a folder `<name>/`; last, torchvision downloads those that it knows. A path to a
 zip or a folder works too. Nothing is ever replaced by a stand-in.
 
-In a zip or folder, images may lie at any depth. A first folder `train` or `test` is the split, and beside `train`, where there
-is no `test`, so is `val` or `valid`; where there is none, one file in twenty, chosen by a hash of its name, is held out as
-`test`. The last folder is the class. `attributes.csv` at the top: a header `file,Smiling,…`, then values 1, -1 or 0 (unknown).
+In a zip or folder, images may lie at any depth. Folders `train` and `test` beside each other (or `Training` and `Testing`;
+`val` is `test` where there is none, else for training) are the splits, and so is one of them around everything; the first
+folder below is the class. Where there are none, one file in twenty, chosen by a hash of its name, is held out as `test`, and
+the last folder is the class. Files that are no pictures change none of this. `attributes.csv` at the top: a header
+`file,Smiling,…`, then values 1, -1 or 0 (unknown).
 
 As published: `mnist`, `cifar10`, `svhn`, `celeba` as torchvision has them; `lsun` as the folders bedroom_train_lmdb and
 bedroom_val_lmdb, under the root or under lsun/; `imagenet` as imagenet/train/<class>/ and imagenet/val/<class>/, or as the tar
@@ -25,10 +27,12 @@ import sys
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -81,7 +85,6 @@ class Source:
     fingerprint: Callable[[], str]  # of the content; of a folder: names, sizes and times
     open: Callable[[int], Contents]  # at a size: what is drawn is drawn at that size, the rest is resized later
     check: Callable[[], str | None] = lambda: None  # full read; the name of the first damaged file
-    heavy: bool = False  # opening it may take much memory
 
 
 @dataclass
@@ -114,7 +117,62 @@ def is_picture_path(file: str) -> bool:
     return bool(parts[-1]) and not any(p.startswith((".", "__MACOSX")) or p in litter for p in parts)
 
 
-def _tree(files: Iterable[str], read: Callable[[str], bytes | Path], where: str) -> Contents:
+_ENDING = re.compile(r"\.(png|jpe?g|jpe|jfif|webp|gif|bmp|dib|tiff?|p[pgbn]m|avif|jp2|j2k|tga|ico|pcx|dds)$", re.IGNORECASE)
+_BEGINNING = re.compile(rb"\x89PNG|\xff\xd8\xff|GIF8|BM.{4}\0{4}|RIFF.{4}WEBP|II\*\0|MM\0\*|.{4}ftypavi|P[1-6]\s", re.DOTALL)
+
+
+def _looks_like_picture(file: str, opened: Callable[[str], IO[bytes]]) -> bool:
+    """By its name, else by how it begins: LICENSE is none, `000001` may be one."""
+    if _ENDING.search(file):
+        return True
+    try:
+        with opened(file) as content:
+            return bool(_BEGINNING.match(content.read(16)))
+    except (OSError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error):  # it will be left out, with the reason
+        return False
+
+
+_SPLIT_NAMES = {"train": "train", "training": "train", "test": "test", "testing": "test"}
+_SPLIT_NAMES |= dict.fromkeys(("val", "valid", "validation"), "val")
+
+
+def _split_folders(pictures: Counter[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
+    """The folders that are splits, all at one depth, and which. pictures: how many there are in each folder itself.
+
+    Those nearest to the top that lie beside each other, if only wrappers are around them or most pictures are in them; else one
+    that is around everything.
+    """
+    beside: dict[tuple[str, ...], dict[tuple[str, ...], str]] = {}
+    for folder in {f[:i] for f in pictures for i in range(1, len(f) + 1)}:
+        if kind := _SPLIT_NAMES.get(folder[-1].lower()):
+            beside.setdefault(folder[:-1], {})[folder] = kind
+    pairs = {parent: kinds for parent, kinds in beside.items() if len(set(kinds.values())) > 1}
+    depth = min(map(len, pairs), default=0)
+    splits = {}
+    for kinds in (kinds for parent, kinds in pairs.items() if len(parent) == depth):
+        val = "train" if "test" in kinds.values() else "test"
+        splits |= {folder: val if kind == "val" else kind for folder, kind in kinds.items()}
+    inside = sum(n for folder, n in pictures.items() if folder[: depth + 1] in splits)
+    around = _around(pictures)
+    if splits and (around in pairs or 2 * inside > pictures.total()):
+        return splits
+    alone = next((i for i, name in enumerate(around) if _SPLIT_NAMES.get(name.lower()) in SPLITS), None)
+    return {} if alone is None else {around[: alone + 1]: _SPLIT_NAMES[around[alone].lower()]}
+
+
+def _around(folders: Collection[tuple[str, ...]]) -> tuple[str, ...]:
+    """The folders that are around all of these, as zips often have."""
+    both = zip(min(folders, default=()), max(folders, default=()), strict=False)  # in order, all others lie between these
+    return tuple(one for one, _ in takewhile(lambda names: names[0] == names[1], both))
+
+
+def _outside() -> bytes:
+    raise OSError("outside the folders of the splits")
+
+
+def _tree(
+    files: Iterable[str], read: Callable[[str], bytes | Path], opened: Callable[[str], IO[bytes]], where: str
+) -> Contents:
     """What the folder names and `attributes.csv` of a zip or folder say about its files."""
     files = sorted(f for f in files if is_picture_path(f))
     table = min((f for f in files if f.split("/")[-1] == "attributes.csv"), key=lambda f: f.count("/"), default=None)
@@ -123,28 +181,24 @@ def _tree(files: Iterable[str], read: Callable[[str], bytes | Path], where: str)
     if not files:
         raise UserError(f"{where}: no files in it; put images there, at any depth")
 
-    wrapper = 0  # characters: the folders around everything, as zips often have
-    for one, other in zip(files[0].split("/")[:-1], files[-1].split("/")[:-1], strict=False):  # sorted: all lie between these
-        if one != other or one in SPLITS:
-            break
-        wrapper += len(one) + 1
-    top = {first for first, inside, _ in (f[wrapper:].partition("/") for f in files) if inside}
-    splits = {"train": "train", "test": "test"} if top & set(SPLITS) else {}
-    if "train" in top:
-        splits |= dict.fromkeys(("val", "valid"), "train" if "test" in top else "test")
+    shown = [f for f in files if _looks_like_picture(f, opened)]
+    folders_of_pictures = Counter(tuple(f.split("/")[:-1]) for f in shown)
+    splits = _split_folders(folders_of_pictures)
+    parents = {folder[:-1] for folder in splits}
+    depth = len(next(iter(splits), ()))
+    wrapper = len(_around(parents or folders_of_pictures))
 
-    def place(file: str) -> tuple[str, str, str]:
-        """The file without what is around everything, its split and its class."""
-        file = file[wrapper:]
-        *folders, _ = file.split("/")
+    def place(file: str) -> tuple[str, str | None, str]:
+        """The file without what is around everything, its split (None: outside of them) and its class."""
+        *folders, name = file.split("/")
+        relative = "/".join([*folders[wrapper:], name])
         if not splits:
-            return file, "test" if _held_out(file) else "train", folders[-1] if folders else ""
-        split = splits.get(folders[0]) if folders else None
-        if split:
-            folders = folders[1:]
-        return file, split or "train", folders[-1] if folders else ""
+            return relative, "test" if _held_out(relative) else "train", folders[-1] if folders[wrapper:] else ""
+        split = splits.get(tuple(folders[:depth]))
+        above = folders[depth - 2] if split and len(parents) > 1 else ""  # as in cat/train/1.png
+        return relative, split, folders[depth] if folders[depth:] else above
 
-    classes = sorted({place(f)[2] for f in files})
+    classes = sorted({kind for _, split, kind in map(place, shown) if split})
     if len(classes) < 2:
         classes = []
     number = {c: i for i, c in enumerate(classes)}
@@ -156,7 +210,8 @@ def _tree(files: Iterable[str], read: Callable[[str], bytes | Path], where: str)
             file = files[i]
             relative, split, kind = place(file)
             attributes = rows.get(relative) or rows.get(file.split("/")[-1]) or unknown
-            yield Picture(file, split, number.get(kind, 0), attributes, lambda file=file: read(file))
+            content = (lambda file=file: read(file)) if split else _outside
+            yield Picture(file, split or "train", number.get(kind, 0), attributes, content)
 
     return Contents(pictures, len(files), tuple(classes), names)
 
@@ -203,7 +258,7 @@ def _zip_source(name: str, path: Path) -> Source:
 
     def contents(_: int) -> Contents:
         archive = opened()
-        return _tree((i.filename for i in archive.infolist() if not i.is_dir()), archive.read, str(path))
+        return _tree((i.filename for i in archive.infolist() if not i.is_dir()), archive.read, archive.open, str(path))
 
     return Source(
         name,
@@ -215,7 +270,6 @@ def _zip_source(name: str, path: Path) -> Source:
         fingerprint=fingerprint,
         open=contents,
         check=lambda: opened().testzip(),
-        heavy=path.stat().st_size > 1 << 24,  # of a million files, its directory alone is 0.7 GB
     )
 
 
@@ -260,7 +314,7 @@ def _folder_source(name: str, path: Path, only: tuple[str, ...] = ()) -> Source:
         channels=channels,
         stamp=lambda: [fingerprint()],
         fingerprint=fingerprint,
-        open=lambda _: _tree((file for file, _ in listing()), lambda f: path / f, str(path)),
+        open=lambda _: _tree((file for file, _ in listing()), lambda f: path / f, lambda f: (path / f).open("rb"), str(path)),
     )
 
 

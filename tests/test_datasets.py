@@ -380,6 +380,14 @@ def test_a_changed_folder_is_prepared_anew(data):
     assert datasets.load("pets", 16).images[:, 0, 0, 0].tolist() == [10, 20, 30, 99]
 
 
+def test_a_cache_of_an_older_format_is_prepared_anew(data):
+    """Its splits may be wrong, though the pictures are the same."""
+    make_zip(data / "pets.zip", split_files())
+    path = datasets.prepare("pets", 16) / "meta.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 2, "classes": ["", "cat", "dog"]}))
+    assert_split_files("pets")
+
+
 def cut_off_at(monkeypatch, picture: int, error: BaseException | type[BaseException]) -> None:
     """The preparation ends with `error` at its n-th picture."""
     calls, fit = iter(range(10**6)), datasets.fit
@@ -523,7 +531,7 @@ def test_a_killed_preparation_goes_on(data, cache, tmp_path, monkeypatch, capsys
         assert prepared(folder) == prepared(datasets.prepare("pets", 16))
 
 
-def test_a_killed_process_takes_its_workers_with_it_and_the_next_one_does_not_wait(data, cache, capsys):
+def test_a_preparation_of_thousands_that_is_killed_goes_on_and_the_next_one_does_not_wait(data, cache, capsys):
     small = encode(np.zeros((4, 4, 3), np.uint8))
     make_zip(data / "pets.zip", {f"train/{i:05d}.png": small for i in range(5_000)})
     code = "from dcgan_core import datasets; datasets.SAVE_EVERY = 64; datasets.prepare('pets', 4)"
@@ -670,8 +678,8 @@ def test_mnist_in_torchvisions_layout_needs_no_download(data, monkeypatch):
         assert loaded.classes == tuple("0123456789")
 
 
-def test_thousands_of_pictures_come_out_of_several_processes_in_order(data):
-    """From 2,000 pictures on, processes share the work."""
+def test_thousands_of_pictures_come_out_of_several_threads_in_order(data):
+    """From 2,000 pictures on, threads share the work."""
     expected = mnist(data, 2000, 100)
     for split, loaded in zip(expected, both("mnist", 12), strict=True):
         images, labels = expected[split]
@@ -685,6 +693,19 @@ def test_bad_files_among_thousands_are_left_out(data, capsys):
     make_zip(data / "many.zip", files)
     assert len(datasets.load("many", 4)) == 1999
     assert "1000.png (not an image)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("start", ["spawn", "forkserver"])
+def test_a_script_without_a_main_guard_prepares_thousands(data, tmp_path, start):
+    """Also where processes are not forked, as on macOS and Windows, and from Python 3.14 on Linux."""
+    make_zip(data / "many.zip", dict.fromkeys((f"train/{i:04d}.png" for i in range(2100)), plain(7)))
+    lines = ["import multiprocessing", f"multiprocessing.set_start_method({start!r})", "from dcgan_core import datasets"]
+    (tmp_path / "script.py").write_text("\n".join([*lines, "print(len(datasets.load('many', 16)))"]))
+    command = [sys.executable, str(tmp_path / "script.py")]
+    done = subprocess.run(
+        command, env=os.environ | {"PYTHONPATH": ROOT}, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert (done.returncode, done.stdout) == (0, "2100\n"), done.stderr
 
 
 def test_what_cannot_be_downloaded_says_where_to_put_it(data):

@@ -22,6 +22,99 @@ from dcgan_core import datasets, scenes, sources
 from dcgan_core.cli import main
 from dcgan_core.errors import UserError
 
+# --- splits and classes -----------------------------------------------------------------------------------------------
+
+PETS = [f"{split}/{kind}/{i}.png" for split in ("train", "test") for kind in ("cat", "dog") for i in range(3)]
+
+
+def understood(root, files, **others: bytes) -> tuple[tuple[str, ...], dict[tuple[str, str], int]]:
+    """Classes, and how many pictures there are of each split and class, of a folder; a zip of it says the same."""
+    content = dict.fromkeys(files, encode(noise(0))) | others
+    make_folder(root / "set", content)
+    make_zip(root / "set.zip", content)
+    results = []
+    for name in ("set/", "set.zip"):
+        loaded = {split: datasets.load(str(root / name) + "/" * name.endswith("/"), 16, split) for split in datasets.SPLITS}
+        classes = loaded["train"].classes
+        counts = {
+            (split, kind): int((data.labels == i).sum()) for split, data in loaded.items() for i, kind in enumerate(classes)
+        }
+        results.append((classes, counts))
+    assert results[0] == results[1]
+    return results[0]
+
+
+SIX_AND_SIX = (("cat", "dog"), {(split, kind): 3 for split in ("train", "test") for kind in ("cat", "dog")})
+
+
+@pytest.mark.parametrize(
+    "stray", ["README.txt", "LICENSE", "docs/more/list.csv", "a/0.dat", "zoo/note.md", "pets/train/about.txt"]
+)
+@pytest.mark.parametrize("wrapper", ["", "pets/", "data/pets/"])
+def test_what_is_no_picture_makes_no_class_no_wrapper_and_no_split(data, wrapper, stray):
+    assert understood(data, [wrapper + f for f in PETS], **{stray: b"Please read this text."}) == SIX_AND_SIX
+
+
+@pytest.mark.parametrize("stray", ["preview.png", "samples/1.png", "zoo/cat/1.png"])
+@pytest.mark.parametrize("wrapper", ["", "pets/"])
+def test_pictures_outside_the_splits_are_left_out_with_the_reason(data, capsys, wrapper, stray):
+    assert understood(data, [wrapper + f for f in PETS] + [stray]) == SIX_AND_SIX
+    assert f"left out 1 of 13 files: {stray} (outside the folders of the splits)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [
+        ("Training", "Testing"),
+        ("TRAIN", "TEST"),
+        ("training", "test"),
+        ("Train", "Val"),
+        ("train", "validation"),
+        ("val", "test"),
+    ],
+)
+def test_splits_by_their_other_names(data, train, test):
+    names = {"train": train, "test": test}
+    assert understood(data, [f"x/{names[f.split('/')[0]]}/{f.partition('/')[2]}" for f in PETS]) == SIX_AND_SIX
+
+
+def test_a_train_among_the_classes_is_a_class(data):
+    classes, counts = understood(data, [f"{c}/{i}.png" for c in ("airplane", "bus", "car", "train") for i in range(30)])
+    assert classes == ("airplane", "bus", "car", "train")
+    assert all(counts["train", c] + counts["test", c] == 30 for c in classes)
+    assert 0 < sum(counts["test", c] for c in classes) < 20
+
+
+def test_the_class_is_the_first_folder_below_a_split(data):
+    assert understood(data, [f.replace("/cat/", "/cat/images/").replace("/dog/", "/dog/a/b/") for f in PETS]) == SIX_AND_SIX
+
+
+def test_splits_inside_of_each_class_are_splits(data):
+    assert understood(data, ["pets/{1}/{0}/{2}".format(*f.split("/")) for f in PETS]) == SIX_AND_SIX
+
+
+def test_a_small_pair_of_folders_deep_in_one_class_does_not_split_the_set(data):
+    classes, _ = understood(
+        data, [*(f"{c}/{i}.png" for c in ("a", "b") for i in range(30)), "b/old/train/x.png", "b/old/test/x.png"]
+    )
+    assert classes == ("a", "b", "test", "train")
+
+
+def test_one_split_around_everything_is_a_split(data):
+    make_zip(data / "half.zip", {f"x/Train/{c}/1.png": encode(noise(0)) for c in ("cat", "dog")} | {"x/README": b"text"})
+    assert datasets.load("half", 16).classes == ("cat", "dog")
+    with pytest.raises(UserError, match="no test pictures"):
+        datasets.load("half", 16, "test")
+
+
+def test_pictures_without_an_ending_are_known_by_how_they_begin(data):
+    kinds = [encode(noise(0), kind) for kind in ("png", "jpeg", "webp", "gif", "bmp", "tiff", "ppm", "avif")]
+    files = {f"{split}/{c}/{i}": content for split in datasets.SPLITS for c in "ab" for i, content in enumerate(kinds)}
+    make_zip(data / "bare.zip", files | {"train/LICENSE": b"BMW, MIT, PNG"})
+    assert datasets.load("bare", 16).classes == ("a", "b")
+    assert len(datasets.load("bare", 16, "test")) == 2 * len(kinds)
+
+
 # --- LSUN -------------------------------------------------------------------------------------------------------------
 
 
@@ -345,7 +438,7 @@ def test_pictures_of_a_folder_are_read_where_they_are_decoded(data, monkeypatch)
 
 
 def test_photographs_are_prepared_without_torch(data):
-    """Every process that decodes would hold its 270 MB."""
+    """Which would take 270 MB."""
     lsun(data)
     assert scenes.NAMES == sources.DRAWN_SETS
     program = "import sys; from dcgan_core import datasets; datasets.prepare('lsun', 16); print('torch' in sys.modules)"
