@@ -28,13 +28,12 @@ def _alternative_texts(app, doctree, docname):
 
 
 def _columns(app, doctree, docname):
-    """Marks what a cell printed in columns or printed of its code: lines with gaps, which must not wrap."""
+    """Marks what a cell printed in columns or printed of its code: most lines have gaps, and must not wrap."""
     for node in doctree.findall(nodes.literal_block):
         lines = [line for line in node.astext().splitlines() if line.strip()]
         gaps = [re.search(r"(^|\S) {2,}\S", line) for line in lines]
-        if "output" in node["classes"] and 2 * sum(map(bool, gaps)) >= len(
-            lines
-        ):
+        most = 3 * sum(map(bool, gaps)) >= 2 * len(lines)
+        if most and "output" in node["classes"]:
             node["classes"].append("columns")
 
 
