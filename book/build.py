@@ -64,7 +64,7 @@ def inputs(chapter: str, parameters: dict) -> str:
     paths = [
         BOOK / f"{chapter}.py",
         Path(__file__),
-        *sorted((ROOT / "dcgan_core").glob("*.py")),
+        *sorted((ROOT / "dcgan_core").rglob("*.py")),
     ]
     for folder in ("reference_runs", "judges", "trials", "ablations"):
         paths += sorted(p for p in (BOOK / folder).rglob("*") if p.is_file())

@@ -132,8 +132,11 @@ def _looks_like_picture(file: str, opened: Callable[[str], IO[bytes]]) -> bool:
         return False
 
 
-_SPLIT_NAMES = {"train": "train", "training": "train", "test": "test", "testing": "test"}
-_SPLIT_NAMES |= dict.fromkeys(("val", "valid", "validation"), "val")
+_SPLIT_NAMES = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("test", "testing"), "test"),
+    **dict.fromkeys(("val", "valid", "validation"), "val"),
+}
 
 
 def _split_folders(pictures: Counter[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
