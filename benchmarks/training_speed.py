@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from report import Report
 
-from dcgan_core import configs, datasets, devices, latent, networks, training
+from dcgan_core import config_io, datasets, devices, latent, networks, training
 from dcgan_core.datasets import ImageData
 from dcgan_core.networks import ARCHITECTURES
 from dcgan_core.runs import Run
@@ -31,7 +31,7 @@ def training_speed(name: str, updates: str, batch: int, precision: str = "single
     data = ImageData("random", "train", pixels, labels, tuple(map(str, range(a.num_classes))), None, (), {})
     config = training.Config("random", a, batch=batch, updates=updates, precision=precision, minutes=SECONDS / 60)
     with tempfile.TemporaryDirectory() as folder:
-        run = Run.create(Path(folder) / "run", {"config": configs.to_dict(config)})
+        run = Run.create(Path(folder) / "run", {"config": config_io.to_dict(config)})
         training.train(config, data, run, progress=False)
         rows = run.log()[1:] or run.log()
         slow = run.info["counters"]["images"] / (run.info["minutes"] * 60)  # a machine too slow for one row: warm-up and all

@@ -47,7 +47,7 @@ device = "auto"
 # - **not measured**: nobody has done it here. The number is left open rather than copied.
 
 # %%
-from dcgan_core import claims
+from dcgan_core import claims, pictures
 
 claims.checklist(
     [
@@ -68,14 +68,14 @@ claims.checklist(
 # %% mystnb={"figure": {"caption": "Eight points drawn at random, and what the generator makes of them.", "name": "fig-first-faces"}}
 import torch
 
-from dcgan_core import devices, latent, plots
+from dcgan_core import devices, latent
 from dcgan_core.runs import Run
 
 generator = Run.reference("faces").generator(devices.pick(device))
 z = latent.sample(
     generator.architecture, 8, torch.Generator().manual_seed(seed)
 )  # 8 points, 100 numbers each
-plots.show(latent.draw_pixels(generator, z), columns=8)
+pictures.show(latent.draw_pixels(generator, z), columns=8)
 
 # %% [markdown]
 # ## Exercises

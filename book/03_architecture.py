@@ -26,7 +26,7 @@ device = "auto"
 import torch
 from torch import nn
 
-from dcgan_core import networks, plots
+from dcgan_core import networks, pictures, plots
 from dcgan_core.networks import ARCHITECTURES, Discriminator, Generator
 from dcgan_core.plots import Table
 
@@ -147,7 +147,7 @@ with torch.no_grad(), networks.batch_statistics(untrained):
     for stage in [*untrained.dense, *untrained.convs]:
         stage.norm = nn.Identity()
     without = networks.to_pixels(untrained(z), small)
-plots.show(torch.cat([with_norm, without]).numpy(), columns=4, zoom=3)
+pictures.show(torch.cat([with_norm, without]).numpy(), columns=4, zoom=3)
 
 # %% [markdown]
 # The grey row is one reason for batchnorm, in one picture. In this net, weights of size 0.02 make each layer's output smaller than its

@@ -44,30 +44,32 @@ from PIL import Image
 
 from dcgan_core import (
     claims,
-    configs,
+    config_io,
     datasets,
     dedup,
     devices,
     evaluation,
     latent,
     networks,
+    pictures,
     plots,
     recipes,
     scenes,
     training,
 )
+from dcgan_core.plots import Table
 from dcgan_core.runs import Run
 
 run = Run.reference("rooms")  # your own: Run("../runs/rooms")
 generator = run.generator(devices.pick(device))
 rng = torch.Generator().manual_seed(seed)
 z = latent.sample(generator.architecture, 48, rng)
-plots.show(latent.draw_pixels(generator, z), columns=12, zoom=1)
+pictures.show(latent.draw_pixels(generator, z), columns=12, zoom=1)
 
 # %% tags=["hide-input"]
 info, counters = run.info, run.info["counters"]
 photographs, batch = info["data"]["images"], info["config"]["batch"]
-plots.Table(
+Table(
     ["", "the paper", "this run"],
     [
         ["photographs", "a little over 3,000,000", f"{photographs:,}"],
@@ -110,7 +112,7 @@ plots.Table(
 rows, side = [], run.architecture.size
 for images, path in run.samples().items():
     label = f"{images:,}\n{images / photographs:.1f} passes"
-    rows.append((label, plots.tiles(path, side)[:8]))
+    rows.append((label, pictures.tiles(path, side)[:8]))
 plots.strips(rows)
 
 # %% [markdown]
@@ -222,7 +224,7 @@ if datasets.find(name):
         folder = Path(tempfile.mkdtemp()) / name
     data = datasets.load(name, config.architecture.size)
     about = {"data": {"name": data.name, **data.provenance}}
-    own = Run.create(folder, {"config": configs.to_dict(config), **about})
+    own = Run.create(folder, {"config": config_io.to_dict(config), **about})
     training.train(config, data, own, device)
     done = own.info["counters"]
     print(
@@ -230,7 +232,7 @@ if datasets.find(name):
     )
     own_z = latent.sample(config.architecture, 24, rng)
     own_samples = latent.draw_pixels(own.generator(), own_z)
-    display(plots.show(own_samples, columns=12, zoom=2))
+    display(pictures.show(own_samples, columns=12, zoom=2))
 else:
     print(f"Not trained: {name} is not under $DCGAN_DATA.")
 
@@ -371,7 +373,7 @@ planted = {
     method: dedup.planted(images, 800, method, seed, model=model)
     for method in methods
 }
-plots.Table(
+Table(
     ["finds near duplicates by", "precision", "recall", *dedup.KINDS],
     [
         [
@@ -489,7 +491,7 @@ print(
 
 # %% tags=["hide-input"]
 benchmarks = json.loads(Path("trials/benchmarks.json").read_text())["rows"]
-plots.Table(
+Table(
     ["", "seconds"],
     [
         [row["what"], f"{row['value']:.2g}"]

@@ -30,7 +30,17 @@ import numpy as np
 import torch
 from IPython.display import display
 
-from dcgan_core import claims, datasets, devices, evaluation, latent, plots
+from dcgan_core import (
+    claims,
+    config_io,
+    datasets,
+    devices,
+    evaluation,
+    latent,
+    plots,
+)
+from dcgan_core.pictures import show, tiles
+from dcgan_core.plots import Table
 from dcgan_core.runs import Run, reference_runs
 
 run = Run.reference("faces")  # your own: Run("../runs/faces")
@@ -38,7 +48,7 @@ generator = run.generator(devices.pick(device))
 z = latent.sample(
     generator.architecture, 48, torch.Generator().manual_seed(seed)
 )
-plots.show(latent.draw_pixels(generator, z), columns=12, zoom=1)
+show(latent.draw_pixels(generator, z), columns=12, zoom=1)
 
 # %% tags=["hide-input"]
 info, trained = run.info, run.trained
@@ -51,7 +61,7 @@ falling = config.get("decay_images")
 falling = (
     f", the last {falling:,} with a falling learning rate" if falling else ""
 )
-plots.Table(
+Table(
     ["this run", ""],
     [
         [
@@ -109,7 +119,7 @@ side, rows, last = run.architecture.size, [], 0
 for images, path in samples.items():
     if images > 1.2 * last:
         last = images
-        rows.append((f"{images:,}", plots.tiles(path, side)[:8]))
+        rows.append((f"{images:,}", tiles(path, side)[:8]))
 plots.strips(rows)
 
 # %% [markdown]
@@ -239,7 +249,7 @@ crops = [
     for row in report.rows
     for face in row["faces"]
 ]
-plots.show(np.stack(crops), zoom=2)
+show(np.stack(crops), zoom=2)
 
 # %% [markdown]
 # On your own photographs it is one command, and its `OUT` is a data set. A file in it says of each photograph what was found, and where. Stopped half-way,
@@ -308,7 +318,7 @@ else:
 from dataclasses import replace
 from datetime import datetime
 
-from dcgan_core import configs, recipes, training
+from dcgan_core import recipes, training
 
 config = replace(recipes.recipe("faces", profile), seed=seed)
 if datasets.find(config.data):
@@ -318,7 +328,7 @@ if datasets.find(config.data):
         folder = Path(tempfile.mkdtemp()) / config.data
     data = datasets.load(config.data, config.architecture.size)
     about = {"data": {"name": data.name, **data.provenance}}
-    own = Run.create(folder, {"config": configs.to_dict(config), **about})
+    own = Run.create(folder, {"config": config_io.to_dict(config), **about})
     training.train(config, data, own, device)
     done = own.info["counters"]
     print(
@@ -327,7 +337,7 @@ if datasets.find(config.data):
     rng = torch.Generator().manual_seed(seed)
     own_z = latent.sample(config.architecture, 24, rng)
     own_samples = latent.draw_pixels(own.generator(), own_z)
-    display(plots.show(own_samples, columns=12, zoom=2))
+    display(show(own_samples, columns=12, zoom=2))
 else:
     print(f"Not trained: {config.data} is not under $DCGAN_DATA.")
 
@@ -357,7 +367,7 @@ else:
 
 # %% tags=["hide-input"]
 paper = recipes.recipe("faces", "paper")
-plots.Table(
+Table(
     ["", "the paper's faces and its code", "this run"],
     [
         ["photographs", "about 350,000", f"{info['data']['images']:,}"],

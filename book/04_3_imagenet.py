@@ -38,7 +38,7 @@ import torch
 from PIL import Image
 
 from dcgan_core import (
-    configs,
+    config_io,
     datasets,
     devices,
     latent,
@@ -46,6 +46,8 @@ from dcgan_core import (
     recipes,
     training,
 )
+from dcgan_core.pictures import show
+from dcgan_core.plots import Table
 from dcgan_core.runs import Run, reference_runs
 
 name = "imagenet" if profile == "paper" else "imagenet32"
@@ -57,7 +59,7 @@ print(f"{data.name}: {len(data):,} images, {len(data.classes)} classes")
 
 # %% mystnb={"figure": {"caption": "What D is shown as real. At 32 pixels many a photograph is a riddle for people, too.", "name": "fig-imagenet-data"}}
 chosen = np.random.default_rng(seed).permutation(len(data))[:36]
-plots.show(data.images[np.sort(chosen)], columns=12, zoom=2)
+show(data.images[np.sort(chosen)], columns=12, zoom=2)
 
 # %% [markdown]
 # ## 32 × 32, min-resized, center-cropped
@@ -131,7 +133,7 @@ print(f"from the tars: {len(as_tars)} for training, the others held out")
 print("same pixels:", all(i.tobytes() in same for i in as_tars.images))
 
 # %% mystnb={"figure": {"caption": "Prepared: 32-pixel crops of the tree made above.", "name": "fig-tiny-tree"}}
-plots.show(as_tree.images, columns=12, zoom=2)
+show(as_tree.images, columns=12, zoom=2)
 
 # %% [markdown]
 # The real one is prepared and trained in the same way. How long that takes was not measured here.
@@ -154,7 +156,7 @@ config = replace(recipes.recipe("imagenet32", "quick"), data=name, seed=seed)
 if profile != "quick":
     config = replace(recipes.recipe(name, profile), seed=seed)
 ours, theirs = config.architecture, paper.architecture
-plots.Table(
+Table(
     ["", "the authors' ImageNet net", "the small net below"],
     [
         ["D's maps", theirs.widths, ours.widths],
@@ -175,7 +177,7 @@ if profile == "quick":
     config = replace(config, images=300 * config.batch)
     folder = Path(tempfile.mkdtemp()) / name
 about = {"data": {"name": data.name, **data.provenance}}
-own = Run.create(folder, {"config": configs.to_dict(config), **about})
+own = Run.create(folder, {"config": config_io.to_dict(config), **about})
 training.train(config, data, own, device)
 done = own.info["counters"]
 print(f"{done['images']:,} images drawn, {done['g_updates']:,} updates of G")
@@ -194,7 +196,7 @@ shown = shipped.get("imagenet32", own)
 generator = shown.generator(devices.pick(device))
 rng = torch.Generator().manual_seed(seed)
 z = latent.sample(generator.architecture, 96, rng)
-plots.show(latent.draw_pixels(generator, z), columns=16, zoom=2)
+show(latent.draw_pixels(generator, z), columns=16, zoom=2)
 
 # %% tags=["hide-input"]
 drawn_by = (

@@ -30,7 +30,7 @@ from pathlib import Path
 
 import torch
 
-from dcgan_core import configs, datasets, plots, recipes, training
+from dcgan_core import config_io, datasets, pictures, plots, recipes, training
 from dcgan_core.plots import Table
 from dcgan_core.runs import Run
 
@@ -44,7 +44,7 @@ print(
 )
 
 # %% mystnb={"figure": {"caption": "What D is shown as real: images from the data, scaled to [-1, 1] and not touched otherwise.", "name": "fig-training-data"}}
-plots.show(data.images[:24], columns=12, zoom=2 if data.size >= 28 else 3)
+pictures.show(data.images[:24], columns=12, zoom=2 if data.size >= 28 else 3)
 
 # %% [markdown]
 # Now train. The bar shows four numbers that every GAN log has: the losses of D and G, and D's mean answers, D(x) on data and D(G(z)) on
@@ -56,7 +56,7 @@ if profile == "quick":
 else:
     folder = Path(f"../runs/chapter-4-{datetime.now():%Y%m%d-%H%M%S}")
 about = {"data": {"name": data.name, **data.provenance}}
-run = Run.create(folder, {"config": configs.to_dict(config), **about})
+run = Run.create(folder, {"config": config_io.to_dict(config), **about})
 grids = {}
 
 

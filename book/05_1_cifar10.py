@@ -37,10 +37,11 @@ from dcgan_core import (
     devices,
     features,
     networks,
-    plots,
     probes,
     svm,
 )
+from dcgan_core.pictures import show
+from dcgan_core.plots import Table
 from dcgan_core.runs import reference_runs
 
 ledger = {row["id"]: row for row in claims.ledger() if row["primary"]}
@@ -74,7 +75,7 @@ def most_maps(suffix):
     return max(layers.values()) // 16 if layers else ""
 
 
-plots.Table(
+Table(
     ["Table 1: features", "accuracy, %", "400 labels a class", "most maps"],
     [["the paper: " + name, *values] for name, *values in PAPER]
     + [
@@ -110,7 +111,7 @@ def ahead(claim_id, other):
     return f"{ours - other:+.1f}"
 
 
-plots.Table(
+Table(
     ["our D, in points", "all labels", "400 labels a class"],
     [
         [f"above {name}", *(ahead(i, suffix) for i in goals)]
@@ -142,7 +143,7 @@ rows = [
     )
 ]
 total = max(part.stop for part in columns.values())
-plots.Table(
+Table(
     ["the authors' D", "puts out", "numbers"],
     [*rows, ["all", "", f"{total:,}"]],
 )
@@ -247,7 +248,7 @@ for kind in ("trained", "random", "pixels", "kmeans"):
         tasks[kind], probes.CIFAR10_GRID, device=picked, progress=False
     )
 
-plots.Table(
+Table(
     [f"{dataset}, small", "features", "accuracy (95 %)", "C", "seconds"],
     [
         [
@@ -403,7 +404,7 @@ def points(row):
     return f"{row['accuracy']:.1f} ({row['low']:.1f} to {row['high']:.1f})"
 
 
-plots.Table(
+Table(
     ["D's maps", "batch", "both nets?", "seen", "D's updates", "accuracy, %"],
     [
         [
@@ -545,7 +546,7 @@ def jpeg_row(noise, row):
     ]
 
 
-plots.Table(
+Table(
     [
         "trained with",
         "pictures seen",
@@ -622,7 +623,7 @@ def rate(row):
     return f"falls to zero{over}"
 
 
-plots.Table(
+Table(
     [
         "went on from",
         "batch",
@@ -695,7 +696,7 @@ def held_off(validation):
     return "not measured" if best is None else f"{100 * best:.1f}"
 
 
-plots.Table(
+Table(
     [
         "D learnt from",
         "pictures seen",
@@ -793,7 +794,7 @@ else:
 for mistake in worst[:6]:
     print(f"{mistake['is']}, called {mistake['said']}")
 pictures = np.stack([test.images[m["place"]] for m in worst])
-plots.show(pictures, columns=12, zoom=2)
+show(pictures, columns=12, zoom=2)
 
 # %% [markdown]
 # ## Do it yourself

@@ -30,7 +30,8 @@ from dataclasses import replace
 import matplotlib.pyplot as plt
 import numpy as np
 
-from dcgan_core import claims, datasets, devices, plots, probes, supervised
+from dcgan_core import claims, datasets, devices, probes, supervised
+from dcgan_core.plots import Table
 from dcgan_core.runs import reference_runs
 
 ledger = {row["id"]: row for row in claims.ledger() if row["primary"]}
@@ -53,7 +54,7 @@ NAMES = {
     "mnist.error_1000.pixels": "MNIST: raw pixels",
     "mnist.error_1000.supervised": "MNIST: supervised net of that shape",
 }
-plots.Table(
+Table(
     ["Table 2: 1,000 labels", "test error, %"],
     [[f"the paper: {name}", value] for name, value in PAPER]
     + [[f"here: {NAMES[i]}", claims.number(ledger[i])] for i in NAMES],
@@ -111,7 +112,7 @@ for kind in ("trained", "random", "pixels"):
     )
     found[kind] = probes.per_class(tasks[kind], 100, seed=seed, **few)
 
-plots.Table(
+Table(
     [
         f"{dataset}, 1,000 labels",
         "error, mean (95 %)",

@@ -38,6 +38,8 @@ from dcgan_core import (
     scenes,
     widgets,
 )
+from dcgan_core.pictures import grid, show
+from dcgan_core.plots import Animation
 from dcgan_core.runs import Run
 
 run = Run.reference("faces")  # your own: Run("../runs/faces")
@@ -59,7 +61,7 @@ start, end = (
 )
 z = latent.walk(start, end, 12)  # 6 x 12 x 100
 images = latent.draw_pixels(generator, z.flatten(0, 1))
-plots.show(images, columns=12, zoom=1)
+show(images, columns=12, zoom=1)
 
 # %% [markdown]
 # The paper's caption says that every image on its walks passes for a bedroom; that in one row a window grows where there was none, and that in
@@ -67,7 +69,7 @@ plots.show(images, columns=12, zoom=1)
 
 # %% mystnb={"figure": {"caption": "The same twelve ends, by the spherical way. What differs comes further down.", "name": "fig-walks-spherical"}}
 z = latent.walk(start, end, 12, "spherical")
-plots.show(latent.draw_pixels(generator, z.flatten(0, 1)), columns=12, zoom=1)
+show(latent.draw_pixels(generator, z.flatten(0, 1)), columns=12, zoom=1)
 
 # %% [markdown]
 # The same six walks, moving:
@@ -76,8 +78,8 @@ plots.show(latent.draw_pixels(generator, z.flatten(0, 1)), columns=12, zoom=1)
 z = latent.walk(start, end, 40).transpose(0, 1)  # 40 x 6 x 100
 moving = latent.draw_pixels(generator, z.flatten(0, 1))
 moving = moving.reshape(40, 6, *moving.shape[1:])
-plots.Animation(
-    [plots.grid(frame, 6, gap=1) for frame in moving],
+Animation(
+    [grid(frame, 6, gap=1) for frame in moving],
     "six faces, each turning smoothly into another and back",
     zoom=1.5,
 )

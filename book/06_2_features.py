@@ -37,10 +37,12 @@ from dcgan_core import (
     datasets,
     devices,
     networks,
+    pictures,
     plots,
     scenes,
     widgets,
 )
+from dcgan_core.plots import Table
 from dcgan_core.runs import Run
 
 run = Run.reference("drawn-rooms")  # your own: Run("../runs/drawn-rooms")
@@ -67,7 +69,7 @@ def figure_5(net, images):
     rows = feature_rows(net, images)
     figure, axes = plt.subplots(3, 2, figsize=(9, 5.4))
     for k, (axis, row) in enumerate(zip(axes.T.flat, rows, strict=True)):
-        axis.imshow(plots.grid(row, len(row) // 2, gap=2))
+        axis.imshow(pictures.grid(row, len(row) // 2, gap=2))
         axis.set_title(f"feature {k}", fontsize=9, pad=3)
         axis.axis("off")
     figure.tight_layout(pad=0.4)
@@ -204,7 +206,7 @@ for c in claims.CLAIMS:
                 claims.verdict(c, found),
             ]
         )
-plots.Table(["claim", "measured (95 % interval)", "rule", "verdict"], rows)
+Table(["claim", "measured (95 % interval)", "rule", "verdict"], rows)
 
 # %% tags=["hide-input"]
 details = {
@@ -216,7 +218,7 @@ details = {
 pointing = claims.known("saliency.pointing.random", run, device, seed)
 print("random nets, inside the object:", details["a random D"]["nets"])
 print("random nets, pointing game:", pointing["details"]["nets"])
-plots.Table(
+Table(
     ["share of saliency inside", *details],
     [
         [what, *(f"{d[key]:.2f}" for d in details.values())]

@@ -41,6 +41,8 @@ from dcgan_core import (
     plots,
     widgets,
 )
+from dcgan_core.pictures import grid, show, with_boxes
+from dcgan_core.plots import Table
 from dcgan_core.runs import Run, weights_of
 
 run = Run.reference("drawn-rooms")  # your own: Run("../runs/drawn-rooms")
@@ -79,11 +81,11 @@ plots.strips(
 
 # %% mystnb={"figure": {"caption": "The first of the 150 samples, with the boxes of the finder.", "name": "fig-marked-windows"}}
 images = latent.draw_pixels(generator, marks.z(generator))
-framed = plots.framed(
+framed = with_boxes(
     images[:24], [marks.boxes.get(i, ()) for i in range(24)], zoom=2
 )
 print(f"{marks.number} boxes in {marks.count} samples")
-plots.show(framed, columns=8, zoom=1)
+show(framed, columns=8, zoom=1)
 
 # %% [markdown]
 # Can the finder be trusted? On drawings that it has never seen the masks can tell. But samples are not drawings. So we looked at 100 samples ourselves,
@@ -129,10 +131,8 @@ def disagreements(places):
     found = finder.boxes(pictures, "window")
     marked = [hand.boxes.get(i, ()) for i in places]
     doubled = [[tuple(2 * n for n in box) for box in mine] for mine in found]
-    both = plots.framed(
-        plots.framed(pictures, marked), doubled, 1, (255, 220, 0)
-    )
-    return plots.show(both, zoom=1, columns=6)
+    both = with_boxes(with_boxes(pictures, marked), doubled, 1, (255, 220, 0))
+    return show(both, zoom=1, columns=6)
 
 
 disagreements(eye["disagree"][:12]) if seen else OTHER
@@ -253,7 +253,7 @@ def table(variants, things):
         "change elsewhere: these maps, random",
     ]
     rows = [list(row) for row in zip(names, *columns, strict=True)]
-    return plots.Table(["dropped", *variants], rows)
+    return Table(["dropped", *variants], rows)
 
 
 table(variants, ["bed", "lamp", "door", "picture"])
@@ -422,7 +422,7 @@ def dropping_slider(z, layer=0):
                 if count
                 else latent.draw_pixels(generator, four)
             )
-            pictures.append(plots.grid(drawn, 2, gap=0).transpose(2, 0, 1))
+            pictures.append(grid(drawn, 2, gap=0).transpose(2, 0, 1))
         return np.stack(pictures)
 
     ranges = {"maps dropped": (0, last, 30), "rooms": (0, len(z) - 4, 8)}

@@ -32,8 +32,17 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from dcgan_core import arithmetic, claims, devices, latent, plots, widgets
+from dcgan_core import (
+    arithmetic,
+    claims,
+    devices,
+    latent,
+    pictures,
+    plots,
+    widgets,
+)
 from dcgan_core.errors import UserError
+from dcgan_core.plots import Table
 from dcgan_core.runs import Run, weights_of
 
 faces, portraits = Run.reference("faces"), Run.reference("drawn-portraits")
@@ -217,7 +226,7 @@ claims.scoreboard(
 # The paper's two claims in short. Does the mean of three beat a single z? And does the sum beat chance? A difference counts where its interval lies above 0.
 
 # %% tags=["hide-input"]
-plots.Table(
+Table(
     ["result", "three minus single", "three minus base rate"],
     [
         [
@@ -292,7 +301,7 @@ KEYS = {
     "many_scaled": "… brought to the length of a random z",
     "improved": "… and the difference counted twice",
 }
-plots.Table(
+Table(
     ["z", "length", "smiling", "short hair", "both"],
     [
         [
@@ -338,7 +347,7 @@ for name in ("faces_smile", "faces_glasses"):
                 ),
             ]
         )
-plots.Table(
+Table(
     [
         "should be",
         "the sum",
@@ -374,7 +383,7 @@ for name, parts in arithmetic.SUMS.items():
             *(f"{kept[key]:.3g}" for key in ("one_face", "random")),
         ]
     )
-plots.Table(
+Table(
     [
         "result (what else should stay)",
         "the paper's sum (95 % interval)",
@@ -429,7 +438,7 @@ for name, parts in arithmetic.SUMS.items():
             ),
         ]
     )
-plots.Table(
+Table(
     [
         "D's mean answer (1: data)",
         "random samples",
@@ -459,7 +468,7 @@ left, right = (
 turn = latent.turn(left, right)
 someone = latent.sample(generator.architecture, 6, rng)
 z = arithmetic.turned(someone, turn)  # 6 x 9 x 100
-plots.show(
+pictures.show(
     latent.draw_pixels(generator, z.flatten(0, 1)), columns=z.shape[1], zoom=1
 )
 
@@ -524,7 +533,7 @@ plt.close(figure)
 figure
 
 # %% tags=["hide-input"]
-plots.Table(
+Table(
     ["vector", "turns, without falling back", "other factors stay"],
     [
         [
@@ -607,7 +616,7 @@ widgets.picker(images, names, PICKS, note, chosen, numbers)
 # guess scores 50 %. (For drawn portraits see {doc}`scenes`.) The word *Male* is CelebA's. It is what an annotator ticked.
 
 # %% tags=["hide-input"]
-plots.Table(
+Table(
     ["attribute", "right (95 % interval)", "photographs", "verdict"],
     [
         [
@@ -644,7 +653,7 @@ for name in arithmetic.SUMS:
     taken = (row["details"] or {}).get("taken_and_right", {})
     for concept, (count, right) in taken.items():
         rows.append([concept, f"{count:,}", f"{right:.1%}"])
-plots.Table(["exemplar of", "taken", "of these right"], rows)
+Table(["exemplar of", "taken", "of these right"], rows)
 
 # %% [markdown]
 # Samples are not photographs, and nobody has labelled them. So look for yourself. Below are results of the paper's sum, each trial with

@@ -38,16 +38,18 @@ from IPython.display import display
 from dcgan_core import (
     ablations,
     claims,
-    configs,
+    config_io,
     datasets,
     instability,
+    pictures,
     plots,
     recipes,
     runs,
     training,
 )
+from dcgan_core.plots import Table
 
-config = configs.override(
+config = config_io.override(
     recipes.recipe("digits", "quick"),
     ["architecture.widths=32,64", "images=48000", f"seed={seed}"],
 )
@@ -55,7 +57,7 @@ data = datasets.load(config.data, config.architecture.size)
 about = {"data": {"name": data.name, **data.provenance}}
 run = runs.Run.create(
     Path(tempfile.mkdtemp()) / "collapse",
-    {"config": configs.to_dict(config), **about},
+    {"config": config_io.to_dict(config), **about},
 )
 training.CHECKPOINT_SECONDS = 1.0  # a short run: keep its state more often
 grids, alarms = {}, []
@@ -114,7 +116,7 @@ from dcgan_core import latent
 if run.info["status"] == "collapsed":
     print(f"kept: after {run.info['counters']['images']:,} images")
 z = ablations.fixed_z(config.architecture, seed)[:12]
-plots.show(latent.draw_pixels(run.generator(), z), columns=12, zoom=3)
+pictures.show(latent.draw_pixels(run.generator(), z), columns=12, zoom=3)
 
 # %% [markdown]
 # This run went wrong so early that there is not much to keep. In one that goes wrong late, everything up to that point is kept: a new run can start there,
@@ -157,7 +159,7 @@ header = [
     f"diversity, limit {instability.ALIKE:g}",
     "reported",
 ]
-plots.Table(header, rows)
+Table(header, rows)
 
 # %% [markdown]
 # And the other way round: short runs on the digits that were *made* to go wrong, by several means. Whether a run had collapsed was judged on its
@@ -188,7 +190,7 @@ if details:
     made = ablations.PROVOKING
     length = made.images // made.batch // training.LOG_EVERY
     print(f"each run: {length} rows of the log")
-    display(plots.Table(["by what means", "collapsed", "reported"], rows))
+    display(Table(["by what means", "collapsed", "reported"], rows))
 
 # %% [markdown]
 # A run is *healthy* where it has not collapsed, some of its samples look like digits, and some digits look like its samples. Between the two lie runs whose
@@ -215,7 +217,7 @@ elif not found:
     print(f"Not found: in none of {searched} runs.")
 else:
     print(f"Found in {sum(row[2] for row in found)} of {searched} runs:")
-    display(plots.Table(["runs", "searched", "found"], found))
+    display(Table(["runs", "searched", "found"], found))
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Two z of the run whose images come back most, from left to right 25 updates apart: as they are, and with the contrast turned up until a single grey level shows.", "name": "fig-returning"}}
 import numpy as np

@@ -34,7 +34,7 @@ from IPython.display import display
 from dcgan_core import (
     assets,
     claims,
-    configs,
+    config_io,
     datasets,
     devices,
     evaluation,
@@ -45,6 +45,8 @@ from dcgan_core import (
     training,
 )
 from dcgan_core.networks import Architecture
+from dcgan_core.pictures import show
+from dcgan_core.plots import Table
 from dcgan_core.runs import Run
 from dcgan_core.training import Config
 
@@ -119,7 +121,7 @@ import shutil
 folder = claims.BUILD / "small" / "mnist-digits"
 shutil.rmtree(folder, ignore_errors=True)
 small = Run.create(
-    folder, {"config": configs.to_dict(config), "data": {"name": "digits"}}
+    folder, {"config": config_io.to_dict(config), "data": {"name": "digits"}}
 )
 training.train(config, real, small, device, progress=False)
 generator = small.generator(where)
@@ -132,7 +134,7 @@ print(
 def side_by_side(left, right, rows=6, zoom=2):
     gap = np.full((rows, 1, *left.shape[1:]), 255, np.uint8)
     left, right = (x.reshape(rows, 10, *x.shape[1:]) for x in (left, right))
-    return plots.show(np.concatenate([left, gap, right], 1), zoom=zoom)
+    return show(np.concatenate([left, gap, right], 1), zoom=zoom)
 
 
 side_by_side(of_each_class(real, 6), draw(generator, 6, seed))
@@ -143,7 +145,7 @@ if claims.has_photographs(shipped["mnist"]):
     mnist = datasets.load("mnist", split="train")
     picture = side_by_side(of_each_class(mnist, 6), drawn, zoom=1)
 else:
-    picture = plots.show(drawn, columns=10, zoom=1)
+    picture = show(drawn, columns=10, zoom=1)
 picture
 
 # %% [markdown]
@@ -193,7 +195,7 @@ _, wrong, _ = next(
     )
 )
 taught_by_real = neighbours.error(wrong)
-plots.Table(
+Table(
     ["references", "error, % (95 % interval)"],
     [
         [name, f"{m.value:.1f} ({m.low:.1f} to {m.high:.1f})"]
@@ -280,7 +282,7 @@ memory = [
 ]
 for row in memory:
     print(f"most memory in use: {row['value']:.1f} {row['unit']}")
-plots.Table(
+Table(
     ["references", *found],
     [
         [f"{int(n):,}", *(cell(r, n) for r in found.values())]
@@ -297,7 +299,7 @@ plots.Table(
 # %% tags=["hide-input"]
 million = measured("mnist", ["mnist.nn_error_1m"])
 more = million["details"]["more_than_real"] if million else {}
-plots.Table(
+Table(
     ["against real digits", "percentage points (95 % interval)"],
     [
         [f"{int(n):,}", "{:+.2f} ({:+.2f} to {:+.2f})".format(*difference)]
@@ -365,7 +367,7 @@ plots.strips(
 )
 
 # %% tags=["hide-input"]
-plots.Table(
+Table(
     ["", *(str(i + 1) for i in range(len(wrong)))],
     [
         ["it is a", *unseen.labels[wrong].tolist()],
@@ -410,7 +412,7 @@ for name, pictures in sets.items():
     distance = fidelity.frechet(reference, described, seed)
     shown = [f"{scores[k].value:.2f}" for k in ("precision", "recall")]
     rows.append([name, *shown, f"{distance.value:.1f}"])
-plots.Table(["set", "precision", "recall", "Fréchet distance"], rows)
+Table(["set", "precision", "recall", "Fréchet distance"], rows)
 
 # %% [markdown]
 # With a few hundred pictures these are rough. Each metric's docstring says how many it wants, and when it misleads. The usual FID uses the features of
@@ -448,7 +450,7 @@ from dcgan_core import recipes
 theirs, ours = (recipes.recipe("mnist", p) for p in ("paper", "cpu"))
 settings = ("first", "batch", "updates", "images")
 settings += ("decay_images", "weight_decay")
-plots.Table(
+Table(
     ["setting", "the authors' code", "this book's run on a CPU"],
     [
         *([k, getattr(theirs, k), getattr(ours, k)] for k in settings),

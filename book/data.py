@@ -34,7 +34,8 @@ from pathlib import Path
 
 from IPython.display import display
 
-from dcgan_core import catalogue, plots
+from dcgan_core import catalogue
+from dcgan_core.plots import Table
 
 catalogue.overview()
 
@@ -74,7 +75,7 @@ if busiest > 0.5:
 # each core.
 
 # %% tags=["hide-input"]
-plots.Table(
+Table(
     ["", "MB"],
     [
         [row["what"], f"{row['value']:.0f}"]

@@ -35,14 +35,16 @@ from dcgan_core import (
     judges,
     latent,
     networks,
+    pictures,
     plots,
     scenes,
     widgets,
 )
+from dcgan_core.plots import Table
 from dcgan_core.runs import Run
 
 sheets = [scenes.draw(name, 12, 64, seed + 2) for name in scenes.NAMES]
-plots.show(
+pictures.show(
     np.concatenate([drawn.images for drawn in sheets]), columns=12, zoom=1
 )
 
@@ -137,11 +139,11 @@ from pathlib import Path
 
 trials = json.loads(Path("trials/grain.json").read_text())
 strengths = sorted({row["grain"] for row in trials})
-sheet = plots.tiles("trials/grain.webp", 64).reshape(-1, 8, 3, 64, 64)
+sheet = pictures.tiles("trials/grain.webp", 64).reshape(-1, 8, 3, 64, 64)
 plots.strips([(f"{g:g}", row) for g, row in zip(strengths, sheet, strict=True)])
 
 # %% tags=["hide-input"]
-plots.Table(
+Table(
     ["grain", "seed", "drawings seen", "D(x)", "D(G(z))"],
     [
         [
@@ -169,12 +171,12 @@ plots.Table(
 
 # %% mystnb={"figure": {"caption": "Samples after about ten minutes: each set at 32 pixels (shown twice as large) and at 64.", "name": "fig-ten-minutes"}}
 trials = json.loads(Path("trials/ten_minutes.json").read_text())
-sheet = plots.tiles("trials/ten_minutes.webp", 64).reshape(-1, 12, 3, 64, 64)
+sheet = pictures.tiles("trials/ten_minutes.webp", 64).reshape(-1, 12, 3, 64, 64)
 labels = [f"{row['set'][6:]}, {row['size']}" for row in trials]
 plots.strips(list(zip(labels, sheet, strict=True)))
 
 # %% tags=["hide-input"]
-plots.Table(
+Table(
     ["set", "pixels", "version", "drawings seen", "minutes", "D(x)", "D(G(z))"],
     [
         [
@@ -213,7 +215,7 @@ rows = [
     for row in claims.ledger()
     if row["id"].startswith("scenes.judge_accuracy")
 ]
-plots.Table(
+Table(
     ["drawn set", "factor", "how often right (95 % interval)", "pictures"],
     [
         [
@@ -236,7 +238,7 @@ plots.Table(
 judge = judges.load("drawn-portraits", device=devices.pick(device))
 portraits = scenes.draw("drawn-portraits", 8, 64, seed + 7)
 answers = judge.read(portraits.images)
-plots.Table(
+Table(
     ["", *(str(i + 1) for i in range(8))],
     [
         [
@@ -253,7 +255,7 @@ plots.Table(
 )
 
 # %%
-plots.show(portraits.images, columns=8, zoom=1)
+pictures.show(portraits.images, columns=8, zoom=1)
 
 # %% [markdown]
 # ## What two generators made of it
@@ -271,14 +273,14 @@ def samples(run, count, seed):
 
 
 room_run = Run.reference("drawn-rooms")
-plots.show(samples(room_run, 36, seed), columns=12, zoom=1)
+pictures.show(samples(room_run, 36, seed), columns=12, zoom=1)
 
 # %% mystnb={"figure": {"caption": "Samples of the reference run `drawn-portraits`.", "name": "fig-drawn-portraits"}}
 portrait_run = Run.reference("drawn-portraits")
-plots.show(samples(portrait_run, 36, seed), columns=12, zoom=1)
+pictures.show(samples(portrait_run, 36, seed), columns=12, zoom=1)
 
 # %% tags=["hide-input"]
-plots.Table(
+Table(
     ["run", "images drawn", "updates of each net", "minutes", "precision"],
     [
         [
@@ -356,7 +358,7 @@ for run in (room_run, portrait_run):
 
 # %% mystnb={"figure": {"caption": "Samples of the reference run `drawn-sprites`, which has hardly begun to learn.", "name": "fig-drawn-sprites"}}
 sprite_run = Run.reference("drawn-sprites")
-plots.show(samples(sprite_run, 24, seed), columns=12, zoom=2)
+pictures.show(samples(sprite_run, 24, seed), columns=12, zoom=2)
 
 # %%
 claims.scoreboard(

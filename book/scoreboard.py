@@ -21,7 +21,8 @@ seed = 0
 device = "auto"
 
 # %%
-from dcgan_core import claims, plots
+from dcgan_core import claims
+from dcgan_core.plots import Table
 
 ledger = claims.ledger()
 rows = [row for row in ledger if row["section"] != "book"]
@@ -48,7 +49,7 @@ claims.scoreboard([row for row in ledger if row["section"] == "book"])
 # interval reaches over the rule's bound, the claim is neither shown nor refuted.
 
 # %% tags=["hide-input"]
-plots.Table(["claim", "holds if"], [[c.id, c.rule.text] for c in claims.CLAIMS])
+Table(["claim", "holds if"], [[c.id, c.rule.text] for c in claims.CLAIMS])
 
 # %% [markdown]
 # ## Measure again

@@ -24,11 +24,25 @@ import safetensors.torch
 import torch
 from PIL import Image
 
-from dcgan_core import assets, configs, datasets, devices, evaluation, fidelity, instability, latent, networks, plots, training
-from dcgan_core.configs import did_you_mean
+from dcgan_core import (
+    assets,
+    config_io,
+    datasets,
+    devices,
+    evaluation,
+    fidelity,
+    instability,
+    intervals,
+    latent,
+    networks,
+    pictures,
+    training,
+)
+from dcgan_core.config_io import did_you_mean
 from dcgan_core.errors import UserError
 from dcgan_core.files import read_json, write_atomically, write_json
 from dcgan_core.networks import Architecture, Discriminator, Generator
+from dcgan_core.plots import Table
 from dcgan_core.runs import Run, environment
 from dcgan_core.training import Config
 
@@ -69,7 +83,7 @@ class Variant:
     length: float = 1.0  # images in all, as a share of the baseline's
 
     def config(self, baseline: Config, seed: int) -> Config:
-        config = configs.override(baseline, list(self.settings))
+        config = config_io.override(baseline, list(self.settings))
         return replace(config, images=round(baseline.images * self.length), seed=seed)
 
 
@@ -161,7 +175,7 @@ def train(config: Config, baseline: Config, path: Path, device: str = "auto", pr
         training.check_resumable(config, run)
     else:
         about = {"name": data.name, "images": len(data), **data.provenance}
-        run = Run.create(path, {"config": configs.to_dict(config), "data": about, **environment()})
+        run = Run.create(path, {"config": config_io.to_dict(config), "data": about, **environment()})
     a = config.architecture
     first = config.images - config.batch * APART * SNAPSHOTS * (2 if config.updates == "alternate" else 1)
 
@@ -169,7 +183,7 @@ def train(config: Config, baseline: Config, path: Path, device: str = "auto", pr
         if event.row and event.images > first and event.row["g_updates"] % APART == 0:
             pixels = latent.draw_pixels(event.generator, fixed_z(a, config.seed), batch=training.GRID)
             (run.path / "snapshots").mkdir(exist_ok=True)
-            write_atomically(run.path / "snapshots" / f"{event.images:09d}.png", plots.png(plots.grid(pixels, gap=0)))
+            write_atomically(run.path / "snapshots" / f"{event.images:09d}.png", pictures.png(pictures.grid(pixels, gap=0)))
 
     start = Start(a, baseline.architecture, config.seed)
     try:
@@ -307,7 +321,7 @@ def measure(run: Run, judged: Judged, device: str = "auto") -> dict:
         "train_seconds": round(60 * run.info["minutes"], 1),
         "measure_seconds": round(time.perf_counter() - started, 1),
     }
-    sheet = plots.grid(latent.draw_pixels(generator, fixed_z(a, seed)[:16]), columns=8, gap=1)
+    sheet = pictures.grid(latent.draw_pixels(generator, fixed_z(a, seed)[:16]), columns=8, gap=1)
     _save_webp(run.path / "sheet.webp", sheet)
     write_json(run.path / "measured.json", measured)
     run.forget_good_checkpoint()
@@ -318,7 +332,7 @@ def measure(run: Run, judged: Judged, device: str = "auto") -> dict:
 def _snapshots(path: Path, size: int) -> np.ndarray:
     """A run's last snapshots of its fixed z: uint8 T x N x 3 x size x size, T = 0 where there are none."""
     files = sorted((path / "snapshots").glob("*.png"))[-SNAPSHOTS:]
-    return np.stack([plots.tiles(p, size, gap=0) for p in files]) if files else np.zeros((0, 1, 3, size, size), np.uint8)
+    return np.stack([pictures.tiles(p, size, gap=0) for p in files]) if files else np.zeros((0, 1, 3, size, size), np.uint8)
 
 
 def _save_webp(path: Path, picture: np.ndarray, lossless: bool = False) -> None:
@@ -355,7 +369,7 @@ def ablate(
     provoked = None
     if any(v in PROVOKED for v in chosen):
         provoked = Judged(PROVOKING.data, PROVOKING.architecture.size, out / "classifier-provoked.safetensors", device)
-    write_json(note, {"baseline": configs.to_dict(baseline)})
+    write_json(note, {"baseline": config_io.to_dict(baseline)})
     for seed in range(SEEDS + 2 * seeds):
         for variant in (v for v in chosen if seed in seeds_of(v, seeds)):
             path = out / f"{variant.name}-{seed}"
@@ -373,7 +387,7 @@ def ablate(
 
 def results(out: Path, judged: Judged) -> dict:
     """The table of all that has been measured in `out`: every run, and for each row of the ledger what the pairs say."""
-    baseline = configs.to_dict(_baseline(out))
+    baseline = config_io.to_dict(_baseline(out))
     runs = {v.name: _measured(out, v) for v in ALL}
     followed = runs[GUIDELINES.name]
     rows = [row(v, followed, runs.get(v.name, {}), _baseline(out)) for v in VARIANTS]
@@ -420,7 +434,7 @@ def _comes_back(m: dict) -> bool:
 def _baseline(out: Path) -> Config:
     """What the runs in `out` have in common, those from before a setting existed with its default."""
     path = out / "ablations.json"
-    return configs.from_dict(Config, read_json(path, "what the runs have in common").get("baseline"), str(path))
+    return config_io.from_dict(Config, read_json(path, "what the runs have in common").get("baseline"), str(path))
 
 
 def _measured(out: Path, variant: Variant) -> dict[int, dict]:
@@ -443,7 +457,7 @@ def row(variant: Variant, followed: dict[int, dict], removed: dict[int, dict], b
     for key in CHANGES:
         known = [(a[key], b[key]) for a, b in pairs if a[key] is not None and b[key] is not None]
         if len(known) > 1:
-            differences[key] = evaluation.student([b - a for a, b in known])
+            differences[key] = intervals.student([b - a for a, b in known])
     details = {
         "variant": variant.what,
         "settings": variant.settings,
@@ -452,11 +466,11 @@ def row(variant: Variant, followed: dict[int, dict], removed: dict[int, dict], b
         "means": {key: np.mean([(a[key], b[key]) for a, b in pairs], 0).tolist() for key in ("precision", "recall")},
         "differences": differences,
         "collapsed": {
-            "followed": evaluation.share(np.array([bool(a["collapsed"]) for a, _ in pairs])),
-            "removed": evaluation.share(np.array([bool(b["collapsed"]) for _, b in pairs])),
+            "followed": intervals.share(np.array([bool(a["collapsed"]) for a, _ in pairs])),
+            "removed": intervals.share(np.array([bool(b["collapsed"]) for _, b in pairs])),
         },
     }
-    found = np.exp(evaluation.student(np.log(ratios)))
+    found = np.exp(intervals.student(np.log(ratios)))
     return _ledger(f"ablation.{variant.claim}", variant.name, found, len(pairs), pairs, details, baseline)
 
 
@@ -490,7 +504,7 @@ def _count(runs: Iterable[dict], key: str) -> list[int]:
 
 
 def _alarmed(runs: list[dict]) -> tuple[float, float, float]:
-    return evaluation.share(np.array([bool(m["alarms"]) for m in runs], bool))
+    return intervals.share(np.array([bool(m["alarms"]) for m in runs], bool))
 
 
 def _ledger(claim: str, name: str, found: Iterable[float], n: int, runs: list, details: dict, config: Config) -> dict:
@@ -541,7 +555,7 @@ def ship(out: Path) -> Path:
     if table["finds"]:  # a row for each of a few z; lossless, since a swing may be a single grey level
         strongest = table["finds"][0]
         shown = _snapshots(out / f"{strongest['variant']}-{strongest['seed']}", strongest["size"])[:, :2].swapaxes(0, 1)
-        _save_webp(target / "returning.webp", plots.grid(shown, gap=1), lossless=True)
+        _save_webp(target / "returning.webp", pictures.grid(shown, gap=1), lossless=True)
     return target
 
 
@@ -562,10 +576,10 @@ def rows(claims: Iterable[str] = ()) -> list[dict]:
     return [r for c in claims for r in there if r["claim"] == f"ablation.{c}"] if claims else there
 
 
-def table(rows: list[dict]) -> plots.Table:
+def table(rows: list[dict]) -> Table:
     """What a guideline's absence does: Fréchet distances as multiples, shares followed → removed; intervals of the change."""
     if not rows:
-        return plots.Table(["ablations"], [["not measured"]])
+        return Table(["ablations"], [["not measured"]])
 
     def share(r: dict, key: str) -> str:
         followed, removed = r["details"]["means"][key]
@@ -591,7 +605,7 @@ def table(rows: list[dict]) -> plots.Table:
         ]
         for r in rows
     ]
-    return plots.Table(header, cells)
+    return Table(header, cells)
 
 
 def sentence(r: dict) -> str:
@@ -633,7 +647,7 @@ def sheets(claims: Iterable[str]) -> list[tuple[str, np.ndarray]]:
     """Labelled samples of seed 0 for `plots.strips`: with all guidelines, then without each; empty where none ship."""
     wanted = [GUIDELINES, *(v for c in claims for v in VARIANTS if v.claim == c)]
     found = [(v.what, assets.folder("ablations") / f"{v.name}.webp") for v in wanted]
-    return [(what, plots.tiles(path, BASELINE.architecture.size, gap=1)[:10]) for what, path in found if path.exists()]
+    return [(what, pictures.tiles(path, BASELINE.architecture.size, gap=1)[:10]) for what, path in found if path.exists()]
 
 
 def returning() -> list[tuple[str, int, int]]:
@@ -649,5 +663,5 @@ def swinging() -> list[np.ndarray]:
     finds = shipped().get("finds")
     if not finds:
         return []
-    images = plots.tiles(assets.folder("ablations") / "returning.webp", finds[0]["size"], gap=1)
+    images = pictures.tiles(assets.folder("ablations") / "returning.webp", finds[0]["size"], gap=1)
     return list(images.reshape(-1, SNAPSHOTS, *images.shape[1:]))

@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 
 from dcgan_core import attributes, devices, judges, latent, scenes
-from dcgan_core.configs import did_you_mean
+from dcgan_core.config_io import did_you_mean
 from dcgan_core.errors import UserError
-from dcgan_core.evaluation import Measurement, bootstrap, share, student, timed
 from dcgan_core.files import read_json
+from dcgan_core.intervals import Measurement, bootstrap, share, student, timed
 from dcgan_core.networks import Discriminator, Generator, to_input, to_pixels
 from dcgan_core.runs import Run, weights_of
 

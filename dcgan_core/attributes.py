@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from dcgan_core import datasets, judges
-from dcgan_core.configs import did_you_mean
+from dcgan_core.config_io import did_you_mean
 from dcgan_core.errors import UserError
-from dcgan_core.evaluation import Measurement, bootstrap, timed
+from dcgan_core.intervals import Measurement, bootstrap, timed
 
 READ = ("Smiling", "Eyeglasses", "Male")  # what samples are asked for
 DATA, SIZE = "faces", 64

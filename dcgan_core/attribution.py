@@ -21,9 +21,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dcgan_core import evaluation, networks, scenes
+from dcgan_core import intervals, networks, scenes
 from dcgan_core.errors import UserError
-from dcgan_core.evaluation import Measurement
+from dcgan_core.intervals import Measurement
 from dcgan_core.networks import Architecture, Discriminator
 
 Leak = Literal["blocked", "passed"]
@@ -339,7 +339,7 @@ def measure(
 
     seconds, found = {}, {}
     for which in ("trained", "random"):
-        with evaluation.timed() as taken:
+        with intervals.timed() as taken:
             these = [discriminator]
             if which == "random":
                 these = [untrained(discriminator, choose_from.images, seed + i) for i in range(nets)]
@@ -379,4 +379,4 @@ def _mean_and_interval(
         drawn = [g[rng.integers(0, len(g), len(g))] if draw else g for g in groups]
         return float(drawn[0].mean() - (drawn[1].mean() if minus else 0))
 
-    return statistic(*flat, draw=False), *evaluation.bootstrap(statistic, *flat, seed=seed)
+    return statistic(*flat, draw=False), *intervals.bootstrap(statistic, *flat, seed=seed)

@@ -26,10 +26,10 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
-from dcgan_core import configs, datasets, devices, latent, networks, plots
+from dcgan_core import config_io, datasets, devices, latent, networks, pictures
 from dcgan_core.errors import UserError, reason
-from dcgan_core.evaluation import Measurement, timed
 from dcgan_core.files import write_atomically
+from dcgan_core.intervals import Measurement, timed
 from dcgan_core.networks import ARCHITECTURES, Architecture
 from dcgan_core.runs import NETS, Run, environment
 from dcgan_core.training import BATCHNORM_BATCHES, GRID, batch_indices
@@ -281,7 +281,7 @@ def import_run(
 
     model = released.model
     info = {
-        "config": {"data": model.data, "architecture": configs.to_dict(a), "crop": "center"},
+        "config": {"data": model.data, "architecture": config_io.to_dict(a), "crop": "center"},
         "data": {"name": model.data, "fingerprint": None},
         "authors": {
             "model": model.folder,
@@ -307,8 +307,8 @@ def import_run(
             run.save_net(name, net)
         if pixels is not None:
             (run.path / "samples").mkdir()
-            write_atomically(run.path / "samples" / f"{0:09d}.png", plots.png(plots.grid(pixels)))
-            write_atomically(run.path / "two_batches.png", plots.png(two_batches(built["generator"], seed)))
+            write_atomically(run.path / "samples" / f"{0:09d}.png", pictures.png(pictures.grid(pixels)))
+            write_atomically(run.path / "two_batches.png", pictures.png(two_batches(built["generator"], seed)))
         run.update(status="finished")
         temporary.replace(out)
     except OSError as error:
@@ -357,7 +357,7 @@ def two_batches(generator: networks.Generator, seed: int = 0, shown: int = 8) ->
     with networks.batch_statistics(generator):
         first, second = (latent.draw_pixels(generator, torch.cat([z, rest]))[:shown] for rest in others)
     difference = np.abs(first.astype(int) - second).clip(0, 63).astype(np.uint8) * 4
-    return plots.grid(np.stack([first, second, difference]))
+    return pictures.grid(np.stack([first, second, difference]))
 
 
 # --- the proof --------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from dcgan_core import datasets
 from dcgan_core.errors import UserError
-from dcgan_core.evaluation import Measurement
+from dcgan_core.intervals import Measurement
 from dcgan_core.runs import Run
 
 NOT_IN_PAPER = "not in the paper"

@@ -8,7 +8,7 @@ from pathlib import Path
 from dcgan_core import authors, devices, features, networks, probes, supervised
 from dcgan_core.claim import NOT_IN_PAPER, Claim, at_least, at_most, reaches, stays_under
 from dcgan_core.errors import UserError
-from dcgan_core.evaluation import Measurement
+from dcgan_core.intervals import Measurement
 from dcgan_core.runs import Run
 from dcgan_core.svm import SOLVERS
 

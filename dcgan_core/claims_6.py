@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dcgan_core import arithmetic, attributes, attribution, devices, forgetting, judges, marking
 from dcgan_core.claim import NOT_IN_PAPER, Claim, at_least, at_most, instead_of_lsun
-from dcgan_core.evaluation import Measurement
+from dcgan_core.intervals import Measurement
 from dcgan_core.runs import Run
 
 

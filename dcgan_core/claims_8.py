@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from dcgan_core import assets, datasets, devices, evaluation, neighbours
+from dcgan_core import assets, datasets, devices, intervals, neighbours
 from dcgan_core.claim import Claim, Rule, at_least, check_photographs, stays_under
 from dcgan_core.errors import UserError
-from dcgan_core.evaluation import Measurement
 from dcgan_core.files import read_json
+from dcgan_core.intervals import Measurement
 from dcgan_core.runs import Run
 
 
@@ -79,7 +79,7 @@ def _nn_error(count: int, against_real: bool = False) -> Callable[[Run, str, int
 def paired(wrong: np.ndarray, other: np.ndarray, seed: int = 0) -> list[float]:
     """How many percentage points more of the same queries are `wrong` than `other` (N times true or false): mean, low, high."""
     more = 100 * (wrong.astype(float) - other)
-    low, high = evaluation.bootstrap(lambda x: float(x.mean()), more, seed=seed)
+    low, high = intervals.bootstrap(lambda x: float(x.mean()), more, seed=seed)
     return [round(x, 4) for x in (float(more.mean()), low, high)]
 
 
@@ -104,7 +104,7 @@ def _norm_affine_costs(run: Run, device: str, seed: int, small: bool) -> Measure
     if not is_mnist(plain):
         raise UserError(f"{plain.path}: should be the run without batchnorm's scale and bias (dcgan train mnist)")
     count = 5_000 if small else 50_000
-    with evaluation.timed() as seconds:
+    with intervals.timed() as seconds:
         mine, other = (nn_errors(r, count, device, seed, small)[count][0] for r in (run, plain))
         details = {"with": 100 * mine.mean(), "without": 100 * other.mean(), "references": count}
         return Measurement(*paired(mine, other, seed), len(mine), seconds(), details)

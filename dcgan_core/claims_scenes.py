@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from dcgan_core import devices, evaluation, judges, scenes
 from dcgan_core.claim import NOT_IN_PAPER, Claim, at_least
-from dcgan_core.evaluation import Measurement
+from dcgan_core.intervals import Measurement
 from dcgan_core.runs import Run
 
 

@@ -168,7 +168,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _train(args: argparse.Namespace) -> int:
-    from dcgan_core import configs, datasets, devices, recipes, training
+    from dcgan_core import config_io, datasets, devices, recipes, training
     from dcgan_core.runs import Run, environment
 
     devices.pick(args.device)
@@ -180,7 +180,7 @@ def _train(args: argparse.Namespace) -> int:
         settings = [f"minutes={args.minutes}", "images=0"]
     if args.seed is not None:
         settings.append(f"seed={args.seed}")
-    config = configs.override(config, [*settings, *args.set])  # all at once: some only fit together
+    config = config_io.override(config, [*settings, *args.set])  # all at once: some only fit together
 
     out = args.out or Path("runs") / Path(config.data if os.sep in config.data else args.recipe).stem
     initial = Run(args.init) if args.init else None
@@ -214,7 +214,7 @@ def _train(args: argparse.Namespace) -> int:
             {
                 "recipe": args.recipe,
                 "profile": args.profile,
-                "config": configs.to_dict(config),
+                "config": config_io.to_dict(config),
                 "data": origin,
                 "initial": str(args.init.resolve()) if initial else None,
                 "lineage": [*initial.info.get("lineage", []), _ancestor(initial)] if initial else [],
@@ -272,7 +272,7 @@ def _sample(args: argparse.Namespace) -> None:
     import numpy as np
     import torch
 
-    from dcgan_core import devices, latent, networks, plots
+    from dcgan_core import devices, latent, networks, pictures
     from dcgan_core.files import write_atomically
     from dcgan_core.runs import Run
 
@@ -307,7 +307,7 @@ def _sample(args: argparse.Namespace) -> None:
         print(args.npz)
     if args.out or not args.npz:
         out = args.out or Path("grid.png")
-        write_atomically(out, plots.png(plots.grid(networks.to_pixels(images, a).cpu().numpy())))
+        write_atomically(out, pictures.png(pictures.grid(networks.to_pixels(images, a).cpu().numpy())))
         print(out)
 
 

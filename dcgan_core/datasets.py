@@ -34,20 +34,10 @@ from PIL import Image, ImageOps
 from tqdm.auto import tqdm
 
 from dcgan_core import sources
-from dcgan_core.configs import did_you_mean
+from dcgan_core.config_io import did_you_mean
 from dcgan_core.errors import UserError, reason
 from dcgan_core.files import locked, read_json, write_atomically, write_json
-from dcgan_core.sources import (
-    SPLITS,
-    Contents,
-    Picture,
-    Source,
-    cache_root,
-    data_root,  # noqa: F401 - for users of this module
-    digest,
-    find,
-    names,
-)
+from dcgan_core.sources import SPLITS, Contents, Picture, Source, cache_root, digest, find, names
 
 MIN_SIDE = 4  # pixels; anything smaller is a tracking pixel or a mistake, not a picture
 KEPT = "kept.npz"  # in a cache folder: which training images `dcgan data dedup` keeps

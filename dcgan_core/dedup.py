@@ -26,8 +26,8 @@ from tqdm.auto import tqdm
 
 from dcgan_core import datasets, devices
 from dcgan_core.errors import UserError
-from dcgan_core.evaluation import Measurement, share, timed
 from dcgan_core.files import write_atomically
+from dcgan_core.intervals import Measurement, share, timed
 
 SIDE = 32  # pixels of the crops
 BITS = 128

@@ -5,59 +5,16 @@ Distances are root-mean-square differences of pixels, 0 for equal images, 1 for 
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 from PIL import Image
-from scipy import stats
 from torch import Tensor
 
-from dcgan_core import faces, features, latent
+from dcgan_core import faces, features, intervals, latent
+from dcgan_core.intervals import Measurement
 from dcgan_core.networks import Discriminator, Generator
-
-
-@dataclass
-class Measurement:
-    """A number with its 95 % interval. `details` holds what helps to read it, such as the baselines it is compared with."""
-
-    value: float
-    low: float
-    high: float
-    n: int
-    seconds: float = 0.0
-    details: dict = field(default_factory=dict)
-
-
-@contextmanager
-def timed() -> Iterator[Callable[[], float]]:
-    start = time.perf_counter()
-    yield lambda: time.perf_counter() - start
-
-
-def bootstrap(statistic: Callable[..., float], *samples: np.ndarray, seed: int = 0, draws: int = 1000) -> tuple[float, float]:
-    """The 95 % percentile interval of `statistic(*samples)`, each sample drawn anew with replacement `draws` times."""
-    rng = np.random.default_rng(seed)
-    values = [statistic(*(s[rng.integers(0, len(s), len(s))] for s in samples)) for _ in range(draws)]
-    low, high = np.quantile(values, [0.025, 0.975])
-    return float(low), float(high)
-
-
-def student(values: Sequence[float]) -> tuple[float, float, float]:
-    """The mean of a few independent draws, two at least, with Student's 95 % interval of it."""
-    mean, margin = np.mean(values), stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values))
-    return float(mean), float(mean - margin), float(mean + margin)
-
-
-def share(flags: np.ndarray) -> tuple[float, float, float]:
-    """The share of `flags` (N times true or false) that are true, with Wilson's 95 % interval: 0 to 1 where there are none."""
-    if not len(flags):
-        return 0.0, 0.0, 1.0
-    interval = stats.binomtest(int(flags.sum()), len(flags)).proportion_ci(method="wilson")
-    return float(flags.mean()), float(interval.low), float(interval.high)
 
 
 @torch.no_grad()
@@ -112,10 +69,10 @@ def memorisation(generator: Generator, train: np.ndarray, held_out: np.ndarray, 
     def ratio(a: np.ndarray, b: np.ndarray) -> float:
         return float(np.median(a) / np.median(b))
 
-    with timed() as seconds:
+    with intervals.timed() as seconds:
         samples, _ = nearest(draw_samples(generator, count, seed), train, device)
         unseen, _ = nearest(held_out, train, device)
-        low, high = bootstrap(ratio, samples, unseen, seed=seed)
+        low, high = intervals.bootstrap(ratio, samples, unseen, seed=seed)
         details = {
             "samples_to_train": float(np.median(samples)),
             "held_out_to_train": float(np.median(unseen)),
@@ -138,12 +95,12 @@ def memorisation_seen(generator: Generator, train: np.ndarray, held_out: np.ndar
     def ratio(a: np.ndarray, b: np.ndarray) -> float:
         return float(a.mean() / b.mean())
 
-    with timed() as seconds:
+    with intervals.timed() as seconds:
         samples = draw_samples(generator, count, seed)
         chosen = np.random.default_rng(seed).permutation(len(train))[: len(held_out)]
         seen, _ = nearest(train[np.sort(chosen)], samples, device)
         unseen, _ = nearest(held_out, samples, device)
-        low, high = bootstrap(ratio, seen, unseen, seed=seed)
+        low, high = intervals.bootstrap(ratio, seen, unseen, seed=seed)
         details = {"seen": float(seen.mean()), "unseen": float(unseen.mean()), "images_of_each": len(unseen)}
         return Measurement(ratio(seen, unseen), low, high, count, seconds(), details)
 
@@ -201,10 +158,10 @@ def walk_smoothness(
     of pixels; there a cross-fade is not even, and is measured. It misleads where the whole walk leaves the straight line
     between the two images: then even steps are larger than 1 / steps.
     """
-    with timed() as seconds:
+    with intervals.timed() as seconds:
         shares = walk_steps(generator, pairs, steps, seed, path, discriminator)
         largest = shares.max(1)
-        low, high = bootstrap(lambda x: float(x.mean()), largest, seed=seed)
+        low, high = intervals.bootstrap(lambda x: float(x.mean()), largest, seed=seed)
         fade = 1 / steps
         if discriminator is not None:
             fade = float(walk_steps(generator, pairs, steps, seed, path, discriminator, fade=True).max(1).mean())
@@ -229,7 +186,7 @@ def walk_nearest(
     images, ends included, on straight and on spherical walks. Misleads as `memorisation` does: what is smoother is nearer.
     """
     device = next(generator.parameters()).device
-    with timed() as seconds:
+    with intervals.timed() as seconds:
         rng = torch.Generator().manual_seed(seed)
         start, end = (latent.sample(generator.architecture, pairs, rng) for _ in range(2))
         distances = {}
@@ -241,7 +198,7 @@ def walk_nearest(
         def ratio(walks: np.ndarray, others: np.ndarray) -> float:
             return float(np.median(walks[:, 1:-1]) / np.median(others))
 
-        low, high = bootstrap(ratio, distances["straight"], unseen, seed=seed)
+        low, high = intervals.bootstrap(ratio, distances["straight"], unseen, seed=seed)
         details = {
             "held_out": float(np.median(unseen)),
             "train": len(train),
@@ -289,12 +246,12 @@ def detector_recall(photographs: np.ndarray, seed: int = 0, least: float = 0.4) 
     photographs: aligned like CelebA's, uint8, N x 3 x S x S. Found is a face whose box overlaps (IoU) a detection by `least`.
     It misleads about the web: these faces are upright, nearly frontal and in the light, and the canvases have no crowds.
     """
-    with timed() as seconds:
+    with intervals.timed() as seconds:
         found, false = np.zeros(len(photographs)), np.zeros(len(photographs))
         for i, (image, face) in enumerate(pasted(photographs, seed)):
             overlaps = [overlap(box, face) for box in faces.detect(image)]
             found[i] = max(overlaps, default=0.0) >= least
             false[i] = sum(x < least for x in overlaps)
-        low, high = bootstrap(lambda x: float(x.mean()), found, seed=seed)
+        low, high = intervals.bootstrap(lambda x: float(x.mean()), found, seed=seed)
         details = {"false_detections_per_image": float(false.mean()), "least_overlap": least, "canvas": "320 x 240, 1/f noise"}
         return Measurement(float(found.mean()), low, high, len(found), seconds(), details)

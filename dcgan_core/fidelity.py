@@ -18,7 +18,8 @@ from tqdm.auto import tqdm
 
 from dcgan_core.datasets import ImageData
 from dcgan_core.errors import UserError, reason
-from dcgan_core.evaluation import Measurement, bootstrap, draw_samples, share, timed
+from dcgan_core.evaluation import draw_samples
+from dcgan_core.intervals import Measurement, bootstrap, share, timed
 from dcgan_core.networks import Generator
 
 FEATURES = 64  # numbers that the classifier says of an image

@@ -30,10 +30,10 @@ import torch.nn.functional as F
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
-from dcgan_core import assets, evaluation, latent, marking, scenes
+from dcgan_core import assets, intervals, latent, marking, scenes
 from dcgan_core.errors import UserError
-from dcgan_core.evaluation import Measurement
 from dcgan_core.files import read_json
+from dcgan_core.intervals import Measurement
 from dcgan_core.marking import LEAST, Box, Finder, Marks
 from dcgan_core.networks import Generator
 from dcgan_core.runs import Run, weights_of
@@ -320,7 +320,7 @@ def measure(
     finder's; presence before and after is the judge's, who learnt from other drawings. What the finder says of the same
     samples is in `details`: the two differ where something dim or framed is left in the object's place.
     """
-    with evaluation.timed() as seconds:
+    with intervals.timed() as seconds:
         dropping, marks, details = choose(generator, finder, what, which, small, seed)
         samples = shown(generator, judge, finder, what, 300 if small else 2500, SCORE_SEED + seed)
         found = effect(generator, dropping, samples, judge)
@@ -336,20 +336,20 @@ def measure(
             "kept": {name: round(float(flags.mean()), 4) if len(flags) else None for name, flags in found.kept.items()},
             "new": {name: round(share, 4) for name, share in found.new.items()},
             "finder": {
-                "gone": [round(x, 4) for x in evaluation.share(by_finder.gone)],  # with its interval
-                "kept": [round(x, 4) for x in evaluation.share(by_finder.others)],
+                "gone": [round(x, 4) for x in intervals.share(by_finder.gone)],  # with its interval
+                "kept": [round(x, 4) for x in intervals.share(by_finder.others)],
                 "samples": len(again.z),
             },
             "change_elsewhere": round(found.change, 4),
             "between_two_samples": round(found.between, 4),
         }
-    with evaluation.timed() as seconds:
+    with intervals.timed() as seconds:
         few = shown(generator, judge, finder, what, 100 if small else 400, SCORE_SEED + seed)
         draws = [at_random(generator, dropping, RANDOM_SEED + 100 * seed + i) for i in range(3 if small else 12)]
         tries = [effect(generator, drawn, few, judge) for drawn in draws]
         gone = np.array([t.gone.mean() for t in tries])
         kept = np.array([t.others.mean() for t in tries])
-        low, high = evaluation.bootstrap(lambda x: float(x.mean()), gone, seed=seed)
+        low, high = intervals.bootstrap(lambda x: float(x.mean()), gone, seed=seed)
         same = effect(generator, dropping, few, judge)
         random = {
             "draws": [round(float(x), 4) for x in gone],
@@ -360,7 +360,7 @@ def measure(
         }
         by_chance = Measurement(float(gone.mean()), low, high, len(draws), seconds(), details | {"random": random})
     return {
-        "gone": Measurement(*evaluation.share(found.gone), len(found.gone), taken, details),
-        "kept": Measurement(*evaluation.share(found.others), len(found.others), taken, details),
+        "gone": Measurement(*intervals.share(found.gone), len(found.gone), taken, details),
+        "kept": Measurement(*intervals.share(found.others), len(found.others), taken, details),
         "random": by_chance,
     }

@@ -20,8 +20,8 @@ from tqdm.auto import tqdm
 
 from dcgan_core import assets, datasets, scenes
 from dcgan_core.errors import UserError
-from dcgan_core.evaluation import Measurement, bootstrap, share, timed
 from dcgan_core.files import write_atomically
+from dcgan_core.intervals import Measurement, bootstrap, share, timed
 
 PICTURES, EPOCHS, BATCH = 20_000, 4, 64
 SEEDS = 1000  # judge 0 learns from the pictures of seed 1000, judge 1 from 1001 …; the data sets have seeds 0 and 1

@@ -18,10 +18,10 @@ import torch.nn.functional as F
 from scipy import ndimage
 from torch import Tensor, nn
 
-from dcgan_core import evaluation, judges, latent, scenes
+from dcgan_core import evaluation, intervals, judges, latent, scenes
 from dcgan_core.errors import UserError
-from dcgan_core.evaluation import Measurement
 from dcgan_core.files import read_json, write_json
+from dcgan_core.intervals import Measurement
 from dcgan_core.networks import Generator
 from dcgan_core.runs import Run, weights_of
 
@@ -223,14 +223,14 @@ def mark(generator: Generator, finder: Finder, what: str = "window", seed: int =
 
 def accuracy(finder: Finder, what: str, count: int = 4000, seed: int = judges.HELD_OUT_SEED) -> Measurement:
     """On drawings that it has not seen: how often is it right that there is one? How well its places are is in `details`."""
-    with evaluation.timed() as seconds:
+    with intervals.timed() as seconds:
         drawn = scenes.draw(finder.name, count, finder.size, seed)
         there = drawn.factors[what] > 0.5
         right = np.array([bool(b) for b in finder.boxes(drawn.images, what)]) == there
         said = finder.locate(drawn.images, what).repeat(CELL, 1).repeat(CELL, 2)
         both, either = (said & drawn.masks[what]).sum((1, 2)), (said | drawn.masks[what]).sum((1, 2))
         details = {"overlap_with_mask": round(float((both[there] / np.maximum(either[there], 1)).mean()), 4)}
-        return Measurement(*evaluation.share(right), count, seconds(), details)
+        return Measurement(*intervals.share(right), count, seconds(), details)
 
 
 def agreement(generator: Generator, finder: Finder, judge: judges.Judge, marks: Marks) -> Measurement:
@@ -238,7 +238,7 @@ def agreement(generator: Generator, finder: Finder, judge: judges.Judge, marks: 
 
     `details`: how often eye and judge agree; the same without samples in which it is hard to say; how well boxes overlap.
     """
-    with evaluation.timed() as seconds:
+    with intervals.timed() as seconds:
         images = latent.draw_pixels(generator, marks.z(generator))
         by_eye = np.array([bool(marks.boxes.get(i)) for i in range(marks.count)])
         sure = np.ones(marks.count, bool)
@@ -262,4 +262,4 @@ def agreement(generator: Generator, finder: Finder, judge: judges.Judge, marks: 
             "overlap": round(float(np.mean(pairs)), 4),
             "disagree": np.flatnonzero(found != by_eye).tolist(),
         }
-        return Measurement(*evaluation.share(found == by_eye), marks.count, seconds(), details)
+        return Measurement(*intervals.share(found == by_eye), marks.count, seconds(), details)

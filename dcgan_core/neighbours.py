@@ -20,8 +20,8 @@ from tqdm.auto import tqdm
 
 from dcgan_core import latent
 from dcgan_core.errors import UserError, reason
-from dcgan_core.evaluation import Measurement, share, timed
 from dcgan_core.files import write_atomically
+from dcgan_core.intervals import Measurement, share, timed
 from dcgan_core.networks import Generator
 
 BLOCK = 1000  # references drawn at a time; their z depends on the seed and the block's number alone

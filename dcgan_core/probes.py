@@ -15,11 +15,11 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from dcgan_core import datasets, devices, features, networks
-from dcgan_core.configs import did_you_mean
+from dcgan_core.config_io import did_you_mean
 from dcgan_core.datasets import ImageData
 from dcgan_core.errors import UserError
-from dcgan_core.evaluation import share, student
 from dcgan_core.features import Features
+from dcgan_core.intervals import share, student
 from dcgan_core.networks import Architecture
 from dcgan_core.runs import Run
 from dcgan_core.svm import BLOCK, SOLVERS, SVM, Liblinear, Solver, objective, solver

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from dcgan_core import datasets
-from dcgan_core.configs import did_you_mean
+from dcgan_core.config_io import did_you_mean
 from dcgan_core.errors import UserError
 from dcgan_core.networks import ARCHITECTURES, Architecture
 from dcgan_core.training import Config

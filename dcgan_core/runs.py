@@ -31,7 +31,7 @@ import safetensors.torch
 import torch
 from PIL import Image
 
-from dcgan_core import assets, configs
+from dcgan_core import assets, config_io
 from dcgan_core.errors import UserError, reason
 from dcgan_core.files import read_json, write_atomically, write_json
 from dcgan_core.networks import Architecture, Discriminator, Generator
@@ -84,7 +84,7 @@ class Run:
 
     @property
     def architecture(self) -> Architecture:
-        return configs.from_dict(Architecture, self.info["config"].get("architecture"), str(self.path / "run.json"))
+        return config_io.from_dict(Architecture, self.info["config"].get("architecture"), str(self.path / "run.json"))
 
     @property
     def precision(self) -> str | None:
@@ -221,7 +221,7 @@ def write_net(path: Path, kind: str, net: torch.nn.Module, half: bool = False) -
         single = key.endswith(("running_mean", "running_var")) or not half
         tensors[key] = tensor.detach().cpu().contiguous().to(torch.float32 if single else torch.float16)
     # one entry: several come out in an order that changes, and equal runs should be equal files
-    note = {"dcgan": json.dumps({"net": kind, "architecture": configs.to_dict(net.architecture)})}
+    note = {"dcgan": json.dumps({"net": kind, "architecture": config_io.to_dict(net.architecture)})}
     write_atomically(path, safetensors.torch.save(tensors, note))
 
 

@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dcgan_core.configs import did_you_mean
+from dcgan_core.config_io import did_you_mean
 from dcgan_core.errors import UserError
 
 VERSION = 2  # raised whenever the same seed would give other pictures

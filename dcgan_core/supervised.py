@@ -17,7 +17,7 @@ from tqdm.auto import tqdm
 from dcgan_core import features, networks
 from dcgan_core.datasets import ImageData
 from dcgan_core.errors import UserError
-from dcgan_core.evaluation import share
+from dcgan_core.intervals import share
 from dcgan_core.networks import Architecture, Discriminator
 from dcgan_core.probes import VALIDATION, Result, Shuffled
 

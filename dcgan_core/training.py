@@ -24,7 +24,7 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from tqdm.auto import tqdm
 
-from dcgan_core import configs, devices, latent, networks, plots
+from dcgan_core import config_io, devices, latent, networks, pictures
 from dcgan_core.datasets import ImageData
 from dcgan_core.errors import UserError, reason
 from dcgan_core.files import write_atomically
@@ -95,8 +95,8 @@ def check_resumable(config: Config, run: Run) -> None:
     run.data_name  # noqa: B018  raises where run.json does not name its data
     if "authors" in run.info:
         raise UserError(f"{run.path}: was imported, not trained here; use --init to start from its weights")
-    old = configs.to_dict(configs.from_dict(Config, run.info["config"], str(run.path / "run.json")))
-    new = configs.to_dict(config)
+    old = config_io.to_dict(config_io.from_dict(Config, run.info["config"], str(run.path / "run.json")))
+    new = config_io.to_dict(config)
     old["precision"] = run.precision or old["precision"]
     if config.precision == "auto":  # goes on in what it was started in
         new["precision"] = old["precision"]
@@ -299,7 +299,7 @@ def train(
         discriminator.load_state_dict(initial.discriminator(device).state_dict())
         # a run's exported batchnorm statistics are not used in training
     if main:  # not before everything could be read: a failed start leaves a finished run finished
-        run.update(config=configs.to_dict(config), precision=precision, status="training")
+        run.update(config=config_io.to_dict(config), precision=precision, status="training")
     log = _open_log(run, counts["log_bytes"]) if main else None
     watch = Watch(run.log() if main else ())
     collapsed: Alarm | None = None  # where the run should stop
@@ -325,7 +325,7 @@ def train(
             pixels = latent.draw_pixels(generator.eval(), fixed_z, fixed_labels, batch=GRID)
             generator.train()
         (run.path / "samples").mkdir(exist_ok=True)
-        write_atomically(run.path / "samples" / file, plots.png(plots.grid(pixels)))
+        write_atomically(run.path / "samples" / file, pictures.png(pictures.grid(pixels)))
         if on_event and file != "latest.png":
             on_event(Event(counts["images"], samples=pixels))
 

@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from dcgan_core import latent, marking, plots
+from dcgan_core import latent, marking, pictures
 from dcgan_core.errors import UserError
 from dcgan_core.files import write_json
 from dcgan_core.networks import Generator
@@ -187,9 +187,9 @@ class Marker(Interactive):
         i, zoom = self.sample.value, max(1, ZOOM // self.size)
         left, top, width, height = self.box
         shown = (left, top, min(width, self.size - left), min(height, self.size - top))
-        marked = plots.framed(self.images[i][None], [self.boxes.get(i, [])], zoom)
-        both = plots.framed(marked, [[tuple(zoom * n for n in shown)]], 1, (255, 220, 0))
-        self._picture.value = plots.png(plots.grid(both))
+        marked = pictures.with_boxes(self.images[i][None], [self.boxes.get(i, [])], zoom)
+        both = pictures.with_boxes(marked, [[tuple(zoom * n for n in shown)]], 1, (255, 220, 0))
+        self._picture.value = pictures.png(pictures.grid(both))
 
 
 PICKED = "#e6550d"  # the frame of a picture that was picked
@@ -300,7 +300,7 @@ def _sheet(images: np.ndarray) -> tuple[str, int]:
     """All pictures as one, for a page's style: its data URL and its number of columns."""
     columns = min(len(images), 12)
     buffer = io.BytesIO()
-    Image.fromarray(plots.grid(images, columns, gap=0)).save(buffer, "webp", quality=85)
+    Image.fromarray(pictures.grid(images, columns, gap=0)).save(buffer, "webp", quality=85)
     return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}", columns
 
 
@@ -364,7 +364,7 @@ def _live(sliders: list[ipywidgets.Widget], draw: Callable[[], np.ndarray]) -> i
     picture = ipywidgets.Image(format="png", width=ZOOM, height=ZOOM, layout={"object_fit": "contain"})
 
     def refresh(_: object = None) -> None:
-        picture.value = plots.png(plots.grid(draw()[None]))
+        picture.value = pictures.png(pictures.grid(draw()[None]))
 
     for slider in sliders:
         slider.observe(refresh, "value")

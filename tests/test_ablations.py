@@ -6,7 +6,7 @@ import pytest
 import torch
 from conftest import ships_from
 
-from dcgan_core import ablations, claims, configs, evaluation, latent, networks, plots, training
+from dcgan_core import ablations, claims, config_io, intervals, latent, networks, pictures, training
 from dcgan_core.ablations import GUIDELINES, PROVOKED, VARIANTS
 from dcgan_core.cli import main
 from dcgan_core.errors import UserError
@@ -32,7 +32,7 @@ def test_every_variants_nets_fit_each_other(variant):
     for (outputs, *sides), width, stride in zip(maps, a.widths, a.strides, strict=True):
         side //= stride
         assert (outputs, sides) == (width, [side, side])
-    assert configs.from_dict(networks.Architecture, configs.to_dict(a)) == a
+    assert config_io.from_dict(networks.Architecture, config_io.to_dict(a)) == a
 
 
 def modules(net, kind) -> int:
@@ -41,7 +41,7 @@ def modules(net, kind) -> int:
 
 def nets(*settings: str) -> tuple[Generator, Discriminator]:
     with torch.device("meta"):
-        a = configs.override(ablations.BASELINE, list(settings)).architecture
+        a = config_io.override(ablations.BASELINE, list(settings)).architecture
         return Generator(a), Discriminator(a)
 
 
@@ -65,14 +65,14 @@ def test_what_is_removed_is_gone_and_nothing_else():
 
 def test_pooling_needs_an_odd_kernel():
     with pytest.raises(UserError, match="use an odd kernel"):
-        configs.override(ablations.BASELINE, ["architecture.resample=pooling"])
+        config_io.override(ablations.BASELINE, ["architecture.resample=pooling"])
 
 
 def test_pooling_sees_the_pixels_that_a_stride_sees():
     """A pixel of the second map reads as many pixels of the image with 3x3 and pooling as with 4x4 and stride 2."""
     seen = []
     for settings in ([], ["architecture.resample=pooling", "architecture.kernel=3"]):
-        d = Discriminator(configs.override(ablations.BASELINE, settings).architecture)
+        d = Discriminator(config_io.override(ablations.BASELINE, settings).architecture)
         for stage in d.convs:
             stage.norm, stage.activation = torch.nn.Identity(), torch.nn.Identity()
         for pool in [m for m in d.modules() if isinstance(m, torch.nn.Sequential)]:
@@ -152,7 +152,7 @@ def test_movement_tells_standing_wandering_and_oscillating_images_apart():
 
 
 def test_students_interval():
-    mean, low, high = evaluation.student(np.array([1.0, 2, 3, 4, 5]))
+    mean, low, high = intervals.student(np.array([1.0, 2, 3, 4, 5]))
     assert mean == 3
     assert [high - mean, mean - low] == pytest.approx([2.776445 * 2.5**0.5 / 5**0.5] * 2, rel=1e-5)
 
@@ -198,7 +198,7 @@ def test_detection_counts_only_what_samples_call_a_collapse():
     runs[PROVOKED[1].name] = {first: measured(alarms=alarm)} | {first + s: measured() for s in (1, 2, 3)}
     row = ablations.detected(runs)
     assert (row["value"], row["n"]) == (0.9, 10)
-    assert row["low"] == pytest.approx(evaluation.share(np.array([True] * 9 + [False]))[1], rel=1e-4)
+    assert row["low"] == pytest.approx(intervals.share(np.array([True] * 9 + [False]))[1], rel=1e-4)
     assert row["details"]["false_alarms"][0] == 0.25 and row["details"]["healthy_runs"] == 4
     assert row["details"]["reported_not_collapsed"][0] == 0.25 and row["details"]["not_collapsed"] == 4
     assert (row["data"], row["seed"], row["details"]["seeds"]) == ("digits", first, list(range(first, first + 10)))
@@ -377,7 +377,7 @@ def test_what_is_shipped_reaches_the_ledger(small, tmp_path, monkeypatch):
     assert len(shown) == 2 and shown[0].shape == (6, 3, 16, 16)
     strongest = table["finds"][0]
     last = tmp_path / "out" / f"{strongest['variant']}-{strongest['seed']}" / "snapshots" / "000000320.png"
-    assert np.array_equal(shown[1][-1], plots.tiles(last, 16, gap=0)[1])
+    assert np.array_equal(shown[1][-1], pictures.tiles(last, 16, gap=0)[1])
     assert strongest["grey_levels"] > 0
 
 
@@ -415,8 +415,8 @@ def test_tiles_are_the_images_of_a_grid(tmp_path):
 
     images = np.random.default_rng(0).integers(0, 256, (6, 3, 16, 16)).astype(np.uint8)
     for gap in (0, 1):
-        Image.fromarray(plots.grid(images, columns=3, gap=gap)).save(tmp_path / "grid.png")
-        assert np.array_equal(plots.tiles(tmp_path / "grid.png", 16, gap), images)
+        Image.fromarray(pictures.grid(images, columns=3, gap=gap)).save(tmp_path / "grid.png")
+        assert np.array_equal(pictures.tiles(tmp_path / "grid.png", 16, gap), images)
 
 
 def test_the_fixed_z_are_those_of_the_runs_grids(run):
@@ -425,7 +425,7 @@ def test_the_fixed_z_are_those_of_the_runs_grids(run):
     z = ablations.fixed_z(run.architecture, run.info["config"]["seed"])
     pixels = latent.draw_pixels(run.generator(), z, batch=training.GRID)
     last = [*run.samples().values()][-1]
-    sheet = plots.tiles(last, run.architecture.size, gap=2)
+    sheet = pictures.tiles(last, run.architecture.size, gap=2)
     assert np.array_equal(np.asarray(Image.open(last))[:16, :16].transpose(2, 0, 1), sheet[0])
     assert np.array_equal(sheet[:, :1], pixels)
 

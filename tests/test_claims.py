@@ -8,6 +8,7 @@ from conftest import encode, make_folder, snapshot
 from dcgan_core import authors, claim, claims, claims_4, claims_5, datasets, evaluation, probes, runs
 from dcgan_core.cli import main
 from dcgan_core.errors import UserError
+from dcgan_core.intervals import Measurement
 from dcgan_core.runs import Run
 
 ROW = {"id", "section", "paper", "value", "low", "high", "unit", "n", "run", "data", "stand_in", "primary", "verdict"}
@@ -280,9 +281,7 @@ def test_a_number_shows_its_interval():
 
 
 def test_small_numbers_keep_their_digits(run):
-    tiny = claim.Claim(
-        "x", "3", "x", "x", "x", claim.at_most(1), lambda *_: evaluation.Measurement(3.1415926e-6, 0, 123.456789, 1)
-    )
+    tiny = claim.Claim("x", "3", "x", "x", "x", claim.at_most(1), lambda *_: Measurement(3.1415926e-6, 0, 123.456789, 1))
     measured = claims.result(tiny, run)
     assert (measured["value"], measured["low"], measured["high"]) == (3.14159e-6, 0, 123.457)
 

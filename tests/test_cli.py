@@ -8,7 +8,7 @@ import torch
 from conftest import encode, make_folder, make_zip, noise, ships_from, snapshot, train_arguments, trained
 from PIL import Image
 
-from dcgan_core import __version__, claims, datasets, latent, networks, plots
+from dcgan_core import __version__, claims, datasets, latent, networks, pictures
 from dcgan_core.cli import main
 from dcgan_core.runs import Run
 
@@ -252,7 +252,7 @@ def test_sample_draws_a_grid(run, tmp_path, capsys):
     assert sample(run, "--count", 9, "--out", "nine.png") == 0
     assert capsys.readouterr().out == "nine.png\n"
     z = latent.sample(run.architecture, 9, torch.Generator().manual_seed(0))
-    expected = plots.grid(latent.draw_pixels(run.generator(), z))
+    expected = pictures.grid(latent.draw_pixels(run.generator(), z))
     assert np.array_equal(np.asarray(Image.open("nine.png")), expected)
     assert sample(run) == 0
     assert Image.open("grid.png").width == 8 * 16 + 7 * 2

@@ -3,7 +3,7 @@ from typing import Literal
 
 import pytest
 
-from dcgan_core import configs
+from dcgan_core import config_io
 from dcgan_core.errors import UserError
 from dcgan_core.networks import ARCHITECTURES, Architecture
 from dcgan_core.training import Config
@@ -28,33 +28,33 @@ class Outer:
 
 def test_a_config_survives_json():
     config = Config("faces", ARCHITECTURES["mnist28"], batch=7, images=70, learning_rate=1e-3)
-    values = configs.to_dict(config)
+    values = config_io.to_dict(config)
     assert values["architecture"]["widths"] == [64, 128]
-    assert configs.from_dict(Config, values) == config
+    assert config_io.from_dict(Config, values) == config
 
 
 def test_an_unknown_key_is_refused_with_the_nearest_known():
     with pytest.raises(UserError, match=r"file\.json: unknown key 'bacth' \(did you mean 'batch'\?\)"):
-        configs.from_dict(Config, {"data": "digits", "images": 1, "bacth": 3}, "file.json")
+        config_io.from_dict(Config, {"data": "digits", "images": 1, "bacth": 3}, "file.json")
     with pytest.raises(UserError, match=r"--set architecture\.kernal: unknown key 'kernal' \(did you mean 'kernel'\?\)"):
-        configs.override(CONFIG, ["architecture.kernal=4"])
+        config_io.override(CONFIG, ["architecture.kernal=4"])
 
 
 def test_a_word_like_none_gets_the_list_of_what_there_is():
-    text = configs.did_you_mean("qqqqqq", ["faces", "digits"])
+    text = config_io.did_you_mean("qqqqqq", ["faces", "digits"])
     assert "did you mean" not in text
     assert text.endswith("there are: digits, faces")
 
 
 def test_a_missing_key_is_named():
     with pytest.raises(UserError, match="missing key 'count'"):
-        configs.from_dict(Outer, {})
+        config_io.from_dict(Outer, {})
 
 
 @pytest.mark.parametrize("values", [None, [], 3, "digits"])
 def test_anything_but_named_values_is_refused(values):
     with pytest.raises(UserError, match="expected named values"):
-        configs.from_dict(Outer, values)
+        config_io.from_dict(Outer, values)
 
 
 @pytest.mark.parametrize(
@@ -78,19 +78,19 @@ def test_anything_but_named_values_is_refused(values):
 )
 def test_a_wrong_type_is_refused_with_the_keys_name(key, value):
     with pytest.raises(UserError, match=key):
-        configs.from_dict(Outer, {"count": 1, key: value})
+        config_io.from_dict(Outer, {"count": 1, key: value})
 
 
 def test_right_types_arrive_as_asked():
     values = {"count": 3, "rate": 2, "on": True, "kind": "b", "note": None, "inner": {"widths": [4]}}
-    config = configs.from_dict(Outer, values)
+    config = config_io.from_dict(Outer, values)
     assert config == Outer(3, 2.0, True, "b", None, Inner((4,)))
     assert isinstance(config.rate, float)
-    assert configs.from_dict(Outer, {"count": 1, "note": "x"}).note == "x"
+    assert config_io.from_dict(Outer, {"count": 1, "note": "x"}).note == "x"
 
 
 def test_override_reaches_every_kind_of_setting():
-    config = configs.override(
+    config = config_io.override(
         CONFIG,
         ["batch=64", "learning_rate=1e-3", "updates=both", "architecture.widths=1,2,3,4", "architecture.norm_affine=false"],
     )
@@ -102,7 +102,7 @@ def test_override_reaches_every_kind_of_setting():
 
 def test_override_takes_lists_with_and_without_brackets_and_spaces():
     for text in ("8,16,32,64", "[8, 16, 32, 64]", " 8, 16, 32, 64 "):
-        assert configs.override(CONFIG, [f"architecture.widths={text}"]).architecture.widths == (8, 16, 32, 64)
+        assert config_io.override(CONFIG, [f"architecture.widths={text}"]).architecture.widths == (8, 16, 32, 64)
 
 
 @pytest.mark.parametrize(
@@ -126,14 +126,14 @@ def test_override_takes_lists_with_and_without_brackets_and_spaces():
 )
 def test_a_bad_assignment_is_refused_in_one_line_that_names_it(assignment):
     with pytest.raises(UserError) as caught:
-        configs.override(CONFIG, [assignment])
+        config_io.override(CONFIG, [assignment])
     assert str(caught.value).startswith(f"--set {assignment.partition('=')[0]}")
     assert "\n" not in str(caught.value)
 
 
 def test_assignments_are_judged_together():
     """Another number of layers needs two settings, and between them the architecture contradicts itself."""
-    config = configs.override(CONFIG, ["architecture.widths=8,16", "architecture.strides=2,2"])
+    config = config_io.override(CONFIG, ["architecture.widths=8,16", "architecture.strides=2,2"])
     assert config.architecture == Architecture(widths=(8, 16), strides=(2, 2))
 
 

@@ -3,16 +3,9 @@ import pytest
 import torch
 from torch import nn
 
-from dcgan_core import evaluation, latent
-from dcgan_core.evaluation import (
-    bootstrap,
-    memorisation,
-    memorisation_seen,
-    nearest,
-    walk_nearest,
-    walk_smoothness,
-    walk_steps,
-)
+from dcgan_core import evaluation, intervals, latent
+from dcgan_core.evaluation import memorisation, memorisation_seen, nearest, walk_nearest, walk_smoothness, walk_steps
+from dcgan_core.intervals import bootstrap
 from dcgan_core.networks import Architecture, Discriminator
 
 
@@ -203,14 +196,14 @@ def test_the_bootstrap_draws_its_samples_apart():
 
 
 def test_seconds_are_measured():
-    with evaluation.timed() as seconds:
+    with intervals.timed() as seconds:
         first = seconds()
         assert 0 <= first <= seconds()
 
 
 def test_the_interval_of_a_share_does_not_vanish_where_all_are_right():
-    value, low, high = evaluation.share(np.ones(100, bool))
+    value, low, high = intervals.share(np.ones(100, bool))
     assert value == high == 1 and 0.95 < low < 1
-    value, low, high = evaluation.share(np.arange(100) < 30)
+    value, low, high = intervals.share(np.arange(100) < 30)
     assert value == 0.3 and 0.21 < low < 0.23 and 0.39 < high < 0.41
-    assert evaluation.share(np.zeros(0, bool)) == (0.0, 0.0, 1.0)
+    assert intervals.share(np.zeros(0, bool)) == (0.0, 0.0, 1.0)

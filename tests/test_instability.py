@@ -6,7 +6,7 @@ import pytest
 import torch
 from conftest import TINY, train_arguments
 
-from dcgan_core import configs, datasets, instability, networks, training
+from dcgan_core import config_io, datasets, instability, networks, training
 from dcgan_core.cli import main
 from dcgan_core.errors import UserError
 from dcgan_core.instability import Collapsed, Watch
@@ -132,7 +132,7 @@ def digits() -> datasets.ImageData:
 
 
 def start(path, config: Config = CONFIG) -> Run:
-    return Run.create(path, {"config": configs.to_dict(config), "data": {"name": "digits"}})
+    return Run.create(path, {"config": config_io.to_dict(config), "data": {"name": "digits"}})
 
 
 def test_a_collapse_stops_training_and_the_last_good_state_is_kept(tmp_path, digits, dying):

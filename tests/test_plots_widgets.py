@@ -10,8 +10,9 @@ import torch
 from conftest import noise
 from PIL import Image
 
-from dcgan_core import latent, plots, widgets
+from dcgan_core import latent, pictures, plots, widgets
 from dcgan_core.errors import UserError
+from dcgan_core.plots import Animation
 
 # --- grids ------------------------------------------------------------------------------------------------------------
 
@@ -19,7 +20,7 @@ from dcgan_core.errors import UserError
 @pytest.mark.parametrize("channels", [1, 3])
 def test_every_image_of_a_grid_is_where_it_should_be(channels):
     images = np.random.default_rng(0).integers(0, 256, (5, channels, 4, 4), np.uint8)
-    sheet = plots.grid(images, columns=3, gap=2)
+    sheet = pictures.grid(images, columns=3, gap=2)
     assert sheet.shape == (2 * 4 + 2, 3 * 4 + 2 * 2, 3)
     for i, image in enumerate(images):
         top, left = i // 3 * 6, i % 3 * 6
@@ -30,20 +31,20 @@ def test_every_image_of_a_grid_is_where_it_should_be(channels):
 
 
 def test_a_grid_is_about_square_or_as_its_rows_say():
-    assert plots.grid(np.zeros((9, 1, 4, 4), np.uint8), gap=0).shape == (12, 12, 3)
-    assert plots.grid(np.zeros((10, 1, 4, 4), np.uint8), gap=0).shape == (12, 16, 3)
-    assert plots.grid(np.zeros((2, 5, 1, 4, 4), np.uint8), gap=0).shape == (8, 20, 3)
+    assert pictures.grid(np.zeros((9, 1, 4, 4), np.uint8), gap=0).shape == (12, 12, 3)
+    assert pictures.grid(np.zeros((10, 1, 4, 4), np.uint8), gap=0).shape == (12, 16, 3)
+    assert pictures.grid(np.zeros((2, 5, 1, 4, 4), np.uint8), gap=0).shape == (8, 20, 3)
 
 
 def test_a_png_comes_back_pixel_by_pixel():
     picture = noise(0, 7, 5)
-    assert np.array_equal(np.asarray(Image.open(io.BytesIO(plots.png(picture)))), picture)
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(pictures.png(picture)))), picture)
 
 
 def test_show_makes_each_pixel_a_square():
     images = np.random.default_rng(0).integers(0, 256, (2, 3, 4, 4), np.uint8)
-    shown = np.asarray(plots.show(images, columns=2, zoom=3, gap=1))
-    assert np.array_equal(shown[::3, ::3], plots.grid(images, 2, 1))
+    shown = np.asarray(pictures.show(images, columns=2, zoom=3, gap=1))
+    assert np.array_equal(shown[::3, ::3], pictures.grid(images, 2, 1))
     assert np.array_equal(shown[1::3, 2::3], shown[::3, ::3])
 
 
@@ -62,7 +63,7 @@ def test_a_strip_without_images_says_so():
 
 def test_an_animation_plays_forth_and_back_for_ever_by_itself():
     frames = [np.full((8, 12, 3), 40 * i, np.uint8) for i in range(5)]
-    animation = plots.Animation(frames, "from <dark> to bright", zoom=3, milliseconds=70)
+    animation = Animation(frames, "from <dark> to bright", zoom=3, milliseconds=70)
     moving = Image.open(io.BytesIO(animation.webp))
     moving.load()
     assert (moving.n_frames, moving.info["loop"], moving.info["duration"]) == (8, 0, 70)
@@ -237,7 +238,7 @@ def test_the_strongest_coordinates_are_found(generator):
 
 def test_frames_are_drawn_on_the_edges_of_boxes_alone():
     images = np.zeros((2, 1, 8, 8), np.uint8)
-    large = plots.framed(images, [[(1, 2, 4, 5)], []], zoom=3, colour=(200, 0, 0))
+    large = pictures.with_boxes(images, [[(1, 2, 4, 5)], []], zoom=3, colour=(200, 0, 0))
     assert large.shape == (2, 3, 24, 24) and not large[1].any() and not images.any()
     red = large[0, 0] == 200
     rows, columns = np.flatnonzero(red.any(1)), np.flatnonzero(red.any(0))

@@ -5,7 +5,7 @@ import torch
 from conftest import encode, make_zip, noise
 
 from dcgan_core import datasets, recipes
-from dcgan_core.configs import from_dict, to_dict
+from dcgan_core.config_io import from_dict, to_dict
 from dcgan_core.errors import UserError
 from dcgan_core.networks import ARCHITECTURES, Architecture, Discriminator, Generator
 from dcgan_core.training import Config

@@ -13,7 +13,7 @@ import torch
 from conftest import TINY, make_folder, snapshot
 from PIL import Image
 
-from dcgan_core import configs, files, latent, networks, runs
+from dcgan_core import config_io, files, latent, networks, runs
 from dcgan_core.errors import UserError
 from dcgan_core.files import read_json, write_atomically, write_json
 from dcgan_core.runs import Run
@@ -21,7 +21,7 @@ from dcgan_core.training import Config
 
 
 def described(path, architecture=TINY) -> Run:
-    return Run.create(path, {"config": configs.to_dict(Config("digits", architecture, images=1))})
+    return Run.create(path, {"config": config_io.to_dict(Config("digits", architecture, images=1))})
 
 
 def nets(seed: int = 0):

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from conftest import TINY, UPDATES, train_arguments
 from torch.overrides import TorchFunctionMode
 
-from dcgan_core import configs, datasets, latent, networks, plots, training
+from dcgan_core import config_io, datasets, latent, networks, pictures, training
 from dcgan_core.cli import main
 from dcgan_core.errors import UserError
 from dcgan_core.runs import Run
@@ -37,7 +37,7 @@ def digits() -> datasets.ImageData:
 
 
 def start(path, config: Config = CONFIG) -> Run:
-    return Run.create(path, {"config": configs.to_dict(config), "data": {"name": "digits"}, "initial": None, "lineage": []})
+    return Run.create(path, {"config": config_io.to_dict(config), "data": {"name": "digits"}, "initial": None, "lineage": []})
 
 
 def finished(path, config: Config, data, **more) -> Run:
@@ -300,7 +300,7 @@ def test_events_and_grids_tell_how_it_goes(tmp_path, digits):
     grids = [e for e in events if e.samples is not None]
     assert all(e.samples.shape == (64, 1, 16, 16) for e in grids)
     assert list(run.samples()) == [1008, 1120]  # after 1000 images, and at the end
-    assert run.samples()[1120].read_bytes() == plots.png(plots.grid(grids[-1].samples))
+    assert run.samples()[1120].read_bytes() == pictures.png(pictures.grid(grids[-1].samples))
 
 
 def test_minutes_stop_the_run(tmp_path, digits):

@@ -1,8 +1,3 @@
-"""Configs are frozen dataclasses. This module reads them from JSON and from `--set key=value`, strictly.
-
-An unknown key or a wrong type is refused: a typing error must not train the wrong net for two hours.
-"""
-
 from __future__ import annotations
 
 import dataclasses

@@ -1,0 +1,57 @@
+"""A grid of images as one picture, and its bytes."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+
+def grid(images: np.ndarray, columns: int | None = None, gap: int = 2) -> np.ndarray:
+    """uint8 N x C x S x S (or N x M x C x S x S: M columns) as one picture H x W x 3, on white."""
+    if images.ndim == 5:
+        columns = images.shape[1]
+        images = images.reshape(-1, *images.shape[2:])
+    count, _, height, width = images.shape
+    columns = columns or int(np.ceil(np.sqrt(count)))
+    rows = -(-count // columns)
+    sheet = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, 3), 255, np.uint8)
+    for i, image in enumerate(images):
+        top, left = i // columns * (height + gap), i % columns * (width + gap)
+        sheet[top : top + height, left : left + width] = image.transpose(1, 2, 0)  # one channel spreads over three
+    return sheet
+
+
+def tiles(path: Path, size: int, gap: int = 2) -> np.ndarray:
+    """The images of a grid that was saved as a picture: uint8 N x 3 x size x size."""
+    sheet = np.asarray(Image.open(path).convert("RGB")).transpose(2, 0, 1)
+    corners = [range(0, length - size + 1, size + gap) for length in sheet.shape[1:]]
+    return np.stack([sheet[:, top : top + size, left : left + size] for top in corners[0] for left in corners[1]])
+
+
+def png(picture: np.ndarray) -> bytes:
+    """A picture H x W x 3 as the bytes of a PNG file."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "png")
+    return buffer.getvalue()
+
+
+def show(images: np.ndarray, columns: int | None = None, zoom: int = 2, gap: int = 1) -> Image.Image:
+    """A grid (see `grid`) as a picture that a notebook displays, each pixel `zoom` pixels wide."""
+    sheet = Image.fromarray(grid(images, columns, gap))
+    return sheet.resize((sheet.width * zoom, sheet.height * zoom), Image.Resampling.NEAREST)
+
+
+def with_boxes(images: np.ndarray, boxes: list, zoom: int = 2, colour: tuple[int, int, int] = (255, 60, 40)) -> np.ndarray:
+    """Frames around boxes (left, top, width, height), a list for each of N images. Returns uint8 N x 3 x S·zoom x S·zoom."""
+    large = np.broadcast_to(images, (len(images), 3, *images.shape[2:])).repeat(zoom, 2).repeat(zoom, 3)
+    for image, mine in zip(large, boxes, strict=True):
+        for box in mine:
+            left, top, width, height = (zoom * n for n in box)
+            part = image[:, top : top + height, left : left + width]
+            edge = np.ones(part.shape[1:], bool)
+            edge[2:-2, 2:-2] = False
+            part[:, edge] = np.array(colour)[:, None]
+    return large
