@@ -7,7 +7,7 @@ import time
 import torch
 from report import Report
 
-from dcgan_core import scenes
+from dcgan_core.drawings import scenes
 
 COUNT = 10_000
 

@@ -54,9 +54,9 @@ from dcgan_core import (
     pictures,
     plots,
     recipes,
-    scenes,
     training,
 )
+from dcgan_core.drawings import scenes
 from dcgan_core.plots import Table
 from dcgan_core.runs import Run
 

@@ -35,9 +35,9 @@ from dcgan_core import (
     evaluation,
     latent,
     plots,
-    scenes,
     widgets,
 )
+from dcgan_core.drawings import scenes
 from dcgan_core.pictures import grid, show
 from dcgan_core.plots import Animation
 from dcgan_core.runs import Run

@@ -39,9 +39,9 @@ from dcgan_core import (
     networks,
     pictures,
     plots,
-    scenes,
     widgets,
 )
+from dcgan_core.drawings import scenes
 from dcgan_core.plots import Table
 from dcgan_core.runs import Run
 

@@ -15,8 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dcgan_core import attributes, devices, judges, latent, scenes
+from dcgan_core import attributes, devices, judges, latent
 from dcgan_core.config_io import did_you_mean
+from dcgan_core.drawings import scenes
 from dcgan_core.errors import UserError
 from dcgan_core.files import read_json
 from dcgan_core.intervals import Measurement, bootstrap, share, student, timed

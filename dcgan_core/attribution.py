@@ -21,7 +21,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dcgan_core import intervals, networks, scenes
+from dcgan_core import intervals, networks
+from dcgan_core.drawings import scenes
+from dcgan_core.drawings.canvas import Drawn
 from dcgan_core.errors import UserError
 from dcgan_core.intervals import Measurement
 from dcgan_core.networks import Architecture, Discriminator
@@ -224,8 +226,8 @@ class Focus:
 
 def focus(
     discriminator: Discriminator,
-    choose: scenes.Drawn,
-    score: scenes.Drawn,
+    choose: Drawn,
+    score: Drawn,
     found: tuple[Responses, Responses],
     leak: Leak = "blocked",
 ) -> Focus:
@@ -244,7 +246,7 @@ def focus(
 
 
 def _look(
-    discriminator: Discriminator, drawn: scenes.Drawn, found: Responses, names: np.ndarray, leak: Leak, at_once: int = 32
+    discriminator: Discriminator, drawn: Drawn, found: Responses, names: np.ndarray, leak: Leak, at_once: int = 32
 ) -> list[np.ndarray]:
     """For every response and object, K x top x O each: all that `Focus` has of them."""
     size, step, start = receptive_field(discriminator.architecture, found.layer)

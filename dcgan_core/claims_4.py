@@ -6,8 +6,9 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from dcgan_core import authors, datasets, dedup, devices, evaluation, scenes
+from dcgan_core import authors, datasets, dedup, devices, evaluation
 from dcgan_core.claim import Claim, at_least, at_most, check_photographs, has_photographs, instead_of_lsun
+from dcgan_core.drawings import scenes
 from dcgan_core.errors import UserError
 from dcgan_core.intervals import Measurement
 from dcgan_core.runs import Run

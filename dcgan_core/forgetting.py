@@ -30,7 +30,8 @@ import torch.nn.functional as F
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
-from dcgan_core import assets, intervals, latent, marking, scenes
+from dcgan_core import assets, intervals, latent, marking
+from dcgan_core.drawings import scenes
 from dcgan_core.errors import UserError
 from dcgan_core.files import read_json
 from dcgan_core.intervals import Measurement

@@ -18,7 +18,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from dcgan_core import assets, datasets, scenes
+from dcgan_core import assets, datasets
+from dcgan_core.drawings import scenes, sprites
+from dcgan_core.drawings.canvas import Factor
 from dcgan_core.errors import UserError
 from dcgan_core.files import write_atomically
 from dcgan_core.intervals import Measurement, bootstrap, share, timed
@@ -45,13 +47,13 @@ class Judge(nn.Module):
         for width in widths:
             layers += [nn.Conv2d(inputs, width, 4, 2, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
             inputs = width
-        outputs = sum(len(scenes.SPRITES) if k == "class" else 1 for k in self.factors)
+        outputs = sum(len(sprites.SPRITES) if k == "class" else 1 for k in self.factors)
         self.layers = nn.Sequential(*layers, nn.Flatten(), nn.Linear(inputs * (size // 16) ** 2, outputs))
 
     def forward(self, pixels: Tensor) -> dict[str, Tensor]:
         """pixels: uint8 or float 0 … 255, N x 3 x size x size. Returns logits or numbers, N for each factor (class: N x 10)."""
         outputs = self.layers(pixels.float() / 127.5 - 1)
-        columns = {k: len(scenes.SPRITES) if k == "class" else 1 for k in self.factors}
+        columns = {k: len(sprites.SPRITES) if k == "class" else 1 for k in self.factors}
         return {k: part.squeeze(1) for k, part in zip(columns, outputs.split(list(columns.values()), 1), strict=True)}
 
     @torch.no_grad()
@@ -164,7 +166,7 @@ def fit(
     net.eval()
 
 
-def _loss(factor: scenes.Factor, key: str, answer: Tensor, target: Tensor) -> Tensor:
+def _loss(factor: Factor, key: str, answer: Tensor, target: Tensor) -> Tensor:
     if key == "class":
         return F.cross_entropy(answer, target.long())
     if factor.kind == "yes/no":
@@ -211,7 +213,7 @@ def statements(judge: Judge, images: np.ndarray) -> dict[str, np.ndarray]:
     table = {}
     for key, values in judge.read(images).items():
         if key == "class":
-            table |= {sprite: (values == i).astype(np.float32) for i, sprite in enumerate(scenes.SPRITES)}
+            table |= {sprite: (values == i).astype(np.float32) for i, sprite in enumerate(sprites.SPRITES)}
         elif key == "pose":
             table |= {"looks left": (values < -1 / 3).astype(np.float32), "looks right": (values > 1 / 3).astype(np.float32)}
         elif judge.factors[key].kind == "yes/no" and key != "mirrored":  # half of the sprites are symmetric

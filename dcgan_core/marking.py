@@ -18,7 +18,8 @@ import torch.nn.functional as F
 from scipy import ndimage
 from torch import Tensor, nn
 
-from dcgan_core import evaluation, intervals, judges, latent, scenes
+from dcgan_core import evaluation, intervals, judges, latent
+from dcgan_core.drawings import canvas, scenes
 from dcgan_core.errors import UserError
 from dcgan_core.files import read_json, write_json
 from dcgan_core.intervals import Measurement
@@ -169,7 +170,7 @@ class Finder(nn.Module):
 @cache
 def objects(name: str) -> tuple[str, ...]:
     """What a drawn set has masks of."""
-    return tuple(sorted(scenes.draw(name, 1, scenes.MIN_SIZE).masks))
+    return tuple(sorted(scenes.draw(name, 1, canvas.MIN_SIZE).masks))
 
 
 def _block(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Sequential:

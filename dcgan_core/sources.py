@@ -377,10 +377,10 @@ DRAWN = {"train": 20_000, "test": 2_000}  # pictures of a drawn set; the splits 
 
 def _drawn_source(name: str) -> Source:
     """A set that the book draws: its attributes are what is there or not, its classes those of the sprites."""
-    from dcgan_core import scenes
+    from dcgan_core.drawings import scenes, sprites
 
     attributes = scenes.yes_no(name)
-    classes = scenes.SPRITES if name == "drawn-sprites" else ()
+    classes = sprites.SPRITES if name == "drawn-sprites" else ()
 
     def contents(size: int) -> Contents:
         def pictures(done: int, last: str) -> Iterator[Picture]:

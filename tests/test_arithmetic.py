@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from dcgan_core import arithmetic, assets, claims, judges, latent, scenes
+from dcgan_core import arithmetic, assets, claims, judges, latent
 from dcgan_core.arithmetic import Concept, Pool
+from dcgan_core.drawings import scenes
 from dcgan_core.errors import UserError
 from dcgan_core.files import write_json
 from dcgan_core.networks import Architecture

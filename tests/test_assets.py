@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import dcgan_core
-from dcgan_core import ablations, assets, judges, runs, scenes
+from dcgan_core import ablations, assets, judges, runs
+from dcgan_core.drawings import scenes
 from dcgan_core.errors import UserError
 
 ALONE = """

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from dcgan_core import attribution, networks, scenes
+from dcgan_core import attribution, networks
+from dcgan_core.drawings import scenes
 from dcgan_core.errors import UserError
 from dcgan_core.networks import Architecture, Discriminator
 

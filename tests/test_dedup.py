@@ -6,9 +6,10 @@ import torch
 from conftest import encode, make_folder, make_zip, noise, snapshot
 from PIL import Image
 
-from dcgan_core import claims, datasets, dedup, files, scenes
+from dcgan_core import claims, datasets, dedup, files
 from dcgan_core.cli import main
 from dcgan_core.datasets import Kept
+from dcgan_core.drawings import scenes
 from dcgan_core.errors import UserError
 from dcgan_core.runs import Run
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from conftest import ships_from
 
-from dcgan_core import assets, claims, datasets, judges, scenes
+from dcgan_core import assets, claims, datasets, judges
+from dcgan_core.drawings import rooms, scenes, sprites
 from dcgan_core.errors import UserError
 
 
@@ -38,7 +39,7 @@ def test_a_judge_of_sprites_names_the_class():
     drawn = scenes.draw("drawn-sprites", 5, 16)
     answers = judge.read(drawn.images)["class"]
     assert answers.dtype.kind == "i" and set(answers) <= set(range(10))
-    assert set(judges.statements(judge, drawn.images)) == set(scenes.SPRITES)
+    assert set(judges.statements(judge, drawn.images)) == set(sprites.SPRITES)
 
 
 def test_rooms_leave_out_the_choice_of_places():
@@ -98,6 +99,6 @@ def test_pictures_of_the_wrong_shape_and_damaged_weights_are_refused(judge, tmp_
 def test_claims_of_scenes_fit_runs_of_their_set_alone(run):
     ids = [c.id for c in claims.CLAIMS if c.id.startswith("scenes.")]
     assert {f"scenes.coverage.{name}" for name in scenes.NAMES} < set(ids)
-    assert {f"scenes.judge_accuracy.drawn-rooms.{thing}" for thing in scenes.ROOM_OBJECTS} < set(ids)
+    assert {f"scenes.judge_accuracy.drawn-rooms.{thing}" for thing in rooms.ROOM_OBJECTS} < set(ids)
     assert "scenes.judge_accuracy.drawn-portraits.pose" in ids
     assert not any(claims.claim(i).fits(run) for i in ids), "a run on digits"

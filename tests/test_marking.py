@@ -9,7 +9,8 @@ import torch
 from conftest import ships_from
 from toy import CORNER, TOY, Eye
 
-from dcgan_core import assets, forgetting, latent, marking, scenes, widgets
+from dcgan_core import assets, forgetting, latent, marking, widgets
+from dcgan_core.drawings import rooms, scenes
 from dcgan_core.errors import UserError
 from dcgan_core.marking import Marks
 from dcgan_core.runs import weights_of
@@ -142,7 +143,7 @@ def test_a_finder_learns_where_beds_are(finder):
     untrained = marking.Finder("drawn-rooms", 32).eval()
     assert marking.accuracy(untrained, "bed", 200).details["overlap_with_mask"] < 0.3
     drawn = scenes.draw("drawn-rooms", 40, 32, 8)
-    assert set(finder.read(drawn.images)) == set(scenes.ROOM_OBJECTS)
+    assert set(finder.read(drawn.images)) == set(rooms.ROOM_OBJECTS)
 
 
 def test_every_patch_gets_its_box():

@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from dcgan_core import datasets, scenes, sources
+from dcgan_core import datasets, sources
+from dcgan_core.drawings import rooms, scenes
+from dcgan_core.drawings.canvas import Canvas
+from dcgan_core.drawings.sprites import _SPRITE_SHAPES, SPRITES
 from dcgan_core.errors import UserError
 
-OBJECTS = {"drawn-rooms": scenes.ROOM_OBJECTS, "drawn-portraits": ("glasses", "beard")}
+OBJECTS = {"drawn-rooms": rooms.ROOM_OBJECTS, "drawn-portraits": ("glasses", "beard")}
 
 
 def one(name, **factors):
@@ -119,7 +122,7 @@ def test_long_hair_hangs_lower_than_short_hair():
 def test_each_sprite_has_a_shape_of_its_own():
     """Every polygon is given clockwise, so that all parts are painted; no two classes look alike."""
     masks = []
-    for number in range(len(scenes.SPRITES)):
+    for number in range(len(SPRITES)):
         drawn = one("drawn-sprites", **{"class": number, "tilt": 0, "across": 0, "up": 0, "size": 0, "mirrored": 0})
         masks.append(drawn.masks["sprite"][0])
         assert 0.08 < masks[-1].mean() < 0.5
@@ -128,11 +131,11 @@ def test_each_sprite_has_a_shape_of_its_own():
             assert (a & b).sum() / (a | b).sum() < 0.9
 
 
-@pytest.mark.parametrize("sprite", scenes.SPRITES)
+@pytest.mark.parametrize("sprite", SPRITES)
 def test_every_part_of_a_sprite_is_painted(sprite):
-    canvas = scenes.Canvas(1, 64, torch.Generator())
+    canvas = Canvas(1, 64, torch.Generator())
     canvas.x, canvas.y = (canvas.x - 0.5) * 2, (canvas.y - 0.5) * 2
-    for distance, _ in scenes._SPRITE_SHAPES[sprite](canvas):
+    for distance, _ in _SPRITE_SHAPES[sprite](canvas):
         assert 0.001 < (distance < 0).float().mean() < 0.5
 
 
@@ -192,4 +195,4 @@ def test_a_drawn_set_loads_like_any_other(monkeypatch):
     np.testing.assert_array_equal(train.attributes[:, 0], np.where(drawn.factors["smile"] > 0, 1, -1))
     assert not any(np.array_equal(image, other) for image in test.images for other in train.images)
     sprites = datasets.load("drawn-sprites")
-    assert sprites.size == 32 and sprites.classes == scenes.SPRITES and len(set(sprites.labels)) > 5
+    assert sprites.size == 32 and sprites.classes == SPRITES and len(set(sprites.labels)) > 5

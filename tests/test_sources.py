@@ -18,8 +18,9 @@ import pytest
 from conftest import encode, make_folder, make_zip, noise, snapshot
 from PIL import Image
 
-from dcgan_core import datasets, scenes, sources
+from dcgan_core import datasets, sources
 from dcgan_core.cli import main
+from dcgan_core.drawings import scenes
 from dcgan_core.errors import UserError
 
 # --- splits and classes -----------------------------------------------------------------------------------------------
