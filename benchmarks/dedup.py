@@ -11,7 +11,7 @@ import time
 import numpy as np
 from report import Report
 
-from dcgan_core import dedup
+from dcgan_core.data import duplicates
 
 COUNTS = (10**4, 10**5, 10**6)
 
@@ -19,11 +19,11 @@ COUNTS = (10**4, 10**5, 10**6)
 def grouping(count: int) -> tuple[float, float]:
     """Seconds, and the share of planted codes found."""
     rng = np.random.default_rng(0)
-    hashes = rng.integers(0, 256, (count, dedup.BITS // 8), np.uint8)
+    hashes = rng.integers(0, 256, (count, duplicates.BITS // 8), np.uint8)
     planted = np.arange(count - count // 10, count)
     hashes[planted] = hashes[: len(planted)]
     start = time.perf_counter()
-    kept = dedup.duplicates(hashes)
+    kept = duplicates.duplicates(hashes)
     return time.perf_counter() - start, float((kept[planted] == np.arange(len(planted))).mean())
 
 

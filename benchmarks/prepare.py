@@ -16,8 +16,8 @@ from pathlib import Path
 
 from report import Report
 
-from dcgan_core import datasets
-from dcgan_core.catalogue import ENTRIES
+from dcgan_core.data.catalogue import ENTRIES
+from dcgan_core.data.sources import finding
 from dcgan_core.files import read_json
 
 SIZES = {"digits": 16, "mnist": 28, "lsun": 64, "rooms": 64, "faces": 64, "celeba": 64}  # else 32
@@ -44,7 +44,7 @@ def preparing(name: str, size: int) -> tuple[float, float, int]:
 def main() -> None:
     report = Report()
     for name in sys.argv[1:] or [e.name for e in ENTRIES if e.loads]:
-        if not datasets.find(name):
+        if not finding.find(name):
             print(f"preparing {name}: not found, not measured")
             continue
         size = SIZES.get(name, 64 if name in ("drawn-rooms", "drawn-portraits") else 32)

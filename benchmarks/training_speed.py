@@ -15,8 +15,9 @@ import numpy as np
 import torch
 from report import Report
 
-from dcgan_core import config_io, datasets, devices, latent, networks, training
-from dcgan_core.datasets import ImageData
+from dcgan_core import config_io, devices, latent, networks, training
+from dcgan_core.data import loading
+from dcgan_core.data.images import ImageData
 from dcgan_core.networks import ARCHITECTURES
 from dcgan_core.runs import Run
 
@@ -51,9 +52,9 @@ def main() -> None:
     start = time.perf_counter()
     latent.draw_pixels(generator, z)
     show("sampling small64", len(z) / (time.perf_counter() - start), "images/s")
-    datasets.load("digits", 16)
+    loading.load_data("digits", 16)
     start = time.perf_counter()
-    datasets.load("digits", 16)
+    loading.load_data("digits", 16)
     show("opening a prepared data set", (time.perf_counter() - start) * 1000, "ms")
     unit = 1 if sys.platform == "darwin" else 1024
     show("peak memory of all of this", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30, "GiB")

@@ -45,8 +45,6 @@ from PIL import Image
 from dcgan_core import (
     claims,
     config_io,
-    datasets,
-    dedup,
     devices,
     evaluation,
     latent,
@@ -56,6 +54,9 @@ from dcgan_core import (
     recipes,
     training,
 )
+from dcgan_core.data import duplicates, loading
+from dcgan_core.data.planted import KINDS, change, measure_planted
+from dcgan_core.data.sources import finding, source
 from dcgan_core.drawings import scenes
 from dcgan_core.plots import Table
 from dcgan_core.runs import Run
@@ -129,8 +130,8 @@ plots.strips(rows)
 at_hand = claims.has_photographs(run)
 if at_hand:
     seen, unseen = (
-        datasets.load(run.data_name, side, split).images
-        for split in datasets.SPLITS
+        loading.load_data(run.data_name, side, split).images
+        for split in source.SPLITS
     )
     discriminator = run.discriminator()
     for name, images in (("trained on", seen[::9]), ("held out", unseen)):
@@ -216,13 +217,13 @@ else:
 
 # %% tags=["remove-stderr"] mystnb={"figure": {"caption": "Samples of a small net after a few hundred updates in this chapter.", "name": "fig-rooms-own"}}
 name = "lsun" if profile == "paper" else "rooms"
-if datasets.find(name):
+if finding.find(name):
     config = replace(recipes.recipe(name, profile), seed=seed)
     folder = Path(f"../runs/chapter-4-1-{datetime.now():%Y%m%d-%H%M%S}")
     if profile == "quick":
         config = replace(config, images=300 * config.batch)
         folder = Path(tempfile.mkdtemp()) / name
-    data = datasets.load(name, config.architecture.size)
+    data = loading.load_data(name, config.architecture.size)
     about = {"data": {"name": data.name, **data.provenance}}
     own = Run.create(folder, {"config": config_io.to_dict(config), **about})
     training.train(config, data, own, device)
@@ -279,8 +280,8 @@ if lmdb:
 
     places = {"DCGAN_DATA": str(root), "DCGAN_CACHE": str(root / "cache")}
     with patch.dict(os.environ, places):  # look there, in this cell only
-        data = datasets.load("lsun", 64)
-        contents = datasets.find("lsun").open(64)
+        data = loading.load_data("lsun", 64)
+        contents = finding.find("lsun").open(64)
     print(f"{data.name}: {len(data)} images of {data.size} px")
     # what an interrupted preparation does: it goes straight behind a key
     keys = [picture.file for picture in contents.pictures(0, "")]
@@ -301,15 +302,15 @@ if lmdb:
 # Let us build it. Steps 1 and 2 before your eyes.
 
 # %%
-if datasets.find("rooms"):
-    what, images = "photographs of rooms", datasets.load("rooms", 64).images
+if finding.find("rooms"):
+    what, images = "photographs of rooms", loading.load_data("rooms", 64).images
 else:
     what = "drawn rooms (no photographs are on this machine)"
     images = scenes.draw("drawn-rooms", 3600, 64, seed).images
-crops = dedup.crops(images)
-steps = 300 if profile == "quick" else dedup.STEPS
+crops = duplicates.crops(images)
+steps = 300 if profile == "quick" else duplicates.STEPS
 started = time.perf_counter()
-model = dedup.train_autoencoder(crops, seed, devices.pick(device), steps)
+model = duplicates.train_autoencoder(crops, seed, devices.pick(device), steps)
 print(f"{len(crops):,} {what}")
 print(f"{steps} steps, {time.perf_counter() - started:.0f} s")
 
@@ -337,13 +338,15 @@ plots.strips(
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "A picture and its four near duplicates. Below each: in how many of the 128 bits its code differs from the original's.", "name": "fig-planted"}}
 rng_np = np.random.default_rng(seed)
 original = images[7]
-changed = [dedup.change(original, kind, rng_np) for kind in dedup.KINDS]
-codes = dedup.codes(model, dedup.crops(np.stack([original, *changed])))
+changed = [change(original, kind, rng_np) for kind in KINDS]
+codes = duplicates.codes(
+    model, duplicates.crops(np.stack([original, *changed]))
+)
 bits = np.unpackbits(codes[1:] ^ codes[0], axis=1).sum(1)
 figure, axes = plt.subplots(1, 5, figsize=(8, 2))
 titles = [
     "original",
-    *(f"{k}\n{b} bits" for k, b in zip(dedup.KINDS, bits, strict=True)),
+    *(f"{k}\n{b} bits" for k, b in zip(KINDS, bits, strict=True)),
 ]
 for axis, image, title in zip(axes, [original, *changed], titles, strict=True):
     axis.imshow(image.transpose(1, 2, 0), interpolation="nearest")
@@ -370,11 +373,11 @@ methods = {
     "exact": "equal bytes",
 }
 planted = {
-    method: dedup.planted(images, 800, method, seed, model=model)
+    method: measure_planted(images, 800, method, seed, model=model)
     for method in methods
 }
 Table(
-    ["finds near duplicates by", "precision", "recall", *dedup.KINDS],
+    ["finds near duplicates by", "precision", "recall", *KINDS],
     [
         [
             methods[method],
@@ -410,7 +413,7 @@ for offset, (method, result) in zip(
         ecolor="0.4",
         capsize=2,
     )
-axis.set_xticks(range(len(dedup.KINDS)), dedup.KINDS)
+axis.set_xticks(range(len(KINDS)), KINDS)
 axis.set_ylim(0, 1.05)
 axis.set_ylabel("recall")
 axis.legend(frameon=False, bbox_to_anchor=(1, 1))
@@ -440,7 +443,7 @@ for key in ("precision", "recall"):
     axis.plot(radius, value, marker="o", label=key)
     axis.fill_between(radius, low, high, alpha=0.2)
 axis.axhline(0.99, color="0.5", linestyle=":")
-axis.axvline(dedup.RADIUS, color="0.8", zorder=0)
+axis.axvline(duplicates.RADIUS, color="0.8", zorder=0)
 axis.set_xlabel("bits that may differ")
 axis.set_xticks(radius)
 axis.set_ylim(0, 1.05)
@@ -473,12 +476,12 @@ claims.scoreboard(
 seconds = {}
 for count in (10_000, 100_000):
     random_codes = np.random.default_rng(seed).integers(
-        0, 256, (count, dedup.BITS // 8), np.uint8
+        0, 256, (count, duplicates.BITS // 8), np.uint8
     )
     tries = []
     for _ in range(3):  # other work on the machine only ever adds time
         started = time.perf_counter()
-        dedup.duplicates(random_codes)
+        duplicates.duplicates(random_codes)
         tries.append(time.perf_counter() - started)
     seconds[count] = min(tries)
     print(f"{count:8,} codes: {seconds[count]:.2f} s")

@@ -30,15 +30,9 @@ import numpy as np
 import torch
 from IPython.display import display
 
-from dcgan_core import (
-    claims,
-    config_io,
-    datasets,
-    devices,
-    evaluation,
-    latent,
-    plots,
-)
+from dcgan_core import claims, config_io, devices, evaluation, latent, plots
+from dcgan_core.data import loading
+from dcgan_core.data.sources import finding
 from dcgan_core.pictures import show, tiles
 from dcgan_core.plots import Table
 from dcgan_core.runs import Run, reference_runs
@@ -172,7 +166,7 @@ claims.with_photographs("memorisation.faces.seen", run, device, seed)
 
 # %%
 if at_hand:
-    train = datasets.load(run.data_name, run.architecture.size).images
+    train = loading.load_data(run.data_name, run.architecture.size).images
     rng = torch.Generator().manual_seed(seed + 1)
     many = latent.sample(generator.architecture, 1000, rng)
     many = latent.draw_pixels(generator, many)
@@ -270,7 +264,7 @@ claims.scoreboard(
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Three of those canvases, and what the detector finds on them.", "name": "fig-canvases"}}
 if at_hand:
-    held_out = datasets.load(run.data_name, run.architecture.size, "test")
+    held_out = loading.load_data(run.data_name, run.architecture.size, "test")
     canvases = list(evaluation.pasted(held_out.images[:3], seed))
     figure, axes = plt.subplots(1, 3, figsize=(9, 2.4))
     for axis, (canvas, _) in zip(axes, canvases, strict=True):
@@ -321,12 +315,12 @@ from datetime import datetime
 from dcgan_core import recipes, training
 
 config = replace(recipes.recipe("faces", profile), seed=seed)
-if datasets.find(config.data):
+if finding.find(config.data):
     folder = Path(f"../runs/chapter-4-2-{datetime.now():%Y%m%d-%H%M%S}")
     if profile == "quick":
         config = replace(config, images=300 * config.batch)
         folder = Path(tempfile.mkdtemp()) / config.data
-    data = datasets.load(config.data, config.architecture.size)
+    data = loading.load_data(config.data, config.architecture.size)
     about = {"data": {"name": data.name, **data.provenance}}
     own = Run.create(folder, {"config": config_io.to_dict(config), **about})
     training.train(config, data, own, device)

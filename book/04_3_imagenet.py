@@ -37,24 +37,18 @@ import numpy as np
 import torch
 from PIL import Image
 
-from dcgan_core import (
-    config_io,
-    datasets,
-    devices,
-    latent,
-    plots,
-    recipes,
-    training,
-)
+from dcgan_core import config_io, devices, latent, plots, recipes, training
+from dcgan_core.data import loading
+from dcgan_core.data.sources import finding
 from dcgan_core.pictures import show
 from dcgan_core.plots import Table
 from dcgan_core.runs import Run, reference_runs
 
 name = "imagenet" if profile == "paper" else "imagenet32"
-if not datasets.find(name):
+if not finding.find(name):
     print(f"no {name} on this machine; drawn sprites in its place")
     name = "drawn-sprites"
-data = datasets.load(name, 32)
+data = loading.load_data(name, 32)
 print(f"{data.name}: {len(data):,} images, {len(data.classes)} classes")
 
 # %% mystnb={"figure": {"caption": "What D is shown as real. At 32 pixels many a photograph is a riddle for people, too.", "name": "fig-imagenet-data"}}
@@ -108,7 +102,7 @@ for wnid, photograph in photographs.items():
         Image.fromarray(cut).save(tree / wnid / f"{wnid}_{i}.JPEG")
 
 with patch.dict(os.environ, DCGAN_DATA=str(root), DCGAN_CACHE=str(root / "a")):
-    as_tree = datasets.load("imagenet")
+    as_tree = loading.load_data("imagenet")
 print(f"{as_tree.name}: {as_tree.images.shape}, classes {as_tree.classes}")
 
 # %% [markdown]
@@ -127,7 +121,7 @@ with tarfile.open(tars / "ILSVRC2012_img_train.tar", "w") as outer:
 
 places = {"DCGAN_DATA": str(root / "tars"), "DCGAN_CACHE": str(root / "b")}
 with patch.dict(os.environ, places):
-    as_tars = datasets.load("imagenet")
+    as_tars = loading.load_data("imagenet")
 same = {image.tobytes() for image in as_tree.images}
 print(f"from the tars: {len(as_tars)} for training, the others held out")
 print("same pixels:", all(i.tobytes() in same for i in as_tars.images))

@@ -30,15 +30,19 @@ from pathlib import Path
 
 import torch
 
-from dcgan_core import config_io, datasets, pictures, plots, recipes, training
+from dcgan_core import config_io, pictures, plots, recipes, training
+from dcgan_core.data import loading
+from dcgan_core.data.sources import finding
 from dcgan_core.plots import Table
 from dcgan_core.runs import Run
 
 # photographs where there are some, else scikit-learn's digits
-name = "faces" if datasets.find("faces") else "digits"
+name = "faces" if finding.find("faces") else "digits"
 known = recipes.RECIPES[name]
 config = replace(known.get(profile, known["cpu"]), seed=seed)
-data = datasets.load(config.data, config.architecture.size, crop=config.crop)
+data = loading.load_data(
+    config.data, config.architecture.size, crop=config.crop
+)
 print(
     f"{data.name}: {len(data):,} images of {data.channels} x {data.size} x {data.size}"
 )

@@ -31,15 +31,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from dcgan_core import (
-    claims,
-    datasets,
-    devices,
-    features,
-    networks,
-    probes,
-    svm,
-)
+from dcgan_core import claims, devices, features, networks, probes, svm
+from dcgan_core.data.sources import finding
 from dcgan_core.pictures import show
 from dcgan_core.plots import Table
 from dcgan_core.runs import reference_runs
@@ -154,7 +147,7 @@ Table(
 
 # %% mystnb={"figure": {"caption": "A picture in D. Left: what goes in. Then one map of each layer, and below it the four by four numbers that are kept of it.", "name": "fig-pooled"}}
 def at_hand(name):
-    return datasets.find(name) is not None
+    return finding.find(name) is not None
 
 
 def a_run():

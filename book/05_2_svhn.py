@@ -30,7 +30,8 @@ from dataclasses import replace
 import matplotlib.pyplot as plt
 import numpy as np
 
-from dcgan_core import claims, datasets, devices, probes, supervised
+from dcgan_core import claims, devices, probes, supervised
+from dcgan_core.data.sources import finding
 from dcgan_core.plots import Table
 from dcgan_core.runs import reference_runs
 
@@ -80,7 +81,7 @@ Table(
 
 # %%
 def at_hand(name):
-    return datasets.find(name) is not None
+    return finding.find(name) is not None
 
 
 def a_run():

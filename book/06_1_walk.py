@@ -28,15 +28,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from dcgan_core import (
-    claims,
-    datasets,
-    devices,
-    evaluation,
-    latent,
-    plots,
-    widgets,
-)
+from dcgan_core import claims, devices, evaluation, latent, plots, widgets
+from dcgan_core.data import loading
 from dcgan_core.drawings import scenes
 from dcgan_core.pictures import grid, show
 from dcgan_core.plots import Animation
@@ -210,7 +203,7 @@ beside_training(
 
 # %%
 if claims.has_photographs(run):
-    train = datasets.load(run.data_name, run.architecture.size).images
+    train = loading.load_data(run.data_name, run.architecture.size).images
     shown = beside_training(run, train)
 else:
     shown = "Not shown: the photographs are not on this machine."

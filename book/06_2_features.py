@@ -34,13 +34,13 @@ from dcgan_core import (
     assets,
     attribution,
     claims,
-    datasets,
     devices,
     networks,
     pictures,
     plots,
     widgets,
 )
+from dcgan_core.data import loading
 from dcgan_core.drawings import scenes
 from dcgan_core.plots import Table
 from dcgan_core.runs import Run
@@ -293,7 +293,7 @@ if (photographed / "discriminator.safetensors").is_file() and (
     claims.has_photographs(Run(photographed))
 ):
     room_run = Run(photographed)
-    photographs = datasets.load(
+    photographs = loading.load_data(
         room_run.info["config"]["data"],
         room_run.architecture.size,
         "test",

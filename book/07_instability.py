@@ -39,7 +39,6 @@ from dcgan_core import (
     ablations,
     claims,
     config_io,
-    datasets,
     instability,
     pictures,
     plots,
@@ -47,13 +46,14 @@ from dcgan_core import (
     runs,
     training,
 )
+from dcgan_core.data import loading
 from dcgan_core.plots import Table
 
 config = config_io.override(
     recipes.recipe("digits", "quick"),
     ["architecture.widths=32,64", "images=48000", f"seed={seed}"],
 )
-data = datasets.load(config.data, config.architecture.size)
+data = loading.load_data(config.data, config.architecture.size)
 about = {"data": {"name": data.name, **data.provenance}}
 run = runs.Run.create(
     Path(tempfile.mkdtemp()) / "collapse",

@@ -35,7 +35,6 @@ from dcgan_core import (
     assets,
     claims,
     config_io,
-    datasets,
     devices,
     evaluation,
     fidelity,
@@ -44,6 +43,8 @@ from dcgan_core import (
     plots,
     training,
 )
+from dcgan_core.data import loading
+from dcgan_core.data.images import part
 from dcgan_core.networks import Architecture
 from dcgan_core.pictures import show
 from dcgan_core.plots import Table
@@ -112,8 +113,8 @@ config = Config(
     learning_rate=8e-4,  # too high for a long run; this one is short
     seed=seed,
 )
-digits = datasets.load("digits", architecture.size)
-real, unseen = datasets.part(digits, 0, 1000), datasets.part(digits, 1000)
+digits = loading.load_data("digits", architecture.size)
+real, unseen = part(digits, 0, 1000), part(digits, 1000)
 
 # %% tags=["hide-input"]
 import shutil
@@ -142,7 +143,7 @@ side_by_side(of_each_class(real, 6), draw(generator, 6, seed))
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Digits drawn by the reference run on MNIST, beside real ones where the machine has them.", "name": "fig-mnist-samples"}}
 drawn = draw(shipped["mnist"].generator(where), 6, seed)
 if claims.has_photographs(shipped["mnist"]):
-    mnist = datasets.load("mnist", split="train")
+    mnist = loading.load_data("mnist", split="train")
     picture = side_by_side(of_each_class(mnist, 6), drawn, zoom=1)
 else:
     picture = show(drawn, columns=10, zoom=1)

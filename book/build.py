@@ -26,7 +26,7 @@ import nbformat
 import papermill
 import yaml
 
-from dcgan_core import datasets
+from dcgan_core.data.sources import finding
 from dcgan_core.errors import UserError
 from dcgan_core.files import write_json
 from dcgan_core.runs import Run
@@ -82,8 +82,8 @@ def inputs(chapter: str, parameters: dict) -> str:
 
 def _data_found() -> list[list]:
     found = []
-    for name in datasets.names():
-        source = datasets.find(name)
+    for name in finding.names():
+        source = finding.find(name)
         with suppress(UserError):  # what cannot be read is not there
             found += [[name, source.stamp()]] if source else []
     return found

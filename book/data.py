@@ -34,7 +34,7 @@ from pathlib import Path
 
 from IPython.display import display
 
-from dcgan_core import catalogue
+from dcgan_core.data import catalogue
 from dcgan_core.plots import Table
 
 catalogue.overview()

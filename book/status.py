@@ -24,7 +24,8 @@ device = "auto"
 import json
 from pathlib import Path
 
-from dcgan_core import claims, datasets, devices
+from dcgan_core import claims, devices
+from dcgan_core.data import loading
 from dcgan_core.plots import Table
 from dcgan_core.runs import environment, reference_runs
 
@@ -52,7 +53,7 @@ Table(
 )
 
 # %% tags=["hide-input"]
-found = [row for row in datasets.listing() if row.state == "found"]
+found = [row for row in loading.listing() if row.state == "found"]
 Table(["data found when this was built"], [[row.name] for row in found])
 
 # %% [markdown]

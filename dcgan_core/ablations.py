@@ -27,7 +27,6 @@ from PIL import Image
 from dcgan_core import (
     assets,
     config_io,
-    datasets,
     devices,
     evaluation,
     fidelity,
@@ -39,6 +38,7 @@ from dcgan_core import (
     training,
 )
 from dcgan_core.config_io import did_you_mean
+from dcgan_core.data import loading
 from dcgan_core.errors import UserError
 from dcgan_core.files import read_json, write_atomically, write_json
 from dcgan_core.networks import Architecture, Discriminator, Generator
@@ -167,7 +167,7 @@ class Start:
 
 def train(config: Config, baseline: Config, path: Path, device: str = "auto", progress: bool = True) -> Run:
     """Trains, or goes on, with snapshots of the run's fixed z at the end. Raises KeyboardInterrupt where it was stopped."""
-    data = datasets.load(config.data, config.architecture.size, crop=config.crop)
+    data = loading.load_data(config.data, config.architecture.size, crop=config.crop)
     if (path / "run.json").exists():
         run = Run(path)
         if run.info["status"] != "training":
@@ -238,8 +238,8 @@ class Judged:
 
     def __init__(self, name: str, size: int, path: Path, device: str = "auto") -> None:
         chosen = devices.pick(device)
-        self.held_out = datasets.load(name, size, "test").images[:SAMPLES]
-        data = datasets.load(name, size)
+        self.held_out = loading.load_data(name, size, "test").images[:SAMPLES]
+        data = loading.load_data(name, size)
         if path.exists():
             self.classifier = fidelity.Classifier(data.size, data.channels, len(data.classes)).to(chosen).eval()
             self.classifier.load_state_dict(safetensors.torch.load_file(path))
@@ -360,7 +360,7 @@ def ablate(
     if seeds < 1:
         raise UserError(f"--seeds {seeds}: at least 1; intervals need at least 2")
     chosen = variants(only)
-    size, channels = BASELINE.architecture.size, (datasets.native(data) or (0, 3))[1]
+    size, channels = BASELINE.architecture.size, (loading.native(data) or (0, 3))[1]
     baseline = replace(BASELINE, data=data, images=images, architecture=replace(BASELINE.architecture, channels=channels))
     note = out / "ablations.json"
     if note.exists() and _baseline(out) != baseline:

@@ -16,8 +16,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from dcgan_core import datasets, judges
+from dcgan_core import judges
 from dcgan_core.config_io import did_you_mean
+from dcgan_core.data import loading
+from dcgan_core.data.images import ImageData
+from dcgan_core.data.sources import finding, source
 from dcgan_core.errors import UserError
 from dcgan_core.intervals import Measurement, bootstrap, timed
 
@@ -64,7 +67,7 @@ def load(half: int = JUDGING, device: torch.device | str = "cpu") -> Attributes:
     """
     path = judges.shipped_or_kept(f"{DATA}-attributes-{SIZE}px-half{half}.safetensors")
     if not path.is_file():
-        net = train(datasets.load(DATA, SIZE), half, device)
+        net = train(loading.load_data(DATA, SIZE), half, device)
         judges.save(net, path, {"attributes": json.dumps({"names": net.names})})
     what = "a classifier of attributes"
     try:
@@ -76,7 +79,7 @@ def load(half: int = JUDGING, device: torch.device | str = "cpu") -> Attributes:
     return judges.restore(net, path, what).to(device, memory_format=torch.channels_last)
 
 
-def halves(data: datasets.ImageData, half: int) -> np.ndarray:
+def halves(data: ImageData, half: int) -> np.ndarray:
     """Indices of every other photograph: half 0 begins with the first, half 1 with the second."""
     if half not in (0, 1):
         raise UserError(f"attributes of faces: there are halves 0 and 1, not {half}")
@@ -84,7 +87,7 @@ def halves(data: datasets.ImageData, half: int) -> np.ndarray:
 
 
 def train(
-    data: datasets.ImageData,
+    data: ImageData,
     half: int,
     device: torch.device | str = "cpu",
     steps: int = STEPS,
@@ -139,7 +142,7 @@ def _moved(pixels: Tensor, rng: torch.Generator, by: int = 3) -> Tensor:
     return torch.stack([p[:, t : t + size, x : x + size] for p, t, x in zip(padded, top, left, strict=True)])
 
 
-def index(data: datasets.ImageData, name: str) -> int:
+def index(data: ImageData, name: str) -> int:
     """The column of an attribute. Raises UserError where the labels have none of that name."""
     if name not in data.attribute_names:
         raise UserError(f"{data.name}: no attribute is called {name!r}{did_you_mean(name, data.attribute_names)}")
@@ -154,11 +157,11 @@ def unseen(
     Those of which all `names` are known, the first `count` of both kinds: uint8 N x 3 x size x size, and for each name N times
     1 or 0. Raises UserError where the photographs are not here.
     """
-    if not datasets.find(DATA):
+    if not finding.find(DATA):
         raise UserError(f"{DATA}: the photographs are not here")
     images, labels = [], []
-    for split in datasets.SPLITS:
-        data = datasets.load(DATA, size, split)
+    for split in source.SPLITS:
+        data = loading.load_data(DATA, size, split)
         rows = halves(data, 1 - half) if split == "train" else np.arange(len(data))
         table = data.attributes[rows][:, [index(data, name) for name in names]]
         known = (table != 0).all(1)

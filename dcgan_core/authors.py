@@ -26,7 +26,9 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
-from dcgan_core import config_io, datasets, devices, latent, networks, pictures
+from dcgan_core import config_io, devices, latent, networks, pictures
+from dcgan_core.data import loading
+from dcgan_core.data.images import ImageData
 from dcgan_core.errors import UserError, reason
 from dcgan_core.files import write_atomically
 from dcgan_core.intervals import Measurement, timed
@@ -271,7 +273,7 @@ def import_run(
         raise UserError(f"{out}: already there; choose another --out")
     released = read(folder)
     a = released.architecture
-    data = datasets.load(statistics, a.size) if statistics else None
+    data = loading.load_data(statistics, a.size) if statistics else None
     if data and data.channels != a.channels:
         raise UserError(f"--statistics {statistics}: images of {data.channels} channels of colour; these nets see {a.channels}")
     if data and "discriminator" not in released.arrays:
@@ -318,7 +320,7 @@ def import_run(
     return Run(out)
 
 
-def _estimate(built: dict, data: datasets.ImageData | None, device: torch.device, seed: int, progress: bool) -> tuple:
+def _estimate(built: dict, data: ImageData | None, device: torch.device, seed: int, progress: bool) -> tuple:
     """Batchnorm statistics for eval mode. Returns what each net's are from (None: not estimated), and a grid's pixels."""
     generator, discriminator = built.get("generator"), built.get("discriminator")
     a = next(iter(built.values())).architecture

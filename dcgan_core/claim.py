@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from dcgan_core import datasets
+from dcgan_core.data import loading
+from dcgan_core.data.sources import finding
 from dcgan_core.errors import UserError
 from dcgan_core.intervals import Measurement
 from dcgan_core.runs import Run
@@ -72,9 +73,9 @@ class Claim:
 def has_photographs(run: Run) -> bool:
     """Are the pictures at hand that the run was trained on? (Another set of the same name does not count.)"""
     config = run.info["config"]
-    if not datasets.find(config["data"]):
+    if not finding.find(config["data"]):
         return False
-    found = datasets.load(config["data"], run.architecture.size, crop=config["crop"], download=False)
+    found = loading.load_data(config["data"], run.architecture.size, crop=config["crop"], download=False)
     return found.provenance["fingerprint"] == run.info["data"]["fingerprint"]
 
 

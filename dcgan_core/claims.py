@@ -11,10 +11,11 @@ import datetime
 from pathlib import Path
 from typing import Any
 
-from dcgan_core import ablations, claims_4, claims_5, claims_6, claims_7, claims_8, claims_scenes, datasets, runs
+from dcgan_core import ablations, claims_4, claims_5, claims_6, claims_7, claims_8, claims_scenes, runs
 from dcgan_core.assets import BUILD
 from dcgan_core.claim import Claim, has_photographs
 from dcgan_core.config_io import did_you_mean
+from dcgan_core.data.sources import finding
 from dcgan_core.drawings import scenes
 from dcgan_core.errors import UserError
 from dcgan_core.files import read_json, write_json
@@ -74,7 +75,7 @@ def ship(run: Run, name: str | None = None, weights: bool = True, discriminator:
 
 
 def _has_data(c: Claim) -> bool:
-    return not c.needs or datasets.find(c.needs) is not None
+    return not c.needs or finding.find(c.needs) is not None
 
 
 def result(c: Claim, run: Run, device: str = "auto", seed: int = 0, small: bool = False) -> dict:

@@ -6,8 +6,11 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from dcgan_core import authors, datasets, dedup, devices, evaluation
+from dcgan_core import authors, devices, evaluation
 from dcgan_core.claim import Claim, at_least, at_most, check_photographs, has_photographs, instead_of_lsun
+from dcgan_core.data import duplicates, loading, planted
+from dcgan_core.data.images import Crop
+from dcgan_core.data.sources import source
 from dcgan_core.drawings import scenes
 from dcgan_core.errors import UserError
 from dcgan_core.intervals import Measurement
@@ -29,7 +32,7 @@ def _memorisation(metric: Callable[..., Measurement]) -> Callable[[Run, str, int
     def measure(run: Run, device: str, seed: int, small: bool) -> Measurement:
         check_photographs(run)
         size, crop = run.architecture.size, run.info["config"]["crop"]
-        train, held_out = (datasets.load(run.info["config"]["data"], size, s, crop).images for s in datasets.SPLITS)
+        train, held_out = (loading.load_data(run.info["config"]["data"], size, s, crop).images for s in source.SPLITS)
         if small:
             train, held_out = _some(train, 4000), _some(held_out, 200)
         return metric(run.generator(devices.pick(device)), train, held_out, 400 if small else 5000, seed)
@@ -50,13 +53,13 @@ def _dedup(method: str, what: str) -> Callable[[Run, str, int, bool], Measuremen
 
 @cache  # precision and recall come from one autoencoder
 def _planted(
-    data: str, size: int, crop: datasets.Crop, fingerprint: str, method: str, device: str, seed: int, small: bool
+    data: str, size: int, crop: Crop, fingerprint: str, method: str, device: str, seed: int, small: bool
 ) -> dict[str, Measurement]:
-    train, held_out = (datasets.load(data, size, s, crop).images for s in datasets.SPLITS)
+    train, held_out = (loading.load_data(data, size, s, crop).images for s in source.SPLITS)
     if small:
         train, held_out = _some(train, 4000), _some(held_out, 200)
-    count, steps = (400, 300) if small else (2000, dedup.STEPS)
-    return dedup.planted(train, count, method, seed, devices.pick(device), steps, held_out)
+    count, steps = (400, 300) if small else (2000, duplicates.STEPS)
+    return planted.measure_planted(train, count, method, seed, devices.pick(device), steps, held_out)
 
 
 def _detector_recall(run: Run, device: str, seed: int, small: bool) -> Measurement:
@@ -64,7 +67,7 @@ def _detector_recall(run: Run, device: str, seed: int, small: bool) -> Measureme
     if not has_photographs(run):
         raise UserError(f"{run.path}: the pictures that it was trained on ({run.data_name}) are not here")
     size, crop = run.architecture.size, run.info["config"]["crop"]
-    photographs = datasets.load(run.info["config"]["data"], size, "test", crop).images
+    photographs = loading.load_data(run.info["config"]["data"], size, "test", crop).images
     return evaluation.detector_recall(photographs[: 100 if small else None], seed)
 
 
@@ -87,7 +90,7 @@ def _walk_nearest(run: Run, device: str, seed: int, small: bool) -> Measurement:
     if small and name in scenes.NAMES:  # a few are drawn sooner than all
         train, held_out = (scenes.draw(name, count, size, s).images for count, s in ((2000, 0), (200, 1)))
     else:
-        train, held_out = (datasets.load(name, size, s, run.info["config"]["crop"]).images for s in datasets.SPLITS)
+        train, held_out = (loading.load_data(name, size, s, run.info["config"]["crop"]).images for s in source.SPLITS)
     if small:
         train, held_out = _some(train, 4000), _some(held_out, 200)
     return evaluation.walk_nearest(run.generator(devices.pick(device)), train, held_out, 20 if small else 150, seed=seed)

@@ -6,8 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from dcgan_core import assets, datasets, devices, intervals, neighbours
+from dcgan_core import assets, devices, intervals, neighbours
 from dcgan_core.claim import Claim, Rule, at_least, check_photographs, stays_under
+from dcgan_core.data import loading
+from dcgan_core.data.images import ImageData, part
+from dcgan_core.data.sources import source
 from dcgan_core.errors import UserError
 from dcgan_core.files import read_json
 from dcgan_core.intervals import Measurement
@@ -21,15 +24,15 @@ def is_mnist(run: Run, fully_connected: bool = False, affine: bool = False) -> b
     return fully_connected == (not run.architecture.widths) and affine == run.architecture.norm_affine
 
 
-def _digits(run: Run, small: bool) -> tuple[datasets.ImageData, datasets.ImageData]:
+def _digits(run: Run, small: bool) -> tuple[ImageData, ImageData]:
     """What real references are taken from, and the queries: test digits; small: digits kept back for choosing."""
     check_photographs(run)
     train, size, crop = run.info["config"]["data"], run.architecture.size, run.info["config"]["crop"]
-    real = datasets.load(train, size, crop=crop)
+    real = loading.load_data(train, size, crop=crop)
     if small:
         first = run.info["config"].get("first") or len(real) - 500
-        return datasets.part(real, 0, first), datasets.part(real, first, first + 500)
-    return real, datasets.load(train, size, "test", crop)
+        return part(real, 0, first), part(real, first, first + 500)
+    return real, loading.load_data(train, size, "test", crop)
 
 
 def nn_errors(
@@ -45,7 +48,7 @@ def nn_errors(
     generator = run.generator(device)
     weights = [v.cpu().numpy() for v in generator.state_dict().values()]
     name = neighbours.name_of(seed, neighbours.BLOCK, run.architecture, images, *weights)
-    state = None if small else datasets.cache_root() / "neighbours" / f"{name}.npz"
+    state = None if small else source.cache_root() / "neighbours" / f"{name}.npz"
     milestones = (*(m for m in neighbours.MILESTONES if m < count), count)
     found = neighbours.curve(
         neighbours.generated(generator, seed), images, answers, milestones, device, state, progress=not small

@@ -168,7 +168,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _train(args: argparse.Namespace) -> int:
-    from dcgan_core import config_io, datasets, devices, recipes, training
+    from dcgan_core import config_io, devices, recipes, training
+    from dcgan_core.data import loading
+    from dcgan_core.data.cache import prepare
+    from dcgan_core.data.images import part
     from dcgan_core.runs import Run, environment
 
     devices.pick(args.device)
@@ -192,11 +195,11 @@ def _train(args: argparse.Namespace) -> int:
 
     device, first = _join_processes(args.device)
     if first:  # prepares (or downloads) it for all
-        datasets.prepare(config.data, config.architecture.size, config.crop)
+        prepare(config.data, config.architecture.size, config.crop)
     _wait_for_all()
-    data = datasets.load(config.data, config.architecture.size, crop=config.crop)
+    data = loading.load_data(config.data, config.architecture.size, crop=config.crop)
     if config.first:
-        data = datasets.part(data, 0, config.first)
+        data = part(data, 0, config.first)
     origin = {"name": data.name, "images": len(data), **data.provenance}
     if existing and existing.info["data"].get("fingerprint") != origin["fingerprint"]:
         raise UserError(
@@ -389,20 +392,21 @@ def _numbers(option: str, text: str, kind: type, example: str) -> list:
 
 
 def _data_list(args: argparse.Namespace) -> None:
-    from dcgan_core import datasets
+    from dcgan_core.data import loading
+    from dcgan_core.data.sources import source
 
-    rows = [("name", "state", "where", "prepared"), *datasets.listing()]
+    rows = [("name", "state", "where", "prepared"), *loading.listing()]
     widths = [max(len(str(row[i])) for row in rows) for i in range(3)]
-    print(f"data root: {datasets.data_root()}   cache: {datasets.cache_root()}\n")
+    print(f"data root: {datasets.data_root()}   cache: {source.cache_root()}\n")
     for row in rows:
         print("  ".join(str(cell).ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)).rstrip())
 
 
 def _data_prepare(args: argparse.Namespace) -> None:
-    from dcgan_core import datasets
+    from dcgan_core.data.cache import prepare
     from dcgan_core.files import read_json
 
-    folder = datasets.prepare(args.name, args.size, args.crop, verify=args.verify)
+    folder = prepare(args.name, args.size, args.crop, verify=args.verify)
     meta = read_json(folder / "meta.json", "a cache")
     counts = ", ".join(f"{count:,} {split}" for split, count in meta["counts"].items())
     facts = [f"{meta['size']} px", counts]
@@ -416,22 +420,23 @@ def _data_prepare(args: argparse.Namespace) -> None:
 
 
 def _data_crop_faces(args: argparse.Namespace) -> None:
-    from dcgan_core import faces
+    from dcgan_core.data import face_detector
+    from dcgan_core.data.sources import tree
 
-    report = faces.crop_folder(args.folder, args.out, args.size, args.margin, args.min_size)
+    report = face_detector.crop_folder(args.folder, args.out, args.size, args.margin, args.min_size)
     for state, count in report.counts.items():
         print(f"{state:12}{count:8,} photos" + (f", {report.faces:,} faces" if state == "found" else ""))
-    print(f"{report.out}: {report.faces:,} crops; {report.out / faces.FACES_REPORT} says which came from where")
+    print(f"{report.out}: {report.faces:,} crops; {report.out / tree.FACES_REPORT} says which came from where")
 
 
 def _data_dedup(args: argparse.Namespace) -> None:
-    from dcgan_core import dedup
+    from dcgan_core.data import duplicates
 
     if args.undo:
-        there = dedup.undo(args.name, args.size, args.crop)
+        there = duplicates.undo(args.name, args.size, args.crop)
         print(f"{args.name}: all training images are used again" if there else f"{args.name}: was not deduplicated")
         return
-    report = dedup.deduplicate(args.name, args.size, args.crop, seed=args.seed, device=args.device)
+    report = duplicates.deduplicate(args.name, args.size, args.crop, seed=args.seed, device=args.device)
     print(
         f"{args.name}: {report.removed:,} of {report.images:,} training images removed, near duplicates in"
         f" {len(report.groups):,} groups; {report.seconds:.0f} s; the list is {report.path}"
@@ -469,12 +474,13 @@ def _measure(args: argparse.Namespace) -> None:
 
 
 def _fid(args: argparse.Namespace) -> None:
-    from dcgan_core import datasets, devices, fidelity
+    from dcgan_core import devices, fidelity
+    from dcgan_core.data import loading
     from dcgan_core.runs import Run
 
     run = Run(args.source)
     config = run.info["config"]
-    data = datasets.load(config["data"], run.architecture.size, args.split, config.get("crop", "center"))
+    data = loading.load_data(config["data"], run.architecture.size, args.split, config.get("crop", "center"))
     m = fidelity.inception(run.generator(devices.pick(args.device)), data, args.count, args.seed, args.weights)
     print(f"FID {m.value:.2f}: {m.n:,} samples, {m.details['real']:,} {args.split} images of {data.name}, {m.seconds:.0f} s")
 

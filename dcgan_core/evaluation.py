@@ -12,7 +12,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from dcgan_core import faces, features, intervals, latent
+from dcgan_core import features, intervals, latent
+from dcgan_core.data import face_detector
 from dcgan_core.intervals import Measurement
 from dcgan_core.networks import Discriminator, Generator
 
@@ -249,7 +250,7 @@ def detector_recall(photographs: np.ndarray, seed: int = 0, least: float = 0.4) 
     with intervals.timed() as seconds:
         found, false = np.zeros(len(photographs)), np.zeros(len(photographs))
         for i, (image, face) in enumerate(pasted(photographs, seed)):
-            overlaps = [overlap(box, face) for box in faces.detect(image)]
+            overlaps = [overlap(box, face) for box in face_detector.detect(image)]
             found[i] = max(overlaps, default=0.0) >= least
             false[i] = sum(x < least for x in overlaps)
         low, high = intervals.bootstrap(lambda x: float(x.mean()), found, seed=seed)

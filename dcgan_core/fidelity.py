@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from dcgan_core.datasets import ImageData
+from dcgan_core.data.images import ImageData
 from dcgan_core.errors import UserError, reason
 from dcgan_core.evaluation import draw_samples
 from dcgan_core.intervals import Measurement, bootstrap, share, timed

@@ -18,7 +18,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from dcgan_core import assets, datasets
+from dcgan_core import assets
+from dcgan_core.data.sources import source
 from dcgan_core.drawings import scenes, sprites
 from dcgan_core.drawings.canvas import Factor
 from dcgan_core.errors import UserError
@@ -92,7 +93,7 @@ def shipped_or_kept(file: str) -> Path:
 
     Raises UserError where neither has them and the book's cannot be found: one trained in its place would be another net.
     """
-    kept = datasets.cache_root() / "judges" / file
+    kept = source.cache_root() / "judges" / file
     shipped = (assets.FOLDERS["judges"] if kept.is_file() else assets.folder("judges")) / file
     return shipped if shipped.is_file() else kept
 

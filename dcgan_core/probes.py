@@ -14,9 +14,11 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from dcgan_core import datasets, devices, features, networks
+from dcgan_core import devices, features, networks
 from dcgan_core.config_io import did_you_mean
-from dcgan_core.datasets import ImageData
+from dcgan_core.data import loading
+from dcgan_core.data.images import ImageData
+from dcgan_core.data.sources import source
 from dcgan_core.errors import UserError
 from dcgan_core.features import Features
 from dcgan_core.intervals import share, student
@@ -85,7 +87,7 @@ def load(name: str, a: Architecture, grey_as_colour: bool = False, download: boo
     grey_as_colour: images of one channel are shown to a net that sees three, the channel repeated.
     Raises UserError where there are no labels, no test images, or another number of channels.
     """
-    train, test = (datasets.load(name, a.size, split, download=download) for split in datasets.SPLITS)
+    train, test = (loading.load_data(name, a.size, split, download=download) for split in source.SPLITS)
     if train.labels is None:
         raise UserError(f"{name}: has no labels; a probe needs folders named after the classes, in train/ and test/")
     if train.channels != a.channels:

@@ -11,8 +11,9 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from dcgan_core import datasets
 from dcgan_core.config_io import did_you_mean
+from dcgan_core.data import loading
+from dcgan_core.data.sources import finding
 from dcgan_core.errors import UserError
 from dcgan_core.networks import ARCHITECTURES, Architecture
 from dcgan_core.training import Config
@@ -133,11 +134,11 @@ def recipe(name: str, profile: str = "cpu", architecture: str | None = None) -> 
 
 def _default(name: str, profile: str) -> Config:
     """A data set without a recipe: the default net for its size."""
-    shape = datasets.native(name)
+    shape = loading.native(name)
     if shape is None:
         if os.sep in name or name.endswith(".zip"):
             raise UserError(f"{name}: no such zip or folder")
-        known = {*RECIPES, *datasets.names()}
+        known = {*RECIPES, *finding.names()}
         raise UserError(f"no recipe and no data set is called {name!r}{did_you_mean(name, known)}")
     size, channels = shape
     if profile == "quick":

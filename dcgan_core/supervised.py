@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from dcgan_core import features, networks
-from dcgan_core.datasets import ImageData
+from dcgan_core.data.images import ImageData
 from dcgan_core.errors import UserError
 from dcgan_core.intervals import share
 from dcgan_core.networks import Architecture, Discriminator

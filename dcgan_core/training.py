@@ -25,7 +25,7 @@ import torch.nn.functional as F
 from tqdm.auto import tqdm
 
 from dcgan_core import config_io, devices, latent, networks, pictures
-from dcgan_core.datasets import ImageData
+from dcgan_core.data.images import ImageData
 from dcgan_core.errors import UserError, reason
 from dcgan_core.files import write_atomically
 from dcgan_core.instability import Alarm, Collapsed, Watch, diversity

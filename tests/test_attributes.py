@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from conftest import encode, make_folder, ships_from
 
-from dcgan_core import assets, attributes, datasets
+from dcgan_core import assets, attributes
+from dcgan_core.data import loading
 from dcgan_core.errors import UserError
 
 NAMES = ("Smiling", "Eyeglasses", "Male", "Hat")
@@ -28,7 +29,7 @@ def faces(data):
             values[2] = 0
         lines.append(name + "," + ",".join(map(str, values)))
     make_folder(data / "faces", files | {"attributes.csv": "\n".join(lines).encode()})
-    return datasets.load("faces", 16)
+    return loading.load_data("faces", 16)
 
 
 def trained(faces, half, steps=90):

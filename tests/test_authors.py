@@ -12,8 +12,9 @@ import torch
 from conftest import encode, make_folder, noise, ships_from, snapshot
 from PIL import Image
 
-from dcgan_core import authors, claims, datasets, files, latent, networks, runs
+from dcgan_core import authors, claims, files, latent, networks, runs
 from dcgan_core.cli import main
+from dcgan_core.data import loading
 from dcgan_core.errors import UserError
 from dcgan_core.runs import Run
 
@@ -464,7 +465,7 @@ def test_statistics_can_be_those_of_photographs(copied, imagenet, quick, tmp_pat
     make_folder(tmp_path / "data" / "numbers", pictures)
     folder = copied(imagenet, ("30_discrim_params.jl_11.npy",))
     run = authors.import_run(folder, tmp_path / "out", statistics="numbers", device="cpu")
-    data = datasets.load("numbers", 32)
+    data = loading.load_data("numbers", 32)
     noted = run.info["authors"]["statistics"]["discriminator"]
     assert (noted["from"], noted["fingerprint"]) == ("training images of numbers", data.provenance["fingerprint"])
     expected = authors.nets(authors.read(folder))["discriminator"]

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from conftest import encode, make_zip, noise
 
-from dcgan_core import catalogue, cli, datasets, recipes, sources
+from dcgan_core import cli, recipes
+from dcgan_core.data import catalogue, loading
+from dcgan_core.data.sources import finding, lsun, published
 
 ROOT = Path(__file__).resolve().parent.parent
 KNOWN = {
@@ -19,7 +21,7 @@ KNOWN = {
 
 def test_every_set_that_has_a_name_has_a_row():
     rows = {e.name for e in catalogue.ENTRIES if e.loads}
-    assert rows == {*datasets.names(), *KNOWN}
+    assert rows == {*finding.names(), *KNOWN}
     assert {e.name for e in catalogue.ENTRIES if not e.loads} == {"authors-svhn", "path/to/photos"}
     assert {c.data for profiles in recipes.RECIPES.values() for c in profiles.values()} <= rows
     assert len({e.name for e in catalogue.ENTRIES}) == len(catalogue.ENTRIES)
@@ -27,7 +29,7 @@ def test_every_set_that_has_a_name_has_a_row():
 
 @pytest.mark.real_data
 def test_what_is_found_has_a_row(real_data):
-    assert all(catalogue.entry(row.name) for row in datasets.listing() if row.state == "found")
+    assert all(catalogue.entry(row.name) for row in loading.listing() if row.state == "found")
 
 
 def test_every_entry_says_all_that_one_wants_to_know():
@@ -35,9 +37,9 @@ def test_every_entry_says_all_that_one_wants_to_know():
         assert all((e.what, e.images, e.terms, e.commands, e.preparation)), e.name
     stand_ins = {e.name for e in catalogue.ENTRIES if e.stands_in}
     assert stand_ins >= KNOWN and not stand_ins & {"lsun", "imagenet", "mnist", "cifar10", "svhn"}
-    for name, (_, _, licence, _) in sources.TORCHVISION.items():
+    for name, (_, _, licence, _) in published.TORCHVISION.items():
         assert catalogue.entry(name).terms == licence
-    assert catalogue.entry("lsun").terms == sources._lsun_source(Path("/nowhere")).licence
+    assert catalogue.entry("lsun").terms == lsun.lsun_source(Path("/nowhere")).licence
     assert catalogue.entry("nobody") is None
 
 
@@ -55,7 +57,7 @@ def test_the_commands_are_commands_and_prepare_what_they_say(entry):
     if entry.loads:
         [(name, size)] = prepared
         assert name == entry.name
-        assert size or sources.usual(name), "a set of no usual size is prepared at the size that it is used at"
+        assert size or published.usual(name), "a set of no usual size is prepared at the size that it is used at"
 
 
 def test_the_tables_have_a_row_for_each_and_say_what_was_not_measured(data):

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from conftest import encode, make_folder, snapshot
 
-from dcgan_core import authors, claim, claims, claims_4, claims_5, datasets, evaluation, probes, runs
+from dcgan_core import authors, claim, claims, claims_4, claims_5, evaluation, probes, runs
 from dcgan_core.cli import main
+from dcgan_core.data import loading
 from dcgan_core.errors import UserError
 from dcgan_core.intervals import Measurement
 from dcgan_core.runs import Run
@@ -217,7 +218,7 @@ def test_memorisation_is_measured_against_the_pictures_the_run_was_trained_on(da
     assert main(["train", name, "--profile", "quick", "--images", "160", "--device", "cpu", "--out", out, *more]) == 0
     run = Run(out)
     generator = run.generator()
-    train, test = (datasets.load(name, 16, split) for split in ("train", "test"))
+    train, test = (loading.load_data(name, 16, split) for split in ("train", "test"))
     for claim_id, metric in (
         (f"memorisation.{name}", evaluation.memorisation),
         (f"memorisation.{name}.seen", evaluation.memorisation_seen),

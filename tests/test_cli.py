@@ -8,8 +8,10 @@ import torch
 from conftest import encode, make_folder, make_zip, noise, ships_from, snapshot, train_arguments, trained
 from PIL import Image
 
-from dcgan_core import __version__, claims, datasets, latent, networks, pictures
+from dcgan_core import __version__, claims, latent, networks, pictures
 from dcgan_core.cli import main
+from dcgan_core.data import loading
+from dcgan_core.data.images import part
 from dcgan_core.runs import Run
 
 CONDITIONAL = ["--set", "architecture.num_classes=10", "--set", "architecture.output=sigmoid"]
@@ -81,8 +83,8 @@ def test_first_keeps_the_rest_of_the_training_images_back(tmp_path, fails):
     assert main(train_arguments(tmp_path / "some", "--set", "first=100", images=160)) == 0
     run = Run(tmp_path / "some")
     assert (run.info["data"]["images"], run.info["config"]["first"]) == (100, 100)
-    digits = datasets.load("digits", 16)
-    some, rest = datasets.part(digits, 0, 100), datasets.part(digits, 100)
+    digits = loading.load_data("digits", 16)
+    some, rest = part(digits, 0, 100), part(digits, 100)
     assert np.array_equal(some.images, digits.images[:100]) and np.array_equal(some.labels, digits.labels[:100])
     assert np.array_equal(rest.images, digits.images[100:]) and np.array_equal(rest.labels, digits.labels[100:])
     fails(*train_arguments(tmp_path / "none", "--set", "first=5000"), names="digits: has 1,705 train images")

@@ -18,7 +18,10 @@ import tqdm
 from conftest import encode, make_folder, make_zip, noise, snapshot
 from PIL import Image
 
-from dcgan_core import datasets, sources
+from dcgan_core.data import decoding, loading
+from dcgan_core.data.cache import prepare
+from dcgan_core.data.images import ImageData
+from dcgan_core.data.sources import finding, torchvision_sets
 from dcgan_core.errors import UserError
 
 ROOT = str(Path(__file__).resolve().parent.parent)
@@ -36,8 +39,8 @@ def as_stored(pixels: np.ndarray) -> np.ndarray:
     return pixels.transpose(2, 0, 1)
 
 
-def both(name: str, size: int | None = 16, **more) -> tuple[datasets.ImageData, datasets.ImageData]:
-    return datasets.load(name, size, "train", **more), datasets.load(name, size, "test", **more)
+def both(name: str, size: int | None = 16, **more) -> tuple[ImageData, ImageData]:
+    return loading.load_data(name, size, "train", **more), loading.load_data(name, size, "test", **more)
 
 
 # --- zips and folders -------------------------------------------------------------------------------------------------
@@ -87,7 +90,7 @@ def test_a_folder_around_everything_and_an_operating_systems_litter_do_not_matte
     litter = {"__MACOSX/pets/train/cat/._a.png": b"x", "pets/.DS_Store": b"x", "pets/train/cat/Thumbs.db": b"x"}
     make_zip(data / "pets.zip", {f"pets/{k}": v for k, v in split_files().items()} | litter)
     assert_split_files("pets")
-    assert datasets.load("pets", 16).provenance["left_out"] == 0
+    assert loading.load_data("pets", 16).provenance["left_out"] == 0
 
 
 def test_without_split_folders_one_file_in_twenty_is_held_out_by_its_name(data):
@@ -99,9 +102,9 @@ def test_without_split_folders_one_file_in_twenty_is_held_out_by_its_name(data):
     assert train.labels is None
     held_out = {image.tobytes() for image in test.images}
     make_zip(data / "zipped.zip", {f"around/{k}": v for k, v in pngs(400).items()})
-    assert {image.tobytes() for image in datasets.load("zipped", 16, "test").images} == held_out
+    assert {image.tobytes() for image in loading.load_data("zipped", 16, "test").images} == held_out
     make_folder(data / "fewer", dict(list(pngs(400).items())[:200]))
-    assert {image.tobytes() for image in datasets.load("fewer", 16, "test").images} < held_out
+    assert {image.tobytes() for image in loading.load_data("fewer", 16, "test").images} < held_out
     assert not held_out & {image.tobytes() for image in train.images}
 
 
@@ -115,8 +118,8 @@ def test_val_beside_train_is_the_test_split_where_there_is_no_test(data, name):
 
 def test_val_beside_train_and_test_is_for_training(data):
     make_folder(data / "pets", split_files() | {"val/dog/f.png": plain(60)})
-    assert datasets.load("pets", 16).images[:, 0, 0, 0].tolist() == [10, 20, 30, 60]
-    assert datasets.load("pets", 16).classes == ("cat", "dog")
+    assert loading.load_data("pets", 16).images[:, 0, 0, 0].tolist() == [10, 20, 30, 60]
+    assert loading.load_data("pets", 16).classes == ("cat", "dog")
 
 
 def test_a_class_may_be_called_valid(data):
@@ -143,7 +146,7 @@ def test_a_folders_fingerprint_is_that_of_its_names_sizes_and_times(data):
     make_folder(data / "pets", split_files() | {"train/cat-2/x.png": plain(1)})
     files = sorted(p for p in (data / "pets").rglob("*") if p.is_file())
     rows = [[str(p.relative_to(data / "pets")), p.stat().st_size, p.stat().st_mtime_ns] for p in files]
-    assert datasets.load("pets", 16).provenance["fingerprint"] == hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+    assert loading.load_data("pets", 16).provenance["fingerprint"] == hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
 # --- attributes.csv ---------------------------------------------------------------------------------------------------
@@ -153,7 +156,7 @@ def test_attributes_reach_their_pictures_and_unlisted_pictures_have_zeros(data):
     table = "file,Smiling,Male\n0000.png,1,-1\n0001.png,-1,0\n"
     files = {f"train/{i:04d}.png": plain(i) for i in range(3)}
     make_zip(data / "people.zip", files | {"attributes.csv": table.encode("utf-8-sig")})
-    people = datasets.load("people", 16)
+    people = loading.load_data("people", 16)
     assert people.attribute_names == ("Smiling", "Male")
     assert people.attributes.tolist() == [[1, -1], [-1, 0], [0, 0]]
     assert len(people) == 3  # the table is no picture
@@ -164,14 +167,14 @@ def test_a_bad_attribute_names_its_file_and_line(data, value):
     table = f"file,Smiling\n0000.png,1\n0001.png,{value}\n"
     make_zip(data / "people.zip", pngs(3) | {"attributes.csv": table.encode()})
     with pytest.raises(UserError, match=r"attributes\.csv, line 3"):
-        datasets.load("people", 16)
+        loading.load_data("people", 16)
 
 
 @pytest.mark.parametrize("table", [b"", b"\xff\xfe\x00file"])
 def test_a_table_that_is_none_is_refused(data, table):
     make_zip(data / "people.zip", pngs(3) | {"attributes.csv": table})
     with pytest.raises(UserError, match=r"attributes\.csv"):
-        datasets.load("people", 16)
+        loading.load_data("people", 16)
 
 
 # --- bad files --------------------------------------------------------------------------------------------------------
@@ -185,7 +188,7 @@ def test_bad_files_are_counted_named_and_left_out(data, capsys):
         "train/dot.png": encode(noise(2, 1, 1)),
     }
     make_zip(data / "mixed.zip", pngs(5, "train/") | bad)
-    mixed = datasets.load("mixed", 16)
+    mixed = loading.load_data("mixed", 16)
     assert len(mixed) == 5
     assert mixed.provenance["left_out"] == 4
     told = capsys.readouterr().err
@@ -198,7 +201,7 @@ def test_a_damaged_member_of_a_zip_is_left_out(data, capsys):
     content = bytearray(path.read_bytes())
     content[content.index(b"IDAT") + 20] ^= 255
     path.write_bytes(content)
-    assert len(datasets.load("mixed", 16)) == 4
+    assert len(loading.load_data("mixed", 16)) == 4
     assert "0000.png" in capsys.readouterr().err
 
 
@@ -208,13 +211,13 @@ def test_an_encrypted_zip_is_refused(data):
     path.write_bytes(content.replace(b"PK\x01\x02\x14\x03\x14\x00\x00", b"PK\x01\x02\x14\x03\x14\x00\x01"))
     assert all(info.flag_bits & 1 for info in zipfile.ZipFile(path).infolist())
     with pytest.raises(UserError, match=r"secret\.zip"):
-        datasets.load("secret", 16)
+        loading.load_data("secret", 16)
 
 
 def test_only_bad_files_is_an_error_that_names_them(data):
     make_zip(data / "bad.zip", {"a.jpg": b"no", "b.jpg": b"picture"})
     with pytest.raises(UserError, match=r"no usable picture.*a\.jpg \(not an image\)"):
-        datasets.load("bad", 16)
+        loading.load_data("bad", 16)
 
 
 def test_an_empty_folder_or_zip_is_an_error(data):
@@ -222,39 +225,39 @@ def test_an_empty_folder_or_zip_is_an_error(data):
     make_zip(data / "nothing.zip", {})
     for name in ("void", "nothing"):
         with pytest.raises(UserError, match="no files in it"):
-            datasets.load(name)
+            loading.load_data(name)
 
 
 def test_a_file_that_is_no_zip_is_an_error(data):
     (data / "broken.zip").write_bytes(b"PK\x03\x04 and nothing behind")
     with pytest.raises(UserError, match=r"broken\.zip: not a readable zip"):
-        datasets.load("broken")
+        loading.load_data("broken")
 
 
 @pytest.mark.parametrize("name", ["no/such/folder", "/no/such/folder", "/no/such.zip", "such.zip"])
 def test_a_path_that_is_not_there_is_an_error(name):
     with pytest.raises(UserError, match="no such zip or folder"):
-        datasets.load(name)
+        loading.load_data(name)
 
 
 def test_an_unknown_name_is_an_error_with_the_nearest_known(data):
     make_zip(data / "flowers.zip", pngs(3))
     with pytest.raises(UserError, match=r"unknown data set 'flower'.*did you mean 'flowers'"):
-        datasets.load("flower")
+        loading.load_data("flower")
 
 
 def test_an_unknown_split_and_an_absent_split_are_errors(data):
     make_zip(data / "pets.zip", {"train/a.png": plain(1)})
     with pytest.raises(UserError, match="split 'valid'"):
-        datasets.load("pets", 16, "valid")
+        loading.load_data("pets", 16, "valid")
     with pytest.raises(UserError, match="no test pictures"):
-        datasets.load("pets", 16, "test")
+        loading.load_data("pets", 16, "test")
 
 
 @pytest.mark.parametrize("size", [0, 3, 1025, -8])
 def test_an_impossible_size_is_an_error(size):
     with pytest.raises(UserError, match=f"--size {size}"):
-        datasets.load("digits", size)
+        loading.load_data("digits", size)
 
 
 # --- kinds of pictures ------------------------------------------------------------------------------------------------
@@ -262,7 +265,7 @@ def test_an_impossible_size_is_an_error(size):
 
 def one(data, content: bytes, size: int = 16, crop: str = "center") -> np.ndarray:
     make_zip(data / "one.zip", {"train/a": content})
-    return np.array(datasets.load("one", size, crop=crop).images[0])
+    return np.array(loading.load_data("one", size, crop=crop).images[0])
 
 
 def test_cmyk_jpegs_keep_their_brightness(data):
@@ -296,27 +299,27 @@ def test_a_photos_turn_is_undone(data):
 
 def test_center_crops_the_longer_side(data):
     wide, high = noise(0, 40, 16), noise(1, 16, 30)
-    assert np.array_equal(datasets.fit(encode(wide), 16, "center", 3), as_stored(wide[:, 12:28]))
-    assert np.array_equal(datasets.fit(encode(high), 16, "center", 3), as_stored(high[7:23]))
+    assert np.array_equal(decoding.fit(encode(wide), 16, "center", 3), as_stored(wide[:, 12:28]))
+    assert np.array_equal(decoding.fit(encode(high), 16, "center", 3), as_stored(high[7:23]))
 
 
 def test_center_resizes_the_shorter_side_first():
     thirds = np.repeat(np.array([0, 128, 255], np.uint8), 40)[None, :, None].repeat(40, 0).repeat(3, 2)
-    middle = datasets.fit(encode(thirds), 20, "center", 3)
+    middle = decoding.fit(encode(thirds), 20, "center", 3)
     expected = np.asarray(Image.fromarray(thirds).resize((60, 20), Image.Resampling.BICUBIC).crop((20, 0, 40, 20)))
     assert np.array_equal(middle, as_stored(expected))
 
 
 def test_exact_cuts_the_middle_without_resizing():
     picture = noise(0, 128, 100)
-    assert np.array_equal(datasets.fit(encode(picture), 64, "exact", 3), as_stored(picture[18:82, 32:96]))
+    assert np.array_equal(decoding.fit(encode(picture), 64, "exact", 3), as_stored(picture[18:82, 32:96]))
     with pytest.raises(ValueError, match="too small to cut 64"):
-        datasets.fit(encode(noise(0, 63, 64)), 64, "exact", 3)
+        decoding.fit(encode(noise(0, 63, 64)), 64, "exact", 3)
 
 
 def test_center_and_exact_have_caches_of_their_own(data):
     make_zip(data / "big.zip", {"train/a.png": encode(noise(0, 64, 64))})
-    center, exact = (datasets.load("big", 32, crop=crop).images[0] for crop in ("center", "exact"))
+    center, exact = (loading.load_data("big", 32, crop=crop).images[0] for crop in ("center", "exact"))
     assert np.array_equal(exact, as_stored(noise(0, 64, 64)[16:48, 16:48]))
     assert not np.array_equal(center, exact)
 
@@ -324,8 +327,8 @@ def test_center_and_exact_have_caches_of_their_own(data):
 def test_a_big_jpeg_decoded_at_a_fraction_looks_the_same():
     x = np.linspace(0, 255, 800).astype(np.uint8)
     ramp = np.stack([x[None].repeat(800, 0), x[:, None].repeat(800, 1), np.full((800, 800), 90, np.uint8)], 2)
-    quick = datasets.fit(encode(ramp, "jpeg", quality=95), 32, "center", 3)
-    full = datasets.fit(encode(ramp), 32, "center", 3)
+    quick = decoding.fit(encode(ramp, "jpeg", quality=95), 32, "center", 3)
+    full = decoding.fit(encode(ramp), 32, "center", 3)
     assert abs(quick.astype(int) - full).max() <= 6
 
 
@@ -336,7 +339,7 @@ def forbid_decoding(monkeypatch):
     def fit(*args):
         raise AssertionError("decoded again")
 
-    monkeypatch.setattr(datasets, "fit", fit)
+    monkeypatch.setattr(decoding, "fit", fit)
 
 
 @pytest.mark.parametrize("gone", [False, True])
@@ -346,7 +349,7 @@ def test_the_second_load_does_not_decode_even_where_the_source_is_gone(data, mon
         make_zip(data / "pets.zip", split_files())
     else:
         make_folder(data / "pets", split_files())
-    datasets.load("pets", 16)
+    loading.load_data("pets", 16)
     forbid_decoding(monkeypatch)
     if gone:
         shutil.rmtree(data)
@@ -355,49 +358,49 @@ def test_the_second_load_does_not_decode_even_where_the_source_is_gone(data, mon
 
 def test_a_cache_stands_only_for_the_set_of_its_own_name(data):
     make_zip(data / "my-cats.zip", split_files())
-    datasets.load("my-cats", 16)
+    loading.load_data("my-cats", 16)
     with pytest.raises(UserError, match="unknown data set 'my'"):
-        datasets.load("my")
+        loading.load_data("my")
 
 
 def test_images_cannot_be_changed_by_accident(data):
     make_zip(data / "pets.zip", split_files())
     with pytest.raises(ValueError, match="read-only"):
-        datasets.load("pets", 16).images[0] = 0
+        loading.load_data("pets", 16).images[0] = 0
 
 
 def test_a_changed_zip_is_prepared_anew(data):
     make_zip(data / "pets.zip", split_files())
-    datasets.load("pets", 16)
+    loading.load_data("pets", 16)
     make_zip(data / "pets.zip", split_files() | {"train/cat/b.png": plain(99)})
-    assert datasets.load("pets", 16).images[:, 0, 0, 0].tolist() == [10, 99, 30]
+    assert loading.load_data("pets", 16).images[:, 0, 0, 0].tolist() == [10, 99, 30]
 
 
 def test_a_changed_folder_is_prepared_anew(data):
     make_folder(data / "pets", split_files())
-    datasets.load("pets", 16)
+    loading.load_data("pets", 16)
     make_folder(data / "pets", {"train/eel/z.png": plain(99)})
-    assert datasets.load("pets", 16).images[:, 0, 0, 0].tolist() == [10, 20, 30, 99]
+    assert loading.load_data("pets", 16).images[:, 0, 0, 0].tolist() == [10, 20, 30, 99]
 
 
 def test_a_cache_of_an_older_format_is_prepared_anew(data):
     """Its splits may be wrong, though the pictures are the same."""
     make_zip(data / "pets.zip", split_files())
-    path = datasets.prepare("pets", 16) / "meta.json"
+    path = prepare("pets", 16) / "meta.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 2, "classes": ["", "cat", "dog"]}))
     assert_split_files("pets")
 
 
 def cut_off_at(monkeypatch, picture: int, error: BaseException | type[BaseException]) -> None:
     """The preparation ends with `error` at its n-th picture."""
-    calls, fit = iter(range(10**6)), datasets.fit
+    calls, fit = iter(range(10**6)), decoding.fit
 
     def interrupted(*args):
         if next(calls) == picture:
             raise error
         return fit(*args)
 
-    monkeypatch.setattr(datasets, "fit", interrupted)
+    monkeypatch.setattr(decoding, "fit", interrupted)
 
 
 def prepared(folder) -> dict[str, bytes | dict]:
@@ -430,19 +433,19 @@ def test_an_interrupted_preparation_is_not_used_and_the_next_one_goes_on_to_the_
     bad_and_good("pets", data)
     with monkeypatch.context() as patch:
         patch.setenv("DCGAN_CACHE", str(tmp_path / "at-once"))
-        expected = prepared(datasets.prepare("pets", 16))
+        expected = prepared(prepare("pets", 16))
     capsys.readouterr()
     with monkeypatch.context() as patch:
         cut_off_at(patch, at, interruption)
         with pytest.raises(interruption):
-            datasets.load("pets", 16)
-    assert [row.prepared for row in datasets.listing() if row.name == "pets"] == [""]
+            loading.load_data("pets", 16)
+    assert [row.prepared for row in loading.listing() if row.name == "pets"] == [""]
     assert not [p for p in cache.glob("[!.]*") if p.is_dir()]
     with monkeypatch.context() as patch:
         calls: list[int] = []
-        fit = datasets.fit
-        patch.setattr(datasets, "fit", lambda *args: calls.append(1) or fit(*args))
-        folder = datasets.prepare("pets", 16)
+        fit = decoding.fit
+        patch.setattr(decoding, "fit", lambda *args: calls.append(1) or fit(*args))
+        folder = prepare("pets", 16)
     assert len(calls) == 300 - at // 64 * 64  # pictures are decoded in batches of 64
     assert ("going on behind the first" in capsys.readouterr().err) == (at >= 64)
     assert prepared(folder) == expected
@@ -456,10 +459,10 @@ def test_the_progress_bar_goes_on_at_the_right_count(data, monkeypatch):
     with monkeypatch.context() as patch:
         cut_off_at(patch, 150, KeyboardInterrupt)
         with pytest.raises(KeyboardInterrupt):
-            datasets.load("pets", 16)
+            loading.load_data("pets", 16)
     bars = []
     monkeypatch.setattr(datasets, "tqdm", lambda **options: bars.append(options) or tqdm.tqdm(**options | {"disable": True}))
-    datasets.load("pets", 16)
+    loading.load_data("pets", 16)
     assert [(bar["initial"], bar["total"]) for bar in bars] == [(128, 200)]
 
 
@@ -468,14 +471,14 @@ def test_what_was_written_after_the_last_progress_is_cut_off(data, cache, monkey
     with monkeypatch.context() as patch:
         cut_off_at(patch, 150, KeyboardInterrupt)
         with pytest.raises(KeyboardInterrupt):
-            datasets.load("pets", 16)
+            loading.load_data("pets", 16)
     [folder] = unfinished(cache)
     for name in ("train.u8", "train.labels", "left_out.jsonl"):
         with open(cache / folder / name, "ab") as f:
             f.write(b"half a picture")
-    pets = datasets.load("pets", 16)
+    pets = loading.load_data("pets", 16)
     assert all(np.array_equal(pets.images[i], as_stored(noise(i))) for i in range(200))
-    assert datasets.prepare("pets", 16, verify=True)
+    assert prepare("pets", 16, verify=True)
 
 
 @pytest.mark.parametrize("damage", ["progress.json", "train.u8", "train.labels"])
@@ -484,10 +487,10 @@ def test_an_unfinished_cache_that_lost_something_is_begun_anew(data, cache, monk
     with monkeypatch.context() as patch:
         cut_off_at(patch, 150, KeyboardInterrupt)
         with pytest.raises(KeyboardInterrupt):
-            datasets.load("pets", 16)
+            loading.load_data("pets", 16)
     path = cache / unfinished(cache)[0] / damage
     path.write_bytes(path.read_bytes()[:-1][:50])
-    pets = datasets.load("pets", 16)
+    pets = loading.load_data("pets", 16)
     assert all(np.array_equal(pets.images[i], as_stored(noise(i))) for i in range(200))
 
 
@@ -496,11 +499,11 @@ def test_other_pictures_or_another_size_do_not_go_on_from_it(data, cache, monkey
     with monkeypatch.context() as patch:
         cut_off_at(patch, 150, KeyboardInterrupt)
         with pytest.raises(KeyboardInterrupt):
-            datasets.load("pets", 16)
-    assert datasets.load("pets", 8).size == 8
+            loading.load_data("pets", 16)
+    assert loading.load_data("pets", 8).size == 8
     assert len(unfinished(cache)) == 1  # a size of its own has no part in it
     make_zip(data / "pets.zip", pngs(200, "train/", first=1000))
-    changed = datasets.load("pets", 16)
+    changed = loading.load_data("pets", 16)
     assert all(np.array_equal(changed.images[i], as_stored(noise(1000 + i))) for i in range(200))
     assert unfinished(cache) == []  # nobody will ever go on from the old one
 
@@ -524,11 +527,11 @@ def test_a_killed_preparation_goes_on(data, cache, tmp_path, monkeypatch, capsys
     bad_and_good("pets", data)
     ended = subprocess.run([sys.executable, "-c", KILLED, kind], check=False, env=os.environ | {"PYTHONPATH": ROOT})
     assert ended.returncode == -getattr(signal, kind)
-    folder = datasets.prepare("pets", 16)
+    folder = prepare("pets", 16)
     assert "going on behind the first 128 files" in capsys.readouterr().err
     with monkeypatch.context() as patch:
         patch.setenv("DCGAN_CACHE", str(tmp_path / "at-once"))
-        assert prepared(folder) == prepared(datasets.prepare("pets", 16))
+        assert prepared(folder) == prepared(prepare("pets", 16))
 
 
 def test_a_preparation_of_thousands_that_is_killed_goes_on_and_the_next_one_does_not_wait(data, cache, capsys):
@@ -541,7 +544,7 @@ def test_a_preparation_of_thousands_that_is_killed_goes_on_and_the_next_one_does
             time.sleep(0.01)
         process.kill()
     assert list(cache.glob(".*/progress.json")), "ended before it could be killed"
-    assert len(datasets.load("pets", 4)) == 5_000
+    assert len(loading.load_data("pets", 4)) == 5_000
     assert "going on behind the first" in capsys.readouterr().err
 
 
@@ -557,28 +560,28 @@ def test_two_processes_that_prepare_the_same_set_do_the_work_once(data, cache):
         out, err = process.communicate(timeout=600)
         assert (process.returncode, out) == (0, b"1000\n"), err
     assert unfinished(cache) == []
-    assert datasets.prepare("pets", 16, verify=True)
+    assert prepare("pets", 16, verify=True)
 
 
 def test_verify_passes_on_a_whole_set_and_finds_a_flipped_byte_in_the_cache(data):
     make_zip(data / "pets.zip", split_files())
-    folder = datasets.prepare("pets", 16)
-    assert datasets.prepare("pets", 16, verify=True) == folder
+    folder = prepare("pets", 16)
+    assert prepare("pets", 16, verify=True) == folder
     content = bytearray((folder / "test.u8").read_bytes())
     content[100] ^= 1
     (folder / "test.u8").write_bytes(content)
     with pytest.raises(UserError, match=r"test\.u8: damaged"):
-        datasets.prepare("pets", 16, verify=True)
+        prepare("pets", 16, verify=True)
 
 
 def test_verify_finds_a_damaged_picture_in_the_zip(data):
     path = make_zip(data / "pets.zip", split_files())
-    datasets.prepare("pets", 16)
+    prepare("pets", 16)
     content = bytearray(path.read_bytes())
     content[content.index(b"train/dog/c.png") + 40] ^= 1
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"train/dog/c\.png"):
-        datasets.prepare("pets", 16, verify=True)
+        prepare("pets", 16, verify=True)
 
 
 FILES = ("train.u8", "train.npz", "meta.json")
@@ -590,7 +593,7 @@ DAMAGES.remove(("meta.json", "missing"))  # is no cache: prepared anew
 @pytest.mark.parametrize(("file", "damage"), DAMAGES)
 def test_a_damaged_cache_is_an_error_that_names_it(data, file, damage):
     make_zip(data / "pets.zip", split_files())
-    path = datasets.prepare("pets", 16) / file
+    path = prepare("pets", 16) / file
     content = path.read_bytes()
     if damage == "missing":
         path.unlink()
@@ -598,7 +601,7 @@ def test_a_damaged_cache_is_an_error_that_names_it(data, file, damage):
         flipped = bytes(b ^ 255 if 40 <= i < 90 else b for i, b in enumerate(content))
         path.write_bytes({"empty": b"", "half": content[: len(content) // 2], "flipped": flipped}[damage])
     with pytest.raises(UserError, match="pets-16px"):
-        datasets.load("pets", 16)
+        loading.load_data("pets", 16)
 
 
 @pytest.mark.parametrize("function", ["savez", "fromfile"])
@@ -611,7 +614,7 @@ def test_a_disk_that_is_full_at_the_end_is_an_error_and_the_next_one_goes_on(dat
     with monkeypatch.context() as patch:
         patch.setattr(np, function, full)
         with pytest.raises(UserError, match="No space left on device.*DCGAN_CACHE.*goes on"):
-            datasets.load("pets", 16)
+            loading.load_data("pets", 16)
     assert not [p for p in cache.glob("[!.]*") if p.is_dir()]
     forbid_decoding(monkeypatch)
     assert_split_files("pets")
@@ -640,9 +643,9 @@ def test_a_disk_that_fills_up_half_way_is_an_error_and_the_next_one_goes_on(data
     with monkeypatch.context() as patch:
         patch.setattr(datasets, "open", FullDisk, raising=False)
         with pytest.raises(UserError, match="No space left on device.*DCGAN_CACHE.*goes on"):
-            datasets.load("pets", 16)
+            loading.load_data("pets", 16)
     assert not [p for p in cache.glob("[!.]*") if p.is_dir()]
-    pets = datasets.load("pets", 16)
+    pets = loading.load_data("pets", 16)
     assert "going on behind the first 128 files" in capsys.readouterr().err
     assert all(np.array_equal(pets.images[i], as_stored(noise(i))) for i in range(200))
 
@@ -670,7 +673,7 @@ def mnist(root, train: int, test: int) -> dict[str, tuple[np.ndarray, np.ndarray
 
 def test_mnist_in_torchvisions_layout_needs_no_download(data, monkeypatch):
     expected = mnist(data, 30, 10)
-    monkeypatch.setattr(sources, "download", lambda name: pytest.fail("downloads"))
+    monkeypatch.setattr(torchvision_sets, "download", lambda name: pytest.fail("downloads"))
     for split, loaded in zip(expected, both("mnist", None), strict=True):
         images, labels = expected[split]
         assert np.array_equal(loaded.images, images[:, None])
@@ -683,7 +686,7 @@ def test_thousands_of_pictures_come_out_of_several_threads_in_order(data):
     expected = mnist(data, 2000, 100)
     for split, loaded in zip(expected, both("mnist", 12), strict=True):
         images, labels = expected[split]
-        assert np.array_equal(loaded.images, [datasets.fit(image, 12, "center", 1) for image in images])
+        assert np.array_equal(loaded.images, [decoding.fit(image, 12, "center", 1) for image in images])
         assert np.array_equal(loaded.labels, labels)
 
 
@@ -691,7 +694,7 @@ def test_bad_files_among_thousands_are_left_out(data, capsys):
     small = encode(np.zeros((4, 4, 3), np.uint8))
     files = {f"train/{i:04d}.png": small for i in range(2000)} | {"train/1000.png": b"not a picture"}
     make_zip(data / "many.zip", files)
-    assert len(datasets.load("many", 4)) == 1999
+    assert len(loading.load_data("many", 4)) == 1999
     assert "1000.png (not an image)" in capsys.readouterr().err
 
 
@@ -710,9 +713,9 @@ def test_a_script_without_a_main_guard_prepares_thousands(data, tmp_path, start)
 
 def test_what_cannot_be_downloaded_says_where_to_put_it(data):
     with pytest.raises(UserError, match=r"mnist: not found and not downloaded .*mnist\.zip.*MNIST/raw/train-images"):
-        datasets.load("mnist")
+        loading.load_data("mnist")
     with pytest.raises(UserError, match="mnist: not found"):
-        datasets.load("mnist", download=False)
+        loading.load_data("mnist", download=False)
 
 
 def test_the_digits_come_with_scikit_learn():
@@ -731,9 +734,9 @@ def test_the_digits_come_with_scikit_learn():
 def test_listing_says_what_is_found_prepared_and_to_download(data):
     make_zip(data / "pets.zip", split_files())
     make_zip(data / "gone.zip", split_files())
-    datasets.load("gone", 16)
+    loading.load_data("gone", 16)
     (data / "gone.zip").unlink()
-    rows = {row.name: row for row in datasets.listing()}
+    rows = {row.name: row for row in loading.listing()}
     assert rows["pets"].state == rows["digits"].state == "found"
     assert rows["pets"].prepared == ""
     assert (rows["gone"].state, rows["gone"].prepared) == ("cache only", "16 px (5 images)")
@@ -742,7 +745,7 @@ def test_listing_says_what_is_found_prepared_and_to_download(data):
 
 def test_provenance_names_source_and_content(data):
     make_zip(data / "pets.zip", split_files())
-    first = datasets.load("pets", 16).provenance
+    first = loading.load_data("pets", 16).provenance
     assert (first["source"], first["size"], first["crop"], first["counts"]) == (
         "pets.zip",
         16,
@@ -750,9 +753,9 @@ def test_provenance_names_source_and_content(data):
         {"train": 3, "test": 2},
     )
     shutil.copy(data / "pets.zip", data / "copy.zip")
-    assert datasets.load("copy", 16).provenance["fingerprint"] == first["fingerprint"]
+    assert loading.load_data("copy", 16).provenance["fingerprint"] == first["fingerprint"]
     make_zip(data / "pets.zip", split_files() | {"train/cat/b.png": plain(99)})
-    assert datasets.load("pets", 16).provenance["fingerprint"] != first["fingerprint"]
+    assert loading.load_data("pets", 16).provenance["fingerprint"] != first["fingerprint"]
 
 
 # --- the real ones ----------------------------------------------------------------------------------------------------
@@ -760,7 +763,7 @@ def test_provenance_names_source_and_content(data):
 
 @pytest.mark.real_data
 def test_the_shared_data_sets_are_found(real_data):
-    found = {row.name: row.state for row in datasets.listing()}
+    found = {row.name: row.state for row in loading.listing()}
     assert all(found[name] == "found" for name in ("faces", "rooms", "imagenet32", "cifar10", "mnist", "digits"))
     assert "newmu" not in found
     assert "MNIST" not in found
@@ -779,7 +782,7 @@ def test_faces_have_forty_attributes_for_every_picture(real_data):
         header = io.TextIOWrapper(archive.open("attributes.csv")).readline()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        contents = datasets.find("faces").open(64)
+        contents = finding.find("faces").open(64)
     assert contents.attribute_names == tuple(header.strip().split(",")[1:])
     assert contents.count == 20_000
     assert all(set(p.attributes) <= {1, -1} for _, p in zip(range(500), contents.pictures(0, ""), strict=False))
@@ -796,7 +799,7 @@ def test_svhn_is_read_in_torchvisions_layout(data, monkeypatch):
     pixels = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), np.uint8)
     for split in ("train", "test"):
         savemat(data / f"{split}_32x32.mat", {"X": pixels.transpose(1, 2, 3, 0), "y": np.array([[1], [2], [10], [9], [1]])})
-    loaded = datasets.load("svhn", download=False)
+    loaded = loading.load_data("svhn", download=False)
     assert np.array_equal(loaded.images, pixels.transpose(0, 3, 1, 2))
     assert loaded.labels.tolist() == [1, 2, 0, 9, 1]  # the file calls the digit 0 a 10
 
@@ -815,11 +818,11 @@ def test_cifar10_is_read_in_torchvisions_layout(data, monkeypatch):
         (folder / name).write_bytes(pickle.dumps({"data": pixels.reshape(2, -1), "labels": [3, 0]}))
     classes = [f"class{i}" for i in range(10)]
     (folder / "batches.meta").write_bytes(pickle.dumps({"label_names": classes}))
-    loaded = datasets.load("cifar10", split="test", download=False)
+    loaded = loading.load_data("cifar10", split="test", download=False)
     assert np.array_equal(loaded.images, pixels)
     assert loaded.labels.tolist() == [3, 0]
     assert loaded.classes == tuple(classes)
-    assert len(datasets.load("cifar10", download=False)) == 10
+    assert len(loading.load_data("cifar10", download=False)) == 10
 
 
 def test_celeba_is_read_in_torchvisions_layout_with_its_attributes(data, monkeypatch):
@@ -840,7 +843,7 @@ def test_celeba_is_read_in_torchvisions_layout_with_its_attributes(data, monkeyp
         (folder / f"{name}.txt").write_text("\n".join(["6", heads[name], *lines]) + "\n")
     (folder / "list_eval_partition.txt").write_text("".join(f"{f} {i // 2}\n" for i, f in enumerate(files)))
     (folder / "identity_CelebA.txt").write_text("".join(f"{f} 7\n" for f in files))
-    train, test = (datasets.load("celeba", 32, split, download=False) for split in ("train", "test"))
+    train, test = (loading.load_data("celeba", 32, split, download=False) for split in ("train", "test"))
     assert (len(train), len(test)) == (4, 2)
     assert train.attribute_names == ("Smiling", "Eyeglasses")
     assert train.attributes.tolist() == [[1, -1], [-1, 1], [1, 1], [1, -1]]
@@ -853,4 +856,4 @@ def test_torchvisions_files_that_do_not_fit_are_an_error_that_says_what_to_do(da
     for name in (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch", "batches.meta"):
         (folder / name).write_bytes(b"half")
     with pytest.raises(UserError, match=r"put cifar10\.zip"):
-        datasets.load("cifar10", download=False)
+        loading.load_data("cifar10", download=False)

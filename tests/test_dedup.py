@@ -6,9 +6,12 @@ import torch
 from conftest import encode, make_folder, make_zip, noise, snapshot
 from PIL import Image
 
-from dcgan_core import claims, datasets, dedup, files
+from dcgan_core import claims, files
 from dcgan_core.cli import main
-from dcgan_core.datasets import Kept
+from dcgan_core.data import duplicates, loading, planted
+from dcgan_core.data.cache import KEPT, prepare
+from dcgan_core.data.duplicates import Autoencoder
+from dcgan_core.data.images import Kept, part
 from dcgan_core.drawings import scenes
 from dcgan_core.errors import UserError
 from dcgan_core.runs import Run
@@ -49,7 +52,7 @@ def test_codes_within_the_radius_are_found_and_those_beyond_are_not(width, radiu
     rng = np.random.default_rng(radius)
     hashes = rng.integers(0, 256, (300, width), np.uint8)
     near, far = flipped(hashes[:100], radius, rng), flipped(hashes[100:200], radius + 1, rng)
-    kept = dedup.duplicates(np.concatenate([hashes, near, far]), radius)
+    kept = duplicates.duplicates(np.concatenate([hashes, near, far]), radius)
     assert kept.tolist() == [*range(300), *range(100), *range(400, 500)]
 
 
@@ -58,12 +61,12 @@ def test_grouping_equals_brute_force(radius):
     rng = np.random.default_rng(radius)
     centres = rng.integers(0, 256, (12, 6), np.uint8)  # chains: A near B near C, but A not near C
     hashes = np.concatenate([flipped(centres, int(n), rng) for n in rng.integers(0, 4, 8)])
-    assert dedup.duplicates(hashes, radius).tolist() == brute_force(hashes, radius)
+    assert duplicates.duplicates(hashes, radius).tolist() == brute_force(hashes, radius)
 
 
 def test_many_equal_codes_are_one_group():
     hashes = np.zeros((5000, 16), np.uint8)
-    assert (dedup.duplicates(hashes) == 0).all()
+    assert (duplicates.duplicates(hashes) == 0).all()
 
 
 def test_a_crowded_bucket_costs_no_more_than_its_share_and_loses_no_equal_code():
@@ -71,12 +74,12 @@ def test_a_crowded_bucket_costs_no_more_than_its_share_and_loses_no_equal_code()
     hashes = np.zeros((4000, 16), np.uint8)
     hashes[:, 8:] = rng.integers(0, 256, (4000, 8))  # the first bands are one bucket
     hashes[3000:] = hashes[:1000]
-    assert (dedup.duplicates(hashes)[3000:] == np.arange(1000)).all()
+    assert (duplicates.duplicates(hashes)[3000:] == np.arange(1000)).all()
 
 
 @pytest.mark.parametrize("count", [1, 2])
 def test_few_codes(count):
-    assert dedup.duplicates(np.arange(16 * count, dtype=np.uint8).reshape(count, 16)).tolist() == list(range(count))
+    assert duplicates.duplicates(np.arange(16 * count, dtype=np.uint8).reshape(count, 16)).tolist() == list(range(count))
 
 
 # --- codes ------------------------------------------------------------------------------------------------------------
@@ -85,34 +88,34 @@ def test_few_codes(count):
 def test_crops_average_areas_and_repeat_one_channel():
     image = pictures(2)
     means = image.reshape(2, 3, 32, 2, 32, 2).mean((3, 5))
-    assert abs(dedup.crops(image) - means).max() <= 0.5
-    grey = dedup.crops(image[:, :1])
+    assert abs(duplicates.crops(image) - means).max() <= 0.5
+    grey = duplicates.crops(image[:, :1])
     assert grey.shape == (2, 3, 32, 32)
     assert (grey == grey[:, :1]).all()
-    assert np.array_equal(dedup.crops(image[:, :, :32, :32]), image[:, :, :32, :32])
+    assert np.array_equal(duplicates.crops(image[:, :, :32, :32]), image[:, :, :32, :32])
 
 
 def test_a_code_says_which_hidden_units_are_above_0():
-    images = dedup.crops(pictures(5))
-    model = dedup.Autoencoder()
+    images = duplicates.crops(pictures(5))
+    model = Autoencoder()
     hidden = model.encoder(torch.from_numpy(images).flatten(1) / 255)
-    hashes = dedup.codes(model, images)
+    hashes = duplicates.codes(model, images)
     assert (hashes.shape, hashes.dtype) == ((5, 16), np.uint8)
     assert np.array_equal(np.unpackbits(hashes, axis=1), hidden.detach().numpy() > 0)
 
 
 def test_training_repeats_for_a_seed_and_leaves_the_global_generator_alone():
-    images = dedup.crops(pictures(20))
+    images = duplicates.crops(pictures(20))
     before = torch.random.get_rng_state()
-    first, again, other = (dedup.train_autoencoder(images, seed, steps=3, batch=8) for seed in (1, 1, 2))
+    first, again, other = (duplicates.train_autoencoder(images, seed, steps=3, batch=8) for seed in (1, 1, 2))
     assert torch.equal(torch.random.get_rng_state(), before)
-    assert np.array_equal(dedup.codes(first, images), dedup.codes(again, images))
-    assert not np.array_equal(dedup.codes(first, images), dedup.codes(other, images))
+    assert np.array_equal(duplicates.codes(first, images), duplicates.codes(again, images))
+    assert not np.array_equal(duplicates.codes(first, images), duplicates.codes(other, images))
 
 
 def test_training_learns_to_restore_the_images():
     images = scenes.draw("drawn-rooms", 200, 32).images
-    model = dedup.train_autoencoder(images, steps=150, batch=32)
+    model = duplicates.train_autoencoder(images, steps=150, batch=32)
     x = model.center(images)
     assert (model.decoder(model.encode(x)) - x).pow(2).mean() < 0.5 * x.pow(2).mean()
 
@@ -120,10 +123,10 @@ def test_training_learns_to_restore_the_images():
 def test_baselines():
     images = pictures(3)
     twice = np.concatenate([images, images, images + 1])
-    assert dedup.duplicates(dedup.exact_codes(twice), 0).tolist() == [0, 1, 2, 0, 1, 2, 6, 7, 8]
+    assert duplicates.duplicates(duplicates.exact_codes(twice), 0).tolist() == [0, 1, 2, 0, 1, 2, 6, 7, 8]
     small = np.full((1, 3, 32, 32), 50, np.uint8)
     small[:, :, :4, 4:8] = 200
-    assert np.unpackbits(dedup.average_hashes(small)).nonzero()[0].tolist() == [1]
+    assert np.unpackbits(duplicates.average_hashes(small)).nonzero()[0].tolist() == [1]
 
 
 # --- planted copies ---------------------------------------------------------------------------------------------------
@@ -133,13 +136,13 @@ def test_the_changes_are_what_they_are_called():
     image = pictures(1)[0]
     rng = np.random.default_rng(0)
     for _ in range(20):
-        shifted = dedup.change(image, "shift", rng)
+        shifted = planted.change(image, "shift", rng)
         places = [np.roll(image, (y, x), (1, 2)) for y in range(-2, 3) for x in range(-2, 3)]
         [place] = [i for i, p in enumerate(places) if np.array_equal(p[:, 2:-2, 2:-2], shifted[:, 2:-2, 2:-2])]
         assert place != 12  # not shifted at all
-        brighter = dedup.change(image, "brightness", rng).astype(float)
+        brighter = planted.change(image, "brightness", rng).astype(float)
         assert (abs(brighter - image) <= 0.05 * image + 0.5).all()
-    jpeg, cut = (dedup.change(image, kind, rng) for kind in ("jpeg", "crop"))
+    jpeg, cut = (planted.change(image, kind, rng) for kind in ("jpeg", "crop"))
     assert 0 < abs(jpeg.astype(float) - image).mean() < 5
     box = (1.28, 1.28, 62.72, 62.72)
     expected = Image.fromarray(image.transpose(1, 2, 0)).resize((64, 64), Image.Resampling.BICUBIC, box)
@@ -147,17 +150,17 @@ def test_the_changes_are_what_they_are_called():
 
 
 def test_twins_are_found_by_their_pixels(monkeypatch):
-    monkeypatch.setattr(dedup, "BLOCK", 7)
-    images = dedup.crops(pictures(20))
+    monkeypatch.setattr(duplicates, "BLOCK", 7)
+    images = duplicates.crops(pictures(20))
     nearly = np.clip(images[:5].astype(int) + 10, 0, 255).astype(np.uint8)  # 10 / 255 = 0.04
-    assert dedup.twins(np.concatenate([images, nearly])).tolist() == [20, 21, 22, 23, 24]
-    assert dedup.twins(np.concatenate([images, nearly]), 0.01).tolist() == []
+    assert planted.twins(np.concatenate([images, nearly])).tolist() == [20, 21, 22, 23, 24]
+    assert planted.twins(np.concatenate([images, nearly]), 0.01).tolist() == []
 
 
 def test_planted_copies_are_found_and_the_sets_own_twins_are_no_errors():
     images = pictures(120)
     images[100:110] = images[:10]
-    measured = dedup.planted(images, 60, steps=20, unseen=pictures(20, seed=9))
+    measured = planted.measure_planted(images, 60, steps=20, unseen=pictures(20, seed=9))
     precision, recall = measured["precision"], measured["recall"]
     assert precision.value > 0.95
     assert 0.3 < recall.value <= 1
@@ -169,31 +172,31 @@ def test_planted_copies_are_found_and_the_sets_own_twins_are_no_errors():
     assert details["precision_with_left_out"]["value"] < precision.value
     recalls = [row["recall"]["value"] for row in details["by_radius"]]
     assert recalls == sorted(recalls)
-    assert details["by_radius"][dedup.RADIUS]["recall"]["value"] == recall.value
+    assert details["by_radius"][duplicates.RADIUS]["recall"]["value"] == recall.value
     assert details["unseen"]["recall"]["n"] == 20
     json.dumps(details)
 
 
 def test_an_autoencoder_that_was_trained_before_is_used(monkeypatch):
     images = pictures(60)
-    model = dedup.train_autoencoder(dedup.crops(images), 0, "cpu", 20)
-    monkeypatch.setattr(dedup, "train_autoencoder", None)
-    measured = dedup.planted(images, 40, model=model)
+    model = duplicates.train_autoencoder(duplicates.crops(images), 0, "cpu", 20)
+    monkeypatch.setattr(duplicates, "train_autoencoder", None)
+    measured = planted.measure_planted(images, 40, model=model)
     assert 0.3 < measured["recall"].value <= 1
     assert measured["recall"].details["by_radius"]
 
 
 def test_baselines_are_measured_without_training(monkeypatch):
-    monkeypatch.setattr(dedup, "train_autoencoder", None)
+    monkeypatch.setattr(duplicates, "train_autoencoder", None)
     images = pictures(60)
-    by_hash, exact = (dedup.planted(images, 40, method) for method in ("average_hash", "exact"))
+    by_hash, exact = (planted.measure_planted(images, 40, method) for method in ("average_hash", "exact"))
     assert exact["recall"].value < 0.2  # a changed image has other bytes
     assert by_hash["recall"].value > exact["recall"].value
     assert "by_radius" not in exact["recall"].details
 
 
 def test_where_nothing_is_found_the_precision_is_unknown():
-    assert dedup._share(np.array([], bool)) == {"value": 0.0, "low": 0.0, "high": 1.0, "n": 0}
+    assert planted._share(np.array([], bool)) == {"value": 0.0, "low": 0.0, "high": 1.0, "n": 0}
 
 
 # --- a whole set ------------------------------------------------------------------------------------------------------
@@ -203,13 +206,13 @@ def test_where_nothing_is_found_the_precision_is_unknown():
 def untrained(monkeypatch):
     """Random hidden units, which tell pictures as different as these apart: training takes a minute."""
 
-    def model(images: np.ndarray, seed: int, *_) -> dedup.Autoencoder:
+    def model(images: np.ndarray, seed: int, *_) -> Autoencoder:
         torch.manual_seed(seed)
-        model = dedup.Autoencoder()
+        model = Autoencoder()
         model.mean.copy_(torch.from_numpy(images.mean(0) / 255).flatten())
         return model
 
-    monkeypatch.setattr(dedup, "train_autoencoder", model)
+    monkeypatch.setattr(duplicates, "train_autoencoder", model)
 
 
 @pytest.fixture
@@ -223,10 +226,10 @@ def pets(data, untrained):
 
 
 def test_load_honours_the_list_of_kept_images_and_undo_restores(pets):
-    before = datasets.load("pets", 32)
-    report = dedup.deduplicate("pets", 32, device="cpu")
+    before = loading.load_data("pets", 32)
+    report = duplicates.deduplicate("pets", 32, device="cpu")
     assert (report.images, report.removed) == (40, 10)
-    after = datasets.load("pets", 32)
+    after = loading.load_data("pets", 32)
     everything = np.arange(40)
     removed = sorted(i for group in report.groups.values() for i in group)
     kept = np.setdiff1d(everything, removed)
@@ -236,39 +239,39 @@ def test_load_honours_the_list_of_kept_images_and_undo_restores(pets):
     assert np.array_equal(np.asarray(after.images), before.images[kept])
     assert np.array_equal(after.images[[3, 29, 0]], before.images[kept[[3, 29, 0]]])
     assert np.array_equal(after.images[-5:], before.images[kept[-5:]])
-    assert np.array_equal(datasets.part(after, 3, 7).images[[0, -1]], before.images[kept[[3, 6]]])
+    assert np.array_equal(part(after, 3, 7).images[[0, -1]], before.images[kept[[3, 6]]])
     assert after.labels.tolist() == before.labels[kept].tolist()
     assert after.attributes.tolist() == before.attributes[kept].tolist()
     assert after.provenance["deduplicated"] == "10 removed"
     assert after.provenance["fingerprint"] != before.provenance["fingerprint"]
-    assert len(datasets.load("pets", 32, duplicates=True)) == 40
-    assert len(datasets.load("pets", 32, "test")) == 1
-    assert len(datasets.load("pets", 48)) == 40  # each size has a list of its own
+    assert len(loading.load_data("pets", 32, duplicates=True)) == 40
+    assert len(loading.load_data("pets", 32, "test")) == 1
+    assert len(loading.load_data("pets", 48)) == 40  # each size has a list of its own
 
-    again = dedup.deduplicate("pets", 32, device="cpu")
+    again = duplicates.deduplicate("pets", 32, device="cpu")
     assert again.groups == report.groups  # of the whole set, not of what the first list left
-    assert datasets.load("pets", 32).provenance == after.provenance
-    assert dedup.undo("pets", 32)
-    assert not dedup.undo("pets", 32)
-    assert datasets.load("pets", 32).provenance == before.provenance
+    assert loading.load_data("pets", 32).provenance == after.provenance
+    assert duplicates.undo("pets", 32)
+    assert not duplicates.undo("pets", 32)
+    assert loading.load_data("pets", 32).provenance == before.provenance
 
 
 def test_kept_images_cannot_be_changed_by_accident(pets):
-    dedup.deduplicate("pets", 32, device="cpu")
+    duplicates.deduplicate("pets", 32, device="cpu")
     with pytest.raises(TypeError):
-        datasets.load("pets", 32).images[0] = 0
+        loading.load_data("pets", 32).images[0] = 0
 
 
 def test_the_command_says_what_it_did(pets, capsys):
     assert main(["data", "dedup", "pets", "--size", "32", "--device", "cpu"]) == 0
     out = capsys.readouterr().out
-    removed = 40 - len(datasets.load("pets", 32))
+    removed = 40 - len(loading.load_data("pets", 32))
     assert removed >= 10
     assert f"pets: {removed} of 40 training images removed" in out
     assert "is kept for" in out
     assert main(["data", "dedup", "pets", "--size", "32", "--undo"]) == 0
     assert "used again" in capsys.readouterr().out
-    assert len(datasets.load("pets", 32)) == 40
+    assert len(loading.load_data("pets", 32)) == 40
     assert main(["data", "dedup", "pets", "--size", "32", "--undo"]) == 0
     assert "was not deduplicated" in capsys.readouterr().out
 
@@ -277,11 +280,11 @@ def test_a_run_does_not_go_on_with_other_pictures(pets, tmp_path, capsys):
     settings = ["architecture.size=32", "architecture.widths=4,4,4", "architecture.latent=5", "batch=8", "images=80"]
     arguments = ["train", "pets", "--profile", "quick", "--device", "cpu", "--out", str(tmp_path / "run")]
     arguments += [x for s in settings for x in ("--set", s)]
-    dedup.deduplicate("pets", 32, device="cpu")
+    duplicates.deduplicate("pets", 32, device="cpu")
     assert main([*arguments, "--images", "80"]) == 0
     assert Run(tmp_path / "run").info["data"]["images"] == 30
     assert Run(tmp_path / "run").info["data"]["deduplicated"] == "10 removed"
-    dedup.undo("pets", 32)
+    duplicates.undo("pets", 32)
     capsys.readouterr()
     assert main([*arguments, "--images", "160", "--resume"]) == 1
     assert "dcgan data dedup pets" in capsys.readouterr().err
@@ -289,7 +292,7 @@ def test_a_run_does_not_go_on_with_other_pictures(pets, tmp_path, capsys):
 
 @pytest.mark.parametrize("failure", ["full disk", "interrupted"])
 def test_what_goes_wrong_leaves_the_list_as_it_was(pets, cache, monkeypatch, failure):
-    dedup.deduplicate("pets", 32, device="cpu")
+    duplicates.deduplicate("pets", 32, device="cpu")
     before = snapshot(cache)
 
     def full(*_):
@@ -301,22 +304,22 @@ def test_what_goes_wrong_leaves_the_list_as_it_was(pets, cache, monkeypatch, fai
     if failure == "full disk":
         monkeypatch.setattr(files.os, "fsync", full)
         with pytest.raises(UserError, match=r"kept\.npz: No space left"):
-            dedup.deduplicate("pets", 32, seed=1, device="cpu")
+            duplicates.deduplicate("pets", 32, seed=1, device="cpu")
     else:
-        monkeypatch.setattr(dedup, "codes", interrupted)
+        monkeypatch.setattr(duplicates, "codes", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            dedup.deduplicate("pets", 32, seed=1, device="cpu")
+            duplicates.deduplicate("pets", 32, seed=1, device="cpu")
     assert snapshot(cache) == before
 
 
 @pytest.mark.parametrize("damage", ["half", "empty", "text", "other"])
 def test_a_damaged_list_is_an_error_that_names_it(pets, damage):
-    path = datasets.prepare("pets", 32) / datasets.KEPT
+    path = prepare("pets", 32) / KEPT
     np.savez(path, kept=np.array([3, 40]))
     content = path.read_bytes()
     path.write_bytes({"half": content[:-40], "empty": b"", "text": b"hello", "other": content}[damage])
     with pytest.raises(UserError, match=r"kept\.npz"):
-        datasets.load("pets", 32)
+        loading.load_data("pets", 32)
 
 
 def test_what_cannot_be_deduplicated_is_one_line(data, capsys):
@@ -333,8 +336,8 @@ def test_what_cannot_be_deduplicated_is_one_line(data, capsys):
 
 
 def test_grey_images_are_taken_for_colour_images_with_equal_channels(untrained):
-    report = dedup.deduplicate("digits", 32, device="cpu")
-    after = datasets.load("digits", 32)
+    report = duplicates.deduplicate("digits", 32, device="cpu")
+    after = loading.load_data("digits", 32)
     assert after.images.shape == (report.images - report.removed, 1, 32, 32)
 
 
@@ -350,7 +353,7 @@ def test_the_claims_of_both_baselines_stand_beside_the_papers():
 
 @pytest.mark.real_data
 def test_planted_copies_of_rooms_are_found(real_data):
-    rooms = datasets.load("rooms", 64).images[:1000]
-    measured = dedup.planted(rooms, 200, steps=100)
+    rooms = loading.load_data("rooms", 64).images[:1000]
+    measured = planted.measure_planted(rooms, 200, steps=100)
     assert measured["precision"].value > 0.95
     assert measured["recall"].value > 0.4

@@ -7,8 +7,9 @@ import pytest
 from conftest import encode, make_folder, noise, snapshot
 from PIL import Image
 
-from dcgan_core import datasets, evaluation, faces
+from dcgan_core import evaluation
 from dcgan_core.cli import main
+from dcgan_core.data import decoding, face_detector, loading
 from dcgan_core.errors import UserError
 
 FACE = (172, 62, 106, 106)  # looked at: forehead to chin
@@ -31,19 +32,19 @@ def rows(out) -> list[dict]:
 
 
 def test_the_face_in_a_photograph_is_found_and_nothing_else(astronaut):
-    boxes = faces.detect(astronaut, 48)
+    boxes = face_detector.detect(astronaut, 48)
     assert boxes.shape == (1, 4)
     assert boxes.dtype == np.int64
     assert evaluation.overlap(boxes[0], np.array(FACE)) > 0.6
-    assert len(faces.detect(astronaut, 200)) == 0
-    assert faces.detect(noise(0, 200, 200)).shape == (0, 4)
+    assert len(face_detector.detect(astronaut, 200)) == 0
+    assert face_detector.detect(noise(0, 200, 200)).shape == (0, 4)
 
 
 def test_two_faces_are_found_the_wider_first(astronaut):
     small = np.asarray(Image.fromarray(astronaut).resize((256, 256)))
     both = np.zeros((512, 768, 3), np.uint8)
     both[:256, :256], both[:, 256:] = small, astronaut
-    boxes = faces.detect(both, 30)
+    boxes = face_detector.detect(both, 30)
     assert len(boxes) == 2
     assert boxes[0, 2] > boxes[1, 2]
     assert boxes[0, 0] > 256 > boxes[1, 0]
@@ -51,11 +52,11 @@ def test_two_faces_are_found_the_wider_first(astronaut):
 
 def test_a_crop_is_the_box_with_its_margin_as_a_square():
     image = noise(0, 100, 80)
-    assert np.array_equal(faces.crop(image, (30, 20, 40, 40), 0, 40), image[20:60, 30:70])
-    assert np.array_equal(faces.crop(image, (30, 20, 40, 40), 0.25, 60), image[10:70, 20:80])
-    assert np.array_equal(faces.crop(image, (30, 25, 40, 30), 0, 40), image[20:60, 30:70])  # the longer side counts
+    assert np.array_equal(face_detector.crop(image, (30, 20, 40, 40), 0, 40), image[20:60, 30:70])
+    assert np.array_equal(face_detector.crop(image, (30, 20, 40, 40), 0.25, 60), image[10:70, 20:80])
+    assert np.array_equal(face_detector.crop(image, (30, 25, 40, 30), 0, 40), image[20:60, 30:70])  # the longer side counts
     smaller = np.asarray(Image.fromarray(image[10:70, 20:80]).resize((30, 30), Image.Resampling.BICUBIC))
-    difference = faces.crop(image, (30, 20, 40, 40), 0.25, 30).astype(int) - smaller
+    difference = face_detector.crop(image, (30, 20, 40, 40), 0.25, 30).astype(int) - smaller
     assert abs(difference[2:-2, 2:-2]).max() <= 1  # at its rim, it sees a little of what is around it
 
 
@@ -69,12 +70,12 @@ def test_a_crop_is_the_box_with_its_margin_as_a_square():
 )
 def test_a_crop_that_would_leave_the_image_is_moved_into_it(box, expected):
     image = noise(1, 100, 80)
-    assert np.array_equal(faces.crop(image, box, 0.25, 60), image[expected])
+    assert np.array_equal(face_detector.crop(image, box, 0.25, 60), image[expected])
 
 
 def test_a_crop_larger_than_the_image_has_its_shorter_side():
     image = noise(2, 100, 80)
-    assert np.array_equal(faces.crop(image, (10, 10, 70, 70), 1, 80), image[:, 5:85])
+    assert np.array_equal(face_detector.crop(image, (10, 10, 70, 70), 1, 80), image[:, 5:85])
 
 
 def test_a_folder_of_photos_becomes_a_folder_to_train_on(tmp_path, photo, astronaut, capsys):
@@ -103,11 +104,11 @@ def test_a_folder_of_photos_becomes_a_folder_to_train_on(tmp_path, photo, astron
     assert len(by_photo["none/small.jpg"]["too_small"]) == 1
     [face] = by_photo["ann/a.jpg"]["faces"]
     crop = np.asarray(Image.open(tmp_path / "out" / face["crop"]))
-    decoded = np.asarray(datasets.open_picture(photo))
-    assert np.array_equal(crop, faces.crop(decoded, face["box"], 0.3, 64))
+    decoded = np.asarray(decoding.open_picture(photo))
+    assert np.array_equal(crop, face_detector.crop(decoded, face["box"], 0.3, 64))
     assert snapshot(tmp_path / "out").keys() == {"faces.jsonl", "ann/a.jpg-0.png"}
     assert snapshot(tmp_path / "photos") == before
-    data = datasets.load(str(tmp_path / "out"), 64)
+    data = loading.load_data(str(tmp_path / "out"), 64)
     assert np.array_equal(data.images[0], crop.transpose(2, 0, 1))
     assert data.provenance["left_out"] == 0
 
@@ -116,13 +117,13 @@ def test_a_photos_turn_is_undone_before_looking(tmp_path, astronaut):
     exif = Image.Exif()
     exif[0x0112] = 6
     make_folder(tmp_path / "photos", {"a.jpg": encode(np.rot90(astronaut), "jpeg", quality=95, exif=exif)})
-    assert faces.crop_folder(tmp_path / "photos", tmp_path / "out").faces == 1
+    assert face_detector.crop_folder(tmp_path / "photos", tmp_path / "out").faces == 1
 
 
 def test_after_an_interruption_it_goes_on_with_the_photos_that_are_left(tmp_path, photo, monkeypatch):
     make_folder(tmp_path / "photos", {f"{i}.jpg": photo for i in range(5)})
-    expected = faces.crop_folder(tmp_path / "photos", tmp_path / "at-once")
-    detect, seen = faces.detect, []
+    expected = face_detector.crop_folder(tmp_path / "photos", tmp_path / "at-once")
+    detect, seen = face_detector.detect, []
 
     def interrupted(*args):
         if len(seen) == 3:
@@ -131,18 +132,18 @@ def test_after_an_interruption_it_goes_on_with_the_photos_that_are_left(tmp_path
         return detect(*args)
 
     with monkeypatch.context() as patch:
-        patch.setattr(faces, "detect", interrupted)
+        patch.setattr(face_detector, "detect", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            faces.crop_folder(tmp_path / "photos", tmp_path / "out")
+            face_detector.crop_folder(tmp_path / "photos", tmp_path / "out")
     assert all(Image.open(p).size == (64, 64) for p in (tmp_path / "out").glob("*.png"))
     with open(tmp_path / "out/faces.jsonl", "a") as file:
         file.write('{"photo": "3.jpg", "sta')  # a process was killed while it wrote
-    monkeypatch.setattr(faces, "detect", lambda *args: seen.append(1) or detect(*args))
-    report = faces.crop_folder(tmp_path / "photos", tmp_path / "out")
+    monkeypatch.setattr(face_detector, "detect", lambda *args: seen.append(1) or detect(*args))
+    report = face_detector.crop_folder(tmp_path / "photos", tmp_path / "out")
     assert len(seen) == 5
     assert report.rows == expected.rows
     assert snapshot(tmp_path / "out") == snapshot(tmp_path / "at-once")
-    assert faces.crop_folder(tmp_path / "photos", tmp_path / "out").faces == 5
+    assert face_detector.crop_folder(tmp_path / "photos", tmp_path / "out").faces == 5
     assert len(seen) == 5
 
 
@@ -159,14 +160,14 @@ def test_a_full_disk_is_an_error_and_the_next_call_goes_on(tmp_path, photo, monk
     with monkeypatch.context() as patch:
         patch.setattr(faces, "write_atomically", full)
         with pytest.raises(UserError, match="No space left"):
-            faces.crop_folder(tmp_path / "photos", tmp_path / "out")
+            face_detector.crop_folder(tmp_path / "photos", tmp_path / "out")
     assert [row["photo"] for row in rows(tmp_path / "out")] == ["0.jpg"]
-    assert faces.crop_folder(tmp_path / "photos", tmp_path / "out").counts["found"] == 3
+    assert face_detector.crop_folder(tmp_path / "photos", tmp_path / "out").counts["found"] == 3
 
 
 def test_a_disk_that_is_full_when_the_report_is_written_is_an_error_and_the_next_call_goes_on(tmp_path, photo, monkeypatch):
     make_folder(tmp_path / "photos", {f"{i}.jpg": photo for i in range(3)})
-    original = faces._open_report
+    original = face_detector._open_report
 
     class Full:
         """A report with space for one row."""
@@ -193,11 +194,11 @@ def test_a_disk_that_is_full_when_the_report_is_written_is_an_error_and_the_next
             self.file.close()
 
     with monkeypatch.context() as patch:
-        patch.setattr(faces, "_open_report", Full)
+        patch.setattr(face_detector, "_open_report", Full)
         with pytest.raises(UserError, match=r"faces\.jsonl: No space left on device; free some space, then go on"):
-            faces.crop_folder(tmp_path / "photos", tmp_path / "out")
+            face_detector.crop_folder(tmp_path / "photos", tmp_path / "out")
     assert [row["photo"] for row in rows(tmp_path / "out")] == ["0.jpg"]
-    assert faces.crop_folder(tmp_path / "photos", tmp_path / "out").counts["found"] == 3
+    assert face_detector.crop_folder(tmp_path / "photos", tmp_path / "out").counts["found"] == 3
 
 
 def test_a_folder_without_a_face_is_an_error_that_leaves_only_the_report(tmp_path, capsys):
@@ -229,20 +230,20 @@ def test_what_cannot_be_asked_for_is_refused_before_anything_is_written(tmp_path
     before = snapshot(tmp_path)
     for places, settings, message in wrong:
         with pytest.raises(UserError, match=message):
-            faces.crop_folder(*places, **settings)
+            face_detector.crop_folder(*places, **settings)
     assert snapshot(tmp_path) == before
     assert not (tmp_path / "out").exists()
 
 
 def test_other_settings_need_another_folder(tmp_path, photo):
     photos = make_folder(tmp_path / "photos", {"a.jpg": photo})
-    faces.crop_folder(photos, tmp_path / "out")
+    face_detector.crop_folder(photos, tmp_path / "out")
     before = snapshot(tmp_path / "out")
     with pytest.raises(UserError, match="was made with"):
-        faces.crop_folder(photos, tmp_path / "out", size=32)
+        face_detector.crop_folder(photos, tmp_path / "out", size=32)
     (tmp_path / "out/faces.jsonl").write_text("{")
     with pytest.raises(UserError, match=r"faces\.jsonl: damaged"):
-        faces.crop_folder(photos, tmp_path / "out")
+        face_detector.crop_folder(photos, tmp_path / "out")
     assert snapshot(tmp_path / "out").keys() == before.keys()
 
 
@@ -251,9 +252,9 @@ def test_without_opencv_the_way_out_is_named(tmp_path, photo, monkeypatch):
 
     photos = make_folder(tmp_path / "photos", {"a.jpg": photo})
     monkeypatch.setitem(sys.modules, "cv2", None)
-    faces._cascade.cache_clear()
+    face_detector._cascade.cache_clear()
     with pytest.raises(UserError, match="pip install 'opencv-python-headless<5'"):
-        faces.crop_folder(photos, tmp_path / "out")
+        face_detector.crop_folder(photos, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -286,4 +287,4 @@ def test_canvases_differ_and_hold_no_face():
     canvases = [evaluation.canvas(rng) for _ in range(3)]
     assert canvases[0].shape == (240, 320, 3)
     assert not np.array_equal(canvases[0], canvases[1])
-    assert all(len(faces.detect(c, 48)) == 0 for c in canvases)
+    assert all(len(face_detector.detect(c, 48)) == 0 for c in canvases)

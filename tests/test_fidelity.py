@@ -7,8 +7,9 @@ import torch
 from conftest import encode, make_folder, noise
 from test_neighbours import CONDITIONAL, pictures
 
-from dcgan_core import datasets, evaluation, fidelity
+from dcgan_core import evaluation, fidelity
 from dcgan_core.cli import main
+from dcgan_core.data import loading
 from dcgan_core.errors import UserError
 from dcgan_core.fidelity import Classifier, frechet, precision_recall, train_classifier
 from dcgan_core.networks import Generator
@@ -118,7 +119,7 @@ def test_features_that_make_no_sense_are_refused(real, samples, message):
 def digits(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DCGAN_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield datasets.load("digits", 16), datasets.load("digits", 16, "test")
+        yield loading.load_data("digits", 16), loading.load_data("digits", 16, "test")
 
 
 def test_a_classifier_reads_digits_and_its_features_rank_what_is_near(digits):
@@ -139,7 +140,7 @@ def test_a_classifier_reads_digits_and_its_features_rank_what_is_near(digits):
 def test_a_classifier_needs_labels_and_images_of_its_shape(digits, data):
     make_folder(data / "plain", {f"{i}.png": encode(noise(i)) for i in range(4)})
     with pytest.raises(UserError, match="plain: has no classes"):
-        train_classifier(datasets.load("plain", 16))
+        train_classifier(loading.load_data("plain", 16))
     with pytest.raises(UserError, match="reads N x 1 x 16 x 16 images, got 3 x 1 x 8 x 8"):
         Classifier(16, 1, 10).features(pictures(3, 0))
     with pytest.raises(UserError, match="at least 8"):

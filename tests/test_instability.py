@@ -6,8 +6,10 @@ import pytest
 import torch
 from conftest import TINY, train_arguments
 
-from dcgan_core import config_io, datasets, instability, networks, training
+from dcgan_core import config_io, instability, networks, training
 from dcgan_core.cli import main
+from dcgan_core.data import loading
+from dcgan_core.data.images import ImageData
 from dcgan_core.errors import UserError
 from dcgan_core.instability import Collapsed, Watch
 from dcgan_core.runs import Run, reference_runs
@@ -127,8 +129,8 @@ def dying(short, monkeypatch):
 
 
 @pytest.fixture
-def digits() -> datasets.ImageData:
-    return datasets.load("digits", 16)
+def digits() -> ImageData:
+    return loading.load_data("digits", 16)
 
 
 def start(path, config: Config = CONFIG) -> Run:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from conftest import ships_from
 
-from dcgan_core import assets, claims, datasets, judges
+from dcgan_core import assets, claims, judges
+from dcgan_core.data import loading
 from dcgan_core.drawings import rooms, scenes, sprites
 from dcgan_core.errors import UserError
 
@@ -76,7 +77,7 @@ def test_a_judge_is_trained_once_and_kept(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("name", scenes.NAMES)
 def test_the_shipped_judges_can_be_read(name):
-    size = datasets.native(name)[0]
+    size = loading.native(name)[0]
     assert (assets.folder("judges") / f"{name}-{size}px-v{scenes.VERSION}-seed0.safetensors").is_file(), "would be trained anew"
     judge = judges.load(name, size=size)
     factor = "class" if name == "drawn-sprites" else scenes.yes_no(name)[0]

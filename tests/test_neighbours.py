@@ -5,8 +5,9 @@ from scipy.stats import binomtest
 from sklearn.neighbors import KNeighborsClassifier
 from test_datasets import mnist
 
-from dcgan_core import claims, claims_8, datasets, neighbours, training
+from dcgan_core import claims, claims_8, neighbours, training
 from dcgan_core.cli import main
+from dcgan_core.data import loading
 from dcgan_core.errors import UserError
 from dcgan_core.files import write_json
 from dcgan_core.neighbours import BLOCK, NearestLabels, curve, generated, stored
@@ -248,7 +249,7 @@ def folders(data, tmp_path, monkeypatch) -> dict[str, Run]:
 
 
 def test_every_claim_of_the_supplement_is_measured_from_a_trained_net(folders, shelf):
-    queries = datasets.load("mnist", 28).labels[5000:]
+    queries = loading.load_data("mnist", 28).labels[5000:]
     small = {}
     for run in folders.values():
         for c in claims.CLAIMS:
@@ -257,7 +258,7 @@ def test_every_claim_of_the_supplement_is_measured_from_a_trained_net(folders, s
     assert small.keys() == {"real", "50k", "1m", "10m", "fc_gan", "affine"}
     assert all(r["n"] == 500 and r["low"] <= r["value"] <= r["high"] for r in small.values())
     images, labels = neighbours.generated(folders["mnist"].generator())(0)
-    expected = brute(images, labels, np.asarray(datasets.load("mnist", 28).images[5000:])) != queries
+    expected = brute(images, labels, np.asarray(loading.load_data("mnist", 28).images[5000:])) != queries
     assert small["50k"]["details"]["curve"]["1000"] == pytest.approx(100 * expected.mean(), abs=1e-3)
     more, low, high = small["1m"]["details"]["more_than_real"]["5000"]
     assert more == pytest.approx(small["1m"]["value"] - small["real"]["value"], abs=1e-3) and low <= more <= high
@@ -282,7 +283,7 @@ def test_paired_differences_are_those_of_the_same_queries():
 @pytest.mark.real_data
 def test_real_digits_teach_as_in_the_paper(real_data):
     """3.09 % of test digits are read wrongly from all 60,000; here a fifth of the queries, and scikit-learn's on a subset."""
-    train, test = datasets.load("mnist"), datasets.load("mnist", split="test")
+    train, test = loading.load_data("mnist"), loading.load_data("mnist", split="test")
     queries, answers = np.asarray(test.images[::5]), test.labels[::5]
     points = {n: w for n, w, _ in curve(stored(train.images, train.labels), queries, answers, (10_000, 50_000, 60_000))}
     assert 2.5 < 100 * points[60_000].mean() < 3.7

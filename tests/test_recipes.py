@@ -4,8 +4,9 @@ import pytest
 import torch
 from conftest import encode, make_zip, noise
 
-from dcgan_core import datasets, recipes
+from dcgan_core import recipes
 from dcgan_core.config_io import from_dict, to_dict
+from dcgan_core.data import loading
 from dcgan_core.errors import UserError
 from dcgan_core.networks import ARCHITECTURES, Architecture, Discriminator, Generator
 from dcgan_core.training import Config
@@ -28,7 +29,7 @@ def test_known_data_sets_have_recipes_of_their_size_and_channels():
         config = recipes.recipe(name, profile)
         if config.data in ("mnist", "svhn"):
             a = config.architecture
-            assert (a.size, a.channels) == datasets.native(config.data)
+            assert (a.size, a.channels) == loading.native(config.data)
 
 
 def test_paper_profiles_have_the_papers_settings():
@@ -77,7 +78,7 @@ def test_a_recipe_fits_its_data_set_also_when_that_comes_as_a_zip(data):
     grey = encode(Image.new("L", (28, 28), 7))
     make_zip(data / "mnist.zip", {f"train/{c}/{i}.png": grey for c in range(10) for i in range(2)})
     a = recipes.recipe("mnist", "quick").architecture
-    mnist = datasets.load("mnist", a.size)
+    mnist = loading.load_data("mnist", a.size)
     assert (mnist.size, mnist.channels) == (a.size, a.channels)
 
 

@@ -18,8 +18,9 @@ import pytest
 from conftest import encode, make_folder, make_zip, noise, snapshot
 from PIL import Image
 
-from dcgan_core import datasets, sources
 from dcgan_core.cli import main
+from dcgan_core.data import decoding, loading
+from dcgan_core.data.sources import drawn, finding, source
 from dcgan_core.drawings import scenes
 from dcgan_core.errors import UserError
 
@@ -35,7 +36,7 @@ def understood(root, files, **others: bytes) -> tuple[tuple[str, ...], dict[tupl
     make_zip(root / "set.zip", content)
     results = []
     for name in ("set/", "set.zip"):
-        loaded = {split: datasets.load(str(root / name) + "/" * name.endswith("/"), 16, split) for split in datasets.SPLITS}
+        loaded = {split: loading.load_data(str(root / name) + "/" * name.endswith("/"), 16, split) for split in source.SPLITS}
         classes = loaded["train"].classes
         counts = {
             (split, kind): int((data.labels == i).sum()) for split, data in loaded.items() for i, kind in enumerate(classes)
@@ -103,17 +104,17 @@ def test_a_small_pair_of_folders_deep_in_one_class_does_not_split_the_set(data):
 
 def test_one_split_around_everything_is_a_split(data):
     make_zip(data / "half.zip", {f"x/Train/{c}/1.png": encode(noise(0)) for c in ("cat", "dog")} | {"x/README": b"text"})
-    assert datasets.load("half", 16).classes == ("cat", "dog")
+    assert loading.load_data("half", 16).classes == ("cat", "dog")
     with pytest.raises(UserError, match="no test pictures"):
-        datasets.load("half", 16, "test")
+        loading.load_data("half", 16, "test")
 
 
 def test_pictures_without_an_ending_are_known_by_how_they_begin(data):
     kinds = [encode(noise(0), kind) for kind in ("png", "jpeg", "webp", "gif", "bmp", "tiff", "ppm", "avif")]
-    files = {f"{split}/{c}/{i}": content for split in datasets.SPLITS for c in "ab" for i, content in enumerate(kinds)}
+    files = {f"{split}/{c}/{i}": content for split in source.SPLITS for c in "ab" for i, content in enumerate(kinds)}
     make_zip(data / "bare.zip", files | {"train/LICENSE": b"BMW, MIT, PNG"})
-    assert datasets.load("bare", 16).classes == ("a", "b")
-    assert len(datasets.load("bare", 16, "test")) == 2 * len(kinds)
+    assert loading.load_data("bare", 16).classes == ("a", "b")
+    assert len(loading.load_data("bare", 16, "test")) == 2 * len(kinds)
 
 
 # --- LSUN -------------------------------------------------------------------------------------------------------------
@@ -146,13 +147,13 @@ def lsun(root, train: int = 100, test: int = 5) -> tuple[np.ndarray, np.ndarray]
 @pytest.mark.parametrize("place", ["", "lsun"])
 def test_lsun_is_read_from_its_two_databases_in_the_order_of_keys(data, place):
     train, test = lsun(data / place)
-    loaded = datasets.load("lsun", 16)
+    loaded = loading.load_data("lsun", 16)
     assert np.array_equal(loaded.images, train)
-    assert np.array_equal(datasets.load("lsun", 16, "test").images, test)
+    assert np.array_equal(loading.load_data("lsun", 16, "test").images, test)
     assert loaded.labels is None
-    assert datasets.native("lsun") == (64, 3)
-    assert {row.name: row.state for row in datasets.listing()}["lsun"] == "found"
-    assert not {"bedroom_train_lmdb", "bedroom_val_lmdb"} & set(datasets.names())
+    assert loading.native("lsun") == (64, 3)
+    assert {row.name: row.state for row in loading.listing()}["lsun"] == "found"
+    assert not {"bedroom_train_lmdb", "bedroom_val_lmdb"} & set(finding.names())
 
 
 def test_nothing_is_written_beside_lsun_which_may_be_read_only(data, monkeypatch):
@@ -166,7 +167,7 @@ def test_nothing_is_written_beside_lsun_which_may_be_read_only(data, monkeypatch
     opened = []
     original = lmdb.open
     monkeypatch.setattr(lmdb, "open", lambda *a, **k: opened.append(k) or original(*a, **k))
-    assert len(datasets.load("lsun", 16)) == 100
+    assert len(loading.load_data("lsun", 16)) == 100
     assert snapshot(data) == before
     assert all(k["readonly"] and not k["lock"] and not k["readahead"] for k in opened)
 
@@ -175,7 +176,7 @@ def test_nothing_is_written_beside_lsun_which_may_be_read_only(data, monkeypatch
 def test_an_interrupted_lsun_goes_on_behind_the_last_key(data, cache, monkeypatch, at):
     """In the first database or in the second."""
     train, test = lsun(data, 100, 90)
-    calls, fit = iter(range(1000)), datasets.fit
+    calls, fit = iter(range(1000)), decoding.fit
 
     def interrupted(*args):
         if next(calls) == 64 + at:
@@ -183,13 +184,13 @@ def test_an_interrupted_lsun_goes_on_behind_the_last_key(data, cache, monkeypatc
         return fit(*args)
 
     with monkeypatch.context() as patch:
-        patch.setattr(datasets, "fit", interrupted)
+        patch.setattr(decoding, "fit", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            datasets.load("lsun", 16)
+            loading.load_data("lsun", 16)
     decoded = []
-    monkeypatch.setattr(datasets, "fit", lambda *args: decoded.append(1) or fit(*args))
-    assert np.array_equal(datasets.load("lsun", 16).images, train)
-    assert np.array_equal(datasets.load("lsun", 16, "test").images, test)
+    monkeypatch.setattr(decoding, "fit", lambda *args: decoded.append(1) or fit(*args))
+    assert np.array_equal(loading.load_data("lsun", 16).images, train)
+    assert np.array_equal(loading.load_data("lsun", 16, "test").images, test)
     assert len(decoded) == 190 - (64 + at) // 64 * 64
 
 
@@ -214,7 +215,7 @@ def test_ctrl_c_in_the_middle_of_lsun_is_one_line_and_the_same_command_goes_on(d
     assert not [p for p in cache.glob("[!.]*") if p.is_dir()], "half a cache has a name"
     assert main(["data", "prepare", "lsun", "--size", "4"]) == 0
     assert "lsun: going on behind the first" in capsys.readouterr().err
-    assert len(datasets.load("lsun", 4)) == count
+    assert len(loading.load_data("lsun", 4)) == count
 
 
 def test_a_disk_that_is_full_while_lsun_is_prepared_is_one_line_and_the_same_command_goes_on(data, cache, monkeypatch, capsys):
@@ -232,13 +233,13 @@ def test_a_disk_that_is_full_while_lsun_is_prepared_is_one_line_and_the_same_com
     assert not [p for p in cache.glob("[!.]*") if p.is_dir()]
     assert main(["data", "prepare", "lsun", "--size", "16"]) == 0
     assert "lsun: going on behind the first" in capsys.readouterr().err
-    assert np.array_equal(datasets.load("lsun", 16).images, train)
+    assert np.array_equal(loading.load_data("lsun", 16).images, train)
 
 
 def test_lsun_goes_on_behind_a_key_of_any_bytes(data):
     odd = [b"a", b"a/b", b"\x00\xff", b"\xc3\xa4", b"z"]
     make_lmdb(data / "bedroom_train_lmdb", {k: encode(noise(i)) for i, k in enumerate(odd)})
-    contents = datasets.find("lsun").open(64)
+    contents = finding.find("lsun").open(64)
     files = [p.file for p in contents.pictures(0, "")]
     assert len(files) == contents.count == 5
     for i, file in enumerate(files):
@@ -249,28 +250,28 @@ def test_a_bad_picture_in_lsun_is_left_out_by_its_key(data, capsys):
     values = dict(zip(keys(10), (encode(noise(i)) for i in range(10)), strict=True))
     values[keys(10)[3]] = b"no picture"
     make_lmdb(data / "bedroom_train_lmdb", values)
-    assert len(datasets.load("lsun", 16)) == 9
+    assert len(loading.load_data("lsun", 16)) == 9
     assert f"bedroom_train_lmdb/{keys(10)[3].decode()} (not an image)" in capsys.readouterr().err
     with pytest.raises(UserError, match="no test pictures"):
-        datasets.load("lsun", 16, "test")
+        loading.load_data("lsun", 16, "test")
 
 
 def test_changed_databases_are_prepared_anew(data):
     train, _ = lsun(data)
-    datasets.load("lsun", 16)
+    loading.load_data("lsun", 16)
     with lmdb.open(str(data / "bedroom_train_lmdb"), map_size=1 << 26) as database, database.begin(write=True) as transaction:
         transaction.put(keys(100)[0], encode(noise(777, 20, 16)))
-    changed = datasets.load("lsun", 16).images
+    changed = loading.load_data("lsun", 16).images
     assert np.array_equal(changed[1:], train[1:])
     assert not np.array_equal(changed[0], train[0])
 
 
 def test_a_copy_of_lsun_elsewhere_is_the_same_data(data, tmp_path, monkeypatch):
     lsun(data)
-    first = datasets.load("lsun", 16).provenance["fingerprint"]
+    first = loading.load_data("lsun", 16).provenance["fingerprint"]
     shutil.copytree(data, tmp_path / "copy", copy_function=shutil.copyfile)
     monkeypatch.setenv("DCGAN_DATA", str(tmp_path / "copy"))
-    assert datasets.load("lsun", 16).provenance["fingerprint"] == first
+    assert loading.load_data("lsun", 16).provenance["fingerprint"] == first
 
 
 def damage(kind: str, folder) -> None:
@@ -306,16 +307,16 @@ def test_a_damaged_database_is_one_line_that_says_what_to_do(data, cache, capsys
 def test_lsun_that_is_not_unzipped_or_not_there_says_what_to_do(data, there):
     if there:
         make_folder(data, {there: b"PK"})
-        assert datasets.names() == sorted([*scenes.NAMES, "celeba", "cifar10", "digits", "imagenet", "lsun", "mnist", "svhn"])
+        assert finding.names() == sorted([*scenes.NAMES, "celeba", "cifar10", "digits", "imagenet", "lsun", "mnist", "svhn"])
     with pytest.raises(UserError, match=r"get bedroom_train_lmdb\.zip and bedroom_val_lmdb\.zip .* unzip them under"):
-        datasets.load("lsun")
+        loading.load_data("lsun")
 
 
 def test_without_the_package_lmdb_the_way_out_is_named(data, monkeypatch):
     lsun(data)
     monkeypatch.setitem(sys.modules, "lmdb", None)
     with pytest.raises(UserError, match="pip install lmdb"):
-        datasets.load("lsun", 16)
+        loading.load_data("lsun", 16)
 
 
 # --- ImageNet ---------------------------------------------------------------------------------------------------------
@@ -348,14 +349,14 @@ def class_tars(count: int) -> dict[str, bytes]:
 
 def test_imagenets_tree_gives_32_px_centre_crops_with_val_as_test(data):
     make_folder(data / "imagenet", imagenet() | {"test/ILSVRC2012_test_1.JPEG": photo(1), "ILSVRC2012_devkit_t12/x.txt": b"x"})
-    train, test = datasets.load("imagenet"), datasets.load("imagenet", split="test")
+    train, test = loading.load_data("imagenet"), loading.load_data("imagenet", split="test")
     assert train.images.shape == (12, 3, 32, 32)
     assert train.classes == test.classes == WNIDS
     assert train.labels.tolist() == [0] * 4 + [1] * 4 + [2] * 4
     assert test.labels.tolist() == [0, 1, 2]
     assert train.provenance["left_out"] == 0  # what is neither train nor val was not looked at
-    assert np.array_equal(train.images[5], datasets.fit(photo(11), 32, "center", 3))
-    assert np.array_equal(test.images[2], datasets.fit(photo(102), 32, "center", 3))
+    assert np.array_equal(train.images[5], decoding.fit(photo(11), 32, "center", 3))
+    assert np.array_equal(test.images[2], decoding.fit(photo(102), 32, "center", 3))
 
 
 def test_imagenets_odd_files_are_pictures_too(data):
@@ -363,7 +364,7 @@ def test_imagenets_odd_files_are_pictures_too(data):
     grey = Image.new("CMYK", (60, 50), (0, 0, 0, 55))
     odd = {"a.JPEG": encode(grey, "jpeg"), "b.JPEG": encode(np.full((50, 60, 3), 80, np.uint8), "png")}
     make_folder(data / "imagenet", imagenet() | {f"train/n09999999/{k}": v for k, v in odd.items()})
-    train = datasets.load("imagenet")
+    train = loading.load_data("imagenet")
     assert train.provenance["left_out"] == 0
     assert abs(train.images[-2].astype(int) - 200).max() <= 4
     assert (train.images[-1] == 80).all()
@@ -377,19 +378,19 @@ def test_imagenets_tars_are_read_as_they_lie_there(data, layout):
     else:
         make_folder(data / "imagenet" / ("train" if "train" in layout else ""), tars)
     before = snapshot(data)
-    splits = {s: datasets.load("imagenet", split=s) for s in datasets.SPLITS}
+    splits = {s: loading.load_data("imagenet", split=s) for s in source.SPLITS}
     assert snapshot(data) == before
     assert {s.classes for s in splits.values()} == {WNIDS}
     assert len(splits["train"]) + len(splits["test"]) == 90
     assert 0 < len(splits["test"]) < 20
-    known = {datasets.fit(photo(100 * c + i), 32, "center", 3).tobytes(): c for c in range(3) for i in range(30)}
+    known = {decoding.fit(photo(100 * c + i), 32, "center", 3).tobytes(): c for c in range(3) for i in range(30)}
     for split in splits.values():
         assert [known[image.tobytes()] for image in split.images] == split.labels.tolist()
 
 
 def test_an_interrupted_tar_goes_on_behind_the_last_picture(data):
     make_folder(data / "imagenet", {"ILSVRC2012_img_train.tar": tar(class_tars(5))})
-    contents = datasets.find("imagenet").open(32)
+    contents = finding.find("imagenet").open(32)
     files = [(p.file, p.read()) for p in contents.pictures(0, "")]
     assert len(files) == 15
     for i, (file, _) in enumerate(files):
@@ -408,7 +409,7 @@ def test_a_tar_that_was_cut_short_is_an_error_that_names_it(data, cache, layout,
         name = f"{WNIDS[1]}.tar"
         make_folder(data / "imagenet", tars | {name: tars[name][: int(len(tars[name]) * cut)]})
     with pytest.raises(UserError, match=rf"{name}|{WNIDS[-1]}\.tar: damaged"):
-        datasets.load("imagenet")
+        loading.load_data("imagenet")
     assert not [p for p in cache.glob("[!.]*") if p.is_dir()]
 
 
@@ -418,13 +419,13 @@ def test_a_tar_cut_off_behind_a_whole_picture_is_noticed(data):
         end = archive.getmembers()[3].offset
     make_folder(data / "imagenet", tars | {"n01443537.tar": tars["n01443537.tar"][:end]})
     with pytest.raises(UserError, match=r"n01443537\.tar: damaged"):
-        datasets.load("imagenet")
+        loading.load_data("imagenet")
 
 
 def test_imagenet_that_is_not_there_says_what_to_put_where(data):
     with pytest.raises(UserError, match=r"imagenet: not found; put imagenet/train/<class>/"):
-        datasets.load("imagenet")
-    assert {row.name: row.state for row in datasets.listing()}["imagenet"] == "not found"
+        loading.load_data("imagenet")
+    assert {row.name: row.state for row in loading.listing()}["imagenet"] == "not found"
 
 
 # --- memory -----------------------------------------------------------------------------------------------------------
@@ -434,14 +435,14 @@ def test_pictures_of_a_folder_are_read_where_they_are_decoded(data, monkeypatch)
     """Not in the process that hands them out: a large file that is no picture never comes into memory."""
     make_folder(data / "pets", {"a.png": encode(noise(0)), "b.bin": b"0" * 1000})
     monkeypatch.setattr(builtins, "open", lambda *args, **kwargs: pytest.fail(f"opens {args}"))
-    pictures = list(datasets.find("pets").open(64).pictures(0, ""))
+    pictures = list(finding.find("pets").open(64).pictures(0, ""))
     assert [p.read() for p in pictures] == [data / "pets/a.png", data / "pets/b.bin"]
 
 
 def test_photographs_are_prepared_without_torch(data):
     """Which would take 270 MB."""
     lsun(data)
-    assert scenes.NAMES == sources.DRAWN_SETS
+    assert scenes.NAMES == drawn.DRAWN_SETS
     program = "import sys; from dcgan_core import datasets; datasets.prepare('lsun', 16); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
@@ -449,11 +450,11 @@ def test_photographs_are_prepared_without_torch(data):
 
 def test_a_digest_needs_no_list():
     rows = ([i, "ä", None] for i in range(3))
-    assert sources.digest(rows) == sources.digest([[0, "ä", None], [1, "ä", None], [2, "ä", None]])
-    assert sources.digest([]) != sources.digest([[]])
+    assert source.digest(rows) == source.digest([[0, "ä", None], [1, "ä", None], [2, "ä", None]])
+    assert source.digest([]) != source.digest([[]])
 
 
 def test_a_zip_of_its_name_comes_first(data):
     lsun(data)
     make_zip(data / "lsun.zip", {"train/a.png": encode(noise(0))})
-    assert len(datasets.load("lsun", 16)) == 1
+    assert len(loading.load_data("lsun", 16)) == 1

@@ -15,8 +15,10 @@ import torch.nn.functional as F
 from conftest import TINY, UPDATES, train_arguments
 from torch.overrides import TorchFunctionMode
 
-from dcgan_core import config_io, datasets, latent, networks, pictures, training
+from dcgan_core import config_io, latent, networks, pictures, training
 from dcgan_core.cli import main
+from dcgan_core.data import loading
+from dcgan_core.data.images import ImageData
 from dcgan_core.errors import UserError
 from dcgan_core.runs import Run
 from dcgan_core.training import Config, batch_indices, train
@@ -32,8 +34,8 @@ def short(monkeypatch):
 
 
 @pytest.fixture
-def digits() -> datasets.ImageData:
-    return datasets.load("digits", 16)
+def digits() -> ImageData:
+    return loading.load_data("digits", 16)
 
 
 def start(path, config: Config = CONFIG) -> Run:

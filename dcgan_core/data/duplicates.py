@@ -1,14 +1,3 @@
-"""Which images are near duplicates? (Paper §4.1.1)
-
-A 3072-128-3072 autoencoder (denoising, dropout, ReLU) learns a set's 32 px crops. Which of its 128 hidden units are above 0 is
-an image's code, and images with nearly equal codes are near duplicates: all but the first are removed. Nothing is deleted:
-`deduplicate` writes a list beside the prepared images, which `datasets.load` honours.
-
-What the paper leaves open: codes may differ in up to RADIUS of the 128 bits, because asking for equal codes misses most of what
-there is to find (`planted` measures both), and the mean of the pixels is subtracted first, without which all hidden units
-die. The authors' code for this was never released.
-"""
-
 from __future__ import annotations
 
 import hashlib
@@ -19,15 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm.auto import tqdm
 
-from dcgan_core import datasets, devices
+from dcgan_core import devices
+from dcgan_core.data import loading
+from dcgan_core.data.cache import KEPT, prepare
+from dcgan_core.data.images import Crop, ImageData
 from dcgan_core.errors import UserError
 from dcgan_core.files import write_atomically
-from dcgan_core.intervals import Measurement, share, timed
+from dcgan_core.intervals import timed
 
 SIDE = 32  # pixels of the crops
 BITS = 128
@@ -204,7 +195,7 @@ class Report:
 def deduplicate(
     name: str,
     size: int | None = None,
-    crop: datasets.Crop = "center",
+    crop: Crop = "center",
     radius: int = RADIUS,
     seed: int = 0,
     device: str = "auto",
@@ -216,8 +207,8 @@ def deduplicate(
     is not to be had, is smaller than 32 px, or has but one image.
     """
     with timed() as seconds:
-        data = datasets.load(name, size, crop=crop, duplicates=True)
-        _check(data)
+        data = loading.load_data(name, size, crop=crop, duplicates=True)
+        check_images(data)
         images = data.images
         rng = np.random.default_rng(seed)
         chosen = np.sort(rng.permutation(len(images))[:TRAINING_IMAGES])
@@ -227,7 +218,7 @@ def deduplicate(
         kept_for = duplicates(np.concatenate([codes(model, crops(images[i : i + BLOCK])) for i in starts]), radius)
         everyone = np.arange(len(images))
         removed = everyone[kept_for != everyone]
-        path = datasets.prepare(name, size, crop) / datasets.KEPT
+        path = prepare(name, size, crop) / KEPT
         note = {"fingerprint": data.provenance["fingerprint"], "radius": radius, "seed": seed, "steps": steps}
         buffer = io.BytesIO()
         np.savez_compressed(
@@ -244,147 +235,18 @@ def deduplicate(
         return Report(path, len(images), largest_first, seconds())
 
 
-def undo(name: str, size: int | None = None, crop: datasets.Crop = "center") -> bool:
+def undo(name: str, size: int | None = None, crop: Crop = "center") -> bool:
     """Takes the list away, so that `load` gives all images again; False where there was none."""
-    path = datasets.prepare(name, size, crop) / datasets.KEPT
+    path = prepare(name, size, crop) / KEPT
     there = path.exists()
     path.unlink(missing_ok=True)
     return there
 
 
-def _check(data: datasets.ImageData) -> None:
+def check_images(data: ImageData) -> None:
     if data.size < SIDE:
         raise UserError(
             f"{data.name}: its images have {data.size} px, deduplication looks at {SIDE}; choose --size {SIDE} or more"
         )
     if len(data) < 2:
         raise UserError(f"{data.name}: it has one training image; there is nothing to compare it with")
-
-
-# --- how good is it? --------------------------------------------------------------------------------------------------
-
-KINDS = ("shift", "jpeg", "brightness", "crop")
-
-
-def change(image: np.ndarray, kind: str, rng: np.random.Generator) -> np.ndarray:
-    """A near duplicate of an image, uint8 3 x S x S.
-
-    shift: by 1 or 2 px along one axis or both, edges repeated. jpeg: saved at quality 50 to 90. brightness: times 0.95 to 1.05.
-    crop: 2 % of the side cut off each edge, then resized back.
-    """
-    side = image.shape[-1]
-    if kind == "shift":
-        y, x = 0, 0
-        while not (y or x):
-            y, x = rng.integers(-2, 3, 2)
-        return np.pad(image, ((0, 0), (2, 2), (2, 2)), "edge")[:, 2 + y : 2 + y + side, 2 + x : 2 + x + side]
-    if kind == "brightness":
-        return (image * rng.uniform(0.95, 1.05)).round().clip(0, 255).astype(np.uint8)
-    picture = Image.fromarray(image.transpose(1, 2, 0))
-    if kind == "jpeg":
-        buffer = io.BytesIO()
-        picture.save(buffer, "jpeg", quality=int(rng.integers(50, 91)))
-        picture = Image.open(buffer)
-    else:
-        edge = 0.02 * side
-        picture = picture.resize((side, side), Image.Resampling.BICUBIC, (edge, edge, side - edge, side - edge))
-    return np.asarray(picture).transpose(2, 0, 1)
-
-
-def twins(images: np.ndarray, distance: float = TWINS) -> np.ndarray:
-    """Indices of crops that have an earlier one within `distance` (RMS, 0 to 1). Compares all pairs by their pixels."""
-    x = torch.from_numpy(images).flatten(1)
-    norms = torch.cat([b.float().pow(2).sum(1) for b in x.split(BLOCK)])
-    found = []
-    for i in range(0, len(x), BLOCK):
-        block = x[i : i + BLOCK].float()
-        nearest = torch.full((len(block),), torch.inf)
-        for j in range(0, i + 1, BLOCK):
-            squared = torch.addmm(
-                norms[None, j : j + BLOCK] + norms[i : i + BLOCK, None], block, x[j : j + BLOCK].float().T, alpha=-2
-            )
-            if i == j:  # a crop's own place, and the later ones
-                squared.masked_fill_(torch.ones_like(squared, dtype=torch.bool).triu(), torch.inf)
-            nearest = nearest.minimum(squared.min(1).values)
-        found.append(torch.nonzero(nearest <= (distance * 255) ** 2 * x.shape[1]).flatten() + i)
-    return torch.cat(found).numpy()
-
-
-def planted(
-    images: np.ndarray,
-    count: int,
-    method: str = "autoencoder",
-    seed: int = 0,
-    device: torch.device | str = "cpu",
-    steps: int = STEPS,
-    unseen: np.ndarray | None = None,
-    model: Autoencoder | None = None,
-) -> dict[str, Measurement]:
-    """Precision and recall on photographs of which `count` have a planted near duplicate (see `change`), a random kind each.
-
-    images: uint8 N x 3 x S x S, photographs. The set is treated as `deduplicate` treats one, the copies being part of it, also
-    for training. Photographs that it holds twice already (see `twins`) are first left out, or finding them would be an error;
-    `details` also has the precision where they stay in. A found pair is a removed image with the one that is kept for it; it
-    is right where the two come from one photograph. Precision: share of right ones among found pairs. Recall: share of
-    planted copies found. Both depend on the set: a larger one has more pairs to go wrong. Intervals are Wilson's.
-    unseen: other photographs, all with a planted copy, hashed by an autoencoder that was trained on none of them.
-    model: an autoencoder that was trained before (on the photographs, not on the copies), in place of one trained here.
-    """
-    with timed() as seconds:
-        rng = np.random.default_rng(seed)
-        small = np.concatenate([crops(images[i : i + BLOCK]) for i in range(0, len(images), BLOCK)])
-        own = twins(small)
-        single = np.setdiff1d(np.arange(len(images)), own)
-        chosen = np.sort(rng.permutation(single)[:count])
-        copies, kinds = _copies(images[chosen], rng)
-        everything = np.concatenate([small, crops(copies)])
-        source = np.concatenate([np.arange(len(images)), chosen])  # the photograph that each comes from
-        radius, details = 0, {}
-        if method == "autoencoder":
-            radius, model = RADIUS, model or train_autoencoder(everything, seed, device, steps)
-            hashes = codes(model, everything)
-        elif method == "average_hash":
-            hashes = average_hashes(everything)
-        else:
-            hashes = np.concatenate([exact_codes(images), exact_codes(copies)])
-        clean = np.isin(source, single)
-        right, found = _compare(hashes[clean], source[clean], len(copies), radius)
-        details |= {
-            "photographs": len(images),
-            "left_out": len(own),
-            "planted": len(copies),
-            "radius": radius,
-            "recall_by_kind": {kind: _share(found[kinds == i]) for i, kind in enumerate(KINDS)},
-            "precision_with_left_out": _share(_compare(hashes, source, len(copies), radius)[0]),
-        }
-        if method == "autoencoder":
-            curve = {r: _compare(hashes[clean], source[clean], len(copies), r) for r in range(2 * RADIUS + 1)}
-            details["by_radius"] = [{"radius": r, "precision": _share(a), "recall": _share(b)} for r, (a, b) in curve.items()]
-            if unseen is not None:
-                other, _ = _copies(unseen, rng)
-                hashes = codes(model, np.concatenate([crops(unseen), crops(other)]))
-                both = _compare(hashes, np.tile(np.arange(len(unseen)), 2), len(unseen), radius)
-                details["unseen"] = {k: _share(v) for k, v in zip(("precision", "recall"), both, strict=True)}
-    return {
-        name: Measurement(**_share(flags), seconds=seconds(), details=details)
-        for name, flags in (("precision", right), ("recall", found))
-    }
-
-
-def _copies(images: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """A near duplicate of each image, and the index in KINDS of what was changed."""
-    kinds = rng.integers(0, len(KINDS), len(images))
-    return np.stack([change(image, KINDS[kind], rng) for image, kind in zip(images, kinds, strict=True)]), kinds
-
-
-def _compare(hashes: np.ndarray, source: np.ndarray, copies: int, radius: int) -> tuple[np.ndarray, np.ndarray]:
-    """Which found pairs are right, and which of the `copies` last images are found. The sources of the others ascend."""
-    kept = duplicates(hashes, radius)
-    removed = np.flatnonzero(kept != np.arange(len(kept)))
-    originals = np.searchsorted(source[:-copies], source[-copies:])
-    return source[removed] == source[kept[removed]], kept[-copies:] == kept[originals]
-
-
-def _share(flags: np.ndarray) -> dict:
-    value, low, high = share(flags)
-    return {"value": value, "low": low, "high": high, "n": len(flags)}

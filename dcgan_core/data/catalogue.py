@@ -1,14 +1,9 @@
-"""What is each data set, under which terms, and what changes where it stands in for the paper's?
-
-`sources` knows how each is read. This is what a person wants to know before getting one, in words; the book's data page and the
-tests read it. Sizes and terms are the publishers' own words, where they give any.
-"""
-
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dcgan_core import datasets, sources
+from dcgan_core.data import loading
+from dcgan_core.data.sources import drawn, published
 from dcgan_core.plots import Table
 
 
@@ -30,7 +25,7 @@ _SVHN_NET = "svhn_unsup_all_conv_dcgan_100z_gaussian_lr_0.0005_64mb"
 _RESIZED = "shorter side resized, centre cropped"
 _AS_IT_IS = "none: the pixels as they come"
 _DRAWN_TERMS = "MIT, like the code"
-_DRAWN_IMAGES = "{train:,} + {test:,}, drawn when asked for".format(**sources.DRAWN)
+_DRAWN_IMAGES = "{train:,} + {test:,}, drawn when asked for".format(**drawn.DRAWN)
 
 
 def _drawn(name: str, what: str, size: int) -> Entry:
@@ -88,7 +83,7 @@ ENTRIES = (
         "celeba",
         "CelebA (Liu et al., 2015): photographs of celebrities, aligned, with forty attributes",
         "182,637 + 19,962; 1.4 GB",
-        sources.TORCHVISION["celeba"][2],
+        published.TORCHVISION["celeba"][2],
         ("pip install gdown", "dcgan data prepare celeba --size 64   # torchvision downloads it"),
         f"{_RESIZED}; `--crop exact` cuts the middle out unscaled, as the authors' code did with its own crops",
         "for the paper's faces, as above; the nearest to their number that is public",
@@ -122,7 +117,7 @@ ENTRIES = (
         "cifar10",
         "CIFAR-10 (Krizhevsky, 2009): ten classes, 32 pixels; the test of D's features in §5.1",
         "50,000 + 10,000; 170 MB",
-        sources.TORCHVISION["cifar10"][2],
+        published.TORCHVISION["cifar10"][2],
         ("dcgan data prepare cifar10   # torchvision downloads it",),
         _AS_IT_IS,
     ),
@@ -130,7 +125,7 @@ ENTRIES = (
         "svhn",
         "house numbers (Netzer et al., 2011), 32 pixels: §5.2",
         "73,257 + 26,032; 250 MB",
-        sources.TORCHVISION["svhn"][2],
+        published.TORCHVISION["svhn"][2],
         ("dcgan data prepare svhn   # torchvision downloads it",),
         _AS_IT_IS,
     ),
@@ -138,7 +133,7 @@ ENTRIES = (
         "mnist",
         "handwritten digits, 28 pixels, grey: the paper's supplement",
         "60,000 + 10,000; 12 MB",
-        sources.TORCHVISION["mnist"][2],
+        published.TORCHVISION["mnist"][2],
         ("dcgan data prepare mnist   # torchvision downloads it",),
         _AS_IT_IS,
     ),
@@ -185,7 +180,7 @@ def entry(name: str) -> Entry | None:
 
 def overview() -> Table:
     """Every data set: what it is, how large, under which terms, whether it is here; then what else was found."""
-    states = {row.name: row.state for row in datasets.listing()}
+    states = {row.name: row.state for row in loading.listing()}
     rows = [[e.name, e.what, e.images, e.terms, states.get(e.name, "not found") if e.loads else ""] for e in ENTRIES]
     rows += [[name, "of your own", "", "as its owner says", state] for name, state in states.items() if not entry(name)]
     return Table(["name", "what it is", "images: training + held out", "terms", "on this machine"], rows)

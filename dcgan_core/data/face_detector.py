@@ -1,9 +1,3 @@
-"""Which squares of a photo are faces? (Paper §4.2)
-
-The paper ran OpenCV's face detector over photographs from the web and kept the detections of sufficient resolution. This is the
-same detector: a cascade of Haar features, which is in the wheel of opencv-python-headless 4. It finds upright, frontal faces.
-"""
-
 from __future__ import annotations
 
 import io
@@ -18,10 +12,11 @@ import numpy as np
 from PIL import Image
 from tqdm.auto import tqdm
 
-from dcgan_core import datasets, sources
+from dcgan_core.data import decoding
+from dcgan_core.data.sources import tree
+from dcgan_core.data.sources.tree import FACES_REPORT
 from dcgan_core.errors import UserError, reason
 from dcgan_core.files import write_atomically
-from dcgan_core.sources import FACES_REPORT
 
 SMALLEST = 24  # pixels; what the cascade was trained on is 20
 
@@ -133,13 +128,13 @@ def _photos(folder: Path, out: Path, settings: dict) -> list[str]:
         raise UserError(f"{folder}: no such folder")
     if out.resolve().is_relative_to(folder.resolve()):
         raise UserError(f"{out}: lies in {folder}, so that crops would be taken for photos; choose an OUT elsewhere")
-    if not datasets.MIN_SIDE <= settings["size"] <= 1024:
-        raise UserError(f"--size {settings['size']}: choose between {datasets.MIN_SIDE} and 1024 pixels")
+    if not decoding.MIN_SIDE <= settings["size"] <= 1024:
+        raise UserError(f"--size {settings['size']}: choose between {decoding.MIN_SIDE} and 1024 pixels")
     if not 0 <= settings["margin"] <= 2:
         raise UserError(f"--margin {settings['margin']:g}: a share of the face's box on each side, 0 to 2")
     if settings["min_size"] < SMALLEST:
         raise UserError(f"--min-size {settings['min_size']}: the detector sees no faces below {SMALLEST} pixels")
-    photos = [file for file, _ in sources.walk(folder) if sources.is_picture_path(file)]
+    photos = [file for file, _ in tree.walk(folder) if tree.is_picture_path(file)]
     if not photos:
         raise UserError(f"{folder}: no files in it; put photos there, at any depth")
     return photos
@@ -179,7 +174,7 @@ def _crop_photo(path: Path, photo: str, out: Path, settings: dict) -> dict:
     """Writes a photo's crops; returns its row."""
     row: dict = {"photo": photo, "state": "unreadable", "faces": [], "too_small": []}
     try:
-        image = np.asarray(datasets.open_picture(path))
+        image = np.asarray(decoding.open_picture(path))
     except MemoryError:
         raise
     except Exception as error:  # Pillow's decoders raise many kinds

@@ -1,0 +1,130 @@
+"""From a file's bytes to pixels: decoded, cropped, resized."""
+
+from __future__ import annotations
+
+import io
+import os
+import tarfile
+import zipfile
+import zlib
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from dcgan_core.data.images import Crop
+from dcgan_core.data.sources.source import Picture
+from dcgan_core.errors import reason
+
+MIN_SIDE = 4  # pixels; anything smaller is a tracking pixel or a mistake, not a picture
+
+
+def open_picture(picture: bytes | Path | np.ndarray, channels: int = 3, at_least: int = 0) -> Image.Image:
+    """A picture upright and in 8 bits, in RGB or grey. With `at_least`, a large JPEG may be decoded smaller, down to that.
+
+    16-bit grey and CMYK are converted; a photo's turn is undone. Raises ValueError or Pillow's errors where it is not usable.
+    """
+    if isinstance(picture, np.ndarray):
+        image = Image.fromarray(picture)
+    else:
+        image = Image.open(io.BytesIO(picture) if isinstance(picture, bytes) else picture)
+        if at_least:
+            image.draft(None, (at_least, at_least))
+    if min(image.size) < MIN_SIDE:
+        raise ValueError(f"only {image.width}x{image.height} pixels")
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I"):  # 16 bits, which Pillow's own convert would clip at 255
+        image = Image.fromarray((np.asarray(image).astype(np.float32) / 257).clip(0, 255).astype(np.uint8))
+    elif image.mode == "F":
+        raise ValueError("its pixels are floating point numbers")
+    return image.convert("RGB" if channels == 3 else "L")
+
+
+def fit(picture: bytes | Path | np.ndarray, size: int, crop: Crop, channels: int) -> np.ndarray:
+    """One picture as uint8, channels x size x size.
+
+    `center`: the shorter side is resized to `size`, then the centre is cropped. `exact`: the centre is cropped without
+    resizing (the authors' faces: 128 px crops to 64). Raises as `open_picture` does.
+    """
+    image = open_picture(picture, channels, 2 * size if crop == "center" else 0)
+    if crop == "exact" and min(image.size) < size:
+        raise ValueError(f"only {image.width}x{image.height} pixels, too small to cut {size} from")
+    if image.size != (size, size):
+        if crop == "exact":
+            left, top = (image.width - size) // 2, (image.height - size) // 2
+            image = image.crop((left, top, left + size, top + size))
+        else:
+            image = ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC)
+    pixels = np.asarray(image)
+    return pixels.transpose(2, 0, 1) if channels == 3 else pixels[None]
+
+
+def fit_all(pictures: list[bytes | Path | np.ndarray | str], size: int, crop: Crop, channels: int) -> list[np.ndarray | str]:
+    """Each picture prepared, or in its place the reason why not. Runs in a worker thread."""
+    results: list[np.ndarray | str] = []
+    for picture in pictures:
+        try:
+            results.append(picture if isinstance(picture, str) else fit(picture, size, crop, channels))
+        except MemoryError:
+            raise
+        except Exception as error:  # Pillow's decoders raise many kinds; a bad file must not stop a night's work
+            results.append("not an image" if "cannot identify" in str(error) else reason(error))
+    return results
+
+
+def read_picture(picture: Picture) -> bytes | Path | np.ndarray | str:
+    try:
+        return picture.read()
+    except (
+        OSError,
+        zipfile.BadZipFile,
+        tarfile.TarError,
+        zlib.error,
+        RuntimeError,
+        EOFError,
+    ) as error:  # RuntimeError: encrypted, unknown packing
+        return reason(error)
+
+
+@contextmanager
+def workers() -> Iterator[ThreadPoolExecutor]:
+    """Threads: Pillow lets others run while it decodes and resizes. Processes are no faster with photographs, and where they
+    are not forked, a script without a main guard cannot start any."""
+    Image.init()  # on its own, Pillow looks for more decoders at the first picture that needs one: not safe in several threads
+    pool = ThreadPoolExecutor(os.cpu_count())
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+Fitted = Iterator[tuple[list[tuple], list[np.ndarray | str]]]  # (file, split, label, attributes) and results, in order
+
+
+def drawn(pictures: Iterator[Picture]) -> tuple[list[tuple], list[bytes | Path | np.ndarray | str]]:
+    """The next pictures, read."""
+    batch = [(picture[:4], read_picture(picture)) for picture in islice(pictures, 64)]
+    return [about for about, _ in batch], [content for _, content in batch]
+
+
+def fitted(pictures: Iterator[Picture], pool: ThreadPoolExecutor | None, size: int, crop: Crop, channels: int) -> Fitted:
+    """Decoded here, or on all cores a few batches ahead: memory stays bounded."""
+    if not pool:
+        while (drawn := drawn(pictures))[0]:
+            yield drawn[0], fit_all(drawn[1], size, crop, channels)
+        return
+    queue: deque = deque()
+    while True:
+        batch, read = drawn(pictures)
+        if batch:
+            queue.append((batch, pool.submit(fit_all, read, size, crop, channels)))
+        if queue and (not batch or len(queue) > 2 * (os.cpu_count() or 1)):
+            done, future = queue.popleft()
+            yield done, future.result()
+        elif not batch:
+            return

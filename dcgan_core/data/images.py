@@ -1,0 +1,71 @@
+"""A split of a prepared data set: uint8 images, N x C x S x S, memory-mapped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from dcgan_core.errors import UserError
+
+Crop = Literal["center", "exact"]
+
+
+@dataclass(frozen=True)
+class ImageData:
+    """One split of a prepared data set."""
+
+    name: str
+    split: str
+    images: np.ndarray | Kept  # uint8, N x C x S x S, memory-mapped, read-only
+    labels: np.ndarray | None  # int64, N, indices into `classes`
+    classes: tuple[str, ...]
+    attributes: np.ndarray | None  # int8, N x len(attribute_names): 1 yes, -1 no, 0 unknown
+    attribute_names: tuple[str, ...]
+    provenance: dict = field(repr=False)  # source, fingerprint, size, crop, what was left out, licence
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def size(self) -> int:
+        return self.images.shape[-1]
+
+    @property
+    def channels(self) -> int:
+        return self.images.shape[1]
+
+
+class Kept:
+    """Some images of a memory-mapped array, read when they are asked for: `images[chosen]` copies those alone."""
+
+    def __init__(self, images: np.ndarray, indices: np.ndarray) -> None:
+        self._images, self._indices = images, indices
+        self.shape = (len(indices), *images.shape[1:])
+        self.dtype, self.ndim = images.dtype, images.ndim
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def __getitem__(self, chosen: Any) -> np.ndarray:
+        return self._images[self._indices[chosen]]
+
+    def part(self, chosen: slice) -> Kept:
+        return Kept(self._images, self._indices[chosen])
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return self[:].astype(dtype or self.dtype, copy=False)
+
+
+def part(data: ImageData, start: int, stop: int | None = None) -> ImageData:
+    """The images number `start` to `stop` alone, in the set's own order. Raises UserError where there are not so many."""
+    if not 0 <= start < (len(data) if stop is None else stop) <= len(data):
+        raise UserError(f"{data.name}: has {len(data):,} {data.split} images, not images {start:,} to {stop or len(data):,}")
+    chosen, images = slice(start, stop), data.images
+    return replace(
+        data,
+        images=images.part(chosen) if isinstance(images, Kept) else images[chosen],
+        labels=None if data.labels is None else data.labels[chosen],
+        attributes=None if data.attributes is None else data.attributes[chosen],
+    )

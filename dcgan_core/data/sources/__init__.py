@@ -1,0 +1,1 @@
+"""How each kind of data set is read where it lies, one file a kind."""

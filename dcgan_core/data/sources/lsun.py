@@ -1,0 +1,87 @@
+"""LSUN's bedrooms, from their lmdb (§4.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from dcgan_core.data.sources import published, source
+from dcgan_core.data.sources.source import Contents, Picture, Source
+from dcgan_core.errors import UserError, reason
+
+
+def lsun_source(root: Path) -> Source:
+    """LSUN's bedrooms (§4.1), as its download.py and unzip leave them: a key and a JPEG or WebP for each picture."""
+    size, channels = published.usual("lsun")
+
+    def folders() -> dict[str, Path]:
+        found = {split: root / folder for split, folder in published.LSUN.items() if (root / folder).is_dir()}
+        if "train" not in found:
+            raise UserError(f"{root}: {published.LSUN['train']} is missing; {published.how_to_get('lsun')}")
+        return found
+
+    def files() -> list[Path]:
+        return [folder / "data.mdb" for folder in folders().values()]
+
+    def count() -> int:
+        total = 0
+        for folder in folders().values():
+            with _lmdb(folder) as transaction:
+                total += transaction.stat()["entries"]
+        return total
+
+    def pictures(done: int, last: str) -> Iterator[Picture]:
+        at, _, last_key = last.partition("/")
+        for split, folder in folders().items():
+            if at and folder.name != at:
+                continue
+            with _lmdb(folder) as transaction:
+                cursor = transaction.cursor()
+                key = last_key.encode("latin-1")  # which keeps any bytes
+                more = cursor.set_range(key) and (cursor.key() != key or cursor.next()) if at else cursor.first()
+                while more:
+                    key, value = cursor.item()
+                    yield Picture(f"{folder.name}/{key.decode('latin-1')}", split, 0, (), lambda value=value: value)
+                    more = cursor.next()
+            at = ""
+
+    def fingerprint() -> str:
+        count()  # says what is wrong with the files before they are read as if they were whole
+        return source.sampled(files())
+
+    return Source(
+        "lsun",
+        str(root),
+        licence="none stated; research use",
+        size=size,
+        channels=channels,
+        stamp=lambda: source.stamp_of(
+            [p for folder in published.LSUN.values() for p in [root / folder / "data.mdb"] if p.is_file()]
+        ),
+        fingerprint=fingerprint,
+        open=lambda _: Contents(pictures, count()),
+    )
+
+
+@contextmanager
+def _lmdb(folder: Path) -> Iterator[Any]:
+    """A read transaction. Writes nothing, not even a lock, so that the folder may be read-only."""
+    try:
+        import lmdb
+    except ImportError:
+        raise UserError(f"{folder}: the package lmdb reads it; pip install lmdb") from None
+    file = folder / "data.mdb"
+    again = f"unzip {folder.name}.zip again, or get it again"
+    if not file.is_file():
+        raise UserError(f"{folder}: no data.mdb in it; {again}")
+    try:
+        with lmdb.open(str(folder), readonly=True, create=False, lock=False, readahead=False) as database:
+            whole = (database.info()["last_pgno"] + 1) * database.stat()["psize"]
+            if file.stat().st_size < whole:  # reading behind its end would kill the process
+                raise UserError(f"{file}: cut short, {file.stat().st_size:,} of {whole:,} bytes; {again}")
+            with database.begin() as transaction:
+                yield transaction
+    except lmdb.Error as error:
+        raise UserError(f"{file}: damaged, or not an lmdb ({reason(error)}); {again}") from None

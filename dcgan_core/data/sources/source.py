@@ -1,0 +1,117 @@
+"""What every source of pictures is: where it lies, whether it changed, its pictures in order."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+SPLITS = ("train", "test")
+
+# --- places -----------------------------------------------------------------------------------------------------------
+
+
+def data_root() -> Path:
+    """Where data sets are looked for."""
+    return Path(os.environ.get("DCGAN_DATA") or "~/.cache/dcgan").expanduser()
+
+
+def cache_root() -> Path:
+    """Where prepared images are kept: $DCGAN_CACHE, else ~/.cache/dcgan/prepared. The data root may be read-only."""
+    return Path(os.environ.get("DCGAN_CACHE") or "~/.cache/dcgan/prepared").expanduser()
+
+
+# --- sources ----------------------------------------------------------------------------------------------------------
+
+
+class Picture(NamedTuple):
+    """One picture before preparation. `read` gives its file's bytes, its path or its pixels; what it raises leaves it out.
+
+    It may be called only before the next picture is drawn.
+    """
+
+    file: str
+    split: str
+    label: int
+    attributes: tuple[int, ...]
+    read: Callable[[], bytes | Path | np.ndarray]
+
+
+@dataclass
+class Source:
+    """A data set as found: enough to know whether a cache is of this very data, and to read it once."""
+
+    name: str
+    path: str  # for people: where it was found
+    licence: str
+    size: int  # used where no size is asked for
+    channels: int
+    stamp: Callable[[], list]  # cheap: changes whenever the files do
+    fingerprint: Callable[[], str]  # of the content; of a folder: names, sizes and times
+    open: Callable[[int], Contents]  # at a size: what is drawn is drawn at that size, the rest is resized later
+    check: Callable[[], str | None] = lambda: None  # full read; the name of the first damaged file
+
+
+@dataclass
+class Contents:
+    """What is in a source. Its pictures always come in the same order."""
+
+    pictures: Callable[[int, str], Iterator[Picture]]  # (how many to pass over, the file of the last of these)
+    count: int | None  # None where only reading it all would tell
+    classes: tuple[str, ...] = ()
+    attribute_names: tuple[str, ...] = ()
+    ready: bool = False  # nothing to decode: pixels of the right size
+
+
+def held_out(file: str) -> bool:
+    return int.from_bytes(hashlib.sha256(file.encode(errors="surrogateescape")).digest()[:4], "big") % 20 == 0
+
+
+def digest(rows: Iterable[Any]) -> str:
+    """A hash of a list of JSON values, of which no more than one is in memory."""
+    h = hashlib.sha256(b"[")
+    for i, row in enumerate(rows):
+        h.update((", " * (i > 0) + json.dumps(row)).encode())
+    h.update(b"]")
+    return h.hexdigest()
+
+
+def stamp_of(paths: list[Path]) -> list:
+    return [[str(p.resolve()), p.stat().st_size, p.stat().st_mtime_ns] for p in paths]
+
+
+def checksum(paths: list[Path]) -> str:
+    return digest([p.name, p.stat().st_size, zlib.crc32(p.read_bytes())] for p in paths)
+
+
+def sampled(paths: list[Path]) -> str:
+    """The fingerprint of files too large to be read twice: names, sizes, and 1,024 blocks of 4 KiB evenly spread over all."""
+
+    def row(path: Path) -> list:
+        size, h, blocks = path.stat().st_size, hashlib.sha256(), -(-1024 // len(paths))
+        with open(path, "rb") as f:
+            for start in range(0, size, max(4096, size // blocks)):
+                f.seek(start)
+                h.update(f.read(4096))
+        return [path.name, size, h.hexdigest()]
+
+    return digest(map(row, paths))
+
+
+def from_arrays(splits: dict[str, tuple[np.ndarray, np.ndarray]], classes: tuple[str, ...]) -> Contents:
+    """Pictures from arrays N x H x W [x C] with labels, a split each."""
+
+    def pictures(done: int, last: str) -> Iterator[Picture]:
+        for split, (images, labels) in splits.items():
+            first, done = done, max(0, done - len(images))
+            for i in range(first, len(images)):
+                yield Picture(f"{split} image {i}", split, int(labels[i]), (), lambda images=images, i=i: images[i])
+
+    return Contents(pictures, sum(len(images) for images, _ in splits.values()), classes)
