@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from report import Report
 
-from dcgan_core import neighbours
+from dcgan_core.metrics import neighbours
+from dcgan_core.metrics.neighbours import NearestLabels
 from dcgan_core.networks import ARCHITECTURES, Generator
 
 QUERIES, DRAWN, SEARCHED = 10_000, 10_000, 20_000
@@ -32,7 +33,7 @@ def main() -> None:
     start = time.perf_counter()
     drawn = [block(i) for i in range(DRAWN // neighbours.BLOCK)]
     report.show("digits drawn by the MNIST net", DRAWN / (time.perf_counter() - start), "a second")
-    search = neighbours.NearestLabels(queries)
+    search = NearestLabels(queries)
     start = time.perf_counter()
     while search.seen < SEARCHED:
         search.show(*drawn[search.seen // neighbours.BLOCK % len(drawn)])

@@ -46,7 +46,6 @@ from dcgan_core import (
     claims,
     config_io,
     devices,
-    evaluation,
     latent,
     networks,
     pictures,
@@ -58,6 +57,7 @@ from dcgan_core.data import duplicates, loading
 from dcgan_core.data.planted import KINDS, change, measure_planted
 from dcgan_core.data.sources import finding, source
 from dcgan_core.drawings import scenes
+from dcgan_core.metrics import neighbours
 from dcgan_core.plots import Table
 from dcgan_core.runs import Run
 
@@ -203,7 +203,7 @@ if at_hand:
     rng = torch.Generator().manual_seed(seed + 1)
     many = latent.sample(generator.architecture, 1000, rng)
     many = latent.draw_pixels(generator, many)
-    distance, index = evaluation.nearest(many, seen)
+    distance, index = neighbours.nearest(many, seen)
     closest = distance.argsort()[:5]
     pairs = [("sample", many[closest]), ("photograph", seen[index[closest]])]
     display(plots.strips(pairs))

@@ -30,9 +30,10 @@ import numpy as np
 import torch
 from IPython.display import display
 
-from dcgan_core import claims, config_io, devices, evaluation, latent, plots
+from dcgan_core import claims, config_io, devices, latent, plots
 from dcgan_core.data import loading
 from dcgan_core.data.sources import finding
+from dcgan_core.metrics import detection, neighbours
 from dcgan_core.pictures import show, tiles
 from dcgan_core.plots import Table
 from dcgan_core.runs import Run, reference_runs
@@ -170,7 +171,7 @@ if at_hand:
     rng = torch.Generator().manual_seed(seed + 1)
     many = latent.sample(generator.architecture, 1000, rng)
     many = latent.draw_pixels(generator, many)
-    distance, index = evaluation.nearest(many, train)
+    distance, index = neighbours.nearest(many, train)
     closest = distance.argsort()[:5]
     pairs = [("sample", many[closest]), ("photograph", train[index[closest]])]
     display(plots.strips(pairs))
@@ -265,7 +266,7 @@ claims.scoreboard(
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Three of those canvases, and what the detector finds on them.", "name": "fig-canvases"}}
 if at_hand:
     held_out = loading.load_data(run.data_name, run.architecture.size, "test")
-    canvases = list(evaluation.pasted(held_out.images[:3], seed))
+    canvases = list(detection.pasted(held_out.images[:3], seed))
     figure, axes = plt.subplots(1, 3, figsize=(9, 2.4))
     for axis, (canvas, _) in zip(axes, canvases, strict=True):
         axis.imshow(canvas)

@@ -28,9 +28,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from dcgan_core import claims, devices, evaluation, latent, plots, widgets
+from dcgan_core import claims, devices, latent, plots, widgets
 from dcgan_core.data import loading
 from dcgan_core.drawings import scenes
+from dcgan_core.metrics import neighbours, walks
 from dcgan_core.pictures import grid, show
 from dcgan_core.plots import Animation
 from dcgan_core.runs import Run
@@ -100,8 +101,8 @@ figure, axes = plt.subplots(1, 2, figsize=(9, 3), sharey=True)
 steps = np.arange(1, 17)
 for axis, net in zip(axes, (None, discriminator), strict=True):
     way = {"pairs": 30, "steps": 16, "seed": seed, "discriminator": net}
-    shares = evaluation.walk_steps(generator, **way)
-    fade = evaluation.walk_steps(generator, **way, fade=True)
+    shares = walks.walk_steps(generator, **way)
+    fade = walks.walk_steps(generator, **way, fade=True)
     low, middle, high = np.quantile(shares, [0.05, 0.5, 0.95], axis=0)
     axis.fill_between(steps, low, high, alpha=0.2, linewidth=0)
     axis.plot(steps, middle, label="walk through z")
@@ -193,7 +194,7 @@ def beside_training(which, train):
     rng = torch.Generator().manual_seed(seed + 4)
     ends = latent.sample(net.architecture, 2, rng)
     pictures = latent.draw_pixels(net, latent.walk(ends[0], ends[1], 10)[0])
-    _, index = evaluation.nearest(pictures, train)
+    _, index = neighbours.nearest(pictures, train)
     return plots.strips([("walk", pictures), ("nearest", train[index])])
 
 

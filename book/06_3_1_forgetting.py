@@ -48,7 +48,7 @@ from dcgan_core.runs import Run, weights_of
 run = Run.reference("drawn-rooms")  # your own: Run("../runs/drawn-rooms")
 generator = run.generator(devices.pick(device))
 finder = marking.load_finder("drawn-rooms", device=devices.pick(device))
-judge = judges.load("drawn-rooms", device=devices.pick(device))
+judge = judges.load_judge("drawn-rooms", device=devices.pick(device))
 
 marks = marking.mark(generator, finder, "window", seed + 1)
 dropping = forgetting.paper_rule(generator, marks, layer=0)

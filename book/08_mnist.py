@@ -36,15 +36,14 @@ from dcgan_core import (
     claims,
     config_io,
     devices,
-    evaluation,
-    fidelity,
     latent,
-    neighbours,
     plots,
     training,
 )
 from dcgan_core.data import loading
 from dcgan_core.data.images import part
+from dcgan_core.metrics import fidelity, neighbours
+from dcgan_core.metrics.neighbours import NearestLabels
 from dcgan_core.networks import Architecture
 from dcgan_core.pictures import show
 from dcgan_core.plots import Table
@@ -164,7 +163,7 @@ picture
 from sklearn.neighbors import KNeighborsClassifier
 
 images, labels = neighbours.generated(generator, seed)(0)
-search = neighbours.NearestLabels(np.asarray(unseen.images), where)
+search = NearestLabels(np.asarray(unseen.images), where)
 search.show(images, labels)
 ours = search.labels.cpu().numpy()
 
@@ -185,7 +184,7 @@ answers = neighbours.curve(
     milestones,
     where,
 )
-drawn = {count: neighbours.error(wrong) for count, wrong, _ in answers}
+drawn = {count: neighbours.nn_error(wrong) for count, wrong, _ in answers}
 _, wrong, _ = next(
     neighbours.curve(
         neighbours.stored(real.images, real.labels),
@@ -195,7 +194,7 @@ _, wrong, _ = next(
         where,
     )
 )
-taught_by_real = neighbours.error(wrong)
+taught_by_real = neighbours.nn_error(wrong)
 Table(
     ["references", "error, % (95 % interval)"],
     [
@@ -356,9 +355,9 @@ pairs = [block(i) for i in range(5)]
 images = np.concatenate([x for x, _ in pairs])
 labels = np.concatenate([y for _, y in pairs])
 asked = np.asarray(unseen.images)
-_, nearest = evaluation.nearest(asked, images, where)
+_, nearest = neighbours.nearest(asked, images, where)
 wrong = np.flatnonzero(labels[nearest] != unseen.labels)[:12]
-_, nearest_real = evaluation.nearest(asked[wrong], real.images, where)
+_, nearest_real = neighbours.nearest(asked[wrong], real.images, where)
 plots.strips(
     [
         ("asked", asked[wrong]),

@@ -235,7 +235,7 @@ Table(
 # Try it: here are eight new portraits, and the judge's probabilities for them, with the truth in brackets.
 
 # %%
-judge = judges.load("drawn-portraits", device=devices.pick(device))
+judge = judges.load_judge("drawn-portraits", device=devices.pick(device))
 portraits = scenes.draw("drawn-portraits", 8, 64, seed + 7)
 answers = judge.read(portraits.images)
 Table(

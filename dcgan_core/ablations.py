@@ -24,23 +24,13 @@ import safetensors.torch
 import torch
 from PIL import Image
 
-from dcgan_core import (
-    assets,
-    config_io,
-    devices,
-    evaluation,
-    fidelity,
-    instability,
-    intervals,
-    latent,
-    networks,
-    pictures,
-    training,
-)
+from dcgan_core import assets, config_io, devices, instability, intervals, latent, networks, pictures, training
 from dcgan_core.config_io import did_you_mean
 from dcgan_core.data import loading
 from dcgan_core.errors import UserError
 from dcgan_core.files import read_json, write_atomically, write_json
+from dcgan_core.metrics import fidelity, memorisation
+from dcgan_core.metrics.fidelity import FeatureNet
 from dcgan_core.networks import Architecture, Discriminator, Generator
 from dcgan_core.plots import Table
 from dcgan_core.runs import Run, environment
@@ -241,7 +231,7 @@ class Judged:
         self.held_out = loading.load_data(name, size, "test").images[:SAMPLES]
         data = loading.load_data(name, size)
         if path.exists():
-            self.classifier = fidelity.Classifier(data.size, data.channels, len(data.classes)).to(chosen).eval()
+            self.classifier = FeatureNet(data.size, data.channels, len(data.classes)).to(chosen).eval()
             self.classifier.load_state_dict(safetensors.torch.load_file(path))
         else:
             self.classifier = fidelity.train_classifier(data, device=chosen)
@@ -309,7 +299,7 @@ def measure(run: Run, judged: Judged, device: str = "auto") -> dict:
     generator = run.generator(devices.pick(device))
     a, seed = run.architecture, run.info["config"]["seed"]
     alarms = run.info.get("alarms", [])
-    images = evaluation.draw_samples(generator, SAMPLES, seed)
+    images = memorisation.draw_samples(generator, SAMPLES, seed)
     measured = judged.measure(images) | {"diverged": any(alarm["kind"] == "diverged" for alarm in alarms)}
     measured |= movement(_snapshots(run.path, a.size))
     measured["collapsed"] = collapse(measured)

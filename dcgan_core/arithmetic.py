@@ -21,6 +21,7 @@ from dcgan_core.drawings import scenes
 from dcgan_core.errors import UserError
 from dcgan_core.files import read_json
 from dcgan_core.intervals import Measurement, bootstrap, share, student, timed
+from dcgan_core.judges import Judge
 from dcgan_core.networks import Discriminator, Generator, to_input, to_pixels
 from dcgan_core.runs import Run, weights_of
 
@@ -130,10 +131,10 @@ def readers(run: Run, device: torch.device | str = "cpu") -> tuple[Reader, Reade
     if run.data_name != "drawn-portraits":
         raise UserError(f"{run.path}: nothing here reads attributes off {run.data_name}; use faces or drawn-portraits")
     size = run.architecture.size
-    return tuple(_statements(judges.load(run.data_name, seed, size, device)) for seed in (1, 0))
+    return tuple(_statements(judges.load_judge(run.data_name, seed, size, device)) for seed in (1, 0))
 
 
-def _statements(judge: judges.Judge) -> Reader:
+def _statements(judge: Judge) -> Reader:
     """All that a judge reads, and which way a face looks."""
 
     def read(images: np.ndarray) -> dict[str, np.ndarray]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from dcgan_core import authors, devices, evaluation
+from dcgan_core import authors, devices
 from dcgan_core.claim import Claim, at_least, at_most, check_photographs, has_photographs, instead_of_lsun
 from dcgan_core.data import duplicates, loading, planted
 from dcgan_core.data.images import Crop
@@ -14,6 +14,7 @@ from dcgan_core.data.sources import source
 from dcgan_core.drawings import scenes
 from dcgan_core.errors import UserError
 from dcgan_core.intervals import Measurement
+from dcgan_core.metrics import detection, memorisation, walks
 from dcgan_core.runs import Run
 
 
@@ -68,17 +69,17 @@ def _detector_recall(run: Run, device: str, seed: int, small: bool) -> Measureme
         raise UserError(f"{run.path}: the pictures that it was trained on ({run.data_name}) are not here")
     size, crop = run.architecture.size, run.info["config"]["crop"]
     photographs = loading.load_data(run.info["config"]["data"], size, "test", crop).images
-    return evaluation.detector_recall(photographs[: 100 if small else None], seed)
+    return detection.detector_recall(photographs[: 100 if small else None], seed)
 
 
 def _smoothness(run: Run, device: str, seed: int, small: bool) -> Measurement:
-    return evaluation.walk_smoothness(run.generator(devices.pick(device)), pairs=40 if small else 1000, seed=seed)
+    return walks.walk_smoothness(run.generator(devices.pick(device)), pairs=40 if small else 1000, seed=seed)
 
 
 def _walk_features(run: Run, device: str, seed: int, small: bool) -> Measurement:
     device = devices.pick(device)
     nets = run.generator(device), run.discriminator(device)
-    return evaluation.walk_smoothness(nets[0], pairs=20 if small else 300, seed=seed, discriminator=nets[1])
+    return walks.walk_smoothness(nets[0], pairs=20 if small else 300, seed=seed, discriminator=nets[1])
 
 
 def _walk_nearest(run: Run, device: str, seed: int, small: bool) -> Measurement:
@@ -93,7 +94,7 @@ def _walk_nearest(run: Run, device: str, seed: int, small: bool) -> Measurement:
         train, held_out = (loading.load_data(name, size, s, run.info["config"]["crop"]).images for s in source.SPLITS)
     if small:
         train, held_out = _some(train, 4000), _some(held_out, 200)
-    return evaluation.walk_nearest(run.generator(devices.pick(device)), train, held_out, 20 if small else 150, seed=seed)
+    return walks.walk_nearest(run.generator(devices.pick(device)), train, held_out, 20 if small else 150, seed=seed)
 
 
 CLAIMS = [
@@ -114,7 +115,7 @@ CLAIMS = [
         "no memorisation (argued)",
         "ratio of distances",
         at_least(0.9),
-        _memorisation(evaluation.memorisation),
+        _memorisation(memorisation.memorisation),
         lambda run: run.data_name == "faces",
         instead_of_lsun,
     ),
@@ -125,7 +126,7 @@ CLAIMS = [
         "no memorisation (argued)",
         "ratio of distances",
         at_least(0.95),
-        _memorisation(evaluation.memorisation_seen),
+        _memorisation(memorisation.memorisation_seen),
         lambda run: run.data_name == "faces",
         instead_of_lsun,
     ),
@@ -136,7 +137,7 @@ CLAIMS = [
         "no memorisation (argued)",
         "ratio of distances",
         at_least(0.9),
-        _memorisation(evaluation.memorisation),
+        _memorisation(memorisation.memorisation),
         lambda run: run.data_name == "rooms",
         instead_of_lsun,
     ),
@@ -147,7 +148,7 @@ CLAIMS = [
         "no memorisation (argued)",
         "ratio of distances",
         at_least(0.95),
-        _memorisation(evaluation.memorisation_seen),
+        _memorisation(memorisation.memorisation_seen),
         lambda run: run.data_name == "rooms",
         instead_of_lsun,
     ),

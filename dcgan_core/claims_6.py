@@ -82,7 +82,7 @@ def _forgetting(what: str, which: str, number: str) -> Callable[[Run, str, int, 
 def _forgotten(path: Path, what: str, which: str, device: str, seed: int, small: bool) -> dict[str, Measurement]:
     run, device = Run(path), devices.pick(device)
     size = run.architecture.size
-    judge = judges.load(run.data_name, size=size, device=device)
+    judge = judges.load_judge(run.data_name, size=size, device=device)
     finder = marking.load_finder(run.data_name, size, device)
     return forgetting.measure(run.generator(device), judge, finder, what, which, small, seed)
 
@@ -153,7 +153,7 @@ def _finder_accuracy(run: Run, device: str, seed: int, small: bool) -> Measureme
 def _finder_agreement(run: Run, device: str, seed: int, small: bool) -> Measurement:
     device = devices.pick(device)
     finder = marking.load_finder(run.data_name, run.architecture.size, device)
-    judge = judges.load(run.data_name, size=run.architecture.size, device=device)
+    judge = judges.load_judge(run.data_name, size=run.architecture.size, device=device)
     return marking.agreement(run.generator(device), finder, judge, marking.load_marks(forgetting.BY_HAND, run))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from dcgan_core import assets, devices, intervals, neighbours
+from dcgan_core import assets, devices, intervals
 from dcgan_core.claim import Claim, Rule, at_least, check_photographs, stays_under
 from dcgan_core.data import loading
 from dcgan_core.data.images import ImageData, part
@@ -14,6 +14,7 @@ from dcgan_core.data.sources import source
 from dcgan_core.errors import UserError
 from dcgan_core.files import read_json
 from dcgan_core.intervals import Measurement
+from dcgan_core.metrics import neighbours
 from dcgan_core.runs import Run
 
 
@@ -74,7 +75,7 @@ def _nn_error(count: int, against_real: bool = False) -> Callable[[Run, str, int
             learnt_from = run.info["config"].get("first") or max(real)
             counts = {n for n in (learnt_from, max(real)) if n in real}
             details["more_than_real"] = {str(n): paired(wrong, real[n][0], seed) for n in sorted(counts)}
-        return neighbours.error(wrong, seconds, details)
+        return neighbours.nn_error(wrong, seconds, details)
 
     return measure
 
@@ -98,7 +99,7 @@ def _nn_error_real(run: Run, device: str, seed: int, small: bool) -> Measurement
     errors = _real_errors(run, device, small)
     wrong, seconds = errors[max(errors)]
     curve = {str(number): round(100 * float(w.mean()), 4) for number, (w, _) in errors.items()}
-    return neighbours.error(wrong, seconds, {"references": max(errors), "curve": curve})
+    return neighbours.nn_error(wrong, seconds, {"references": max(errors), "curve": curve})
 
 
 def _norm_affine_costs(run: Run, device: str, seed: int, small: bool) -> Measurement:

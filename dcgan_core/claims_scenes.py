@@ -4,28 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from dcgan_core import devices, evaluation, judges
+from dcgan_core import devices, judges
 from dcgan_core.claim import NOT_IN_PAPER, Claim, at_least
 from dcgan_core.drawings import scenes
 from dcgan_core.intervals import Measurement
+from dcgan_core.metrics import coverage, memorisation
 from dcgan_core.runs import Run
 
 
 def _judge_accuracy(factor: str) -> Callable[[Run, str, int, bool], Measurement]:
     def measure(run: Run, device: str, seed: int, small: bool) -> Measurement:
-        judge = judges.load(run.data_name, size=run.architecture.size, device=devices.pick(device))
-        return judges.accuracy(judge, factor, 500 if small else 4000)
+        judge = judges.load_judge(run.data_name, size=run.architecture.size, device=devices.pick(device))
+        return judges.judge_accuracy(judge, factor, 500 if small else 4000)
 
     return measure
 
 
 def _coverage(run: Run, device: str, seed: int, small: bool) -> Measurement:
     device = devices.pick(device)
-    judge = judges.load(run.data_name, size=run.architecture.size, device=device)
+    judge = judges.load_judge(run.data_name, size=run.architecture.size, device=device)
     count = 600 if small else 10_000
     data = scenes.draw(run.data_name, count, run.architecture.size, judges.HELD_OUT_SEED)
-    samples = evaluation.draw_samples(run.generator(device), count, seed)
-    return judges.coverage(judge, data.images, samples, seed)
+    samples = memorisation.draw_samples(run.generator(device), count, seed)
+    return coverage.coverage(judge, data.images, samples, seed)
 
 
 def _scene_claims(name: str) -> list[Claim]:

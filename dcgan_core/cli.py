@@ -474,8 +474,9 @@ def _measure(args: argparse.Namespace) -> None:
 
 
 def _fid(args: argparse.Namespace) -> None:
-    from dcgan_core import devices, fidelity
+    from dcgan_core import devices
     from dcgan_core.data import loading
+    from dcgan_core.metrics import fidelity
     from dcgan_core.runs import Run
 
     run = Run(args.source)

@@ -74,7 +74,7 @@ class Judge(nn.Module):
         return {key: values.numpy() for key, values in answers.items()}
 
 
-def load(name: str, seed: int = 0, size: int = 64, device: torch.device | str = "cpu") -> Judge:
+def load_judge(name: str, seed: int = 0, size: int = 64, device: torch.device | str = "cpu") -> Judge:
     """The judge of a drawn set: shipped, else kept from an earlier call, else trained now (minutes on a CPU).
 
     Judges of different seeds have seen different pictures: let one choose and another score.
@@ -83,7 +83,7 @@ def load(name: str, seed: int = 0, size: int = 64, device: torch.device | str = 
     note = {"judge": json.dumps({"set": name, "size": size, "pictures": PICTURES, "epochs": EPOCHS})}
     path = shipped_or_kept(f"{name}-{size}px-v{scenes.VERSION}-seed{seed}.safetensors")
     if not path.is_file():
-        train(judge, seed, device)
+        train_judge(judge, seed, device)
         save(judge, path, note)
     return restore(judge, path, "this judge's weights").to(device, memory_format=torch.channels_last)
 
@@ -117,7 +117,9 @@ def restore(net: nn.Module, path: Path, what: str) -> nn.Module:
     return net.eval()
 
 
-def train(judge: Judge, seed: int, device: torch.device | str = "cpu", pictures: int = PICTURES, epochs: int = EPOCHS) -> None:
+def train_judge(
+    judge: Judge, seed: int, device: torch.device | str = "cpu", pictures: int = PICTURES, epochs: int = EPOCHS
+) -> None:
     """Trains on drawn pictures that are blurred and made noisy at random, so that it reads imperfect samples too."""
     drawn = scenes.draw(judge.name, pictures, judge.size, SEEDS + seed)
     images = torch.from_numpy(drawn.images)
@@ -188,20 +190,20 @@ def spoil(pixels: Tensor, rng: torch.Generator) -> Tensor:
 # --- how far a judge can be trusted -----------------------------------------------------------------------------------
 
 
-def accuracy(judge: Judge, factor: str, count: int = 4000, seed: int = HELD_OUT_SEED) -> Measurement:
+def judge_accuracy(judge: Judge, factor: str, count: int = 4000, seed: int = HELD_OUT_SEED) -> Measurement:
     """On drawn pictures that it has not seen: the share of right answers, or, for numbers, of their variance explained (R²)."""
     with timed() as seconds:
         drawn = scenes.draw(judge.name, count, judge.size, seed)
         answer, truth = judge.read(drawn.images)[factor], drawn.factors[factor]
         kind = judge.factors[factor].kind
         if kind == "number":
-            low, high = bootstrap(_explained, np.stack([answer, truth], 1))
-            return Measurement(_explained(np.stack([answer, truth], 1)), low, high, count, seconds())
+            low, high = bootstrap(explained, np.stack([answer, truth], 1))
+            return Measurement(explained(np.stack([answer, truth], 1)), low, high, count, seconds())
         right = (answer == truth) if kind == "choice" else ((answer > 0.5) == (truth > 0.5))
         return Measurement(*share(right), count, seconds())
 
 
-def _explained(pairs: np.ndarray) -> float:
+def explained(pairs: np.ndarray) -> float:
     answer, truth = pairs.T
     return float(1 - np.mean((answer - truth) ** 2) / np.var(truth))
 
@@ -220,45 +222,3 @@ def statements(judge: Judge, images: np.ndarray) -> dict[str, np.ndarray]:
         elif judge.factors[key].kind == "yes/no" and key != "mirrored":  # half of the sprites are symmetric
             table[key] = values
     return table
-
-
-def coverage(judge: Judge, data: np.ndarray, samples: np.ndarray, seed: int = 0) -> Measurement:
-    """Do samples show what the data show, as often, and in the same combinations?
-
-    Every picture falls into one cell: one combination of `statements`, such as bed, window, no lamp, no door, no picture. The
-    value is the overlap of the two distributions over cells, the sum of the smaller of the two shares: 1 where they are equal,
-    0 where they never meet. Both are read by the same judge. Two halves of the data give the height that can be reached with so
-    many pictures (`data_with_data`). It says nothing of how good a picture is: a judge answers for a muddle too. How often it
-    hesitates (a probability from 0.1 to 0.9) is in `details`. data, samples: uint8 N x 3 x size x size.
-    """
-    with timed() as seconds:
-        tables = [statements(judge, images) for images in (data, samples)]
-        weights = 2 ** np.arange(len(tables[0]))
-        cells = [((np.stack(list(t.values()), 1) > 0.5) * weights).sum(1) for t in tables]
-        value = _overlap(*cells)
-        # resampling makes small shares uneven and so lowers every overlap: only the spread of the draws can be used
-        low, high = bootstrap(_overlap, *cells, seed=seed)
-        margin = (high - low) / 2
-        half = len(data) // 2
-        details = {
-            "data_with_data": _overlap(cells[0][:half], cells[0][half:]),
-            "cells_in_data": len(np.unique(cells[0])),
-            "cells_in_samples": len(np.unique(cells[1])),
-            "data": len(data),
-            "factors": {
-                name: {
-                    "data": round(float((p > 0.5).mean()), 4),
-                    "samples": round(float((q > 0.5).mean()), 4),
-                    "unsure_data": round(float(((p > 0.1) & (p < 0.9)).mean()), 4),
-                    "unsure_samples": round(float(((q > 0.1) & (q < 0.9)).mean()), 4),
-                }
-                for (name, p), q in zip(tables[0].items(), tables[1].values(), strict=True)
-            },
-        }
-        return Measurement(value, value - margin, min(value + margin, 1.0), len(samples), seconds(), details)
-
-
-def _overlap(a: np.ndarray, b: np.ndarray) -> float:
-    length = int(max(a.max(), b.max())) + 1
-    shares = [np.bincount(x, minlength=length) / len(x) for x in (a, b)]
-    return float(np.minimum(*shares).sum())

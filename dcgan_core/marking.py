@@ -18,11 +18,13 @@ import torch.nn.functional as F
 from scipy import ndimage
 from torch import Tensor, nn
 
-from dcgan_core import evaluation, intervals, judges, latent
+from dcgan_core import intervals, judges, latent
 from dcgan_core.drawings import canvas, scenes
 from dcgan_core.errors import UserError
 from dcgan_core.files import read_json, write_json
 from dcgan_core.intervals import Measurement
+from dcgan_core.judges import Judge
+from dcgan_core.metrics import detection
 from dcgan_core.networks import Generator
 from dcgan_core.runs import Run, weights_of
 
@@ -234,7 +236,7 @@ def accuracy(finder: Finder, what: str, count: int = 4000, seed: int = judges.HE
         return Measurement(*intervals.share(right), count, seconds(), details)
 
 
-def agreement(generator: Generator, finder: Finder, judge: judges.Judge, marks: Marks) -> Measurement:
+def agreement(generator: Generator, finder: Finder, judge: Judge, marks: Marks) -> Measurement:
     """On samples that were marked by eye: how often do finder and eye agree that there is a window?
 
     `details`: how often eye and judge agree; the same without samples in which it is hard to say; how well boxes overlap.
@@ -248,7 +250,7 @@ def agreement(generator: Generator, finder: Finder, judge: judges.Judge, marks: 
         found = np.array([bool(b) for b in boxes])
         said = judge.read(images)[marks.what] > 0.5
         pairs = [
-            max((evaluation.overlap(np.array(mine), np.array(theirs)) for theirs in boxes[i]), default=0.0)
+            max((detection.overlap(np.array(mine), np.array(theirs)) for theirs in boxes[i]), default=0.0)
             for i, marked in marks.boxes.items()
             for mine in marked
         ]

@@ -271,7 +271,7 @@ def test_the_one_that_selects_and_the_one_that_judges_are_two():
     names = [f"drawn-portraits-64px-v{scenes.VERSION}-seed{seed}.safetensors" for seed in (0, 1)]
     assert all((assets.folder("judges") / name).is_file() for name in names)
     drawn = scenes.draw("drawn-portraits", 300, 64, judges.HELD_OUT_SEED)
-    read = [judges.load("drawn-portraits", seed).read(drawn.images)["smile"] for seed in (0, 1)]
+    read = [judges.load_judge("drawn-portraits", seed).read(drawn.images)["smile"] for seed in (0, 1)]
     assert not np.allclose(*read)
     assert all(((p > 0.5) == drawn.factors["smile"]).mean() > 0.95 for p in read)
 

@@ -69,9 +69,9 @@ def test_a_judge_that_is_kept_needs_none_that_ships(monkeypatch, tmp_path, cache
     shutil.copy(assets.folder("judges") / file, cache / "judges")
     monkeypatch.setitem(assets.FOLDERS, "judges", tmp_path / "none")
     assert judges.shipped_or_kept(file) == cache / "judges" / file
-    assert judges.load("drawn-rooms").name == "drawn-rooms"
+    assert judges.load_judge("drawn-rooms").name == "drawn-rooms"
     with pytest.raises(UserError, match="the book's judges do not come with"):
-        judges.load("drawn-rooms", seed=1)
+        judges.load_judge("drawn-rooms", seed=1)
 
 
 def test_an_empty_folder_is_no_error(shelf):

@@ -5,11 +5,13 @@ import numpy as np
 import pytest
 from conftest import encode, make_folder, snapshot
 
-from dcgan_core import authors, claim, claims, claims_4, claims_5, evaluation, probes, runs
+from dcgan_core import authors, claim, claims, claims_4, claims_5, probes, runs
 from dcgan_core.cli import main
 from dcgan_core.data import loading
 from dcgan_core.errors import UserError
 from dcgan_core.intervals import Measurement
+from dcgan_core.metrics import memorisation
+from dcgan_core.metrics.walks import walk_smoothness
 from dcgan_core.runs import Run
 
 ROW = {"id", "section", "paper", "value", "low", "high", "unit", "n", "run", "data", "stand_in", "primary", "verdict"}
@@ -160,7 +162,7 @@ def test_measure_writes_what_it_measured_beside_the_run_and_keeps_the_rest(run_c
     walk = written["walk.smoothness"]
     assert (walk["run"], walk["data"], walk["seed"], walk["n"]) == ("digits", "digits", 2, 1000)
     assert (row["value"], row["low"], row["high"]) == (walk["value"], walk["low"], walk["high"])
-    expected = evaluation.walk_smoothness(run_copy.generator(), 1000, seed=2)
+    expected = walk_smoothness(run_copy.generator(), 1000, seed=2)
     assert walk["value"] == pytest.approx(expected.value, abs=1e-5)
     assert walk["stand_in"] is True
     assert walk["instead"] == "digits instead of LSUN bedrooms"
@@ -220,8 +222,8 @@ def test_memorisation_is_measured_against_the_pictures_the_run_was_trained_on(da
     generator = run.generator()
     train, test = (loading.load_data(name, 16, split) for split in ("train", "test"))
     for claim_id, metric in (
-        (f"memorisation.{name}", evaluation.memorisation),
-        (f"memorisation.{name}.seen", evaluation.memorisation_seen),
+        (f"memorisation.{name}", memorisation.memorisation),
+        (f"memorisation.{name}.seen", memorisation.memorisation_seen),
     ):
         small = claims.result(claims.claim(claim_id), run, "cpu", small=True)
         expected = metric(generator, train.images, test.images, 400)

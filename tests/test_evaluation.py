@@ -3,9 +3,12 @@ import pytest
 import torch
 from torch import nn
 
-from dcgan_core import evaluation, intervals, latent
-from dcgan_core.evaluation import memorisation, memorisation_seen, nearest, walk_nearest, walk_smoothness, walk_steps
+from dcgan_core import intervals, latent
 from dcgan_core.intervals import bootstrap
+from dcgan_core.metrics import memorisation, walks
+from dcgan_core.metrics.memorisation import memorisation, memorisation_seen
+from dcgan_core.metrics.neighbours import nearest
+from dcgan_core.metrics.walks import walk_nearest, walk_smoothness, walk_steps
 from dcgan_core.networks import Architecture, Discriminator
 
 
@@ -127,7 +130,7 @@ def test_a_walk_between_equal_images_is_smooth():
 
 
 def test_a_histogram_counts_every_distance_in_its_bin():
-    assert evaluation.histogram(np.array([0.0, 0.005, 0.0251, 0.029], np.float32)) == [2, 0, 2]
+    assert memorisation.histogram(np.array([0.0, 0.005, 0.0251, 0.029], np.float32)) == [2, 0, 2]
     train, held_out = pictures(100, 1), pictures(30, 2)
     shown = memorisation(picker(train), train, held_out, 40).details["histogram"]
     assert shown["samples"][0] == sum(shown["samples"]) == 40, "copies lie at distance 0"
@@ -159,7 +162,7 @@ def test_pooled_features_are_four_by_four_of_every_layer():
     a = Architecture(16, 1, (3, 5), (2, 2), kernel=4)
     d = Discriminator(a, torch.Generator().manual_seed(0)).eval()
     x = torch.randn(2, 1, 16, 16, generator=torch.Generator().manual_seed(1))
-    pooled = evaluation.pooled_features(d, x)
+    pooled = walks.pooled_features(d, x)
     assert pooled.shape == (2, (3 + 5) * 16) and not pooled.requires_grad
     first = d.features(x)[0]  # 2 x 3 x 8 x 8
     assert torch.equal(pooled[:, :48].view(2, 3, 4, 4), first.unflatten(3, (4, 2)).unflatten(2, (4, 2)).amax((3, 5)))

@@ -7,11 +7,11 @@ import torch
 from conftest import encode, make_folder, noise
 from test_neighbours import CONDITIONAL, pictures
 
-from dcgan_core import evaluation, fidelity
 from dcgan_core.cli import main
 from dcgan_core.data import loading
 from dcgan_core.errors import UserError
-from dcgan_core.fidelity import Classifier, frechet, precision_recall, train_classifier
+from dcgan_core.metrics import fidelity, memorisation
+from dcgan_core.metrics.fidelity import FeatureNet, frechet, precision_recall, train_classifier
 from dcgan_core.networks import Generator
 
 
@@ -142,9 +142,9 @@ def test_a_classifier_needs_labels_and_images_of_its_shape(digits, data):
     with pytest.raises(UserError, match="plain: has no classes"):
         train_classifier(loading.load_data("plain", 16))
     with pytest.raises(UserError, match="reads N x 1 x 16 x 16 images, got 3 x 1 x 8 x 8"):
-        Classifier(16, 1, 10).features(pictures(3, 0))
+        FeatureNet(16, 1, 10).features(pictures(3, 0))
     with pytest.raises(UserError, match="at least 8"):
-        Classifier(4, 1, 10)
+        FeatureNet(4, 1, 10)
 
 
 # --- Inception, without Inception -------------------------------------------------------------------------------------
@@ -227,4 +227,4 @@ def test_samples_of_a_conditional_net_are_of_each_class_in_turn():
         def forward(self, z, labels):
             return (labels / 255).view(-1, 1, 1, 1).expand(-1, 1, 8, 8)
 
-    assert evaluation.draw_samples(Says(), 23, 0)[:, 0, 0, 0].tolist() == [i % 10 for i in range(23)]
+    assert memorisation.draw_samples(Says(), 23, 0)[:, 0, 0, 0].tolist() == [i % 10 for i in range(23)]

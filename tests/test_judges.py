@@ -8,22 +8,24 @@ from dcgan_core import assets, claims, judges
 from dcgan_core.data import loading
 from dcgan_core.drawings import rooms, scenes, sprites
 from dcgan_core.errors import UserError
+from dcgan_core.judges import Judge
+from dcgan_core.metrics import coverage
 
 
 @pytest.fixture(scope="module")
 def judge():
     """Trained for a few seconds on small pictures: enough for what is large."""
-    judge = judges.Judge("drawn-portraits", 32)
-    judges.train(judge, seed=3, pictures=1024, epochs=5)
+    judge = Judge("drawn-portraits", 32)
+    judges.train_judge(judge, seed=3, pictures=1024, epochs=5)
     return judge
 
 
 def test_a_judge_learns_to_read_factors(judge):
-    hair, pose = (judges.accuracy(judge, factor, 500) for factor in ("long_hair", "pose"))
+    hair, pose = (judges.judge_accuracy(judge, factor, 500) for factor in ("long_hair", "pose"))
     assert hair.low > 0.85 and hair.low <= hair.value <= hair.high
     assert 0.5 < pose.low <= pose.value <= pose.high <= 1
-    untrained = judges.Judge("drawn-portraits", 32).eval()
-    assert judges.accuracy(untrained, "long_hair", 500).value < 0.65
+    untrained = Judge("drawn-portraits", 32).eval()
+    assert judges.judge_accuracy(untrained, "long_hair", 500).value < 0.65
 
 
 def test_a_judge_reads_every_factor_of_every_picture(judge):
@@ -36,7 +38,7 @@ def test_a_judge_reads_every_factor_of_every_picture(judge):
 
 
 def test_a_judge_of_sprites_names_the_class():
-    judge = judges.Judge("drawn-sprites", 16).eval()
+    judge = Judge("drawn-sprites", 16).eval()
     drawn = scenes.draw("drawn-sprites", 5, 16)
     answers = judge.read(drawn.images)["class"]
     assert answers.dtype.kind == "i" and set(answers) <= set(range(10))
@@ -44,20 +46,20 @@ def test_a_judge_of_sprites_names_the_class():
 
 
 def test_rooms_leave_out_the_choice_of_places():
-    assert "places" not in judges.Judge("drawn-rooms", 16).factors
+    assert "places" not in Judge("drawn-rooms", 16).factors
 
 
 def test_equal_pictures_are_covered_and_one_sided_samples_are_not(judge):
     data = scenes.draw("drawn-portraits", 600, 32, seed=8)
-    same = judges.coverage(judge, data.images, data.images)
+    same = coverage.coverage(judge, data.images, data.images)
     assert same.value == 1
-    more = judges.coverage(judge, data.images, scenes.draw("drawn-portraits", 600, 32, seed=9).images)
-    one_sided = judges.coverage(judge, data.images, data.images[data.factors["long_hair"] == 1])
+    more = coverage.coverage(judge, data.images, scenes.draw("drawn-portraits", 600, 32, seed=9).images)
+    one_sided = coverage.coverage(judge, data.images, data.images[data.factors["long_hair"] == 1])
     assert 0.75 < more.value < 1 and more.low <= more.value <= more.high <= 1
     assert 0.3 < one_sided.value < 0.65
     hair = one_sided.details["factors"]["long_hair"]
     assert abs(hair["data"] - 0.5) < 0.1 and hair["samples"] > 0.85
-    single = judges.coverage(judge, data.images, np.repeat(data.images[:1], 100, 0))
+    single = coverage.coverage(judge, data.images, np.repeat(data.images[:1], 100, 0))
     assert single.details["cells_in_samples"] == 1 and single.value < 0.2
 
 
@@ -66,10 +68,10 @@ def test_a_judge_is_trained_once_and_kept(monkeypatch, tmp_path):
     monkeypatch.setattr(judges, "EPOCHS", 1)
     ships_from(monkeypatch, "judges", tmp_path / "none")
     trained = []
-    train = judges.train
-    monkeypatch.setattr(judges, "train", lambda j, seed, d: trained.append(seed) or train(j, seed, d, 128, 1))
+    train = judges.train_judge
+    monkeypatch.setattr(judges, "train_judge", lambda j, seed, d: trained.append(seed) or train(j, seed, d, 128, 1))
     images = scenes.draw("drawn-rooms", 4, 32).images
-    first, again, other = (judges.load("drawn-rooms", seed, 32).read(images)["light"] for seed in (0, 0, 1))
+    first, again, other = (judges.load_judge("drawn-rooms", seed, 32).read(images)["light"] for seed in (0, 0, 1))
     assert trained == [0, 1]
     np.testing.assert_array_equal(first, again)
     assert not np.allclose(first, other)
@@ -79,22 +81,22 @@ def test_a_judge_is_trained_once_and_kept(monkeypatch, tmp_path):
 def test_the_shipped_judges_can_be_read(name):
     size = loading.native(name)[0]
     assert (assets.folder("judges") / f"{name}-{size}px-v{scenes.VERSION}-seed0.safetensors").is_file(), "would be trained anew"
-    judge = judges.load(name, size=size)
+    judge = judges.load_judge(name, size=size)
     factor = "class" if name == "drawn-sprites" else scenes.yes_no(name)[0]
-    assert judges.accuracy(judge, factor, 200).value > 0.9
+    assert judges.judge_accuracy(judge, factor, 200).value > 0.9
 
 
 def test_pictures_of_the_wrong_shape_and_damaged_weights_are_refused(judge, tmp_path, monkeypatch):
     with pytest.raises(UserError, match="reads N x 3 x 32 x 32 pictures, got 2 x 3 x 64 x 64"):
         judge.read(np.zeros((2, 3, 64, 64), np.uint8))
     with pytest.raises(UserError, match="multiple of 16"):
-        judges.Judge("drawn-rooms", 40)
+        Judge("drawn-rooms", 40)
     with pytest.raises(UserError, match="no drawn set"):
-        judges.load("rooms")
+        judges.load_judge("rooms")
     ships_from(monkeypatch, "judges", tmp_path)
     (tmp_path / f"drawn-rooms-32px-v{scenes.VERSION}-seed0.safetensors").write_bytes(b"nonsense")
     with pytest.raises(UserError, match="not this judge's weights"):
-        judges.load("drawn-rooms", size=32)
+        judges.load_judge("drawn-rooms", size=32)
 
 
 def test_claims_of_scenes_fit_runs_of_their_set_alone(run):

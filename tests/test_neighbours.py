@@ -5,12 +5,13 @@ from scipy.stats import binomtest
 from sklearn.neighbors import KNeighborsClassifier
 from test_datasets import mnist
 
-from dcgan_core import claims, claims_8, neighbours, training
+from dcgan_core import claims, claims_8, training
 from dcgan_core.cli import main
 from dcgan_core.data import loading
 from dcgan_core.errors import UserError
 from dcgan_core.files import write_json
-from dcgan_core.neighbours import BLOCK, NearestLabels, curve, generated, stored
+from dcgan_core.metrics import neighbours
+from dcgan_core.metrics.neighbours import BLOCK, NearestLabels, curve, generated, stored
 from dcgan_core.networks import Architecture, Generator, estimate_batchnorm
 from dcgan_core.runs import Run
 
@@ -208,7 +209,7 @@ def test_a_net_without_classes_draws_no_labels():
 
 
 def test_the_error_is_in_percent_with_wilsons_interval():
-    m = neighbours.error(np.arange(1000) < 30)
+    m = neighbours.nn_error(np.arange(1000) < 30)
     interval = binomtest(30, 1000).proportion_ci(method="wilson")
     assert (m.value, m.low, m.high, m.n) == (3.0, pytest.approx(100 * interval.low), pytest.approx(100 * interval.high), 1000)
 

@@ -1,11 +1,3 @@
-"""How faithful and how varied are samples? Metrics that compare two sets of images in the features of a small classifier.
-
-Pixels make a poor ruler: a digit moved by two pixels is far from itself. So images are first read by a classifier that was
-trained on real, labelled images, and compared by what its last hidden layer says. That ruler is good for comparing runs on the
-same data; its numbers mean nothing across data sets, and are not those of papers that use Inception. `inception` is: it needs
-the optional package torch-fidelity and Inception's weights, and nothing in the book needs it.
-"""
-
 from __future__ import annotations
 
 from pathlib import Path
@@ -18,14 +10,14 @@ from tqdm.auto import tqdm
 
 from dcgan_core.data.images import ImageData
 from dcgan_core.errors import UserError, reason
-from dcgan_core.evaluation import draw_samples
 from dcgan_core.intervals import Measurement, bootstrap, share, timed
+from dcgan_core.metrics.memorisation import draw_samples
 from dcgan_core.networks import Generator
 
 FEATURES = 64  # numbers that the classifier says of an image
 
 
-class Classifier(nn.Module):
+class FeatureNet(nn.Module):
     """Strided convolutions down to 4 to 7 pixels, FEATURES hidden units, a logit for each class. Raises UserError for tiny
     images."""
 
@@ -63,7 +55,7 @@ class Classifier(nn.Module):
         return self.head(hidden).argmax(1).cpu().numpy()
 
 
-def train_classifier(data: ImageData, seed: int = 0, images: int = 60_000, device: torch.device | str = "cpu") -> Classifier:
+def train_classifier(data: ImageData, seed: int = 0, images: int = 60_000, device: torch.device | str = "cpu") -> FeatureNet:
     """A classifier trained on labelled images, `images` of them drawn with repetition over passes. Seconds on a CPU for digits.
 
     Give it images that the metric does not see again. Raises UserError where the set has no labels.
@@ -72,7 +64,7 @@ def train_classifier(data: ImageData, seed: int = 0, images: int = 60_000, devic
         raise UserError(f"{data.name}: has no classes, so no classifier can be trained on it; use a set with labels")
     with torch.random.fork_rng(devices=[]):  # PyTorch's own initial weights, from this seed
         torch.manual_seed(seed)
-        net = Classifier(data.size, data.channels, len(data.classes))
+        net = FeatureNet(data.size, data.channels, len(data.classes))
     net.to(device).train()
     rng, batch = np.random.default_rng(seed), min(64, len(data))
     steps = max(1, images // batch)

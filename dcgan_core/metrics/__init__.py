@@ -1,0 +1,1 @@
+"""How good are samples? Features and detectors come in as arguments."""

@@ -1,0 +1,59 @@
+"""How many faces does a detector find? (Paper §4.2)"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from PIL import Image
+
+from dcgan_core import intervals
+from dcgan_core.data import face_detector
+from dcgan_core.intervals import Measurement
+
+FACE = (0.2, 0.28, 0.6)  # left, top and side of the face in a square crop of CelebA's aligned photographs, as shares of it
+
+
+def canvas(rng: np.random.Generator, height: int = 240, width: int = 320) -> np.ndarray:
+    """A texture without faces, as smooth as photographs are: noise of amplitude 1 / frequency. uint8, height x width x 3."""
+    y, x = np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)
+    falling = 1 / np.maximum(np.hypot(y, x), 1 / width)
+    noise = np.fft.irfft2(np.fft.rfft2(rng.normal(size=(3, height, width))) * falling, (height, width))
+    noise -= noise.mean((1, 2), keepdims=True)
+    noise *= 45 / noise.std((1, 2), keepdims=True)
+    return (noise + 128).clip(0, 255).astype(np.uint8).transpose(1, 2, 0)
+
+
+def overlap(a: np.ndarray, b: np.ndarray) -> float:
+    """Intersection over union of two boxes (left, top, width, height)."""
+    inside = np.minimum(a[:2] + a[2:], b[:2] + b[2:]) - np.maximum(a[:2], b[:2])
+    common = float(np.prod(np.maximum(inside, 0)))
+    return common / (float(np.prod(a[2:])) + float(np.prod(b[2:])) - common)
+
+
+def pasted(photographs: np.ndarray, seed: int = 0, side: int = 96) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Each photograph (uint8, N x 3 x S x S) scaled to `side` somewhere on a canvas of its own, and the box of its face."""
+    rng = np.random.default_rng(seed)
+    for photograph in photographs:
+        image = canvas(rng)
+        left, top = rng.integers(0, image.shape[1] - side + 1), rng.integers(0, image.shape[0] - side + 1)
+        scaled = Image.fromarray(photograph.transpose(1, 2, 0)).resize((side, side), Image.Resampling.BICUBIC)
+        image[top : top + side, left : left + side] = scaled
+        yield image, np.array([left + FACE[0] * side, top + FACE[1] * side, FACE[2] * side, FACE[2] * side])
+
+
+def detector_recall(photographs: np.ndarray, seed: int = 0, least: float = 0.4) -> Measurement:
+    """How many faces does the detector find? (Paper §4.2) The share of faces pasted into large canvases that it finds.
+
+    photographs: aligned like CelebA's, uint8, N x 3 x S x S. Found is a face whose box overlaps (IoU) a detection by `least`.
+    It misleads about the web: these faces are upright, nearly frontal and in the light, and the canvases have no crowds.
+    """
+    with intervals.timed() as seconds:
+        found, false = np.zeros(len(photographs)), np.zeros(len(photographs))
+        for i, (image, face) in enumerate(pasted(photographs, seed)):
+            overlaps = [overlap(box, face) for box in face_detector.detect(image)]
+            found[i] = max(overlaps, default=0.0) >= least
+            false[i] = sum(x < least for x in overlaps)
+        low, high = intervals.bootstrap(lambda x: float(x.mean()), found, seed=seed)
+        details = {"false_detections_per_image": float(false.mean()), "least_overlap": least, "canvas": "320 x 240, 1/f noise"}
+        return Measurement(float(found.mean()), low, high, len(found), seconds(), details)
