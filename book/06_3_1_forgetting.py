@@ -35,7 +35,6 @@ from dcgan_core import (
     claims,
     devices,
     forgetting,
-    judges,
     latent,
     marking,
     plots,
@@ -43,11 +42,13 @@ from dcgan_core import (
 )
 from dcgan_core.pictures import grid, show, with_boxes
 from dcgan_core.plots import Table
+from dcgan_core.readers import judges
+from dcgan_core.readers.finder import load_finder
 from dcgan_core.runs import Run, weights_of
 
 run = Run.reference("drawn-rooms")  # your own: Run("../runs/drawn-rooms")
 generator = run.generator(devices.pick(device))
-finder = marking.load_finder("drawn-rooms", device=devices.pick(device))
+finder = load_finder("drawn-rooms", device=devices.pick(device))
 judge = judges.load_judge("drawn-rooms", device=devices.pick(device))
 
 marks = marking.mark(generator, finder, "window", seed + 1)

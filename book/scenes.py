@@ -32,7 +32,6 @@ from PIL import Image
 from dcgan_core import (
     claims,
     devices,
-    judges,
     latent,
     networks,
     pictures,
@@ -41,6 +40,7 @@ from dcgan_core import (
 )
 from dcgan_core.drawings import scenes
 from dcgan_core.plots import Table
+from dcgan_core.readers import judges
 from dcgan_core.runs import Run
 
 sheets = [scenes.draw(name, 12, 64, seed + 2) for name in scenes.NAMES]

@@ -15,14 +15,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dcgan_core import attributes, devices, judges, latent
+from dcgan_core import devices, latent
 from dcgan_core.config_io import did_you_mean
 from dcgan_core.drawings import scenes
 from dcgan_core.errors import UserError
 from dcgan_core.files import read_json
 from dcgan_core.intervals import Measurement, bootstrap, share, student, timed
-from dcgan_core.judges import Judge
 from dcgan_core.networks import Discriminator, Generator, to_input, to_pixels
+from dcgan_core.readers import attributes, judges
+from dcgan_core.readers.judges import Judge
 from dcgan_core.runs import Run, weights_of
 
 Reader = Callable[[np.ndarray], dict[str, np.ndarray]]  # uint8 N x 3 x S x S -> probabilities and numbers, N each
@@ -125,8 +126,8 @@ def readers(run: Run, device: torch.device | str = "cpu") -> tuple[Reader, Reade
     """The classifier that selects exemplars, and the one that judges results: trained on different pictures."""
     if run.data_name == attributes.DATA:
         return (
-            attributes.load(attributes.SELECTING, device).read,
-            attributes.load(attributes.JUDGING, device).read,
+            attributes.load_attributes(attributes.SELECTING, device).read,
+            attributes.load_attributes(attributes.JUDGING, device).read,
         )
     if run.data_name != "drawn-portraits":
         raise UserError(f"{run.path}: nothing here reads attributes off {run.data_name}; use faces or drawn-portraits")

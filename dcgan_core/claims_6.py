@@ -7,9 +7,11 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from dcgan_core import arithmetic, attributes, attribution, devices, forgetting, judges, marking
+from dcgan_core import arithmetic, attribution, devices, forgetting, marking
 from dcgan_core.claim import NOT_IN_PAPER, Claim, at_least, at_most, instead_of_lsun
 from dcgan_core.intervals import Measurement
+from dcgan_core.readers import attributes, judges
+from dcgan_core.readers.finder import finder_accuracy, load_finder
 from dcgan_core.runs import Run
 
 
@@ -83,7 +85,7 @@ def _forgotten(path: Path, what: str, which: str, device: str, seed: int, small:
     run, device = Run(path), devices.pick(device)
     size = run.architecture.size
     judge = judges.load_judge(run.data_name, size=size, device=device)
-    finder = marking.load_finder(run.data_name, size, device)
+    finder = load_finder(run.data_name, size, device)
     return forgetting.measure(run.generator(device), judge, finder, what, which, small, seed)
 
 
@@ -146,13 +148,13 @@ def _forgetting_claims() -> list[Claim]:
 
 
 def _finder_accuracy(run: Run, device: str, seed: int, small: bool) -> Measurement:
-    finder = marking.load_finder(run.data_name, run.architecture.size, devices.pick(device))
-    return marking.accuracy(finder, "window", 300 if small else 4000)
+    finder = load_finder(run.data_name, run.architecture.size, devices.pick(device))
+    return finder_accuracy(finder, "window", 300 if small else 4000)
 
 
 def _finder_agreement(run: Run, device: str, seed: int, small: bool) -> Measurement:
     device = devices.pick(device)
-    finder = marking.load_finder(run.data_name, run.architecture.size, device)
+    finder = load_finder(run.data_name, run.architecture.size, device)
     judge = judges.load_judge(run.data_name, size=run.architecture.size, device=device)
     return marking.agreement(run.generator(device), finder, judge, marking.load_marks(forgetting.BY_HAND, run))
 
@@ -166,8 +168,8 @@ def _arithmetic(name: str, kind: str) -> Callable[[Run, str, int, bool], Measure
 
 def _attribute_accuracy(name: str) -> Callable[[Run, str, int, bool], Measurement]:
     def measure(run: Run, device: str, seed: int, small: bool) -> Measurement:
-        net = attributes.load(device=devices.pick(device))
-        return attributes.accuracy(net, name, count=300 if small else None)
+        net = attributes.load_attributes(device=devices.pick(device))
+        return attributes.attribute_accuracy(net, name, count=300 if small else None)
 
     return measure
 

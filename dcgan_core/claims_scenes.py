@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from dcgan_core import devices, judges
+from dcgan_core import devices
 from dcgan_core.claim import NOT_IN_PAPER, Claim, at_least
 from dcgan_core.drawings import scenes
 from dcgan_core.intervals import Measurement
 from dcgan_core.metrics import coverage, memorisation
+from dcgan_core.readers import judges
 from dcgan_core.runs import Run
 
 

@@ -35,8 +35,9 @@ from dcgan_core.drawings import scenes
 from dcgan_core.errors import UserError
 from dcgan_core.files import read_json
 from dcgan_core.intervals import Measurement
-from dcgan_core.marking import LEAST, Box, Finder, Marks
+from dcgan_core.marking import LEAST, Marks
 from dcgan_core.networks import Generator
+from dcgan_core.readers.finder import Box, Finder, objects
 from dcgan_core.runs import Run, weights_of
 
 READINGS = (0, 1)  # the layers of G that "second highest" may mean: 512 x 8 x 8 and 256 x 16 x 16 in the paper's net
@@ -204,7 +205,7 @@ def shown(generator: Generator, reader: Reader, finder: Finder, what: str, count
 
 def _there(reader: Reader, images: np.ndarray) -> dict[str, np.ndarray]:
     answers = reader.read(images)
-    return {what: answers[what] > 0.5 for what in scenes.yes_no(reader.name) if what in marking.objects(reader.name)}
+    return {what: answers[what] > 0.5 for what in scenes.yes_no(reader.name) if what in objects(reader.name)}
 
 
 def effect(generator: Generator, dropping: Dropping, samples: Shown, reader: Reader) -> Effect:

@@ -21,6 +21,7 @@ from torch import Tensor
 from dcgan_core import latent, marking, pictures
 from dcgan_core.errors import UserError
 from dcgan_core.files import write_json
+from dcgan_core.marking import Marks
 from dcgan_core.networks import Generator
 
 ZOOM = 256  # pixels on the page
@@ -172,7 +173,7 @@ class Marker(Interactive):
     def save(self) -> None:
         """Raises UserError where nothing is marked."""
         boxes = {i: tuple(mine) for i, mine in self.boxes.items() if mine}
-        marking.save_marks(marking.Marks(boxes, **self.about), self.path)
+        marking.save_marks(Marks(boxes, **self.about), self.path)
 
     def _try(self, act: Callable[[], None]) -> None:
         try:

@@ -7,12 +7,13 @@ import pytest
 import torch
 from torch import nn
 
-from dcgan_core import arithmetic, assets, claims, judges, latent
+from dcgan_core import arithmetic, assets, claims, latent
 from dcgan_core.arithmetic import Concept, Pool
 from dcgan_core.drawings import scenes
 from dcgan_core.errors import UserError
 from dcgan_core.files import write_json
 from dcgan_core.networks import Architecture
+from dcgan_core.readers import judges
 from dcgan_core.runs import Run, weights_of
 
 ROWS = ("smile", "long_hair", "glasses", "beard", "pose", "hair_colour", "skin", "nothing")

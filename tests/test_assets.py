@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 import dcgan_core
-from dcgan_core import ablations, assets, judges, runs
+from dcgan_core import ablations, assets, runs
 from dcgan_core.drawings import scenes
 from dcgan_core.errors import UserError
+from dcgan_core.readers import fitting, judges
 
 ALONE = """
 from dcgan_core import ablations, claims, judges, runs
@@ -68,7 +69,7 @@ def test_a_judge_that_is_kept_needs_none_that_ships(monkeypatch, tmp_path, cache
     (cache / "judges").mkdir(parents=True)
     shutil.copy(assets.folder("judges") / file, cache / "judges")
     monkeypatch.setitem(assets.FOLDERS, "judges", tmp_path / "none")
-    assert judges.shipped_or_kept(file) == cache / "judges" / file
+    assert fitting.shipped_or_kept(file) == cache / "judges" / file
     assert judges.load_judge("drawn-rooms").name == "drawn-rooms"
     with pytest.raises(UserError, match="the book's judges do not come with"):
         judges.load_judge("drawn-rooms", seed=1)

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from conftest import encode, make_folder, ships_from
 
-from dcgan_core import assets, attributes
+from dcgan_core import assets
 from dcgan_core.data import loading
 from dcgan_core.errors import UserError
+from dcgan_core.readers import attributes
+from dcgan_core.readers.attributes import Attributes
 
 NAMES = ("Smiling", "Eyeglasses", "Male", "Hat")
 COUNT = 240
@@ -33,26 +35,26 @@ def faces(data):
 
 
 def trained(faces, half, steps=90):
-    return attributes.train(faces, half, steps=steps, widths=(8, 8, 8, 8))
+    return attributes.train_attributes(faces, half, steps=steps, widths=(8, 8, 8, 8))
 
 
 def test_a_classifier_learns_attributes_from_its_own_half(faces):
     net = trained(faces, 1)
     assert net.names == NAMES
     for name in ("Smiling", "Eyeglasses"):
-        m = attributes.accuracy(net, name, half=1)
+        m = attributes.attribute_accuracy(net, name, half=1)
         assert 0.8 < m.value <= 1 and m.low <= m.value <= m.high
         assert m.n == len(attributes.halves(faces, 0)) + 60 == m.details["with"] + m.details["without"]
-    male = attributes.accuracy(net, "Male", half=1)
+    male = attributes.attribute_accuracy(net, "Male", half=1)
     assert male.n == (faces.attributes[attributes.halves(faces, 0), 2] != 0).sum() + 20, "only where it is known"
     answers = net.read(faces.images[:5], batch=2)
     assert all(p.shape == (5,) and 0 <= p.min() <= p.max() <= 1 for p in answers.values())
 
 
 def test_a_guess_scores_a_half_however_rare_the_attribute(faces):
-    net = attributes.Attributes(NAMES, 16, (4, 4, 4, 4)).eval()
+    net = Attributes(NAMES, 16, (4, 4, 4, 4)).eval()
     net.read = lambda images: {"Smiling": np.zeros(len(images))}
-    assert attributes.accuracy(net, "Smiling").value == 0.5
+    assert attributes.attribute_accuracy(net, "Smiling").value == 0.5
 
 
 def test_the_halves_share_no_photograph_and_leave_none_out(faces):
@@ -82,16 +84,16 @@ def test_labels_that_are_unknown_teach_nothing(faces):
     with pytest.raises(UserError, match="Male: no photographs with it, or none without"):
         blind = faces.attributes.copy()
         blind[:, 2] = 0
-        attributes.train(faces.__class__(**{**faces.__dict__, "attributes": blind}), 0, steps=1)
+        attributes.train_attributes(faces.__class__(**{**faces.__dict__, "attributes": blind}), 0, steps=1)
 
 
 def test_an_unknown_attribute_is_refused(faces):
     with pytest.raises(UserError, match=r"no attribute is called 'Smile' \(did you mean 'Smiling'"):
-        attributes.train(faces, 0, steps=1, names=("Smile",))
+        attributes.train_attributes(faces, 0, steps=1, names=("Smile",))
 
 
 def test_pictures_of_the_wrong_shape_are_refused():
-    net = attributes.Attributes(("Smiling",), 16, (4, 4, 4, 4)).eval()
+    net = Attributes(("Smiling",), 16, (4, 4, 4, 4)).eval()
     with pytest.raises(UserError, match="reads N x 3 x 16 x 16 pictures, got 2 x 1 x 16 x 16"):
         net.read(np.zeros((2, 1, 16, 16), np.uint8))
 
@@ -100,7 +102,7 @@ def test_pictures_of_the_wrong_shape_are_refused():
 def test_the_shipped_classifiers_can_be_read_and_are_small(half):
     path = assets.folder("judges") / f"faces-attributes-64px-half{half}.safetensors"
     assert path.stat().st_size < 1_000_000
-    net = attributes.load(half)
+    net = attributes.load_attributes(half)
     assert set(attributes.READ) < set(net.names)
     assert set(net.read(np.zeros((1, 3, 64, 64), np.uint8))) == set(net.names)
 
@@ -108,10 +110,10 @@ def test_the_shipped_classifiers_can_be_read_and_are_small(half):
 def test_without_photographs_none_is_trained_and_damaged_weights_are_named(monkeypatch, tmp_path):
     ships_from(monkeypatch, "judges", tmp_path)
     with pytest.raises(UserError, match="unknown data set 'faces'"):
-        attributes.load()
+        attributes.load_attributes()
     (tmp_path / "faces-attributes-64px-half0.safetensors").write_bytes(b"nonsense")
     with pytest.raises(UserError, match="not a classifier of attributes"):
-        attributes.load()
+        attributes.load_attributes()
 
 
 def test_what_was_trained_is_kept(faces, monkeypatch, tmp_path):
@@ -120,10 +122,10 @@ def test_what_was_trained_is_kept(faces, monkeypatch, tmp_path):
 
     def train(data, half, device):
         calls.append((data.size, half))
-        return attributes.Attributes(NAMES)
+        return Attributes(NAMES)
 
-    monkeypatch.setattr(attributes, "train", train)
-    first, again = attributes.load(1), attributes.load(1)
+    monkeypatch.setattr(attributes, "train_attributes", train)
+    first, again = attributes.load_attributes(1), attributes.load_attributes(1)
     assert calls == [(64, 1)]
     images = np.random.default_rng(0).integers(0, 256, (3, 3, 64, 64), np.uint8)
     assert all(np.array_equal(p, again.read(images)[k]) for k, p in first.read(images).items())

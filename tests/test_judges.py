@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from conftest import ships_from
 
-from dcgan_core import assets, claims, judges
+from dcgan_core import assets, claims
 from dcgan_core.data import loading
 from dcgan_core.drawings import rooms, scenes, sprites
 from dcgan_core.errors import UserError
-from dcgan_core.judges import Judge
 from dcgan_core.metrics import coverage
+from dcgan_core.readers import fitting, judges
+from dcgan_core.readers.judges import Judge
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +65,8 @@ def test_equal_pictures_are_covered_and_one_sided_samples_are_not(judge):
 
 
 def test_a_judge_is_trained_once_and_kept(monkeypatch, tmp_path):
-    monkeypatch.setattr(judges, "PICTURES", 128)
-    monkeypatch.setattr(judges, "EPOCHS", 1)
+    monkeypatch.setattr(fitting, "PICTURES", 128)
+    monkeypatch.setattr(fitting, "EPOCHS", 1)
     ships_from(monkeypatch, "judges", tmp_path / "none")
     trained = []
     train = judges.train_judge

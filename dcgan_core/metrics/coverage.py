@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from dcgan_core import judges
 from dcgan_core.intervals import Measurement, bootstrap, timed
-from dcgan_core.judges import Judge
+from dcgan_core.readers import judges
+from dcgan_core.readers.judges import Judge
 
 
 def coverage(judge: Judge, data: np.ndarray, samples: np.ndarray, seed: int = 0) -> Measurement:

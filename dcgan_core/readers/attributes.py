@@ -1,10 +1,3 @@
-"""What does a photographed face show? Two small classifiers of CelebA's attributes, for the arithmetic of §6.3.2.
-
-One judges samples, the other selects them as exemplars. Each learns from one half of the training photographs, so that neither
-has seen what the other learnt from. Both ship in `book/judges`. The words are CelebA's, and so are the opinions: somebody
-looked at a photograph and ticked a box.
-"""
-
 from __future__ import annotations
 
 import json
@@ -16,13 +9,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from dcgan_core import judges
 from dcgan_core.config_io import did_you_mean
 from dcgan_core.data import loading
 from dcgan_core.data.images import ImageData
 from dcgan_core.data.sources import finding, source
 from dcgan_core.errors import UserError
 from dcgan_core.intervals import Measurement, bootstrap, timed
+from dcgan_core.readers import fitting
 
 READ = ("Smiling", "Eyeglasses", "Male")  # what samples are asked for
 DATA, SIZE = "faces", 64
@@ -60,15 +53,15 @@ class Attributes(nn.Module):
         return dict(zip(self.names, answers.T, strict=True))
 
 
-def load(half: int = JUDGING, device: torch.device | str = "cpu") -> Attributes:
+def load_attributes(half: int = JUDGING, device: torch.device | str = "cpu") -> Attributes:
     """The classifier that learnt from one half of `faces`: shipped, else kept, else trained now (minutes on a CPU).
 
     Raises UserError where it would have to be trained and there are no photographs.
     """
-    path = judges.shipped_or_kept(f"{DATA}-attributes-{SIZE}px-half{half}.safetensors")
+    path = fitting.shipped_or_kept(f"{DATA}-attributes-{SIZE}px-half{half}.safetensors")
     if not path.is_file():
-        net = train(loading.load_data(DATA, SIZE), half, device)
-        judges.save(net, path, {"attributes": json.dumps({"names": net.names})})
+        net = train_attributes(loading.load_data(DATA, SIZE), half, device)
+        fitting.save(net, path, {"attributes": json.dumps({"names": net.names})})
     what = "a classifier of attributes"
     try:
         with safetensors.safe_open(path, "pt") as opened:
@@ -76,7 +69,7 @@ def load(half: int = JUDGING, device: torch.device | str = "cpu") -> Attributes:
         net = Attributes(tuple(names))
     except (safetensors.SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path}: not {what} ({str(error).splitlines()[0]}); delete it") from None
-    return judges.restore(net, path, what).to(device, memory_format=torch.channels_last)
+    return fitting.restore(net, path, what).to(device, memory_format=torch.channels_last)
 
 
 def halves(data: ImageData, half: int) -> np.ndarray:
@@ -86,7 +79,7 @@ def halves(data: ImageData, half: int) -> np.ndarray:
     return np.arange(half, len(data), 2)
 
 
-def train(
+def train_attributes(
     data: ImageData,
     half: int,
     device: torch.device | str = "cpu",
@@ -120,7 +113,7 @@ def train(
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps)
         for _ in tqdm(range(steps), desc="attributes of faces", leave=False, delay=2):
             batch = torch.multinomial(weights, BATCH, replacement=True, generator=rng)
-            answers = net(judges.spoil(_moved(images[batch], rng), rng).to(device, memory_format=torch.channels_last))
+            answers = net(fitting.spoil(_moved(images[batch], rng), rng).to(device, memory_format=torch.channels_last))
             truth = labels[batch].to(device)
             losses = F.binary_cross_entropy_with_logits(answers, truth.clamp_min(0), reduction="none")
             weight = torch.where(truth > 0, emphasis, truth.abs())  # an unknown label (0) teaches nothing
@@ -171,7 +164,7 @@ def unseen(
     return np.concatenate(images), dict(zip(names, columns, strict=True))
 
 
-def accuracy(net: Attributes, name: str, half: int = JUDGING, count: int | None = None) -> Measurement:
+def attribute_accuracy(net: Attributes, name: str, half: int = JUDGING, count: int | None = None) -> Measurement:
     """How often is it right, on photographs that it did not learn from? The mean of its shares among those with and without.
 
     The photographs are those of `unseen`. A guess gives 0.5, however rare the attribute is.

@@ -1,0 +1,1 @@
+"""Small nets that read factors, attributes or windows off images."""
