@@ -31,10 +31,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from dcgan_core import claims, devices, features, networks, probes, svm
+from dcgan_core import claims, devices, networks
 from dcgan_core.data.sources import finding
 from dcgan_core.pictures import show
 from dcgan_core.plots import Table
+from dcgan_core.probes import features, protocols, svm
 from dcgan_core.runs import reference_runs
 
 ledger = {row["id"]: row for row in claims.ledger() if row["primary"]}
@@ -161,7 +162,7 @@ def a_run():
 
 run, picked = a_run(), devices.pick(device)
 dataset = "cifar10" if at_hand("cifar10") else "drawn-sprites"
-train, test = probes.load(dataset, run.architecture, download=False)
+train, test = protocols.load_pair(dataset, run.architecture, download=False)
 print(f"net: {run.name}, trained on {run.data_name}; pictures: {dataset}")
 
 net = features.discriminator_of(run, picked)
@@ -175,7 +176,7 @@ axes[0, 0].set_title(test.classes[test.labels[0]], fontsize=10)
 for layer, stack in enumerate(maps, 1):
     stack = stack[0].float().cpu()
     k = int(stack.flatten(1).std(1).argmax())  # the liveliest
-    kept = features.pool(stack[None])[0].view(len(stack), 4, 4)[k]
+    kept = features.pool_maps(stack[None])[0].view(len(stack), 4, 4)[k]
     axes[0, layer].imshow(stack[k], cmap="magma")
     axes[0, layer].set_title(f"conv {layer}, map {k}", fontsize=10)
     axes[1, layer].imshow(kept, cmap="magma")
@@ -226,7 +227,7 @@ if speed["details"]:
 # %%
 small, tasks = {}, {}
 for kind in ("trained", "random", "pixels", "kmeans"):
-    tasks[kind] = probes.task(
+    tasks[kind] = protocols.make_task(
         run,
         dataset,
         kind,
@@ -237,8 +238,8 @@ for kind in ("trained", "random", "pixels", "kmeans"):
         centroids=50,
         progress=False,
     )
-    small[kind] = probes.full(
-        tasks[kind], probes.CIFAR10_GRID, device=picked, progress=False
+    small[kind] = protocols.full(
+        tasks[kind], protocols.CIFAR10_GRID, device=picked, progress=False
     )
 
 Table(
@@ -285,11 +286,11 @@ def curves():
         name = f"{kind} ({dataset}, small)"
         found[name] = {}
         for each in (2, 5, 10, 20):
-            r = probes.per_class(
+            r = protocols.per_class(
                 tasks[kind],
                 each,
                 5,
-                probes.CIFAR10_GRID,
+                protocols.CIFAR10_GRID,
                 device=picked,
                 choosing=2,
                 patience=2,
@@ -343,8 +344,11 @@ def each_layer():
     task = tasks["trained"]
     layers = {
         name: 100
-        * probes.full(
-            task.only(part), probes.CIFAR10_GRID, device=picked, progress=False
+        * protocols.full(
+            task.only(part),
+            protocols.CIFAR10_GRID,
+            device=picked,
+            progress=False,
         ).accuracy
         for name, part in task.features.columns.items()
     }
@@ -740,7 +744,7 @@ def confused():
             table = np.array(row["details"]["confusion"])
             return title, table, row["details"]["classes"]
     task, result = tasks["trained"], small["trained"]
-    table = probes.confusion(
+    table = protocols.confusion(
         result.predictions, task.test_labels, len(task.classes)
     )
     return f"{run.name} ({dataset}, small)", table, task.classes
@@ -783,7 +787,7 @@ measured = ledger["cifar10.accuracy"]["details"]
 if measured and dataset == "cifar10":
     worst = measured["mistakes"][:12]
 else:
-    worst = probes.mistakes(tasks["trained"], small["trained"], 12)
+    worst = protocols.mistakes(tasks["trained"], small["trained"], 12)
 for mistake in worst[:6]:
     print(f"{mistake['is']}, called {mistake['said']}")
 pictures = np.stack([test.images[m["place"]] for m in worst])

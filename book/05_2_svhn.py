@@ -30,9 +30,10 @@ from dataclasses import replace
 import matplotlib.pyplot as plt
 import numpy as np
 
-from dcgan_core import claims, devices, probes, supervised
+from dcgan_core import claims, devices
 from dcgan_core.data.sources import finding
 from dcgan_core.plots import Table
+from dcgan_core.probes import protocols, supervised
 from dcgan_core.runs import reference_runs
 
 ledger = {row["id"]: row for row in claims.ledger() if row["primary"]}
@@ -100,7 +101,7 @@ few = dict(draws=10, choosing=2, patience=2, device=picked, progress=False)
 
 tasks, found = {}, {}
 for kind in ("trained", "random", "pixels"):
-    tasks[kind] = probes.task(
+    tasks[kind] = protocols.make_task(
         run,
         dataset,
         kind,
@@ -111,7 +112,7 @@ for kind in ("trained", "random", "pixels"):
         grey_as_colour=True,
         progress=False,
     )
-    found[kind] = probes.per_class(tasks[kind], 100, seed=seed, **few)
+    found[kind] = protocols.per_class(tasks[kind], 100, seed=seed, **few)
 
 Table(
     [
@@ -165,7 +166,7 @@ for kind, task in tasks.items():
     points = {}
     for each in (5, 10, 25, 50):
         settings = few | {"draws": 5}
-        points[each] = probes.per_class(task, each, seed=seed, **settings)
+        points[each] = protocols.per_class(task, each, seed=seed, **settings)
     points[100] = found[kind]
     error = np.array([1 - r.accuracy for r in points.values()]) * 100
     half = np.array([(r.high - r.low) / 2 for r in points.values()]) * 100
@@ -198,7 +199,9 @@ figure
 # on the test set.
 
 # %%
-train, test = probes.load(dataset, run.architecture, grey_as_colour=True)
+train, test = protocols.load_pair(
+    dataset, run.architecture, grey_as_colour=True
+)
 if dataset != "digits":  # small: some of the images
     rng = np.random.default_rng(seed)
     chosen = np.sort(rng.permutation(len(train))[:3000])

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from dcgan_core import authors, devices, features, networks, probes, supervised
+from dcgan_core import authors, devices, networks
 from dcgan_core.claim import NOT_IN_PAPER, Claim, at_least, at_most, reaches, stays_under
 from dcgan_core.errors import UserError
 from dcgan_core.intervals import Measurement
+from dcgan_core.probes import features, protocols, supervised
+from dcgan_core.probes.features import Features
+from dcgan_core.probes.protocols import Result, Shuffled, Task
+from dcgan_core.probes.svm import SOLVERS
 from dcgan_core.runs import Run
-from dcgan_core.svm import SOLVERS
 
-_latest: dict[tuple, probes.Task] = {}  # both protocols use the same features
+_latest: dict[tuple, Task] = {}  # both protocols use the same features
 
 
-def _task(path: Path, dataset: str, kind: str, layers: tuple[int, ...], device: str, seed: int, small: bool) -> probes.Task:
+def _task(path: Path, dataset: str, kind: str, layers: tuple[int, ...], device: str, seed: int, small: bool) -> Task:
     key = (path, dataset, kind, layers, device, seed, small)
     if key not in _latest:
         _latest.clear()  # first: two sets of features would not fit in memory
@@ -23,16 +26,16 @@ def _task(path: Path, dataset: str, kind: str, layers: tuple[int, ...], device: 
         centroids = 100 if small else 1600
         picked = devices.pick(device)
         how = {"grey_as_colour": dataset == "mnist", "centroids": centroids, "precision": devices.precision("auto", picked)}
-        _latest[key] = probes.task(Run(path), dataset, kind, layers, picked, seed, **how, **few)
+        _latest[key] = protocols.make_task(Run(path), dataset, kind, layers, picked, seed, **how, **few)
     return _latest[key]
 
 
-def _percent(task: probes.Task, result: probes.Result, error: bool, details: dict) -> Measurement:
+def _percent(task: Task, result: Result, error: bool, details: dict) -> Measurement:
     """A probe's accuracy, or its error, in percent."""
     value, low, high = (100 * x for x in (result.accuracy, result.low, result.high))
     if error:
         value, low, high = 100 - value, 100 - high, 100 - low
-    found = probes.report(task, result)
+    found = protocols.report(task, result)
     left_out = ("dataset", "accuracy", "low", "high", "n", "spread", "draws")  # said elsewhere
     details = {key: value for key, value in found.items() if key not in left_out} | details
     details["precision"] = devices.precision("auto", task.features.device)
@@ -49,11 +52,11 @@ def _all_labels(dataset: str, kind: str, layers: tuple[int, ...] = ()) -> Callab
         picked = devices.pick(device)
         # with 10,000 images held off, one C that does worse is enough to end the search; larger ones take longest
         search = {"device": picked, "seed": seed, "patience": 3 if small else 1}
-        result = probes.full(task, probes.CIFAR10_GRID, **search)
-        details: dict = {"mistakes": probes.mistakes(task, result)}
+        result = protocols.full(task, protocols.CIFAR10_GRID, **search)
+        details: dict = {"mistakes": protocols.mistakes(task, result)}
         if kind in ("trained", "random"):
             parts = {
-                name: probes.full(task.only(part), probes.CIFAR10_GRID, **search)
+                name: protocols.full(task.only(part), protocols.CIFAR10_GRID, **search)
                 for name, part in task.features.columns.items()
             }
             details["each_layer"] = {name: round(100 * r.accuracy, 2) for name, r in parts.items()}
@@ -72,15 +75,15 @@ def _few_labels(
         picked = devices.pick(device)
         # ten draws choose C where the authors' script has ten; a few do where every draw takes seconds
         settings: dict = {"device": picked, "seed": seed, "choosing": 2 if small else 10 if draws == 100 else 3}
-        settings["grid"] = probes.grid_of(dataset)
+        settings["grid"] = protocols.grid_of(dataset)
         if dataset == "cifar10":  # whose protocol the paper leaves open
             settings["patience"] = 3
-        result = probes.per_class(task, min(each, 100) if small else each, 3 if small else draws, **settings)
+        result = protocols.per_class(task, min(each, 100) if small else each, 3 if small else draws, **settings)
         details: dict = {"labels_each": each}
         if kind == "trained" and not small:
             details["curve"] = {}
             for fewer in (n for n in (10, 25, 50, 100, 200, 400) if n < each):
-                r = probes.per_class(task, fewer, 10, **settings | {"choosing": 3})
+                r = protocols.per_class(task, fewer, 10, **settings | {"choosing": 3})
                 details["curve"][str(fewer)] = [round(100 * x, 2) for x in (r.accuracy, r.low, r.high)]
             details["curve"][str(each)] = [round(100 * x, 2) for x in (result.accuracy, result.low, result.high)]
         return _percent(task, result, error, details)
@@ -90,7 +93,7 @@ def _few_labels(
 
 def _supervised_error(dataset: str) -> Callable[[Run, str, int, bool], Measurement]:
     def measure(run: Run, device: str, seed: int, small: bool) -> Measurement:
-        train, test = probes.load(dataset, run.architecture, grey_as_colour=dataset == "mnist")
+        train, test = protocols.load_pair(dataset, run.architecture, grey_as_colour=dataset == "mnist")
         search = {"trials": 2, "epochs": 3} if small else {}
         result, trials = supervised.random_search(
             train, test, run.architecture, device=devices.pick(device), seed=seed, **search
@@ -105,16 +108,16 @@ def _supervised_error(dataset: str) -> Callable[[Run, str, int, bool], Measureme
 def _solver_speedup(run: Run, device: str, seed: int, small: bool) -> Measurement:
     """On the 7,168 features of an untrained small32. The time of setting up counts for both."""
     a, picked = networks.ARCHITECTURES["small32"], devices.pick(device)
-    train, test = probes.load("cifar10", a)
+    train, test = protocols.load_pair("cifar10", a)
     net = networks.build(a, seed)[1].to(picked)
 
-    def make(rest: probes.Shuffled) -> features.Features:
+    def make(rest: Shuffled) -> Features:
         precision = devices.precision("auto", picked)
         features.estimate_statistics(net, rest, seed, precision=precision)
         return features.of_discriminator(net, precision=precision)
 
-    task = probes.prepare(train, test, make, seed, *(2000, 1000) if small else ())
-    found = probes.speedup(task, device=picked, seed=seed)
+    task = protocols.prepare_features(train, test, make, seed, *(2000, 1000) if small else ())
+    found = protocols.speedup(task, device=picked, seed=seed)
     objectives = [found[kind]["objective"] for kind in SOLVERS]
     if max(objectives) > 1.001 * min(objectives) or found["same_answers"] < 0.995:
         raise UserError(f"the two solvers do not find the same SVM, so their times cannot be compared: {found}")

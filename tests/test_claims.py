@@ -5,13 +5,14 @@ import numpy as np
 import pytest
 from conftest import encode, make_folder, snapshot
 
-from dcgan_core import authors, claim, claims, claims_4, claims_5, probes, runs
+from dcgan_core import authors, claim, claims, claims_4, claims_5, runs
 from dcgan_core.cli import main
 from dcgan_core.data import loading
 from dcgan_core.errors import UserError
 from dcgan_core.intervals import Measurement
 from dcgan_core.metrics import memorisation
 from dcgan_core.metrics.walks import walk_smoothness
+from dcgan_core.probes import protocols
 from dcgan_core.runs import Run
 
 ROW = {"id", "section", "paper", "value", "low", "high", "unit", "n", "run", "data", "stand_in", "primary", "verdict"}
@@ -314,8 +315,8 @@ def test_which_probe_is_measured_on_which_run(run, tmp_path):
 
 def test_a_probe_is_measured_in_percent_with_what_the_chapter_shows(run, tmp_path, data, monkeypatch):
     """On noise called cifar10 whose classes differ in brightness."""
-    load = probes.load
-    monkeypatch.setattr(probes, "load", lambda name, a, *more: _grey(load(name, replace(a, channels=3))))
+    load = protocols.load_pair
+    monkeypatch.setattr(protocols, "load_pair", lambda name, a, *more: _grey(load(name, replace(a, channels=3))))
     files = {}
     for i in range(240):
         pixels = np.random.default_rng(i).integers(0, 156, (16, 16)) + 50 * (i % 3)
@@ -332,7 +333,7 @@ def test_a_probe_is_measured_in_percent_with_what_the_chapter_shows(run, tmp_pat
     assert details["each_layer"].keys() == {"conv 1", "conv 2"}
     assert details["held_off"] == 36
     assert details["protocol"]["labels_each"] == "all"
-    few = probes.per_class(claims_5._task(ours.path, "cifar10", "trained", (), "cpu", 0, False), 10, 3, choosing=2)
+    few = protocols.per_class(claims_5._task(ours.path, "cifar10", "trained", (), "cpu", 0, False), 10, 3, choosing=2)
     assert few.n == 3
 
 

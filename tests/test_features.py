@@ -2,9 +2,11 @@ import numpy as np
 import pytest
 import torch
 
-from dcgan_core import features, networks
+from dcgan_core import networks
 from dcgan_core.errors import UserError
 from dcgan_core.networks import ARCHITECTURES, Architecture, Discriminator
+from dcgan_core.probes import baselines, features
+from dcgan_core.probes.features import Features
 from dcgan_core.runs import Run
 
 SMALL = Architecture(16, 3, (4, 6, 8), (1, 2, 2), kernel=3, latent=5)
@@ -56,9 +58,9 @@ def test_layers_choose_a_part_of_the_same_numbers():
 
 def test_maps_that_no_grid_divides_are_pooled_all_the_same():
     maps = torch.rand(2, 3, 7, 7)
-    assert torch.equal(features.pool(maps), torch.nn.functional.adaptive_max_pool2d(maps, 4).flatten(1))
+    assert torch.equal(features.pool_maps(maps), torch.nn.functional.adaptive_max_pool2d(maps, 4).flatten(1))
     small = torch.rand(2, 3, 2, 2)
-    assert torch.equal(features.pool(small), small.flatten(1))
+    assert torch.equal(features.pool_maps(small), small.flatten(1))
 
 
 def test_statistics_are_the_means_over_batches_with_batch_statistics_below():
@@ -119,7 +121,7 @@ def test_features_that_are_not_numbers_are_refused():
         d.convs[1].layer.weight[0, 0, 0, 0] = torch.nan
     with pytest.raises(UserError, match="images 0 to 2 are not finite numbers"):
         features.extract(features.of_discriminator(d), pictures(3))
-    huge = features.Features("huge", 1, lambda x: torch.full((len(x), 1), 1e6))
+    huge = Features("huge", 1, lambda x: torch.full((len(x), 1), 1e6))
     with pytest.raises(UserError, match="beyond float16's range"):
         features.extract(huge, pictures(3), torch.float16)
 
@@ -146,7 +148,7 @@ def test_an_unfinished_run_gives_its_latest_checkpoint(run, run_copy):
 
 def test_pixels_are_scaled_and_nothing_else():
     images = pictures(4)
-    got = features.extract(features.of_pixels(3, 16), images)
+    got = features.extract(baselines.of_pixels(3, 16), images)
     assert torch.allclose(got, torch.from_numpy(images).float().flatten(1) / 127.5 - 1)
 
 
@@ -154,7 +156,7 @@ def test_kmeans_by_hand():
     """One image's features computed patch by patch."""
     rng = np.random.default_rng(0)
     smooth = np.repeat(np.repeat(rng.integers(0, 256, (40, 3, 5, 5), np.uint8), 3, 2), 3, 3)[:, :, :14, :14]
-    f = features.of_kmeans(smooth, centroids=7, patches=2000)
+    f = baselines.of_kmeans(smooth, centroids=7, patches=2000)
     got = features.extract(f, smooth)
     assert got.shape == (40, 28)
     assert (got >= 0).all() and got.std() > 0
@@ -169,4 +171,4 @@ def test_kmeans_by_hand():
             sums[int(i >= 5), int(j >= 5)] += np.maximum(0, z.mean() - z)
     assert np.allclose(got[3].numpy(), sums.reshape(-1), atol=1e-2)
     with pytest.raises(UserError, match="too small for patches"):
-        features.of_kmeans(pictures(10, 8), 5)
+        baselines.of_kmeans(pictures(10, 8), 5)

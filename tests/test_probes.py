@@ -7,11 +7,13 @@ from conftest import encode, make_folder, noise
 from test_cli import fails  # noqa: F401 - a fixture
 from test_svm import problem
 
-from dcgan_core import features, probes
 from dcgan_core.cli import main
 from dcgan_core.errors import UserError
 from dcgan_core.networks import Architecture
-from dcgan_core.svm import Solver
+from dcgan_core.probes import protocols
+from dcgan_core.probes.features import Features
+from dcgan_core.probes.protocols import Task
+from dcgan_core.probes.svm import Solver
 
 
 @pytest.mark.parametrize(
@@ -25,23 +27,23 @@ from dcgan_core.svm import Solver
 )
 def test_a_grid_that_leaves_nothing_to_choose_is_refused(grid, message):
     with pytest.raises(UserError, match=message):
-        probes.check_grid(grid)
+        protocols.check_grid(grid)
 
 
 # --- the protocols
 
 
-def made(n: int = 800, d: int = 60, seed: int = 0) -> probes.Task:
+def made(n: int = 800, d: int = 60, seed: int = 0) -> Task:
     """A task of made-up features."""
     x, y, test, test_y = problem(n, d, 4, 400, seed)
     columns = {"conv 1": slice(0, d // 2), "conv 2": slice(d // 2, d)}
-    how = features.Features("made up", d, lambda p: p, columns=columns)
-    return probes.Task("made", tuple("abcd"), x, y, n // 5, test, test_y, how, np.arange(n), np.arange(400)[::-1])
+    how = Features("made up", d, lambda p: p, columns=columns)
+    return Task("made", tuple("abcd"), x, y, n // 5, test, test_y, how, np.arange(n), np.arange(400)[::-1])
 
 
 def test_all_labels_choose_c_on_held_off_images_and_refit_on_all():
     task = made()
-    result = probes.full(task, (1e-4, 1e-2, 1.0), patience=3)
+    result = protocols.full(task, (1e-4, 1e-2, 1.0), patience=3)
     rest = slice(task.held_off, None)
     for c, value in result.validation.items():
         svm = Solver(task.x[rest], task.labels[rest], 4).solve(c)
@@ -56,26 +58,26 @@ def test_all_labels_choose_c_on_held_off_images_and_refit_on_all():
 def test_the_test_images_have_no_say_in_the_choice_of_c():
     task, other = made(), made()
     other.test_labels = (other.test_labels + 1) % 4
-    a, b = probes.full(task, (1e-4, 1e-2, 1.0)), probes.full(other, (1e-4, 1e-2, 1.0))
+    a, b = protocols.full(task, (1e-4, 1e-2, 1.0)), protocols.full(other, (1e-4, 1e-2, 1.0))
     assert a.c == b.c
     assert a.validation == b.validation
-    a, b = (probes.per_class(t, 10, 3, (1e-4, 1e-2), choosing=2) for t in (task, other))
+    a, b = (protocols.per_class(t, 10, 3, (1e-4, 1e-2), choosing=2) for t in (task, other))
     assert (a.c, a.validation) == (b.c, b.validation)
     assert a.accuracy != b.accuracy
 
 
 def test_the_end_of_the_grid_is_reported():
     task = made()
-    assert "largest of the grid" in probes.full(task, (1e-9, 1e-2)).messages[0]
-    assert "smallest of the grid" in probes.full(task, (1e-2, 1e5)).messages[0]
-    middle = probes.full(task, (1e-9, 1e-2, 1e5), patience=3)
+    assert "largest of the grid" in protocols.full(task, (1e-9, 1e-2)).messages[0]
+    assert "smallest of the grid" in protocols.full(task, (1e-2, 1e5)).messages[0]
+    middle = protocols.full(task, (1e-9, 1e-2, 1e5), patience=3)
     assert middle.c == 1e-2
     assert middle.messages == []
 
 
 def test_few_labels_over_many_draws():
     task = made()
-    result = probes.per_class(task, 20, draws=6, grid=(1e-3, 1e-2, 1e-1), choosing=3)
+    result = protocols.per_class(task, 20, draws=6, grid=(1e-3, 1e-2, 1e-1), choosing=3)
     assert len(result.draws) == result.n == 6
     assert len(set(result.draws)) > 1, "every draw was the same"
     assert result.accuracy == pytest.approx(np.mean(result.draws))
@@ -83,9 +85,9 @@ def test_few_labels_over_many_draws():
     margin = 2.5706 * np.std(result.draws, ddof=1) / np.sqrt(6)  # Student's t, 5 degrees of freedom
     assert (result.low, result.high) == pytest.approx((result.accuracy - margin, result.accuracy + margin), abs=1e-4)
     assert result.validation.keys() == {1e-3, 1e-2, 1e-1}
-    again = probes.per_class(task, 20, draws=6, grid=(1e-3, 1e-2, 1e-1), choosing=3)
+    again = protocols.per_class(task, 20, draws=6, grid=(1e-3, 1e-2, 1e-1), choosing=3)
     assert again.draws == result.draws
-    assert probes.per_class(task, 100, 2, (1e-3, 1e-2), choosing=1).accuracy > result.accuracy, "more labels, no better"
+    assert protocols.per_class(task, 100, 2, (1e-3, 1e-2), choosing=1).accuracy > result.accuracy, "more labels, no better"
 
 
 def test_few_labels_never_train_on_held_off_images():
@@ -94,7 +96,7 @@ def test_few_labels_never_train_on_held_off_images():
     spoiled = made()
     spoiled.x = spoiled.x.clone()
     spoiled.x[: spoiled.held_off] = torch.randn(spoiled.held_off, 60)  # changes the choice of C at most
-    a, b = (probes.per_class(t, 20, 3, (1e-3, 1e-3 + 1e-12), choosing=1) for t in (task, spoiled))
+    a, b = (protocols.per_class(t, 20, 3, (1e-3, 1e-3 + 1e-12), choosing=1) for t in (task, spoiled))
     assert a.draws == b.draws
 
 
@@ -109,19 +111,19 @@ def test_few_labels_never_train_on_held_off_images():
 )
 def test_what_few_labels_cannot_do_is_refused(options, message):
     with pytest.raises(UserError, match=message):
-        probes.per_class(made(), **options)
+        protocols.per_class(made(), **options)
 
 
 def test_more_labels_than_there_are_is_said_before_the_features_are_made(run, monkeypatch):
     monkeypatch.setattr(probes.features, "extract", lambda *a, **k: pytest.fail("made features first"))
     with pytest.raises(UserError, match="--per-class 300: digits has"):
-        probes.task(run, "digits", labels_each=300, progress=False)
+        protocols.make_task(run, "digits", labels_each=300, progress=False)
 
 
 def test_the_surest_mistakes_are_named_by_their_place_in_the_test_set():
     task = made()
-    result = probes.full(task, (1e-4, 1e-2))
-    for m in probes.mistakes(task, result, 5):
+    result = protocols.full(task, (1e-4, 1e-2))
+    for m in protocols.mistakes(task, result, 5):
         row = list(task.test_order).index(m["place"])
         assert task.classes[task.test_labels[row]] == m["is"]
         assert task.classes[result.predictions[row]] == m["said"]
@@ -133,11 +135,11 @@ def test_one_layer_can_be_probed_from_the_same_storage():
     assert part.x.shape == (800, 30)
     assert part.x.data_ptr() != task.x.data_ptr()
     assert part.x.untyped_storage().data_ptr() == task.x.untyped_storage().data_ptr()
-    assert 0.25 < probes.full(part, (1e-3, 1e-2)).accuracy <= 1
+    assert 0.25 < protocols.full(part, (1e-3, 1e-2)).accuracy <= 1
 
 
 def test_confusion_counts_rows_of_truth():
-    table = probes.confusion(np.array([0, 1, 1, 2]), np.array([0, 0, 1, 2]), 3)
+    table = protocols.confusion(np.array([0, 1, 1, 2]), np.array([0, 0, 1, 2]), 3)
     assert table.tolist() == [[1, 1, 0], [0, 1, 0], [0, 0, 1]]
 
 
@@ -145,21 +147,21 @@ def test_confusion_counts_rows_of_truth():
 
 
 def test_a_task_of_real_digits_is_shuffled_and_held_off(run):
-    task = probes.task(run, "digits", progress=False)
+    task = protocols.make_task(run, "digits", progress=False)
     assert (len(task.x) + len(task.test_x), task.x.shape[1]) == (1797, 24 * 16)
     assert task.held_off == len(task.x) // 5
     assert sorted(task.order) == list(range(len(task.x)))
     assert list(task.order[:50]) != list(range(50))
-    assert probes.full(task, progress=False).accuracy > 0.8
+    assert protocols.full(task, progress=False).accuracy > 0.8
 
 
 @pytest.mark.parametrize("kind", ["random", "pixels", "kmeans"])
 def test_baselines_see_the_same_images_in_the_same_order(run, kind):
-    task = probes.task(run, "digits", kind, images=400, centroids=20, progress=False)
-    trained = probes.task(run, "digits", images=400, progress=False)
+    task = protocols.make_task(run, "digits", kind, images=400, centroids=20, progress=False)
+    trained = protocols.make_task(run, "digits", images=400, progress=False)
     assert np.array_equal(task.order, trained.order)
     assert np.array_equal(task.labels, trained.labels)
-    assert probes.full(task, (1e-3, 1e-2, 1e-1), progress=False).accuracy > 0.6
+    assert protocols.full(task, (1e-3, 1e-2, 1e-1), progress=False).accuracy > 0.6
     if kind == "pixels":
         assert task.x.shape[1] == 256
     if kind == "kmeans":
@@ -174,18 +176,18 @@ def test_grey_images_are_shown_to_a_colour_net_only_when_asked(data):
     )
     a = Architecture(16, 3, (4,), (2,), kernel=4)
     with pytest.raises(UserError, match=r"digits: images of 1 channels of colour; this net sees 3; --grey-as-colour repeats"):
-        probes.load("digits", a)
-    train, _ = probes.load("digits", a, grey_as_colour=True)
+        protocols.load_pair("digits", a)
+    train, _ = protocols.load_pair("digits", a, grey_as_colour=True)
     assert train.images[3:5].shape == (2, 3, 16, 16)
     assert (train.images[3:5].std(1) == 0).all()
     with pytest.raises(UserError, match=r"grey: images of 3 channels of colour; this net sees 1$"):
-        probes.load("grey", Architecture(16, 1, (4,), (2,), kernel=4), grey_as_colour=True)
+        protocols.load_pair("grey", Architecture(16, 1, (4,), (2,), kernel=4), grey_as_colour=True)
 
 
 def test_a_set_without_labels_is_refused(data):
     make_folder(data / "plain", {f"{s}/{i}.png": encode(noise(i)) for s in ("train", "test") for i in range(3)})
     with pytest.raises(UserError, match="plain: has no labels"):
-        probes.load("plain", Architecture(16, 3, (4,), (2,), kernel=4))
+        protocols.load_pair("plain", Architecture(16, 3, (4,), (2,), kernel=4))
 
 
 # --- the command
@@ -212,7 +214,7 @@ def test_probe_prints_and_writes_what_it_found(run, tmp_path, capsys):
     assert np.trace(found["confusion"]) / np.sum(found["confusion"]) == pytest.approx(found["accuracy"])
     assert (found["train"], found["held_off"], found["layers"]) == (700, 140, {"conv 1": 128, "conv 2": 256})
     assert (found["precision"], found["seen"]) == ("single", run.log()[-1]["images"])
-    assert found["protocol"]["grid"] == list(probes.CIFAR10_GRID)
+    assert found["protocol"]["grid"] == list(protocols.CIFAR10_GRID)
 
 
 def test_probe_of_few_labels_one_layer_and_liblinear(run, tmp_path, capsys):
@@ -237,7 +239,7 @@ def test_probe_of_few_labels_one_layer_and_liblinear(run, tmp_path, capsys):
     assert found["layers"] == {"conv 2": 256}
     protocol = found["protocol"]
     assert (protocol["labels_each"], protocol["draws"], protocol["solver"]) == (5, 3, "liblinear")
-    assert protocol["draws_choosing_c"] == probes.CHOOSING_DRAWS
+    assert protocol["draws_choosing_c"] == protocols.CHOOSING_DRAWS
     assert f"spread ±{found['spread']:.2%} over 3 draws of 5 labels a class" in capsys.readouterr().out
 
 

@@ -1,11 +1,11 @@
 import pytest
 
-from dcgan_core import probes, supervised
 from dcgan_core.errors import UserError
+from dcgan_core.probes import protocols, supervised
 
 
 def test_the_purely_supervised_net_learns_from_the_labels_alone(run):
-    train, test = probes.load("digits", run.architecture)
+    train, test = protocols.load_pair("digits", run.architecture)
     result, trials = supervised.random_search(train, test, run.architecture, 30, trials=2, epochs=6, progress=False)
     assert len(trials) == 2
     assert {"learning_rate", "validation_accuracy"} <= trials[0].keys()

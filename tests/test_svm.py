@@ -3,9 +3,9 @@ import pytest
 import torch
 from sklearn.svm import LinearSVC
 
-from dcgan_core import features
 from dcgan_core.errors import UserError
-from dcgan_core.svm import SOLVERS, SVM, Liblinear, Solver, objective, solver
+from dcgan_core.probes import features
+from dcgan_core.probes.svm import SOLVERS, SVM, Liblinear, Solver, objective, solver
 
 
 def problem(n: int, d: int, classes: int = 5, test: int = 1000, seed: int = 0):

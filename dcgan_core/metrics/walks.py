@@ -6,10 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dcgan_core import features, intervals, latent
+from dcgan_core import intervals, latent
 from dcgan_core.intervals import Measurement
 from dcgan_core.metrics import neighbours
 from dcgan_core.networks import Discriminator, Generator
+from dcgan_core.probes import features
 
 
 def walk_steps(
@@ -48,7 +49,7 @@ def walk_steps(
 @torch.no_grad()
 def pooled_features(discriminator: Discriminator, images: Tensor) -> Tensor:
     """All of D's conv layers, each max-pooled to 4 x 4 (paper §5.1): images as G puts them out -> N x features."""
-    return torch.cat([features.pool(maps) for maps in discriminator.features(images)], 1).float()
+    return torch.cat([features.pool_maps(maps) for maps in discriminator.features(images)], 1).float()
 
 
 def walk_smoothness(

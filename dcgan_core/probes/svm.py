@@ -1,13 +1,3 @@
-"""Which hyperplanes separate the classes? (Paper §5) The linear L2-SVM on top of features, by two solvers.
-
-It is liblinear's `LinearSVC(loss="squared_hinge")`: one against the rest, each class minimising
-
-    |w|^2 / 2 + C * sum over images of max(0, 1 - y f)^2,    f = w x + b, y = 1 or -1
-
-where the intercept b counts as one more weight, of a feature that is always 1. Both solvers give the same answer:
-`Solver` (`torch`: float32, on the run's device) and `Liblinear` (`liblinear`: scikit-learn's).
-"""
-
 from __future__ import annotations
 
 import time
@@ -20,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dcgan_core import features
 from dcgan_core.errors import UserError
+from dcgan_core.probes import features
 
 TOLERANCE = 1e-6  # how far from the least objective, as a share of it, by estimate
 BLOCK = 1024  # rows in work at a time: small enough for a CPU's cache

@@ -1,12 +1,3 @@
-"""What does D see in an image? (Paper §5.1) Pictures in, a row of numbers for each out.
-
-Every conv layer of D, after its LeakyReLU, is max-pooled to 4 x 4, flattened and joined to the others: 28,672 numbers for the
-authors' ImageNet net. Batchnorm uses a data set's statistics, as in the authors' SVHN script: each layer's are the mean over
-batches of the batch mean and variance, with batch statistics below it. Nothing is scaled afterwards.
-
-Pixels and the 1-layer K-means of Coates and Ng are here too, so that baselines go through the same code.
-"""
-
 from __future__ import annotations
 
 import os
@@ -106,12 +97,12 @@ def of_discriminator(
     def compute(pixels: Tensor) -> Tensor:
         x = networks.to_input(pixels, a).contiguous(memory_format=torch.channels_last)
         with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
-            return torch.cat([pool(maps) for i, maps in enumerate(net.features(x)) if i in chosen], 1)
+            return torch.cat([pool_maps(maps) for i, maps in enumerate(net.features(x)) if i in chosen], 1)
 
     return Features(name, max(part.stop for part in columns.values()), compute, device, columns)
 
 
-def pool(maps: Tensor) -> Tensor:
+def pool_maps(maps: Tensor) -> Tensor:
     """N x C x s x s -> N x (C * 16): the maximum in each cell of a 4 x 4 grid (a map of 4 x 4 or less stays as it is)."""
     side = maps.shape[-1]
     if side > SIDE:
@@ -136,75 +127,6 @@ def estimate_statistics(
     with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
         networks.estimate_batchnorm(net, batches())
     net.eval()
-
-
-# --- baselines --------------------------------------------------------------------------------------------------------
-
-
-def of_pixels(channels: int, size: int, device: torch.device | str = "cpu") -> Features:
-    """The pixels themselves, from -1 to 1."""
-    return Features("pixels", channels * size * size, lambda pixels: pixels.float().flatten(1) / 127.5 - 1, device)
-
-
-def of_kmeans(
-    images, centroids: int = 1600, seed: int = 0, device: torch.device | str = "cpu", patches: int = 400_000
-) -> Features:
-    """The 1-layer K-means of Coates, Lee and Ng (2011), learnt from `images`: 4 numbers for each centroid.
-
-    6x6 patches, brightness and contrast normalised, whitened (ZCA); K-means; every patch of an image (stride 1) gives each
-    centroid max(0, mean distance - its distance); these are summed over the four quadrants.
-    """
-    from sklearn.cluster import MiniBatchKMeans
-
-    rng = np.random.default_rng(seed)
-    size, patch = images.shape[-1], 6
-    if size < 2 * patch:
-        raise UserError(f"K-means: images of {size} pixels are too small for patches of {patch}; use 12 or more")
-    patches = min(patches, len(images) * min(50, (size - patch + 1) ** 2))
-    each = -(-patches // len(images))
-    blocks = []
-    for start in range(0, len(images), 1000):
-        block = torch.from_numpy(np.array(images[start : start + 1000])).float()
-        block = F.unfold(block, patch).transpose(1, 2)  # N x places x (channels * 36)
-        places = torch.from_numpy(rng.integers(0, block.shape[1], (len(block), each)))
-        blocks.append(block.gather(1, places[:, :, None].expand(-1, -1, block.shape[2])).flatten(0, 1))
-    sample = torch.cat(blocks)
-    sample = _contrast(sample[torch.from_numpy(rng.permutation(len(sample))[:patches])])
-    mean = sample.mean(0)
-    values, vectors = torch.linalg.eigh(torch.cov(sample.T.double()))
-    whiten = ((vectors * (values.clamp_min(0) + 0.1).rsqrt()) @ vectors.T).float()
-    learner = MiniBatchKMeans(
-        centroids, batch_size=4096, max_iter=20, n_init=1, init_size=max(3 * centroids, 4096), random_state=seed
-    )
-    centres = torch.from_numpy(learner.fit(((sample - mean) @ whiten).numpy()).cluster_centers_).float().to(device)
-    mean, whiten = mean.to(device), whiten.to(device)
-    lengths, side = (centres * centres).sum(1), size - patch + 1
-    half = (side + 1) // 2
-
-    def compute(pixels: Tensor) -> Tensor:
-        parts = []
-        for image in pixels.float().split(8):  # small enough for a CPU's cache
-            x = F.unfold(image, patch).transpose(1, 2)  # N x places x (channels * 36)
-            x = (_contrast(x) - mean) @ whiten
-            distances = torch.addmm(lengths, x.flatten(0, 1), centres.T, alpha=-2).add_(x.flatten(0, 1).pow(2).sum(1, True))
-            distances = distances.clamp_min_(0).sqrt_()
-            active = torch.relu_(distances.neg_().sub_(distances.mean(1, True)))  # distances are negative by now
-            active = active.view(len(image), side, side, -1)
-            quadrants = [active[:, r, c].sum((1, 2)) for r in _halves(half) for c in _halves(half)]
-            parts.append(torch.cat(quadrants, 1))
-        return torch.cat(parts)
-
-    return Features("kmeans", 4 * centroids, compute, device, standardise=True)
-
-
-def _contrast(patches: Tensor) -> Tensor:
-    """Each patch (last axis, pixels 0 to 255) less its mean, over its deviation."""
-    variance, mean = torch.var_mean(patches, -1, keepdim=True)
-    return (patches - mean) / (variance + 10).sqrt()
-
-
-def _halves(half: int) -> tuple[slice, slice]:
-    return slice(0, half), slice(half, None)
 
 
 # --- storage ----------------------------------------------------------------------------------------------------------

@@ -1,8 +1,3 @@
-"""What does a net learn that gets nothing but the labels? (Paper §5.2) The control of the probes.
-
-A net like D, trained on the labelled images alone; its settings by a small random search.
-"""
-
 from __future__ import annotations
 
 import time
@@ -14,15 +9,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from dcgan_core import features, networks
+from dcgan_core import networks
 from dcgan_core.data.images import ImageData
 from dcgan_core.errors import UserError
 from dcgan_core.intervals import share
 from dcgan_core.networks import Architecture, Discriminator
-from dcgan_core.probes import VALIDATION, Result, Shuffled
+from dcgan_core.probes import features
+from dcgan_core.probes.protocols import VALIDATION, Result, Shuffled
 
 
-class Classifier(nn.Module):
+class SupervisedNet(nn.Module):
     """D's conv layers with one output for each class in place of the logit (§5.2's purely supervised net)."""
 
     def __init__(self, a: Architecture, classes: int, rng: torch.Generator) -> None:
@@ -72,7 +68,7 @@ def random_search(
                 "dropout": float(rng.uniform(0, 0.7)),
                 "batch": int(rng.choice([32, 64, 128])),
             }
-            net = Classifier(a, len(train.classes), torch.Generator().manual_seed(seed + trial))
+            net = SupervisedNet(a, len(train.classes), torch.Generator().manual_seed(seed + trial))
             net.to(device, memory_format=torch.channels_last)
             _train_classifier(net, x, y, setting, epochs, rng, seed + trial, bar)
             value = float((_classify(net, Shuffled(train.images, held)) == train.labels[held]).mean())
@@ -91,7 +87,7 @@ def _some(places: np.ndarray, count: int, train: ImageData, k: int, rng: np.rand
     return rng.choice(places, count, replace=False)
 
 
-def _train_classifier(net: Classifier, x: Tensor, y: Tensor, setting: dict, epochs: int, rng, seed: int, bar) -> None:
+def _train_classifier(net: SupervisedNet, x: Tensor, y: Tensor, setting: dict, epochs: int, rng, seed: int, bar) -> None:
     device, batch = y.device, min(setting["batch"], len(x))
     adam = torch.optim.AdamW(net.parameters(), setting["learning_rate"], weight_decay=setting["weight_decay"])
     steps = epochs * (len(x) // batch)
@@ -115,7 +111,7 @@ def _train_classifier(net: Classifier, x: Tensor, y: Tensor, setting: dict, epoc
 
 
 @torch.no_grad()
-def _classify(net: Classifier, images) -> np.ndarray:
+def _classify(net: SupervisedNet, images) -> np.ndarray:
     device, a = net.head.weight.device, net.trunk.architecture
     parts = []
     for i in range(0, len(images), 256):

@@ -1,8 +1,3 @@
-"""How much do features know of the classes? (Paper §5) A linear L2-SVM (`svm`) on top of them, and the paper's two protocols.
-
-C is chosen on images held off the training set, never on test images.
-"""
-
 from __future__ import annotations
 
 import time
@@ -14,17 +9,18 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from dcgan_core import devices, features, networks
+from dcgan_core import devices, networks
 from dcgan_core.config_io import did_you_mean
 from dcgan_core.data import loading
 from dcgan_core.data.images import ImageData
 from dcgan_core.data.sources import source
 from dcgan_core.errors import UserError
-from dcgan_core.features import Features
 from dcgan_core.intervals import share, student
 from dcgan_core.networks import Architecture
+from dcgan_core.probes import baselines
+from dcgan_core.probes.features import Features, discriminator_of, estimate_statistics, extract, of_discriminator, storage
+from dcgan_core.probes.svm import BLOCK, SOLVERS, SVM, Liblinear, Solver, objective, solver
 from dcgan_core.runs import Run
-from dcgan_core.svm import BLOCK, SOLVERS, SVM, Liblinear, Solver, objective, solver
 
 GRID = tuple(c * 1e-4 for c in (1, 2, 5, 10, 20, 50, 100))  # svhn/svhn_semisup_analysis.py
 CIFAR10_GRID = (1e-5, 2e-5, 5e-5, *GRID, 2e-2, 5e-2)  # wider than the authors' for SVHN: the features differ in number
@@ -81,7 +77,7 @@ class Result:
         return float(1.96 * np.std(self.draws)) if self.draws else 0.0
 
 
-def load(name: str, a: Architecture, grey_as_colour: bool = False, download: bool = True) -> tuple[ImageData, ImageData]:
+def load_pair(name: str, a: Architecture, grey_as_colour: bool = False, download: bool = True) -> tuple[ImageData, ImageData]:
     """Training and test images of a labelled data set as a net of this architecture sees them.
 
     grey_as_colour: images of one channel are shown to a net that sees three, the channel repeated.
@@ -129,7 +125,7 @@ class Shuffled:
         return np.asarray(self._images[np.sort(places)])[back]
 
 
-def prepare(
+def prepare_features(
     train: ImageData,
     test: ImageData,
     make: Callable[[Shuffled], Features],
@@ -160,10 +156,10 @@ def prepare(
         _places(labels, held_off, train.classes, labels_each, train.name)
     tested = np.random.default_rng([seed, 1]).permutation(len(test))[:test_images] if test_images else np.arange(len(test))
     how = make(Shuffled(train.images, order[held_off:]))
-    both = features.storage(len(order) + len(tested), how.count, dtype)  # one check of memory for both
+    both = storage(len(order) + len(tested), how.count, dtype)  # one check of memory for both
     x, test_x = both[: len(order)], both[len(order) :]
-    features.extract(how, Shuffled(train.images, order), progress=progress, out=x)
-    features.extract(how, Shuffled(test.images, tested), progress=progress, out=test_x)
+    extract(how, Shuffled(train.images, order), progress=progress, out=x)
+    extract(how, Shuffled(test.images, tested), progress=progress, out=test_x)
     if how.standardise:
         _standardise(x[held_off:], both)
     seconds = time.perf_counter() - began
@@ -173,7 +169,7 @@ def prepare(
 KINDS = ("trained", "random", "pixels", "kmeans")
 
 
-def task(
+def make_task(
     run: Run,
     dataset: str,
     kind: str = "trained",
@@ -199,22 +195,22 @@ def task(
     if layers and kind in ("pixels", "kmeans"):
         raise UserError(f"--layers: {kind} have none; leave it out")
     if kind == "trained":
-        net = features.discriminator_of(run, device)
+        net = discriminator_of(run, device)
     elif kind == "random":
         net = networks.build(a, seed)[1].to(device, memory_format=torch.channels_last)
     if kind in ("trained", "random"):
-        how = features.of_discriminator(net, layers, f"{kind} discriminator", precision)
-    train, test = load(dataset, a, grey_as_colour)
+        how = of_discriminator(net, layers, f"{kind} discriminator", precision)
+    train, test = load_pair(dataset, a, grey_as_colour)
 
     def make(rest: Shuffled) -> Features:
         if kind == "pixels":
-            return features.of_pixels(a.channels, a.size, device)
+            return baselines.of_pixels(a.channels, a.size, device)
         if kind == "kmeans":
-            return features.of_kmeans(rest, centroids, seed, device)
-        features.estimate_statistics(net, rest, seed, progress, precision)
+            return baselines.of_kmeans(rest, centroids, seed, device)
+        estimate_statistics(net, rest, seed, progress, precision)
         return how
 
-    return prepare(train, test, make, seed, images, test_images, labels_each, progress=progress)
+    return prepare_features(train, test, make, seed, images, test_images, labels_each, progress=progress)
 
 
 def report(task: Task, result: Result) -> dict:

@@ -1,0 +1,1 @@
+"""What do D's features know? (Paper §5)"""
