@@ -32,7 +32,6 @@ from IPython.display import display
 
 from dcgan_core import (
     assets,
-    attribution,
     claims,
     devices,
     networks,
@@ -42,6 +41,7 @@ from dcgan_core import (
 )
 from dcgan_core.data import loading
 from dcgan_core.drawings import scenes
+from dcgan_core.inside import attribution
 from dcgan_core.plots import Table
 from dcgan_core.runs import Run
 

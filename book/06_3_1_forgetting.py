@@ -31,15 +31,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from dcgan_core import (
-    claims,
-    devices,
-    forgetting,
-    latent,
-    marking,
-    plots,
-    widgets,
-)
+from dcgan_core import claims, devices, latent, plots, widgets
+from dcgan_core.inside import forgetting, marking
+from dcgan_core.inside.forgetting import Dropping
+from dcgan_core.inside.marker import Marker
 from dcgan_core.pictures import grid, show, with_boxes
 from dcgan_core.plots import Table
 from dcgan_core.readers import judges
@@ -320,7 +315,7 @@ else:
 stored = {}
 for name, suffix in variants.items():
     details = measured("random_maps", suffix)["details"]
-    stored[name] = forgetting.Dropping(details["layer"], tuple(details["maps"]))
+    stored[name] = Dropping(details["layer"], tuple(details["maps"]))
 plots.strips(
     [
         ("before", samples.images[:12]),
@@ -384,7 +379,7 @@ for name, sequence, colour in (
 ):
     curve = []
     for count in counts:
-        maps = forgetting.Dropping(0, tuple(sequence[:count].tolist()))
+        maps = Dropping(0, tuple(sequence[:count].tolist()))
         found = forgetting.effect(generator, maps, samples, judge)
         curve.append((found.gone.mean(), found.others.mean()))
     gone, kept = np.array(curve).T
@@ -419,7 +414,7 @@ def dropping_slider(z, layer=0):
             four = z[first : first + 4]
             maps = tuple(order[:count].tolist())
             drawn = (
-                drawn_without(forgetting.Dropping(layer, maps), four)
+                drawn_without(Dropping(layer, maps), four)
                 if count
                 else latent.draw_pixels(generator, four)
             )
@@ -481,7 +476,7 @@ mine = latent.draw_pixels(
     ),
 )
 weights = weights_of(run)
-widgets.Marker(mine, "../runs/my_windows.json", "window", seed + 4, weights)
+Marker(mine, "../runs/my_windows.json", "window", seed + 4, weights)
 
 # %% [markdown]
 # ## Where ours differs

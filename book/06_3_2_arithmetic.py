@@ -32,16 +32,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from dcgan_core import (
-    arithmetic,
-    claims,
-    devices,
-    latent,
-    pictures,
-    plots,
-    widgets,
-)
+from dcgan_core import claims, devices, latent, pictures, plots, widgets
 from dcgan_core.errors import UserError
+from dcgan_core.inside import arithmetic, exemplars, turning
 from dcgan_core.plots import Table
 from dcgan_core.runs import Run, weights_of
 
@@ -57,7 +50,7 @@ def figure_7(run, name):
     picked = {}
     if run is faces and PICKS.exists():
         try:
-            picked = arithmetic.load_picks(PICKS, run)
+            picked = exemplars.load_picks(PICKS, run)
         except UserError as error:  # of other weights, or damaged
             print(f"{error}\nUntil then a classifier picks.")
     terms = []
@@ -65,7 +58,7 @@ def figure_7(run, name):
         found = picked.get(concept.name)
         if found is None or not len(found):  # then a classifier chooses
             found = arithmetic.candidates(run, device, seed).of(concept)
-            found = arithmetic.exemplars(found, concept.name, 1, 3, rng)[0]
+            found = exemplars.exemplars(found, concept.name, 1, 3, rng)[0]
         terms.append(found)
     means = [latent.mean(z) for z in terms]
     result = latent.combine(means)  # first - second + third
@@ -117,7 +110,7 @@ def weight_sliders(run, name, reach=2.0):
     means = []
     for concept in parts.terms:
         found = arithmetic.candidates(run, device, seed).of(concept)
-        chosen = arithmetic.exemplars(found, concept.name, 1, 3, rng)[0]
+        chosen = exemplars.exemplars(found, concept.name, 1, 3, rng)[0]
         means.append(latent.mean(chosen))
 
     def draw(weights):
@@ -462,12 +455,12 @@ Table(
 # %% mystnb={"figure": {"caption": "Six random portraits in the middle column. To the left, up to half a turn vector is subtracted, to the right added.", "name": "fig-turn"}}
 rng = torch.Generator().manual_seed(seed + 3)
 left, right = (
-    arithmetic.exemplars(pool.of(concept), concept.name, 1, 4, rng)[0]
-    for concept in (arithmetic.LEFT, arithmetic.RIGHT)
+    exemplars.exemplars(pool.of(concept), concept.name, 1, 4, rng)[0]
+    for concept in (turning.LEFT, turning.RIGHT)
 )
 turn = latent.turn(left, right)
 someone = latent.sample(generator.architecture, 6, rng)
-z = arithmetic.turned(someone, turn)  # 6 x 9 x 100
+z = turning.turned(someone, turn)  # 6 x 9 x 100
 pictures.show(
     latent.draw_pixels(generator, z.flatten(0, 1)), columns=z.shape[1], zoom=1
 )
@@ -477,9 +470,7 @@ pictures.show(
 # one with a slider follows.
 
 # %%
-thirty = latent.turn(
-    *(pool.of(c)[:30] for c in (arithmetic.LEFT, arithmetic.RIGHT))
-)
+thirty = latent.turn(*(pool.of(c)[:30] for c in (turning.LEFT, turning.RIGHT)))
 
 
 def turned(positions):
@@ -664,7 +655,7 @@ parts = arithmetic.SUMS["faces_smile"]
 rng = torch.Generator().manual_seed(seed + 5)
 results = latent.combine(
     [
-        latent.mean(arithmetic.exemplars(shown.of(c), c.name, 60, 3, rng))
+        latent.mean(exemplars.exemplars(shown.of(c), c.name, 60, 3, rng))
         for c in parts.terms
     ]
 )

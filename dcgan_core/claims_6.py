@@ -7,8 +7,9 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from dcgan_core import arithmetic, attribution, devices, forgetting, marking
+from dcgan_core import devices
 from dcgan_core.claim import NOT_IN_PAPER, Claim, at_least, at_most, instead_of_lsun
+from dcgan_core.inside import arithmetic, attribution, exemplars, forgetting, marking
 from dcgan_core.intervals import Measurement
 from dcgan_core.readers import attributes, judges
 from dcgan_core.readers.finder import finder_accuracy, load_finder
@@ -29,7 +30,7 @@ def _saliency(what: str, which: str) -> Callable[[Run, str, int, bool], Measurem
 @cache  # one pass over the drawings serves all rows
 def _focus(path: Path, device: str, seed: int, small: bool) -> dict[tuple[str, str], Measurement]:
     sizes = {"count": 150, "top": 3, "features": 12, "nets": 1} if small else {}
-    return attribution.measure(Run(path).discriminator(devices.pick(device)), seed=seed, **sizes)
+    return attribution.measure_focus(Run(path).discriminator(devices.pick(device)), seed=seed, **sizes)
 
 
 def _saliency_claims() -> list[Claim]:
@@ -86,7 +87,7 @@ def _forgotten(path: Path, what: str, which: str, device: str, seed: int, small:
     size = run.architecture.size
     judge = judges.load_judge(run.data_name, size=size, device=device)
     finder = load_finder(run.data_name, size, device)
-    return forgetting.measure(run.generator(device), judge, finder, what, which, small, seed)
+    return forgetting.measure_forgetting(run.generator(device), judge, finder, what, which, small, seed)
 
 
 def _forgetting_claims() -> list[Claim]:
@@ -236,10 +237,10 @@ def _arithmetic_claims(name: str) -> list[Claim]:
         Claim(
             f"arithmetic.{name}.exemplars",
             "book",
-            f"Where the classifier that selects is {arithmetic.SURE:.0%} sure, labels agree: the terms of {said}",
+            f"Where the classifier that selects is {exemplars.SURE:.0%} sure, labels agree: the terms of {said}",
             NOT_IN_PAPER,
             "share of what it takes, mean of the three terms",
-            at_least(arithmetic.SURE),
+            at_least(exemplars.SURE),
             lambda run, device, seed, small: arithmetic.selection(run, name, device, small),
             fits,
             needs=attributes.DATA if arithmetic.DATA[name] == attributes.DATA else "",

@@ -18,10 +18,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from dcgan_core import latent, marking, pictures
+from dcgan_core import latent, pictures
 from dcgan_core.errors import UserError
 from dcgan_core.files import write_json
-from dcgan_core.marking import Marks
 from dcgan_core.networks import Generator
 
 ZOOM = 256  # pixels on the page
@@ -113,86 +112,6 @@ def sliders(
     return Interactive(_live(bars, current), _page(draw(np.stack(rows)), controls, start=starts[0]))
 
 
-class Marker(Interactive):
-    """Marks boxes in samples by hand, and saves them as JSON for `marking.load_marks`.
-
-    images: uint8 N x C x S x S, drawn from `latent.sample` with this seed. weights: `runs.weights_of` the run that drew
-    them. Marks that are already at `path` are gone on with; raises UserError where they are of something else. Choose a sample,
-    move the four sliders until the frame fits, press add. Nothing is written before save is pressed.
-    """
-
-    def __init__(self, images: np.ndarray, path: Path | str, what: str = "window", seed: int = 0, weights: str = "") -> None:
-        self.images, self.path = images, Path(path)
-        self.size = images.shape[-1]
-        self.about = {"what": what, "seed": seed, "count": len(images), "size": self.size, "weights": weights}
-        self.boxes: dict[int, list] = {}
-        if self.path.exists():
-            marks = marking.load_marks(self.path)
-            for key, mine in self.about.items():
-                if (theirs := getattr(marks, key)) != mine:
-                    raise UserError(
-                        f"{path}: marks with {key} {theirs}, not {mine}; delete the file, or save these under another name"
-                    )
-            self.boxes = {i: list(boxes) for i, boxes in marks.boxes.items()}
-        self.sample = ipywidgets.IntSlider(0, 0, len(images) - 1, description="sample")
-        self.sliders = {
-            name: ipywidgets.IntSlider(self.size // 4, low, self.size, description=name)
-            for name, low in (("left", 0), ("top", 0), ("width", 1), ("height", 1))
-        }
-        self.said = ipywidgets.Label()
-        self._picture = ipywidgets.Image(format="png", width=ZOOM, height=ZOOM)
-        buttons = []
-        for name, act in (("add", self.add), ("remove", self.remove), ("save", self.save)):
-            button = ipywidgets.Button(description=name)
-            button.on_click(lambda _, act=act: self._try(act))
-            buttons.append(button)
-        for slider in (self.sample, *self.sliders.values()):
-            slider.observe(lambda _: self._refresh(), "value")
-        self._refresh()
-        controls = ipywidgets.VBox([self.sample, *self.sliders.values(), ipywidgets.HBox(buttons), self.said])
-        note = f"In JupyterLab there are sliders here, with which you mark a {what} in each sample."
-        picture = base64.b64encode(self._picture.value).decode()
-        html = f'<img src="data:image/png;base64,{picture}" width="{ZOOM}" alt="a sample with a frame"><p><em>{note}</em></p>'
-        super().__init__(ipywidgets.HBox([self._picture, controls]), html)
-
-    @property
-    def box(self) -> tuple[int, int, int, int]:
-        """Where the sliders stand: left, top, width, height."""
-        return tuple(slider.value for slider in self.sliders.values())
-
-    def add(self) -> None:
-        """Marks the box where the sliders stand. Raises UserError where it reaches outside the picture."""
-        marking.check_box(self.box, self.size, f"sample {self.sample.value}")
-        self.boxes.setdefault(self.sample.value, []).append(self.box)
-
-    def remove(self) -> None:
-        """Takes away the last box of this sample."""
-        if mine := self.boxes.get(self.sample.value):
-            mine.pop()
-
-    def save(self) -> None:
-        """Raises UserError where nothing is marked."""
-        boxes = {i: tuple(mine) for i, mine in self.boxes.items() if mine}
-        marking.save_marks(Marks(boxes, **self.about), self.path)
-
-    def _try(self, act: Callable[[], None]) -> None:
-        try:
-            act()
-            count = sum(map(len, self.boxes.values()))
-            self.said.value = f"{count} boxes" + (f", saved to {self.path}" if act == self.save else "")
-        except UserError as error:
-            self.said.value = str(error)
-        self._refresh()
-
-    def _refresh(self) -> None:
-        i, zoom = self.sample.value, max(1, ZOOM // self.size)
-        left, top, width, height = self.box
-        shown = (left, top, min(width, self.size - left), min(height, self.size - top))
-        marked = pictures.with_boxes(self.images[i][None], [self.boxes.get(i, [])], zoom)
-        both = pictures.with_boxes(marked, [[tuple(zoom * n for n in shown)]], 1, (255, 220, 0))
-        self._picture.value = pictures.png(pictures.grid(both))
-
-
 PICKED = "#e6550d"  # the frame of a picture that was picked
 
 
@@ -217,7 +136,7 @@ def picker(
     if any(not 0 <= i < len(images) for indices in picks.values() for i in indices):
         raise UserError(f"picker: there are pictures 0 to {len(images) - 1}; one that was chosen is not among them")
     side = 72
-    sheet, columns = _sheet(images)
+    sheet, columns = sheet(images)
     rows = -(-len(images) // columns)
     name = f"dcgan-pick-{id(picks):x}"  # two pickers on a page do not meet
     style = ipywidgets.HTML(
@@ -275,7 +194,7 @@ def picker(
 
 def _picked(images: np.ndarray, picks: dict[str, list[int]]) -> str:
     """The static form: all pictures small, and those that are picked in rows of their own."""
-    sheet, columns = _sheet(images)
+    sheet, columns = sheet(images)
     rows = -(-len(images) // columns)
     side = 48
 
@@ -297,7 +216,7 @@ def _picked(images: np.ndarray, picks: dict[str, list[int]]) -> str:
     )
 
 
-def _sheet(images: np.ndarray) -> tuple[str, int]:
+def sheet(images: np.ndarray) -> tuple[str, int]:
     """All pictures as one, for a page's style: its data URL and its number of columns."""
     columns = min(len(images), 12)
     buffer = io.BytesIO()
@@ -341,7 +260,7 @@ def _range(name: str, stops: list[str], start: int, move: str) -> str:
 
 def _page(strip: np.ndarray, controls: list[tuple[str, str]], start: int = 0) -> str:
     """The frames as one picture, of which a window shows one at a time."""
-    sheet, columns = _sheet(strip)
+    sheet, columns = sheet(strip)
     rows = -(-len(strip) // columns)
     style = (
         f"width:{ZOOM}px;height:{ZOOM}px;background-size:{columns * ZOOM}px {rows * ZOOM}px;"

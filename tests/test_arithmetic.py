@@ -7,11 +7,13 @@ import pytest
 import torch
 from torch import nn
 
-from dcgan_core import arithmetic, assets, claims, latent
-from dcgan_core.arithmetic import Concept, Pool
+from dcgan_core import assets, claims, latent
 from dcgan_core.drawings import scenes
 from dcgan_core.errors import UserError
 from dcgan_core.files import write_json
+from dcgan_core.inside import arithmetic, exemplars, turning
+from dcgan_core.inside.arithmetic import Concept
+from dcgan_core.inside.exemplars import Pool
 from dcgan_core.networks import Architecture
 from dcgan_core.readers import judges
 from dcgan_core.runs import Run, weights_of
@@ -51,7 +53,7 @@ def z_of(count: int, seed: int = 0) -> torch.Tensor:
 
 
 def candidates(count: int, seed: int = 0, scale: float = 1 / 8) -> Pool:
-    return arithmetic.pool(Linear(scale), reader, count, seed)
+    return exemplars.pool(Linear(scale), reader, count, seed)
 
 
 # --- concepts and exemplars -------------------------------------------------------------------------------------------
@@ -74,7 +76,7 @@ def test_drawn_sums_ask_for_factors_that_are_drawn():
 
 
 def test_a_pool_gives_only_what_shows_the_concept_for_sure():
-    p = arithmetic.pool(Linear(), reader, 400, seed=1)
+    p = exemplars.pool(Linear(), reader, 400, seed=1)
     found = p.of(SMILE.first)
     assert 40 < len(found) < 150
     assert (found[:, 0] > 0).all() and (found[:, 1] > 0).all()
@@ -83,23 +85,23 @@ def test_a_pool_gives_only_what_shows_the_concept_for_sure():
 
 def test_an_unknown_attribute_names_its_near_namesake():
     with pytest.raises(UserError, match=r"concept 'grin': no attribute is called 'smiles' \(did you mean 'smile'"):
-        arithmetic.pool(Linear(), reader, 10, 0).of(Concept("grin", {"smiles": True}))
+        exemplars.pool(Linear(), reader, 10, 0).of(Concept("grin", {"smiles": True}))
 
 
 def test_a_pool_looks_at_more_until_there_are_enough_or_the_limit_is_reached(monkeypatch):
-    monkeypatch.setattr(arithmetic, "LIMIT", 300)
+    monkeypatch.setattr(exemplars, "LIMIT", 300)
     first = candidates(100)
     rare = len(first.of(SMILE.first))
-    more = arithmetic.pool(Linear(), reader, 100, 0, SMILE.terms, rare + 1)
+    more = exemplars.pool(Linear(), reader, 100, 0, SMILE.terms, rare + 1)
     assert len(more.z) in (200, 300) and len(more.of(SMILE.first)) > rare
     assert torch.equal(more.z, z_of(len(more.z))), "picks find their z again by seed and count"
     assert all(np.array_equal(values, more.answers[key][:100]) for key, values in first.answers.items())
-    assert len(arithmetic.pool(Linear(), reader, 100, 0, SMILE.terms, 1000).z) == 300
-    assert len(arithmetic.pool(Linear(), reader, 500, 0, SMILE.terms, 1000).z) == 500
+    assert len(exemplars.pool(Linear(), reader, 100, 0, SMILE.terms, 1000).z) == 300
+    assert len(exemplars.pool(Linear(), reader, 500, 0, SMILE.terms, 1000).z) == 500
 
 
 def test_sets_of_exemplars_share_no_z_and_come_again_when_all_were_used():
-    chosen = arithmetic.exemplars(z_of(20), "x", 14, 3, torch.Generator().manual_seed(0))
+    chosen = exemplars.exemplars(z_of(20), "x", 14, 3, torch.Generator().manual_seed(0))
     assert chosen.shape == (14, 3, 8)
     assert len(torch.unique(chosen[:6].flatten(0, 1), dim=0)) == 18
     assert torch.equal(chosen[:6], chosen[6:12]) and torch.equal(chosen[:2], chosen[12:])
@@ -107,7 +109,7 @@ def test_sets_of_exemplars_share_no_z_and_come_again_when_all_were_used():
 
 def test_a_concept_without_enough_exemplars_is_refused():
     with pytest.raises(UserError, match=r"concept 'smiling man': 2 exemplars, 3 are needed; pick more"):
-        arithmetic.exemplars(z_of(2), "smiling man", 10, 3, torch.Generator())
+        exemplars.exemplars(z_of(2), "smiling man", 10, 3, torch.Generator())
     with pytest.raises(UserError, match="0 exemplars, 3 are needed"):  # a net that draws one face only
         arithmetic.trials(Linear(scale=0), candidates(50, 0, scale=0), reader, SMILE, 5)
 
@@ -136,12 +138,12 @@ def test_where_z_is_linear_the_sum_is_right_and_more_exemplars_make_it_surer(out
 def test_trials_that_share_exemplars_have_wider_intervals():
     few = np.repeat([True, False, True, True, False], 80)  # five sets decide all
     sets = np.repeat(np.arange(5), 80)
-    alone = arithmetic._over_sets(few, np.arange(400), 0)
-    shared = arithmetic._over_sets(few, sets, 0)
+    alone = arithmetic.over_sets(few, np.arange(400), 0)
+    shared = arithmetic.over_sets(few, sets, 0)
     assert alone[0] == shared[0] == 0.6 and alone[1] > 0.5 and shared[1] < 0.1 and shared[2] == 1
-    unlike = arithmetic._over_sets(few.astype(float), sets, 0, minus=np.zeros(100))
+    unlike = arithmetic.over_sets(few.astype(float), sets, 0, minus=np.zeros(100))
     assert unlike[0] == pytest.approx(0.6) and unlike[1] < 0.1
-    assert arithmetic._over_sets(few, np.zeros(400, int), 0) == alone, "one set says nothing of others"
+    assert arithmetic.over_sets(few, np.zeros(400, int), 0) == alone, "one set says nothing of others"
     pool = candidates(60)
     few = arithmetic.trials(Linear(), pool, reader, SMILE, 50)["three"].details
     assert few["sets"]["three"] == min(len(pool.of(c)) for c in SMILE.terms) // 3 and few["sets"]["many"] == 1
@@ -188,20 +190,20 @@ def test_pixel_arithmetic_is_that_of_mean_images():
 
 
 def test_a_turn_of_a_linear_head_is_even_and_thirty_exemplars_change_less_else():
-    turns = arithmetic.turns(Linear(), candidates(1000), reader, 100, seed=2)
+    turns = turning.turns(Linear(), candidates(1000), reader, 100, seed=2)
     monotone, identity = turns["monotone"], turns["identity"]
     assert monotone.value > 0.98
     pose = monotone.details["pose"]["median"]
-    assert len(pose) == arithmetic.TURN_STEPS and (np.diff(pose) > 0.08).all()
+    assert len(pose) == turning.TURN_STEPS and (np.diff(pose) > 0.08).all()
     assert monotone.details["random_direction"] < 0.5
     assert identity.details["two_random_faces"] < identity.value < identity.details["thirty_exemplars"]
     assert identity.low <= identity.value <= identity.high
-    assert set(identity.details["factors"]) == set(arithmetic.OTHERS)
+    assert set(identity.details["factors"]) == set(turning.OTHERS)
 
 
 def test_a_turned_face_is_itself_in_the_middle():
     z, vector = z_of(3), z_of(1, 9)[0]
-    path = arithmetic.turned(z, vector, 5)
+    path = turning.turned(z, vector, 5)
     assert path.shape == (3, 5, 8)
     assert torch.allclose(path[:, 2], z, atol=1e-6)
     assert torch.allclose(path[:, -1] - path[:, 0], vector.expand(3, -1), atol=1e-5)
@@ -209,7 +211,7 @@ def test_a_turned_face_is_itself_in_the_middle():
 
 def test_no_faces_that_look_left_is_an_error():
     with pytest.raises(UserError, match="concept 'looks left': 0 exemplars, 4 are needed"):
-        arithmetic.turns(Linear(scale=0), candidates(50, 0, scale=0), reader, 5)
+        turning.turns(Linear(scale=0), candidates(50, 0, scale=0), reader, 5)
 
 
 # --- picks ------------------------------------------------------------------------------------------------------------
@@ -222,7 +224,7 @@ def picks(run, path, **changes):
 
 
 def test_picks_become_z_again(run, tmp_path):
-    chosen = arithmetic.load_picks(picks(run, tmp_path / "picks.json"), run)
+    chosen = exemplars.load_picks(picks(run, tmp_path / "picks.json"), run)
     z = latent.sample(run.architecture, 30, torch.Generator().manual_seed(5))
     assert torch.equal(chosen["smiling"], z[[2, 7]])
     assert chosen["neutral"].shape == (0, run.architecture.latent)
@@ -242,15 +244,15 @@ def test_picks_become_z_again(run, tmp_path):
 )
 def test_picks_that_do_not_fit_are_refused(run, tmp_path, changes, message):
     with pytest.raises(UserError, match=message):
-        arithmetic.load_picks(picks(run, tmp_path / "picks.json", **changes), run)
+        exemplars.load_picks(picks(run, tmp_path / "picks.json", **changes), run)
 
 
 def test_missing_or_damaged_picks_are_an_error(run, tmp_path):
     with pytest.raises(UserError, match="no such file; picks should be there"):
-        arithmetic.load_picks(tmp_path / "none.json", run)
+        exemplars.load_picks(tmp_path / "none.json", run)
     (tmp_path / "bad.json").write_text("{")
     with pytest.raises(UserError, match="damaged, not picks"):
-        arithmetic.load_picks(tmp_path / "bad.json", run)
+        exemplars.load_picks(tmp_path / "bad.json", run)
 
 
 # --- on runs ----------------------------------------------------------------------------------------------------------
@@ -292,9 +294,9 @@ def test_what_was_measured_once_is_not_measured_again(run, monkeypatch):
     calls = []
     monkeypatch.setattr(arithmetic, "readers", lambda *_: (lambda images: {}, reader))
     monkeypatch.setattr(arithmetic, "trials", lambda *_: calls.append("trials") or {"three": None})
-    monkeypatch.setattr(arithmetic, "turns", lambda *_: calls.append("turns") or {"monotone": None})
+    monkeypatch.setattr(turning, "turns", lambda *_: calls.append("turns") or {"monotone": None})
     pools = []
-    monkeypatch.setattr(arithmetic, "pool", lambda *_: pools.append(1))
+    monkeypatch.setattr(exemplars, "pool", lambda *_: pools.append(1))
     for _ in range(2):
         assert arithmetic.measured(run, "drawn_smile", "cpu", 4, small=True) == {"three": None}
         assert arithmetic.measured(run, "turn", "cpu", 4, small=True) == {"monotone": None}
@@ -306,7 +308,7 @@ def test_at_full_size_ten_sets_of_thirty_exemplars_are_looked_for(run, monkeypat
     monkeypatch.setattr(arithmetic, "readers", lambda *_: (lambda images: {}, reader))
     monkeypatch.setattr(arithmetic, "trials", lambda *_: {})
     monkeypatch.setattr(
-        arithmetic, "pool", lambda generator, reader, count, seed, concepts, enough: asked.append((count, enough))
+        exemplars, "pool", lambda generator, reader, count, seed, concepts, enough: asked.append((count, enough))
     )
     arithmetic.measured(run, "drawn_smile", "cpu", 5)
     assert asked == [(10_000, 300)]

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from dcgan_core import attribution, networks
+from dcgan_core import networks
 from dcgan_core.drawings import scenes
 from dcgan_core.errors import UserError
+from dcgan_core.inside import attribution
 from dcgan_core.networks import Architecture, Discriminator
 
 # two layers of 2 x 2 kernels side by side: 4 x 4 pixels -> two maps of 2 x 2 -> one number
@@ -186,7 +187,7 @@ def test_how_features_look_at_objects_is_counted_right(rooms):
 
 
 def test_trained_and_random_are_measured_the_same_way(net):
-    results = attribution.measure(net, count=30, top=2, features=3, nets=2)
+    results = attribution.measure_focus(net, count=30, top=2, features=3, nets=2)
     assert {which for _, which in results} == {"trained", "random", "gain"}
     for (what, which), m in results.items():
         assert m.low <= m.value <= m.high

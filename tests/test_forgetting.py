@@ -5,10 +5,11 @@ import pytest
 import torch
 from toy import CORNER, LAMP, NOTHING, TOY, WALL, WINDOW, Eye
 
-from dcgan_core import claims, forgetting, latent, marking
+from dcgan_core import claims, latent
 from dcgan_core.errors import UserError
-from dcgan_core.forgetting import Dropping
-from dcgan_core.marking import Marks
+from dcgan_core.inside import forgetting, marking
+from dcgan_core.inside.forgetting import Dropping
+from dcgan_core.inside.marking import Marks
 from dcgan_core.runs import Run
 
 
@@ -101,7 +102,7 @@ def test_random_maps_are_as_many_and_differ(toy):
 
 
 def test_what_is_measured_on_the_toy(toy):
-    found = forgetting.measure(toy, Eye(), Eye(), "window", "paper", small=True)
+    found = forgetting.measure_forgetting(toy, Eye(), Eye(), "window", "paper", small=True)
     assert found["gone"].value == 1 and found["gone"].low > 0.9
     assert found["kept"].value == 1
     assert found["gone"].details["maps"][0] == WINDOW and found["gone"].details["of"] == 4
@@ -110,11 +111,11 @@ def test_what_is_measured_on_the_toy(toy):
     random = found["random"]
     assert random.n == len(random.details["random"]["draws"]) == 3
     assert random.details["random"]["these_maps"] == 1
-    tuned = forgetting.measure(toy, Eye(), Eye(), "lamp", "tuned", small=True)
+    tuned = forgetting.measure_forgetting(toy, Eye(), Eye(), "lamp", "tuned", small=True)
     assert tuned["gone"].value == 1 and tuned["gone"].details["maps"] == [LAMP]
     assert tuned["random"].value < 1
     with pytest.raises(UserError, match="layer 1: maps can be dropped in G's conv layers 0"):
-        forgetting.measure(toy, Eye(), Eye(), "window", "second reading", small=True)
+        forgetting.measure_forgetting(toy, Eye(), Eye(), "window", "second reading", small=True)
 
 
 # --- errors -----------------------------------------------------------------------------------------------------------

@@ -10,10 +10,12 @@ from conftest import ships_from
 from toy import CORNER, TOY, Eye
 
 import dcgan_core.readers.finder as finder_module
-from dcgan_core import assets, forgetting, latent, marking, widgets
+from dcgan_core import assets, latent
 from dcgan_core.drawings import rooms, scenes
 from dcgan_core.errors import UserError
-from dcgan_core.marking import Marks
+from dcgan_core.inside import forgetting, marking
+from dcgan_core.inside.marker import Marker
+from dcgan_core.inside.marking import Marks
 from dcgan_core.readers.finder import Finder, _boxes, finder_accuracy, load_finder, train_finder
 from dcgan_core.runs import weights_of
 
@@ -72,7 +74,7 @@ def test_marks_belong_to_the_weights_that_drew_the_samples(tmp_path, run):
 @pytest.fixture
 def marker(toy, tmp_path):
     images = latent.draw_pixels(toy, latent.sample(TOY, 12, torch.Generator().manual_seed(3)))
-    return widgets.Marker(images, tmp_path / "mine.json", seed=3)
+    return Marker(images, tmp_path / "mine.json", seed=3)
 
 
 def set_box(marker, box):
@@ -99,7 +101,7 @@ def test_boxes_are_marked_with_sliders_and_saved(marker, tmp_path):
     assert not (tmp_path / "mine.json").exists()
     assert click(marker, "save").startswith("2 boxes, saved to")
     assert marking.load_marks(tmp_path / "mine.json") == Marks({0: (CORNER,), 4: ((8, 8, 8, 8),)}, "window", 3, 12, 16)
-    again = widgets.Marker(marker.images, tmp_path / "mine.json", seed=3)
+    again = Marker(marker.images, tmp_path / "mine.json", seed=3)
     assert again.boxes == {0: [CORNER], 4: [(8, 8, 8, 8)]}
 
 
@@ -111,7 +113,7 @@ def test_marks_of_other_samples_are_not_gone_on_with(marker, tmp_path, other):
     click(marker, "add")
     click(marker, "save")
     with pytest.raises(UserError, match="delete the file, or save these under another name"):
-        widgets.Marker(**{"images": marker.images, "path": tmp_path / "mine.json", "seed": 3} | other)
+        Marker(**{"images": marker.images, "path": tmp_path / "mine.json", "seed": 3} | other)
 
 
 def test_the_widget_says_what_cannot_be_marked(marker, tmp_path):

@@ -13,6 +13,7 @@ from PIL import Image
 from dcgan_core import latent, pictures, plots, widgets
 from dcgan_core.errors import UserError
 from dcgan_core.plots import Animation
+from dcgan_core.widgets import Interactive
 
 # --- grids ------------------------------------------------------------------------------------------------------------
 
@@ -102,7 +103,7 @@ def random_z(generator, count: int) -> torch.Tensor:
     return latent.sample(generator.architecture, count, torch.Generator().manual_seed(1))
 
 
-def parts(widget: widgets.Interactive) -> tuple[ipywidgets.Image, list[ipywidgets.FloatSlider]]:
+def parts(widget: Interactive) -> tuple[ipywidgets.Image, list[ipywidgets.FloatSlider]]:
     picture, box = widget.live.children
     return picture, list(box.children)
 
@@ -117,7 +118,7 @@ def frames(html: str) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))))
 
 
-def both_kinds(generator) -> list[widgets.Interactive]:
+def both_kinds(generator) -> list[Interactive]:
     z = random_z(generator, 3)
     return [widgets.walk_slider(generator, z, frames=4), widgets.z_sliders(generator, z[0], z[1:], ["one", "two"], frames=5)]
 

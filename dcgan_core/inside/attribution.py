@@ -1,15 +1,3 @@
-"""What in a picture makes a feature of D respond? (Paper §6.2)
-
-Guided backpropagation (Springenberg et al. 2015): how would the response grow if the pixels changed? It is the gradient of one
-unit with respect to the picture, with one change: at every activation only positive gradient goes back, and only through
-active units. What is left is what speaks for the response.
-
-For ReLU that is the whole rule, because a unit below zero passes nothing on. D has LeakyReLU, whose unit below zero still
-passes a fifth. So there is a choice to make. `leak="blocked"`: such a unit is not active and passes nothing back, as in ReLU
-nets; the book's choice, since it keeps the method's meaning. `leak="passed"`: positive gradient goes back times the slope, 0.2.
-The way forward is the net's own in both.
-"""
-
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -46,7 +34,7 @@ class _Guided(torch.autograd.Function):
         return gradient.clamp_min(0) * torch.where(x > 0, 1.0, ctx.below), None, None
 
 
-def check_layer(architecture: Architecture, layer: int) -> int:
+def check_conv_layer(architecture: Architecture, layer: int) -> int:
     """The layer's number from 0 on (-1 is the last). Raises UserError where D has no such conv layer."""
     count = len(architecture.widths)
     if not -count <= layer < count:
@@ -56,7 +44,7 @@ def check_layer(architecture: Architecture, layer: int) -> int:
 
 def check_features(architecture: Architecture, layer: int, features: Sequence[int]) -> None:
     """Raises UserError where there are none, or the layer does not have them."""
-    width = architecture.widths[check_layer(architecture, layer)]
+    width = architecture.widths[check_conv_layer(architecture, layer)]
     if not len(features):
         raise UserError("no feature is chosen; name at least one")
     odd = next((int(f) for f in features if not 0 <= f < width), None)
@@ -80,7 +68,7 @@ def guided(
     influence each other. Raises UserError for a feature, layer or place that D does not have.
     """
     a = discriminator.architecture
-    layer = check_layer(a, layer)
+    layer = check_conv_layer(a, layer)
     check_features(a, layer, features)
     if a.num_classes:
         raise UserError("guided backpropagation is for nets without classes")
@@ -140,7 +128,7 @@ def top_responses(
     features: None for all of the layer. Raises UserError for features or a layer that D does not have, or too few pictures.
     """
     a = discriminator.architecture
-    layer = check_layer(a, layer)
+    layer = check_conv_layer(a, layer)
     features = np.arange(a.widths[layer]) if features is None else np.asarray(features)
     check_features(a, layer, features)
     if len(data) < top or top < 1:
@@ -168,7 +156,7 @@ def receptive_field(architecture: Architecture, layer: int = -1) -> tuple[int, i
     `start` is negative: units at the edge see beyond the picture, where there are zeros.
     """
     size, step, start = 1, 1, 0
-    for stride in architecture.strides[: check_layer(architecture, layer) + 1]:
+    for stride in architecture.strides[: check_conv_layer(architecture, layer) + 1]:
         size += (architecture.kernel - 1) * step
         start -= architecture.padding * step
         step *= stride
@@ -297,7 +285,7 @@ def untrained(discriminator: Discriminator, data: np.ndarray, seed: int, batches
     return net
 
 
-def measure(
+def measure_focus(
     discriminator: Discriminator, count: int = 2000, top: int = 5, features: int | None = None, seed: int = 0, nets: int = 3
 ) -> dict[tuple[str, str], Measurement]:
     """How D's features, and those of `nets` random Ds, look at the objects of drawn rooms: (what, which).

@@ -1,9 +1,3 @@
-"""Where in samples is a window? Boxes, drawn by hand (`widgets.Marker`) or by a finder. (Paper §6.3.1)
-
-The paper's authors marked windows in 150 samples. Here a `Finder`, a small net trained on the exact masks of drawn rooms,
-can do it. It says where things are; a judge (`judges`), trained on other drawings, says whether they are there.
-"""
-
 from __future__ import annotations
 
 from collections.abc import Sequence

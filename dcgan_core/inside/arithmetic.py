@@ -1,15 +1,7 @@
-"""Does adding and subtracting points of z space add and subtract what they show? (Paper §6.3.2)
-
-smiling woman - neutral woman + neutral man = smiling man. The exemplars of each term are picked by hand (`widgets.picker`,
-`load_picks`) or by a classifier (`Pool`). Another classifier, trained on other pictures, judges the results of many trials.
-"""
-
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -19,15 +11,14 @@ from dcgan_core import devices, latent
 from dcgan_core.config_io import did_you_mean
 from dcgan_core.drawings import scenes
 from dcgan_core.errors import UserError
-from dcgan_core.files import read_json
+from dcgan_core.inside import turning
+from dcgan_core.inside.exemplars import LIMIT, SURE, Pool, Reader, exemplars, pool
 from dcgan_core.intervals import Measurement, bootstrap, share, student, timed
 from dcgan_core.networks import Discriminator, Generator, to_input, to_pixels
 from dcgan_core.readers import attributes, judges
 from dcgan_core.readers.judges import Judge
 from dcgan_core.runs import Run, weights_of
 
-Reader = Callable[[np.ndarray], dict[str, np.ndarray]]  # uint8 N x 3 x S x S -> probabilities and numbers, N each
-SURE = 0.9  # the classifier that selects wants to be that sure, or as sure of the opposite
 FEW, MANY = 3, 30  # exemplars of a concept: the paper's three, and a mean that has next to no accidents left
 SMALL, LARGE, LIMIT = 2000, 10_000, 60_000  # random z looked at for exemplars: before a reader's eyes, measured, at most
 SETS = 10  # of thirty exemplars, at least, where they can be had: of fewer the mean is hardly known
@@ -146,70 +137,6 @@ def _statements(judge: Judge) -> Reader:
     return read
 
 
-# --- exemplars --------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Pool:
-    """Random z, and what a classifier reads off their images: exemplars are chosen from it."""
-
-    z: Tensor  # N x latent
-    answers: dict[str, np.ndarray]  # N each
-
-    def of(self, concept: Concept, sure: float = SURE) -> Tensor:
-        """The z whose images show the concept for sure, N x latent."""
-        return self.z[torch.from_numpy(np.flatnonzero(concept.shown(self.answers, sure)))]
-
-
-def pool(
-    generator: Generator, reader: Reader, count: int, seed: int, concepts: Sequence[Concept] = (), enough: int = 0
-) -> Pool:
-    """Looks at `count` random z, and at as many again while a concept has less than `enough` exemplars, up to `LIMIT`."""
-    z = latent.sample(generator.architecture, max(count, LIMIT), torch.Generator().manual_seed(seed))
-    found = Pool(z[:0], {})
-    while not len(found.z) or (len(found.z) + count <= LIMIT and any(len(found.of(concept)) < enough for concept in concepts)):
-        more = reader(latent.draw_pixels(generator, z[len(found.z) : len(found.z) + count]))
-        answers = {key: np.concatenate([found.answers.get(key, values[:0]), values]) for key, values in more.items()}
-        found = Pool(z[: len(found.z) + count], answers)
-    return found
-
-
-def exemplars(found: Tensor, concept: str, trials: int, count: int, rng: torch.Generator) -> Tensor:
-    """A set of `count` different z of `found` (N x latent) for each trial: trials x count x latent.
-
-    Sets share no z. Where there are fewer than trials, they come again in the same order, so that trials with the same set
-    are known. Raises UserError where there are fewer z than `count`.
-    """
-    if len(found) < count:
-        raise UserError(
-            f"concept {concept!r}: {len(found)} exemplars, {count} are needed; pick more of them, or from more samples"
-        )
-    sets = len(found) // count
-    order = torch.randperm(len(found), generator=rng)[: sets * count].unflatten(0, (sets, count))
-    return found[order[torch.arange(trials) % sets]]
-
-
-def load_picks(path: Path, run: Run) -> dict[str, Tensor]:
-    """What the picker saved, as z: concept -> N x latent.
-
-    Raises UserError where the file is damaged, was made with other weights, or nothing is picked in it.
-    """
-    saved = read_json(path, "picks")
-    try:
-        count, seed, picks = int(saved["count"]), int(saved["seed"]), dict(saved["picks"])
-        chosen = {str(concept): torch.tensor(list(indices), dtype=torch.long) for concept, indices in picks.items()}
-        if not all(0 <= place < count for indices in chosen.values() for place in indices.tolist()):
-            raise ValueError("a place that no sample has")
-    except (KeyError, TypeError, ValueError):
-        raise UserError(f"{path}: not picks; delete it and pick again") from None
-    if saved.get("weights") != weights_of(run):
-        raise UserError(f"{path}: picked from samples of other weights than those of {run.path}; pick again")
-    if not any(len(indices) for indices in chosen.values()):
-        raise UserError(f"{path}: nothing is picked in it; click on some pictures, then save")
-    z = latent.sample(run.architecture, count, torch.Generator().manual_seed(seed))
-    return {concept: z[indices] for concept, indices in chosen.items()}
-
-
 # --- trials -----------------------------------------------------------------------------------------------------------
 
 
@@ -282,13 +209,13 @@ def trials(
         neighbours = latent.around(sums["three"], 8, rng).flatten(0, 1)
         around = arithmetic.result.shown(judge(latent.draw_pixels(generator, neighbours)))
         details = {
-            "success": _rounded(right),
+            "success": rounded(right),
             "base_rate": round(float(right["random"].mean()), 4),
             "neighbours": round(float(around.mean()), 4),
-            "added": _rounded({key: arithmetic.added.shown(a) for key, a in answers.items()}),
-            "kept": _rounded({key: arithmetic.kept.shown(a) for key, a in answers.items()}),
+            "added": rounded({key: arithmetic.added.shown(a) for key, a in answers.items()}),
+            "kept": rounded({key: arithmetic.kept.shown(a) for key, a in answers.items()}),
             "others_kept": {
-                key: round(float(_agreement(answers[key], answers[before], arithmetic.others).mean()), 4)
+                key: round(float(agreement(answers[key], answers[before], arithmetic.others).mean()), 4)
                 for key, before in (
                     ("three", "third_term"),
                     ("pixels", "third_term"),
@@ -297,27 +224,27 @@ def trials(
                     ("random", "third_single"),  # by chance
                 )
             },
-            "length_of_z": _rounded({key: z.norm(dim=1).numpy() for key, z in sums.items()}),
+            "length_of_z": rounded({key: z.norm(dim=1).numpy() for key, z in sums.items()}),
             "exemplars": {name: len(z) for z, name in found},
             "exemplars_of_many": min(thirty),
             "sets": sets,
         }
         if discriminator is not None:  # how far D takes them for data
-            details["D"] = _rounded({key: believed(discriminator, pictures[:count]) for key, pictures in images.items()})
+            details["D"] = rounded({key: believed(discriminator, pictures[:count]) for key, pictures in images.items()})
         values = {key: right[key] for key in ("three", "single", "many", "improved", "pixels")}
         values["gain"] = right["three"].astype(float) - right["single"]
         values["above_chance"] = right["three"].astype(float)
-        values["others_kept"] = _agreement(answers["three"], answers["third_term"], arithmetic.others)
+        values["others_kept"] = agreement(answers["three"], answers["third_term"], arithmetic.others)
         measured = {}
         for key, each in values.items():
             of_trial = np.arange(count) % sets["many" if key in ("many", "improved") else "three"]
             minus = right["random"] if key == "above_chance" else None  # from z that no trial has
-            measured[key] = Measurement(*_over_sets(each, of_trial, seed, minus), count, seconds())
+            measured[key] = Measurement(*over_sets(each, of_trial, seed, minus), count, seconds())
         measured["three"].details = details
         return measured
 
 
-def _over_sets(values: np.ndarray, sets: np.ndarray, seed: int, minus: np.ndarray | None = None) -> tuple[float, float, float]:
+def over_sets(values: np.ndarray, sets: np.ndarray, seed: int, minus: np.ndarray | None = None) -> tuple[float, float, float]:
     """The mean of `values`, one for each trial, less that of `minus`, with its 95 % interval.
 
     Trials with the same set of exemplars are not independent. So the interval is that of the mean over sets (Student's), unless
@@ -337,11 +264,11 @@ def _over_sets(values: np.ndarray, sets: np.ndarray, seed: int, minus: np.ndarra
     return value, low, high
 
 
-def _rounded(table: dict[str, np.ndarray]) -> dict[str, float]:
+def rounded(table: dict[str, np.ndarray]) -> dict[str, float]:
     return {key: round(float(np.mean(values)), 4) for key, values in table.items()}
 
 
-def _agreement(answers: dict[str, np.ndarray], before: dict[str, np.ndarray], keys: tuple[str, ...]) -> np.ndarray:
+def agreement(answers: dict[str, np.ndarray], before: dict[str, np.ndarray], keys: tuple[str, ...]) -> np.ndarray:
     """For each picture the share of `keys` that are as before; where fewer are before, they come again from the first."""
     pairs = [(answers[key] > 0.5, np.resize(before[key] > 0.5, len(answers[key]))) for key in keys]
     return np.mean([a == b for a, b in pairs], 0)
@@ -354,89 +281,6 @@ def believed(discriminator: Discriminator, images: np.ndarray) -> np.ndarray:
     device = next(discriminator.parameters()).device
     parts = [discriminator(to_input(p.to(device), a)).sigmoid() for p in torch.from_numpy(images).split(256)]
     return torch.cat(parts).cpu().numpy()
-
-
-# --- turning ----------------------------------------------------------------------------------------------------------
-
-LEFT, RIGHT = Concept("looks left", {"looks left": True}), Concept("looks right", {"looks right": True})
-OTHERS = ("smile", "glasses", "beard", "long_hair", "hair_colour", "skin")  # what should not change when a head turns
-TURN_EXEMPLARS, TURN_STEPS = 4, 9
-RISE, FALL, CLOSE = 0.5, 0.08, 0.25  # see `turns`; FALL is the judge's own error of the pose in drawings, RMS
-
-
-def turned(z: Tensor, vector: Tensor, steps: int = TURN_STEPS) -> Tensor:
-    """Each z moved along the vector, from half of it back to half of it ahead: N x latent -> N x steps x latent."""
-    return latent.walk(z - vector / 2, z + vector / 2, steps)
-
-
-def turns(generator: Generator, candidates: Pool, judge: Reader, count: int, seed: int = 0) -> dict[str, Measurement]:
-    """Does a vector from four faces looking left to four looking right turn others? (Paper, Fig 8)
-
-    `count` trials, each with a vector of its own and one random face, moved in nine steps from half a vector back to half of
-    it ahead. `monotone`: the share in which the pose that `judge` reads (-1 … 1) rises by `RISE` or more from first to last
-    and nowhere falls by more than `FALL`. `identity`: of the other factors `OTHERS`, the share that both ends have in common
-    with the middle: the same yes or no, or a number that differs by at most `CLOSE` of its range. In the details: as many
-    vectors of the same length without a meaning (from four random faces to four others), and two random faces compared.
-    """
-    with timed() as seconds:
-        rng = torch.Generator().manual_seed(seed)
-        ends = [(candidates.of(c), c.name) for c in (LEFT, RIGHT)]
-        vectors = latent.combine([latent.mean(exemplars(z, name, count, TURN_EXEMPLARS, rng)) for z, name in ends], [-1, 1])
-        many = latent.combine([latent.mean(exemplars(z, name, count, MANY, rng)) for z, name in ends], [-1, 1])
-        start = latent.sample(generator.architecture, count, rng)
-        nowhere = latent.combine(
-            [latent.mean(latent.sample(generator.architecture, 4 * count, rng).unflatten(0, (count, 4))) for _ in range(2)],
-            [1, -1],
-        )
-        nowhere = nowhere * (vectors.norm(dim=1) / nowhere.norm(dim=1))[:, None]
-        rises, same, poses = {}, {}, {}
-        for key, vector in (("turn", vectors), ("many", many), ("random", nowhere)):
-            z = turned(start, vector)
-            answers = judge(latent.draw_pixels(generator, z.flatten(0, 1)))
-            answers = {k: v.reshape(count, TURN_STEPS) for k, v in answers.items()}
-            poses[key] = pose = answers["pose"]
-            rises[key] = (pose[:, -1] - pose[:, 0] >= RISE) & (np.diff(pose, axis=1) >= -FALL).all(1)
-            same[key] = _unchanged(answers, TURN_STEPS // 2, (0, -1))
-        middle = {key: v[:, TURN_STEPS // 2] for key, v in answers.items()}  # the random faces themselves
-        strangers = _unchanged({key: np.stack([v, np.roll(v, 1)], 1) for key, v in middle.items()}, 0, (1,))
-        quantiles = np.quantile(poses["turn"], [0.05, 0.5, 0.95], axis=0)
-        low, high = bootstrap(lambda x: float(x.mean()), same["turn"].mean(1), seed=seed)
-        details = {
-            "steps": TURN_STEPS,
-            "pose": {q: [round(float(p), 3) for p in row] for q, row in zip(("5%", "median", "95%"), quantiles, strict=True)},
-            "rise": round(float(np.mean(poses["turn"][:, -1] - poses["turn"][:, 0])), 3),
-            "never_falls": round(float((np.diff(poses["turn"], axis=1) >= -FALL).all(1).mean()), 4),
-            "thirty_exemplars": round(float(rises["many"].mean()), 4),
-            "random_direction": round(float(rises["random"].mean()), 4),
-            "length_of_vector": _rounded({"four": vectors.norm(dim=1).numpy(), "thirty": many.norm(dim=1).numpy()}),
-        }
-        of_factors = {k: round(float(same["turn"][:, i].mean()), 4) for i, k in enumerate(OTHERS)}
-        kept = {
-            "factors": of_factors,
-            "all_kept": round(float(same["turn"].all(1).mean()), 4),
-            "thirty_exemplars": round(float(same["many"].mean()), 4),
-            "random_direction": round(float(same["random"].mean()), 4),
-            "two_random_faces": round(float(strangers.mean()), 4),
-        }
-        total = seconds()
-        return {
-            "monotone": Measurement(*share(rises["turn"]), count, total, details),
-            "identity": Measurement(float(same["turn"].mean()), low, high, count, total, kept),
-        }
-
-
-def _unchanged(answers: dict[str, np.ndarray], middle: int, ends: tuple[int, ...]) -> np.ndarray:
-    """Which of OTHERS are at all `ends` as in the middle? answers: N x steps each. Returns bool, N x len(OTHERS)."""
-    columns = []
-    for key in OTHERS:
-        values = answers[key]
-        factor = scenes.FACTORS["drawn-portraits"][key]
-        if factor.kind == "yes/no":
-            changed = (values > 0.5) != (values[:, [middle]] > 0.5)
-        else:
-            changed = np.abs(values - values[:, [middle]]) > CLOSE * (factor.high - factor.low)
-        columns.append(~changed[:, list(ends)].any(1))
-    return np.stack(columns, 1)
 
 
 # --- can the selection be trusted? --------------------------------------------------------------------------------------
@@ -480,7 +324,7 @@ def _mean_of_terms(right: list[np.ndarray]) -> tuple[float, float, float]:
 
 def candidates(run: Run, device: str = "auto", seed: int = 0, count: int = SMALL) -> Pool:
     """The `pool` of a run, read once: enough for one trial of each sum, and for a turn, as far as `LIMIT` samples have it."""
-    return _pool(str(run.path.resolve()), weights_of(run), device, seed, count, TURN_EXEMPLARS)
+    return _pool(str(run.path.resolve()), weights_of(run), device, seed, count, turning.TURN_EXEMPLARS)
 
 
 def measured(run: Run, name: str, device: str = "auto", seed: int = 0, small: bool = False) -> dict[str, Measurement]:
@@ -493,10 +337,10 @@ def _measured(path: str, weights: str, name: str, device: str, seed: int, small:
     run, place = Run(path), devices.pick(device)
     count = 60 if small else 400
     generator, (_, judge) = run.generator(place), readers(run, place)
-    size = (SMALL, TURN_EXEMPLARS) if small else (LARGE, SETS * MANY)
+    size = (SMALL, turning.TURN_EXEMPLARS) if small else (LARGE, SETS * MANY)
     candidates = _pool(path, weights, device, seed, *size)
     if name == "turn":
-        return turns(generator, candidates, judge, count, seed)
+        return turning.turns(generator, candidates, judge, count, seed)
     discriminator = run.discriminator(place) if run.has_net("discriminator") else None
     return trials(generator, candidates, judge, SUMS[name], count, seed, discriminator)
 
@@ -506,5 +350,5 @@ def _pool(path: str, weights: str, device: str, seed: int, count: int, enough: i
     run, place = Run(path), devices.pick(device)
     concepts = [concept for name, parts in SUMS.items() if DATA[name] == run.data_name for concept in parts.terms]
     if run.data_name == DATA["drawn_smile"]:
-        concepts += [LEFT, RIGHT]
+        concepts += [turning.LEFT, turning.RIGHT]
     return pool(run.generator(place), readers(run, place)[0], count, seed, concepts, enough)

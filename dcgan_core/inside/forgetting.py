@@ -1,21 +1,3 @@
-"""Which feature maps of G draw a window, and what does G draw without them? (Paper §6.3.1)
-
-The paper's procedure: mark the windows in 150 samples with boxes; take the activations of G's second highest conv layer; fit a
-logistic regression that tells places inside a box from random places of the same samples; drop every map with a positive
-weight, everywhere.
-
-    marks = marking.mark(generator, finder, "window")              # or marking.load_marks(path): your own, from the widget
-    dropping = forgetting.paper_rule(generator, marks, layer=0)    # which maps
-    with forgetting.without(generator, dropping):
-        images = latent.draw(generator, z)                         # G draws, and has forgotten windows
-
-Which layer of G the paper means is not said. Layers are numbered as in `generator.convs`, from z on: in Fig 1's net layer 0
-puts out 512 x 8 x 8 and layer 1 256 x 16 x 16. `READINGS` are these two.
-
-On drawn rooms the boxes come from a finder (`marking`); a judge (`judges`), trained on other drawings, says whether things
-are still there afterwards.
-"""
-
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
@@ -30,12 +12,13 @@ import torch.nn.functional as F
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
-from dcgan_core import assets, intervals, latent, marking
+from dcgan_core import assets, intervals, latent
 from dcgan_core.drawings import scenes
 from dcgan_core.errors import UserError
 from dcgan_core.files import read_json
+from dcgan_core.inside import marking
+from dcgan_core.inside.marking import LEAST, Marks
 from dcgan_core.intervals import Measurement
-from dcgan_core.marking import LEAST, Marks
 from dcgan_core.networks import Generator
 from dcgan_core.readers.finder import Box, Finder, objects
 from dcgan_core.runs import Run, weights_of
@@ -53,7 +36,7 @@ class Dropping:
     maps: tuple[int, ...]
 
 
-def check_layer(generator: Generator, layer: int) -> nn.Module:
+def stage_of(generator: Generator, layer: int) -> nn.Module:
     """The layer of G. Raises UserError where there is none, or it is the last, whose maps are the picture's colours."""
     last = len(generator.convs) - 2
     if not 0 <= layer <= last:
@@ -65,7 +48,7 @@ def check_layer(generator: Generator, layer: int) -> nn.Module:
 def activations(generator: Generator, z: Tensor, layer: int) -> Tensor:
     """A conv layer's maps after its ReLU, N x C x s x s on the CPU."""
     kept: list[Tensor] = []
-    handle = check_layer(generator, layer).register_forward_hook(lambda module, inputs, out: kept.append(out.float().cpu()))
+    handle = stage_of(generator, layer).register_forward_hook(lambda module, inputs, out: kept.append(out.float().cpu()))
     try:
         latent.draw(generator, z)
     finally:
@@ -124,7 +107,7 @@ def paper_rule(generator: Generator, marks: Marks, layer: int, seed: int = 0) ->
 
 def at_random(generator: Generator, like: Dropping, seed: int) -> Dropping:
     """As many maps of the same layer, whichever."""
-    width = check_layer(generator, like.layer).norm.num_features
+    width = stage_of(generator, like.layer).norm.num_features
     chosen = np.random.default_rng(seed).permutation(width)[: len(like.maps)]
     return Dropping(like.layer, tuple(sorted(chosen.tolist())))
 
@@ -132,7 +115,7 @@ def at_random(generator: Generator, like: Dropping, seed: int) -> Dropping:
 @contextmanager
 def without(generator: Generator, dropping: Dropping) -> Iterator[None]:
     """Inside, these maps of G are zero everywhere. Raises UserError for maps or a layer that G does not have, or none."""
-    stage = check_layer(generator, dropping.layer)
+    stage = stage_of(generator, dropping.layer)
     width = stage.norm.num_features
     if not dropping.maps:
         raise UserError("no feature map is chosen; name at least one to drop")
@@ -239,7 +222,7 @@ def one_by_one(generator: Generator, finder: Finder, samples: Shown, layer: int,
     Most and least by the finder's answers at the places where it saw things before, each thing's mean counting the same. What
     a map contributes is read off the gradient for a factor on each map: the first order of what dropping it would change.
     """
-    stage, parts, a = check_layer(generator, layer), range(0, len(samples.z), batch), generator.architecture
+    stage, parts, a = stage_of(generator, layer), range(0, len(samples.z), batch), generator.architecture
     device = next(generator.parameters()).device
     wanted = torch.tensor([-1.0 if what == samples.what else 1.0 for what in finder.objects], device=device)[:, None, None]
     with torch.no_grad():
@@ -274,7 +257,7 @@ def tune(
     """
     best, tried = (-np.inf, None, {}), 0
     for layer in layers:
-        counts = sorted({max(1, round(share * check_layer(generator, layer).norm.num_features)) for share in shares})
+        counts = sorted({max(1, round(share * stage_of(generator, layer).norm.num_features)) for share in shares})
         order = one_by_one(generator, finder, samples, layer, counts[-1])
         for k in counts:
             dropping = Dropping(layer, tuple(sorted(order[:k])))
@@ -312,7 +295,7 @@ def choose(
     return paper_rule(generator, marks, READINGS[which == "second reading"], seed), marks, {}
 
 
-def measure(
+def measure_forgetting(
     generator: Generator, judge: Reader, finder: Finder, what: str, which: str, small: bool = False, seed: int = 0
 ) -> dict[str, Measurement]:
     """What becomes of the object and of others in samples of fresh z, and what as many maps dropped at random do.
@@ -332,7 +315,7 @@ def measure(
         details |= {
             "layer": dropping.layer,
             "maps": list(dropping.maps),
-            "of": check_layer(generator, dropping.layer).norm.num_features,
+            "of": stage_of(generator, dropping.layer).norm.num_features,
             "boxes": marks.number,
             "marked_samples": marks.count,
             "kept": {name: round(float(flags.mean()), 4) if len(flags) else None for name, flags in found.kept.items()},

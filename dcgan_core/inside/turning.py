@@ -1,0 +1,96 @@
+"""Do heads turn along a vector in z? (Paper §6.3.2, Fig 8)"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dcgan_core import latent
+from dcgan_core.drawings import scenes
+from dcgan_core.inside.arithmetic import MANY, Concept, rounded
+from dcgan_core.inside.exemplars import Pool, Reader, exemplars
+from dcgan_core.intervals import Measurement, bootstrap, share, timed
+from dcgan_core.networks import Generator
+
+# --- turning ----------------------------------------------------------------------------------------------------------
+
+LEFT, RIGHT = Concept("looks left", {"looks left": True}), Concept("looks right", {"looks right": True})
+OTHERS = ("smile", "glasses", "beard", "long_hair", "hair_colour", "skin")  # what should not change when a head turns
+TURN_EXEMPLARS, TURN_STEPS = 4, 9
+RISE, FALL, CLOSE = 0.5, 0.08, 0.25  # see `turns`; FALL is the judge's own error of the pose in drawings, RMS
+
+
+def turned(z: Tensor, vector: Tensor, steps: int = TURN_STEPS) -> Tensor:
+    """Each z moved along the vector, from half of it back to half of it ahead: N x latent -> N x steps x latent."""
+    return latent.walk(z - vector / 2, z + vector / 2, steps)
+
+
+def turns(generator: Generator, candidates: Pool, judge: Reader, count: int, seed: int = 0) -> dict[str, Measurement]:
+    """Does a vector from four faces looking left to four looking right turn others? (Paper, Fig 8)
+
+    `count` trials, each with a vector of its own and one random face, moved in nine steps from half a vector back to half of
+    it ahead. `monotone`: the share in which the pose that `judge` reads (-1 … 1) rises by `RISE` or more from first to last
+    and nowhere falls by more than `FALL`. `identity`: of the other factors `OTHERS`, the share that both ends have in common
+    with the middle: the same yes or no, or a number that differs by at most `CLOSE` of its range. In the details: as many
+    vectors of the same length without a meaning (from four random faces to four others), and two random faces compared.
+    """
+    with timed() as seconds:
+        rng = torch.Generator().manual_seed(seed)
+        ends = [(candidates.of(c), c.name) for c in (LEFT, RIGHT)]
+        vectors = latent.combine([latent.mean(exemplars(z, name, count, TURN_EXEMPLARS, rng)) for z, name in ends], [-1, 1])
+        many = latent.combine([latent.mean(exemplars(z, name, count, MANY, rng)) for z, name in ends], [-1, 1])
+        start = latent.sample(generator.architecture, count, rng)
+        nowhere = latent.combine(
+            [latent.mean(latent.sample(generator.architecture, 4 * count, rng).unflatten(0, (count, 4))) for _ in range(2)],
+            [1, -1],
+        )
+        nowhere = nowhere * (vectors.norm(dim=1) / nowhere.norm(dim=1))[:, None]
+        rises, same, poses = {}, {}, {}
+        for key, vector in (("turn", vectors), ("many", many), ("random", nowhere)):
+            z = turned(start, vector)
+            answers = judge(latent.draw_pixels(generator, z.flatten(0, 1)))
+            answers = {k: v.reshape(count, TURN_STEPS) for k, v in answers.items()}
+            poses[key] = pose = answers["pose"]
+            rises[key] = (pose[:, -1] - pose[:, 0] >= RISE) & (np.diff(pose, axis=1) >= -FALL).all(1)
+            same[key] = _unchanged(answers, TURN_STEPS // 2, (0, -1))
+        middle = {key: v[:, TURN_STEPS // 2] for key, v in answers.items()}  # the random faces themselves
+        strangers = _unchanged({key: np.stack([v, np.roll(v, 1)], 1) for key, v in middle.items()}, 0, (1,))
+        quantiles = np.quantile(poses["turn"], [0.05, 0.5, 0.95], axis=0)
+        low, high = bootstrap(lambda x: float(x.mean()), same["turn"].mean(1), seed=seed)
+        details = {
+            "steps": TURN_STEPS,
+            "pose": {q: [round(float(p), 3) for p in row] for q, row in zip(("5%", "median", "95%"), quantiles, strict=True)},
+            "rise": round(float(np.mean(poses["turn"][:, -1] - poses["turn"][:, 0])), 3),
+            "never_falls": round(float((np.diff(poses["turn"], axis=1) >= -FALL).all(1).mean()), 4),
+            "thirty_exemplars": round(float(rises["many"].mean()), 4),
+            "random_direction": round(float(rises["random"].mean()), 4),
+            "length_of_vector": rounded({"four": vectors.norm(dim=1).numpy(), "thirty": many.norm(dim=1).numpy()}),
+        }
+        of_factors = {k: round(float(same["turn"][:, i].mean()), 4) for i, k in enumerate(OTHERS)}
+        kept = {
+            "factors": of_factors,
+            "all_kept": round(float(same["turn"].all(1).mean()), 4),
+            "thirty_exemplars": round(float(same["many"].mean()), 4),
+            "random_direction": round(float(same["random"].mean()), 4),
+            "two_random_faces": round(float(strangers.mean()), 4),
+        }
+        total = seconds()
+        return {
+            "monotone": Measurement(*share(rises["turn"]), count, total, details),
+            "identity": Measurement(float(same["turn"].mean()), low, high, count, total, kept),
+        }
+
+
+def _unchanged(answers: dict[str, np.ndarray], middle: int, ends: tuple[int, ...]) -> np.ndarray:
+    """Which of OTHERS are at all `ends` as in the middle? answers: N x steps each. Returns bool, N x len(OTHERS)."""
+    columns = []
+    for key in OTHERS:
+        values = answers[key]
+        factor = scenes.FACTORS["drawn-portraits"][key]
+        if factor.kind == "yes/no":
+            changed = (values > 0.5) != (values[:, [middle]] > 0.5)
+        else:
+            changed = np.abs(values - values[:, [middle]]) > CLOSE * (factor.high - factor.low)
+        columns.append(~changed[:, list(ends)].any(1))
+    return np.stack(columns, 1)
