@@ -27,6 +27,7 @@ import torch
 from torch import nn
 
 from dcgan_core import networks, pictures, plots
+from dcgan_core.ablations import measuring, running, showing, variants
 from dcgan_core.networks import ARCHITECTURES, Discriminator, Generator
 from dcgan_core.plots import Table
 
@@ -149,30 +150,16 @@ with torch.no_grad(), networks.batch_statistics(untrained):
     without = networks.to_pixels(untrained(z), small)
 pictures.show(torch.cat([with_norm, without]).numpy(), columns=4, zoom=3)
 
-# %% [markdown]
-# The grey row is one reason for batchnorm, in one picture. In this net, weights of size 0.02 make each layer's output smaller than its
-# input. After five layers nothing of z is left to see, and nothing for D to criticise. Batchnorm brings every map back to the same range,
-# layer by layer.
-#
-# ## One guideline at a time
-#
-# The paper found its guidelines by trying, and shows none of them alone. So here is a small DCGAN, trained again and again on the book's
-# own drawings, each time with **one guideline removed**. Same seed, same images in the same order, same z, and the same initial weights
-# wherever a layer has kept its shape: what is left is the guideline, and chance. Five such pairs tell how much is chance.
-
-# %% mystnb={"figure": {"caption": "The same ten z of the same seed, with all guidelines and with one removed. All saw the same drawings in the same order.", "name": "fig-ablations"}}
-from dcgan_core import ablations
-
 studied = ["strides", "batchnorm", "batchnorm_everywhere"]
 studied += ["fully_connected", "activations"]
-plots.strips(ablations.sheets(studied)) if ablations.rows() else None
+plots.strips(showing.sheets(studied)) if showing.rows() else None
 
 # %% [markdown]
 # What all of them have in common, and what each changes:
 
 # %% tags=["hide-input"]
-if ablations.rows():
-    common = ablations.shipped()["baseline"]
+if showing.rows():
+    common = showing.shipped()["baseline"]
     net = common["architecture"]
     updates = common["images"] // common["batch"]
     print(f"{common['data']}: {net['size']} pixels, {net['channels']} colours")
@@ -183,7 +170,7 @@ if ablations.rows():
     print(f"{updates} updates of each net")
 rows = [
     [r["details"]["variant"], ", ".join(r["details"]["settings"])]
-    for r in ablations.rows(studied)
+    for r in showing.rows(studied)
 ]
 Table(["instead", "--set"], rows or [["not measured", ""]])
 
@@ -198,15 +185,15 @@ Table(["instead", "--set"], rows or [["not measured", ""]])
 # differ; the table gives the difference. In brackets are 95 % intervals of the change.
 
 # %%
-ablations.table(ablations.rows(studied))
+showing.table(showing.rows(studied))
 
 # %% tags=["hide-input"]
-for row in ablations.rows(studied):
-    print(ablations.sentence(row))
+for row in showing.rows(studied):
+    print(showing.sentence(row))
 
 # %% tags=["hide-input"]
-if ablations.rows():
-    shipped = ablations.shipped()
+if showing.rows():
+    shipped = showing.shipped()
     all_followed = [
         r["frechet"] for r in shipped["runs"]["guidelines"].values()
     ]
@@ -234,7 +221,7 @@ if ablations.rows():
 # %%
 import inspect
 
-print(inspect.getsource(ablations.collapse))
+print(inspect.getsource(measuring.collapse))
 
 # %% [markdown]
 # One pair, before your eyes and shorter still:
@@ -243,9 +230,9 @@ print(inspect.getsource(ablations.collapse))
 import tempfile
 from pathlib import Path
 
-images = 3_200 if profile == "quick" else ablations.IMAGES
+images = 3_200 if profile == "quick" else variants.IMAGES
 folder = Path(tempfile.mkdtemp())
-plots.strips(ablations.pair("no-batchnorm", images, folder, seed, device))
+plots.strips(running.pair("no-batchnorm", images, folder, seed, device))
 
 # %% [markdown]
 # All of it again takes long; stopped, it goes on where it was:
@@ -308,11 +295,11 @@ Table(
 # counts is an interval within the ledger's band, which is said on the {doc}`scoreboard`.
 
 # %%
-ablations.table(ablations.rows(["kernel", "sampling_statistics"]))
+showing.table(showing.rows(["kernel", "sampling_statistics"]))
 
 # %% tags=["hide-input"]
-for row in ablations.rows(["kernel", "sampling_statistics"]):
-    print(ablations.sentence(row))
+for row in showing.rows(["kernel", "sampling_statistics"]):
+    print(showing.sentence(row))
 
 # %% [markdown]
 # ## Exercises

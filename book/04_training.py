@@ -31,6 +31,7 @@ from pathlib import Path
 import torch
 
 from dcgan_core import config_io, pictures, plots, recipes, training
+from dcgan_core.ablations import running, showing, variants
 from dcgan_core.data import loading
 from dcgan_core.data.sources import finding
 from dcgan_core.plots import Table
@@ -161,39 +162,23 @@ Table(
     ],
 )
 
-# %% [markdown]
-# Adam {cite}`kingma2015` with `beta1 = 0.5` forgets faster than its default of 0.9. One explanation: G's target moves with every update of D, and
-# old gradients point to where the target was.
-#
-# The paper gives the batch, 128, and says nothing about who moves when. The authors' code does: **each batch trains one net**,
-# G and D in turn (`updates="alternate"`). Most later implementations train both on each batch (`"both"`), and so make twice as
-# many updates in an epoch. Numbers of epochs are not comparable between the two. This book counts images and updates.
-#
-# ## Does it matter?
-#
-# A small DCGAN, five seeds, and each setting changed alone (how it is measured is said in {doc}`03_architecture`). The authors' update
-# order draws twice the images for as many updates of each net.
-
-# %% mystnb={"figure": {"caption": "The same ten z of the same seed, with the paper's settings and with one of them changed.", "name": "fig-settings"}}
-from dcgan_core import ablations
-
 studied = ["beta1", "lr", "updates"]
-plots.strips(ablations.sheets(studied)) if ablations.rows() else None
+plots.strips(showing.sheets(studied)) if showing.rows() else None
 
 # %%
-ablations.table(ablations.rows(studied))
+showing.table(showing.rows(studied))
 
 # %% tags=["hide-input"]
-for row in ablations.rows(studied):
-    print(ablations.sentence(row))
+for row in showing.rows(studied):
+    print(showing.sentence(row))
 
 # %% [markdown]
 # And one pair now, much shorter, so that you can change it. The rate of 0.001 that the paper found too high, against 0.0002:
 
 # %% tags=["remove-stderr"] mystnb={"figure": {"caption": "One pair, trained just now: the paper's learning rate, and five times as much.", "name": "fig-settings-pair"}}
-images = 3_200 if profile == "quick" else ablations.IMAGES
+images = 3_200 if profile == "quick" else variants.IMAGES
 folder = Path(tempfile.mkdtemp())
-plots.strips(ablations.pair("lr-0.001", images, folder, seed, device))
+plots.strips(running.pair("lr-0.001", images, folder, seed, device))
 
 # %% [markdown]
 # After so few images the higher rate may well be ahead: it takes larger steps. In the table above, too, the runs are short ({doc}`03_architecture` says how short), and what

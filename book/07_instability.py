@@ -36,7 +36,6 @@ from pathlib import Path
 from IPython.display import display
 
 from dcgan_core import (
-    ablations,
     claims,
     config_io,
     instability,
@@ -46,6 +45,7 @@ from dcgan_core import (
     runs,
     training,
 )
+from dcgan_core.ablations import measuring, running, showing, variants
 from dcgan_core.data import loading
 from dcgan_core.plots import Table
 
@@ -115,7 +115,7 @@ from dcgan_core import latent
 
 if run.info["status"] == "collapsed":
     print(f"kept: after {run.info['counters']['images']:,} images")
-z = ablations.fixed_z(config.architecture, seed)[:12]
+z = running.fixed_z(config.architecture, seed)[:12]
 pictures.show(latent.draw_pixels(run.generator(), z), columns=12, zoom=3)
 
 # %% [markdown]
@@ -187,7 +187,7 @@ if details:
         f"reported though not collapsed: {share:.2f} ({low:.2f} to {high:.2f})"
         f" of all {details['not_collapsed']} runs that did not collapse"
     )
-    made = ablations.PROVOKING
+    made = variants.PROVOKING
     length = made.images // made.batch // training.LOG_EVERY
     print(f"each run: {length} rows of the log")
     display(Table(["by what means", "collapsed", "reported"], rows))
@@ -207,10 +207,10 @@ if details:
 # a search of all its runs ({doc}`03_architecture`, {doc}`04_training`), at their ends, 25 updates a step, for runs where more than half of the z came back.
 
 # %% tags=["hide-input"]
-rows = ablations.returning()
+rows = showing.returning()
 searched = sum(row[1] for row in rows)
 found = [row for row in rows if row[2]]
-print(f"A z comes back where two steps over one is below {ablations.RETURNS}.")
+print(f"A z comes back where two steps over one is below {measuring.RETURNS}.")
 if not searched:
     print("Not searched: no ablations ship with this copy.")
 elif not found:
@@ -223,14 +223,14 @@ else:
 import numpy as np
 
 strips = []
-for i, images in enumerate(ablations.swinging()):
+for i, images in enumerate(showing.swinging()):
     loud = (images - images.mean()) * 60 + 128
     strips.append((f"z {i + 1}", images))
     strips.append(("contrast × 60", loud.clip(0, 255).astype(np.uint8)))
 plots.strips(strips, zoom=4) if strips else None
 
 # %% tags=["hide-input"]
-shipped = ablations.shipped()
+shipped = showing.shipped()
 finds = shipped.get("finds", [])
 dead = [
     shipped["runs"][f["variant"]][str(f["seed"])]["collapsed"] for f in finds

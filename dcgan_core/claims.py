@@ -11,7 +11,8 @@ import datetime
 from pathlib import Path
 from typing import Any
 
-from dcgan_core import ablations, claims_4, claims_5, claims_6, claims_7, claims_8, claims_scenes, runs
+from dcgan_core import claims_4, claims_5, claims_6, claims_7, claims_8, claims_scenes, runs
+from dcgan_core.ablations import showing
 from dcgan_core.assets import BUILD
 from dcgan_core.claim import Claim, has_photographs
 from dcgan_core.config_io import did_you_mean
@@ -106,7 +107,7 @@ def _results(run: Run) -> dict:
 def ledger() -> list[dict]:
     """Every claim with every result of the reference runs and the ablations: one primary row for each id, measured or not."""
     measured = [(claim_id, r) for run in reference_runs() for claim_id, r in _results(run).items()]
-    measured += [(r["claim"], r) for r in ablations.shipped()["rows"]]
+    measured += [(r["claim"], r) for r in showing.shipped()["rows"]]
     rows = []
     for c in CLAIMS:
         mine = sorted((r for claim_id, r in measured if claim_id == c.id), key=_first)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dcgan_core import ablations
+from dcgan_core.ablations import variants
 from dcgan_core.claim import Claim, at_least, between
 
 
@@ -25,7 +25,7 @@ def _ablation_claims() -> list[Claim]:
     unit = "times the Fréchet distance"
     return [
         Claim(f"ablation.{name}", section, statement, paper, unit, rule)
-        for rows, rule in ((guidelines, at_least(1.0)), (deviations, between(*ablations.BAND)))
+        for rows, rule in ((guidelines, at_least(1.0)), (deviations, between(*variants.BAND)))
         for name, section, statement, paper in rows
     ]
 

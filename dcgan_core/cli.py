@@ -495,15 +495,15 @@ def _ship(args: argparse.Namespace) -> None:
 
 
 def _ablate(args: argparse.Namespace) -> None:
-    from dcgan_core import ablations
+    from dcgan_core.ablations import running, showing
 
     given = {key: getattr(args, key) for key in ("seeds", "images", "data") if getattr(args, key) is not None}
-    table = ablations.ablate(args.out, args.only, device=args.device, **given)
+    table = running.ablate(args.out, args.only, device=args.device, **given)
     for row in table["rows"]:
         print(f"{row['claim']:32} {row['run']:32} {row['value']:.3g} ({row['low']:.3g} to {row['high']:.3g}), n = {row['n']}")
     print(f"{args.out / 'results.json'}: {table['seconds'] / 60:.0f} minutes in all")
     if args.ship:
-        print(ablations.ship(args.out))
+        print(showing.ship_ablations(args.out))
 
 
 def _claims(args: argparse.Namespace) -> None:

@@ -6,22 +6,25 @@ import pytest
 import torch
 from conftest import ships_from
 
-from dcgan_core import ablations, claims, config_io, intervals, latent, networks, pictures, training
-from dcgan_core.ablations import GUIDELINES, PROVOKED, VARIANTS
+from dcgan_core import claims, config_io, intervals, latent, networks, pictures, training
+from dcgan_core.ablations import measuring, running, showing, variants
+from dcgan_core.ablations.measuring import Judged
+from dcgan_core.ablations.running import Start
+from dcgan_core.ablations.variants import GUIDELINES, PROVOKED, VARIANTS, Variant
 from dcgan_core.cli import main
 from dcgan_core.errors import UserError
 from dcgan_core.networks import Discriminator, Generator, Stage
 from dcgan_core.runs import Run
 
-A = ablations.BASELINE.architecture
+A = variants.BASELINE.architecture
 
 
 # --- the nets ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("variant", ablations.ALL, ids=lambda v: v.name)
+@pytest.mark.parametrize("variant", variants.ALL, ids=lambda v: v.name)
 def test_every_variants_nets_fit_each_other(variant):
-    a = variant.config(ablations.PROVOKING if variant in PROVOKED else ablations.BASELINE, 0).architecture
+    a = variant.config(variants.PROVOKING if variant in PROVOKED else variants.BASELINE, 0).architecture
     with torch.device("meta"):
         generator, discriminator = Generator(a), Discriminator(a)
         images = generator(torch.zeros(4, a.latent))
@@ -41,7 +44,7 @@ def modules(net, kind) -> int:
 
 def nets(*settings: str) -> tuple[Generator, Discriminator]:
     with torch.device("meta"):
-        a = config_io.override(ablations.BASELINE, list(settings)).architecture
+        a = config_io.override(variants.BASELINE, list(settings)).architecture
         return Generator(a), Discriminator(a)
 
 
@@ -65,14 +68,14 @@ def test_what_is_removed_is_gone_and_nothing_else():
 
 def test_pooling_needs_an_odd_kernel():
     with pytest.raises(UserError, match="use an odd kernel"):
-        config_io.override(ablations.BASELINE, ["architecture.resample=pooling"])
+        config_io.override(variants.BASELINE, ["architecture.resample=pooling"])
 
 
 def test_pooling_sees_the_pixels_that_a_stride_sees():
     """A pixel of the second map reads as many pixels of the image with 3x3 and pooling as with 4x4 and stride 2."""
     seen = []
     for settings in ([], ["architecture.resample=pooling", "architecture.kernel=3"]):
-        d = Discriminator(config_io.override(ablations.BASELINE, settings).architecture)
+        d = Discriminator(config_io.override(variants.BASELINE, settings).architecture)
         for stage in d.convs:
             stage.norm, stage.activation = torch.nn.Identity(), torch.nn.Identity()
         for pool in [m for m in d.modules() if isinstance(m, torch.nn.Sequential)]:
@@ -86,8 +89,8 @@ def test_pooling_sees_the_pixels_that_a_stride_sees():
 def test_a_pair_starts_from_the_same_weights_where_they_fit():
     plain = networks.build(A, 3)
     for variant in VARIANTS:
-        a = variant.config(ablations.BASELINE, 3).architecture
-        start = ablations.Start(a, A, 3)
+        a = variant.config(variants.BASELINE, 3).architecture
+        start = Start(a, A, 3)
         for net, twin in zip((start.generator("cpu"), start.discriminator("cpu")), plain, strict=True):
             other = twin.state_dict()
             shared = [k for k, v in net.state_dict().items() if k in other and other[k].shape == v.shape]
@@ -97,11 +100,11 @@ def test_a_pair_starts_from_the_same_weights_where_they_fit():
 
 def test_the_variants_are_those_of_the_claims():
     ids = {c.id for c in claims.CLAIMS if c.id.startswith("ablation.")}
-    assert {f"ablation.{v.claim}" for v in (*VARIANTS, ablations.SAMPLING)} == ids
-    assert len({v.name for v in ablations.ALL}) == len(ablations.ALL)
-    assert ablations.SEEDS >= 5 and len(PROVOKED[1:]) * ablations.SEEDS >= 35, "with fewer, no interval can reach 0.9"
-    updates = [v.config(ablations.BASELINE, 0) for v in VARIANTS if v.name == "alternate"]
-    assert [c.images for c in updates] == [2 * ablations.IMAGES], "as many updates of each net as the baseline"
+    assert {f"ablation.{v.claim}" for v in (*VARIANTS, variants.SAMPLING)} == ids
+    assert len({v.name for v in variants.ALL}) == len(variants.ALL)
+    assert variants.SEEDS >= 5 and len(PROVOKED[1:]) * variants.SEEDS >= 35, "with fewer, no interval can reach 0.9"
+    updates = [v.config(variants.BASELINE, 0) for v in VARIANTS if v.name == "alternate"]
+    assert [c.images for c in updates] == [2 * variants.IMAGES], "as many updates of each net as the baseline"
 
 
 # --- what is measured -------------------------------------------------------------------------------------------------
@@ -124,31 +127,31 @@ def measured(**values) -> dict:
     ],
 )
 def test_what_is_called_a_collapse(values, said):
-    found = ablations.collapse(measured(**values))
+    found = measuring.collapse(measured(**values))
     assert found is None if said is None else said in found
 
 
 def test_a_run_that_draws_nothing_like_the_data_is_not_healthy_either():
-    assert ablations.healthy(measured())
-    assert not any(ablations.healthy(measured(**{key: 0.0})) for key in ("precision", "recall"))
-    assert not ablations.healthy(measured(collapsed="x"))
+    assert measuring.healthy(measured())
+    assert not any(measuring.healthy(measured(**{key: 0.0})) for key in ("precision", "recall"))
+    assert not measuring.healthy(measured(collapsed="x"))
 
 
 def test_movement_tells_standing_wandering_and_oscillating_images_apart():
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (8, 3, 8, 8)).astype(np.uint8)
     other = rng.integers(0, 256, (8, 3, 8, 8)).astype(np.uint8)
-    still = ablations.movement(np.stack([images] * 6))
+    still = measuring.movement(np.stack([images] * 6))
     assert still["oscillation"] == 0
-    swinging = ablations.movement(np.stack([images, other] * 3))
+    swinging = measuring.movement(np.stack([images, other] * 3))
     assert swinging["returning"] == 1 and swinging["returns"] == 0
     assert swinging["oscillation"] == pytest.approx(1, abs=0.1)
     steps = rng.normal(0, 3, (6, 8, 3, 8, 8)).cumsum(0)
-    wandering = ablations.movement((128 + steps).clip(0, 255).astype(np.uint8))
+    wandering = measuring.movement((128 + steps).clip(0, 255).astype(np.uint8))
     assert wandering["returns"] == pytest.approx(2**0.5, abs=0.1) and wandering["returning"] == 0
-    jitter = ablations.movement((128 + rng.normal(0, 3, (6, 8, 3, 8, 8))).clip(0, 255).astype(np.uint8))
+    jitter = measuring.movement((128 + rng.normal(0, 3, (6, 8, 3, 8, 8))).clip(0, 255).astype(np.uint8))
     assert jitter["returns"] == pytest.approx(1, abs=0.1) and jitter["returning"] == 0
-    assert ablations.movement(np.stack([images] * 2))["oscillation"] is None
+    assert measuring.movement(np.stack([images] * 2))["oscillation"] is None
 
 
 def test_students_interval():
@@ -160,43 +163,43 @@ def test_students_interval():
 def test_a_row_is_the_geometric_mean_of_the_pairs_ratios():
     followed = {seed: measured() for seed in range(3)}
     removed = {seed: measured(frechet=10.0 * ratio, recall=0.3) for seed, ratio in enumerate((1.0, 2.0, 4.0))}
-    row = ablations.row(VARIANTS[0], followed, removed)
+    row = measuring.row(VARIANTS[0], followed, removed)
     assert row["value"] == pytest.approx(2, rel=1e-4)
     assert row["low"] < 1 and row["high"] > 4
     assert row["value"] / row["low"] == pytest.approx(row["high"] / row["value"], rel=1e-4)
     assert row["details"]["differences"]["recall"] == pytest.approx([-0.1, -0.1, -0.1])
     assert (row["claim"], row["n"], row["seconds"]) == ("ablation.strides", 3, 9.0)
     assert row["details"]["means"]["recall"] == pytest.approx([0.4, 0.3])
-    assert ablations.row(VARIANTS[0], followed, {0: measured()}) is None, "one pair has no interval"
+    assert measuring.row(VARIANTS[0], followed, {0: measured()}) is None, "one pair has no interval"
 
 
 def test_sampling_with_the_batchs_statistics_copies_nothing_that_was_not_measured_so():
     followed = {seed: measured() for seed in range(2)} | {2: measured(collapsed="x", diversity=0.1)}
-    row = ablations.row(ablations.SAMPLING, followed, ablations._sampled(followed))
+    row = measuring.row(variants.SAMPLING, followed, measuring.sampled(followed))
     assert row["details"]["differences"].keys() == {"precision", "recall", "diversity"}
-    assert "not measured" in str(ablations.table([row]))
+    assert "not measured" in str(showing.table([row]))
     assert row["seconds"] == 4.5, "its samples are of the same runs"
     assert [round(3 * row["details"]["collapsed"][key][0]) for key in ("followed", "removed")] == [1, 0]
 
 
 def test_halves_of_the_held_out_images_have_nothing_in_common():
-    judged = object.__new__(ablations.Judged)
+    judged = object.__new__(Judged)
     judged.features = np.random.default_rng(0).normal(size=(400, 4))
     found = judged.halves()
     assert found["frechet"] > 0 and found["precision"] < 1
-    assert ablations.compare(judged.features[:200], judged.features)["precision"] == pytest.approx(1, abs=0.06)
+    assert measuring.compare(judged.features[:200], judged.features)["precision"] == pytest.approx(1, abs=0.06)
 
 
 def test_detection_counts_only_what_samples_call_a_collapse():
     alarm = [{"kind": "alike", "images": 800, "stop": False}]
-    runs = {v.name: {} for v in ablations.ALL}
-    first = ablations.seeds_of(PROVOKED[0]).start
-    assert first == ablations.SEEDS and ablations.seeds_of(GUIDELINES).start == 0
+    runs = {v.name: {} for v in variants.ALL}
+    first = variants.seeds_of(PROVOKED[0]).start
+    assert first == variants.SEEDS and variants.seeds_of(GUIDELINES).start == 0
     chosen_on = {s: measured(collapsed="x") for s in range(first)}  # does not count
     reported = {first + s: measured(collapsed="x", alarms=alarm) for s in range(9)}
     runs[PROVOKED[0].name] = chosen_on | reported | {first + 9: measured(collapsed="x")}
     runs[PROVOKED[1].name] = {first: measured(alarms=alarm)} | {first + s: measured() for s in (1, 2, 3)}
-    row = ablations.detected(runs)
+    row = measuring.detected(runs)
     assert (row["value"], row["n"]) == (0.9, 10)
     assert row["low"] == pytest.approx(intervals.share(np.array([True] * 9 + [False]))[1], rel=1e-4)
     assert row["details"]["false_alarms"][0] == 0.25 and row["details"]["healthy_runs"] == 4
@@ -204,7 +207,7 @@ def test_detection_counts_only_what_samples_call_a_collapse():
     assert (row["data"], row["seed"], row["details"]["seeds"]) == ("digits", first, list(range(first, first + 10)))
     assert "digits at 16 pixels" in row["instead"]
     runs[PROVOKED[0].name] = {}
-    assert ablations.detected(runs) is None
+    assert measuring.detected(runs) is None
 
 
 @pytest.mark.parametrize(
@@ -222,19 +225,19 @@ def test_detection_counts_only_what_samples_call_a_collapse():
 def test_sentences_follow_the_numbers_and_the_ledger(claim, ratios, said, so):
     variant = next(v for v in VARIANTS if v.claim == claim)
     followed = {seed: measured() for seed in range(3)}
-    row = ablations.row(variant, followed, {s: measured(frechet=10 * r, recall=0.4) for s, r in enumerate(ratios)})
-    sentence = ablations.sentence(row)
+    row = measuring.row(variant, followed, {s: measured(frechet=10 * r, recall=0.4) for s, r in enumerate(ratios)})
+    sentence = showing.sentence(row)
     assert said in sentence and so in sentence and f"{row['value']:.2f} times" in sentence
     assert "collapsed" not in sentence and "Also changed" not in sentence
-    assert ("as the paper has it" in sentence) == (claim in ablations.OSCILLATES)
+    assert ("as the paper has it" in sentence) == (claim in variants.OSCILLATES)
     rule = claims.claim(f"ablation.{claim}").rule
     assert rule.holds(row["value"], row["low"], row["high"]) == ("holds for us" in sentence or "no difference that" in sentence)
     removed = {s: measured(collapsed="x", recall=0.1, oscillation=0.5 + 0.01 * s) for s in range(3)}
-    row = ablations.row(variant, followed, removed)
-    assert "3 of 3 collapsed, against 0" in ablations.sentence(row)
-    assert "Also changed: recall -0.30, movement of fixed z +0.31." in ablations.sentence(row)
-    assert ("Movement of fixed z rose" in ablations.sentence(row)) == (claim in ablations.OSCILLATES)
-    assert "0 → 3 of 3" in str(ablations.table([row])) and "0.40 → 0.10 (-0.30 to -0.30)" in str(ablations.table([row]))
+    row = measuring.row(variant, followed, removed)
+    assert "3 of 3 collapsed, against 0" in showing.sentence(row)
+    assert "Also changed: recall -0.30, movement of fixed z +0.31." in showing.sentence(row)
+    assert ("Movement of fixed z rose" in showing.sentence(row)) == (claim in variants.OSCILLATES)
+    assert "0 → 3 of 3" in str(showing.table([row])) and "0.40 → 0.10 (-0.30 to -0.30)" in str(showing.table([row]))
 
 
 def test_the_rule_for_deviations_wants_the_whole_interval_near_one():
@@ -250,9 +253,9 @@ def test_the_rule_for_deviations_wants_the_whole_interval_near_one():
 def small(monkeypatch):
     """Tiny nets on the digits, few samples."""
     a = networks.Architecture(16, 1, (4, 8), (2, 2), kernel=4, latent=10)
-    monkeypatch.setattr(ablations, "BASELINE", replace(ablations.BASELINE, data="digits", architecture=a, batch=16))
-    monkeypatch.setattr(ablations, "SAMPLES", 60)
-    monkeypatch.setattr(ablations, "APART", 2)
+    monkeypatch.setattr(variants, "BASELINE", replace(variants.BASELINE, data="digits", architecture=a, batch=16))
+    monkeypatch.setattr(measuring, "SAMPLES", 60)
+    monkeypatch.setattr(running, "APART", 2)
     monkeypatch.setattr(training, "LOG_EVERY", 2)
     monkeypatch.setattr(training, "BATCHNORM_BATCHES", 3)
     original = ablations.fidelity.train_classifier
@@ -314,9 +317,9 @@ def test_an_interrupted_ablation_goes_on_and_ends_as_if_nothing_had_been(small, 
 
 
 def test_a_run_that_diverges_is_measured_as_a_collapse(small, tmp_path, monkeypatch):
-    bad = ablations.Variant("bad", "an absurd learning rate", ("learning_rate=1e39",))
-    monkeypatch.setattr(ablations, "ALL", (GUIDELINES, bad))
-    table = ablations.ablate(tmp_path / "out", seeds=1, images=160, data="digits", device="cpu", progress=False)
+    bad = Variant("bad", "an absurd learning rate", ("learning_rate=1e39",))
+    monkeypatch.setattr(variants, "ALL", (GUIDELINES, bad))
+    table = running.ablate(tmp_path / "out", seeds=1, images=160, data="digits", device="cpu", progress=False)
     m = table["runs"]["bad"][0]
     assert m["diverged"] and m["collapsed"] == "weights that are not numbers"
     assert [alarm["kind"] for alarm in m["alarms"]] == ["diverged"]
@@ -339,7 +342,7 @@ def test_other_settings_in_the_same_folder_are_refused(small, tmp_path, capsys):
 
 
 def test_all_runs_have_one_precision_whatever_machine_trains_them():
-    bases = {v: ablations.PROVOKING if v in PROVOKED else ablations.BASELINE for v in ablations.ALL}
+    bases = {v: variants.PROVOKING if v in PROVOKED else variants.BASELINE for v in variants.ALL}
     assert {v.config(base, 0).precision for v, base in bases.items()} == {"single"}
 
 
@@ -358,22 +361,22 @@ def test_wrong_arguments_are_refused(tmp_path, capsys, arguments, message):
 
 def test_what_is_shipped_reaches_the_ledger(small, tmp_path, monkeypatch):
     ships_from(monkeypatch, "ablations", tmp_path / "book")
-    monkeypatch.setattr(ablations, "SEEDS", 2)
-    monkeypatch.setattr(ablations, "RETURNS", 10.0)  # every z comes back
-    assert ablations.swinging() == []
-    assert ablations.shipped()["rows"] == [] and ablations.rows() == [] and ablations.returning() == []
-    assert "not measured" in str(ablations.table([]))
+    monkeypatch.setattr(variants, "SEEDS", 2)
+    monkeypatch.setattr(measuring, "RETURNS", 10.0)  # every z comes back
+    assert showing.swinging() == []
+    assert showing.shipped()["rows"] == [] and showing.rows() == [] and showing.returning() == []
+    assert "not measured" in str(showing.table([]))
     assert ablate(tmp_path / "out", "--seeds", "2", "--only", "lr-0.001", "--ship") == 0
     rows = {row["id"]: row for row in claims.ledger() if row["id"].startswith("ablation.")}
     assert rows["ablation.lr"]["verdict"] in ("holds on a stand-in", "differs")
     assert rows["ablation.lr"]["run"] == "ablations/lr-0.001" and rows["ablation.lr"]["data"] == "digits"
     assert rows["ablation.strides"]["verdict"] == "not measured"
-    assert [row[:2] for row in ablations.returning()] == [("all guidelines followed", 2), ("learning rate 0.001", 2)]
-    assert [row["claim"] for row in ablations.rows(["lr", "strides"])] == ["ablation.lr"]
-    table = ablations.shipped()
+    assert [row[:2] for row in showing.returning()] == [("all guidelines followed", 2), ("learning rate 0.001", 2)]
+    assert [row["claim"] for row in showing.rows(["lr", "strides"])] == ["ablation.lr"]
+    table = showing.shipped()
     returns = [m["returns"] for runs in table["runs"].values() for m in runs.values()]
     assert [find["returns"] for find in table["finds"]] == sorted(returns)
-    shown = ablations.swinging()
+    shown = showing.swinging()
     assert len(shown) == 2 and shown[0].shape == (6, 3, 16, 16)
     strongest = table["finds"][0]
     last = tmp_path / "out" / f"{strongest['variant']}-{strongest['seed']}" / "snapshots" / "000000320.png"
@@ -386,7 +389,7 @@ def test_a_table_with_less_in_it_than_the_shipped_one_is_not_shipped(small, tmp_
     out = tmp_path / "out"
     assert ablate(out, "--seeds", "2", "--only", "lr-0.001", "--ship") == 1
     assert "fewer than 5 pairs: 2 rows" in capsys.readouterr().err and not any((tmp_path / "book").iterdir())
-    monkeypatch.setattr(ablations, "SEEDS", 2)
+    monkeypatch.setattr(variants, "SEEDS", 2)
     assert ablate(out, "--seeds", "2", "--only", "lr-0.001", "--ship") == 0
     before = (tmp_path / "book/results.json").read_bytes()
     assert ablate(tmp_path / "other", "--seeds", "2", "--only", "relu", "--ship") == 1
@@ -395,16 +398,16 @@ def test_a_table_with_less_in_it_than_the_shipped_one_is_not_shipped(small, tmp_
 
 
 def test_variants_have_names_of_their_own_in_one_table():
-    assert len({ablations._where(v) for v in ablations.ALL}) == len(ablations.ALL)
+    assert len({showing.where_of(v) for v in variants.ALL}) == len(variants.ALL)
 
 
 def test_every_shipped_run_is_searched_for_images_that_come_back():
-    there = ablations.shipped()["runs"]
-    assert sum(row[1] for row in ablations.returning()) == sum(map(len, there.values()))
+    there = showing.shipped()["runs"]
+    assert sum(row[1] for row in showing.returning()) == sum(map(len, there.values()))
 
 
 def test_a_pair_for_a_reader(small, tmp_path):
-    rows = ablations.pair("relu", 160, tmp_path / "pair", device="cpu")
+    rows = running.pair("relu", 160, tmp_path / "pair", device="cpu")
     assert [what for what, _ in rows] == ["all guidelines followed", "ReLU in D"]
     assert all(images.shape == (10, 1, 16, 16) for _, images in rows)
     assert not np.array_equal(rows[0][1], rows[1][1])
@@ -422,7 +425,7 @@ def test_tiles_are_the_images_of_a_grid(tmp_path):
 def test_the_fixed_z_are_those_of_the_runs_grids(run):
     from PIL import Image
 
-    z = ablations.fixed_z(run.architecture, run.info["config"]["seed"])
+    z = running.fixed_z(run.architecture, run.info["config"]["seed"])
     pixels = latent.draw_pixels(run.generator(), z, batch=training.GRID)
     last = [*run.samples().values()][-1]
     sheet = pictures.tiles(last, run.architecture.size, gap=2)
@@ -431,6 +434,6 @@ def test_the_fixed_z_are_those_of_the_runs_grids(run):
 
 
 def test_the_shipped_table_if_there_is_one_has_five_pairs_in_each_row():
-    for row in ablations.rows():
-        assert row["n"] >= 5 and ablations.sentence(row)
+    for row in showing.rows():
+        assert row["n"] >= 5 and showing.sentence(row)
         assert row["low"] <= row["value"] <= row["high"]

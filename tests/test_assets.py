@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import dcgan_core
-from dcgan_core import ablations, assets, runs
+from dcgan_core import assets, runs
+from dcgan_core.ablations import showing
 from dcgan_core.drawings import scenes
 from dcgan_core.errors import UserError
 from dcgan_core.readers import fitting, judges
@@ -76,7 +77,7 @@ def test_a_judge_that_is_kept_needs_none_that_ships(monkeypatch, tmp_path, cache
 
 
 def test_an_empty_folder_is_no_error(shelf):
-    assert runs.reference_runs() == [] and ablations.rows() == []
+    assert runs.reference_runs() == [] and showing.rows() == []
 
 
 def test_in_a_checkout_all_folders_are_there():

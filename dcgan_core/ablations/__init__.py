@@ -1,0 +1,1 @@
+"""The paper's guidelines removed one by one: variants, running, measuring."""
