@@ -6,7 +6,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from dcgan_core import authors, devices
+from dcgan_core import devices
+from dcgan_core.authors import importing, proof, reading
 from dcgan_core.claim import Claim, at_least, at_most, check_photographs, has_photographs, instead_of_lsun
 from dcgan_core.data import duplicates, loading, planted
 from dcgan_core.data.images import Crop
@@ -19,7 +20,7 @@ from dcgan_core.runs import Run
 
 
 def _authors_max_abs_diff(run: Run, device: str, seed: int, small: bool) -> Measurement:
-    return authors.max_abs_diff(run, images=authors.BATCH if small else 1024, seed=seed)
+    return proof.max_abs_diff(run, images=importing.BATCH if small else 1024, seed=seed)
 
 
 def _some(images: Any, most: int) -> Any:
@@ -106,7 +107,7 @@ CLAIMS = [
         "largest difference, pixels from -1 to 1",
         at_most(1e-5),
         _authors_max_abs_diff,
-        lambda run: run.info.get("authors", {}).get("model") == authors.SVHN.folder,
+        lambda run: run.info.get("authors", {}).get("model") == reading.SVHN.folder,
     ),
     Claim(
         "memorisation.faces",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from dcgan_core import authors, devices, networks
+from dcgan_core import devices, networks
+from dcgan_core.authors import reading
 from dcgan_core.claim import NOT_IN_PAPER, Claim, at_least, at_most, reaches, stays_under
 from dcgan_core.errors import UserError
 from dcgan_core.intervals import Measurement
@@ -138,7 +139,7 @@ def _saw_cifar10(run: Run) -> bool:
 
 
 def _is_authors_imagenet(run: Run) -> bool:
-    return run.info.get("authors", {}).get("model") == authors.IMAGENET.folder
+    return run.info.get("authors", {}).get("model") == reading.IMAGENET.folder
 
 
 def _instead_of_imagenet(run: Run) -> str:

@@ -12,13 +12,14 @@ import torch
 from conftest import encode, make_folder, noise, ships_from, snapshot
 from PIL import Image
 
-from dcgan_core import authors, claims, files, latent, networks, runs
+from dcgan_core import claims, files, latent, networks, runs
+from dcgan_core.authors import importing, proof, reading
 from dcgan_core.cli import main
 from dcgan_core.data import loading
 from dcgan_core.errors import UserError
 from dcgan_core.runs import Run
 
-SVHN, IMAGENET = authors.MODELS
+SVHN, IMAGENET = reading.MODELS
 # by hand, from the files and imagenet/load_pretrained.py
 SHAPES = {
     "200_gen": [(100, 4096), (4096,), (4096,), (256, 128, 5, 5), (128,), (128,), (128, 64, 5, 5), (64,), (64,), (64, 3, 5, 5)],
@@ -85,7 +86,7 @@ def replace(path: Path, content: np.ndarray | bytes) -> None:
 
 def few_batches(patch) -> None:
     patch.setattr(authors, "BATCHNORM_BATCHES", 2)
-    patch.setattr(authors, "BATCH", 16)
+    patch.setattr(importing, "BATCH", 16)
 
 
 @pytest.fixture
@@ -98,7 +99,7 @@ def imported(svhn, tmp_path_factory) -> Run:
     """A run of the random arrays. Not to be changed."""
     with pytest.MonkeyPatch.context() as patch:
         few_batches(patch)
-        return authors.import_run(svhn, tmp_path_factory.mktemp("imported") / "mine", device="cpu")
+        return importing.import_run(svhn, tmp_path_factory.mktemp("imported") / "mine", device="cpu")
 
 
 @pytest.fixture
@@ -172,8 +173,8 @@ def arrays(request, svhn) -> Path:
 
 @torch.no_grad()
 def test_the_generator_draws_what_theano_would_and_unflipped_kernels_would_not(arrays):
-    released = authors.read(arrays)
-    generator = authors.nets(released)["generator"].to(memory_format=torch.contiguous_format)
+    released = reading.read(arrays)
+    generator = importing.nets(released)["generator"].to(memory_format=torch.contiguous_format)
     z = torch.randn(16, 100, generator=torch.Generator().manual_seed(1))
     expected = theano_generator(arrays, z)
     assert (
@@ -183,13 +184,13 @@ def test_the_generator_draws_what_theano_would_and_unflipped_kernels_would_not(a
         images = generator(z).numpy()
     assert images.dtype == np.float32
     assert abs(images - expected).max() < 1e-5
-    assert abs(authors.numpy_generator(released, z.numpy()) - expected).max() < 1e-12
+    assert abs(proof.numpy_generator(released, z.numpy()) - expected).max() < 1e-12
     assert abs(theano_generator(arrays, z, flip=True) - images).max() > 0.1
 
 
 @torch.no_grad()
 def test_the_discriminator_judges_as_theano_would(arrays):
-    discriminator = authors.nets(authors.read(arrays))["discriminator"]
+    discriminator = importing.nets(reading.read(arrays))["discriminator"]
     images = torch.rand(16, 3, 32, 32, generator=torch.Generator().manual_seed(1)) * 2 - 1
     expected = theano_discriminator(arrays, images)
     assert expected.std() > 0.1
@@ -202,7 +203,7 @@ def test_the_discriminator_judges_as_theano_would(arrays):
 
 
 @pytest.mark.parametrize(
-    ("model", "net", "short"), [(m, n, s) for m in authors.MODELS for n, s in zip(runs.NETS, ("gen", "discrim"), strict=True)]
+    ("model", "net", "short"), [(m, n, s) for m in reading.MODELS for n, s in zip(runs.NETS, ("gen", "discrim"), strict=True)]
 )
 def test_the_layout_is_that_of_the_files(model, net, short):
     found = model.files(net)
@@ -216,25 +217,25 @@ def test_pickles_and_notes_beside_the_arrays_are_left_alone(copied):
     folder = copied()
     (folder / "200_gen_params.jl").write_bytes(b"\x80\x04.")
     (folder / "README.md").write_text("x")
-    assert len(authors.read(folder).sha256) == 18
+    assert len(reading.read(folder).sha256) == 18
 
 
 def test_a_net_may_be_absent(copied, quick, tmp_path):
     folder = copied(without=tuple(SVHN.files("discriminator")))
-    run = authors.import_run(folder, tmp_path / "out", device="cpu")
+    run = importing.import_run(folder, tmp_path / "out", device="cpu")
     assert run.generator()
     with pytest.raises(UserError, match="has no discriminator; there were no arrays"):
         run.discriminator()
     with pytest.raises(UserError, match="has no discriminator that needs them"):
         make_folder(tmp_path / "pictures", {f"train/{i}.png": encode(noise(i, 32, 32)) for i in range(2)})
-        authors.import_run(folder, tmp_path / "other", statistics=str(tmp_path / "pictures"), device="cpu")
+        importing.import_run(folder, tmp_path / "other", statistics=str(tmp_path / "pictures"), device="cpu")
 
 
 def test_a_whole_imagenet_discriminator_judges(imagenet):
-    released = authors.read(imagenet)
+    released = reading.read(imagenet)
     assert released.architecture == IMAGENET.architecture
     assert released.missing == {}
-    assert authors.nets(released)["discriminator"](torch.rand(2, 3, 32, 32)).shape == (2,)
+    assert importing.nets(released)["discriminator"](torch.rand(2, 3, 32, 32)).shape == (2,)
 
 
 GAPS = {
@@ -264,7 +265,7 @@ def test_an_incomplete_imagenet_discriminator_ends_at_its_last_complete_layer(co
     networks.estimate_batchnorm(d, [(images,)])
     with torch.no_grad():
         assert [m.shape[1] for m in d.features(images)] == [128, 128, 256, 256, 512, 512][:layers]
-        whole = authors.nets(authors.read(imagenet))["discriminator"]
+        whole = importing.nets(reading.read(imagenet))["discriminator"]
         with networks.batch_statistics(d, whole):
             assert all(
                 torch.allclose(x, y, atol=1e-4) for x, y in zip(d.features(images), whole.features(images), strict=False)
@@ -275,7 +276,7 @@ def test_an_incomplete_imagenet_discriminator_ends_at_its_last_complete_layer(co
 
 @pytest.mark.real_data
 def test_the_incomplete_imagenet_discriminator_is_read_to_conv_4(real_data):
-    released = authors.read(real_data / "newmu" / IMAGENET.folder)
+    released = reading.read(real_data / "newmu" / IMAGENET.folder)
     assert released.architecture.widths == (128, 128, 256, 256) and not released.architecture.head
     assert list(released.missing.values()) == ["weights of conv 5", "weights of conv 6"]
 
@@ -332,7 +333,7 @@ def test_bad_arrays_are_one_line_and_nothing_is_written(copied, tmp_path, bad):
 
 def refused(folder: Path, tmp_path: Path, message: str) -> None:
     with pytest.raises(UserError, match=message) as caught:
-        authors.import_run(folder, tmp_path / "runs" / "out")
+        importing.import_run(folder, tmp_path / "runs" / "out")
     assert "\n" not in str(caught.value)
     assert str(folder) in str(caught.value)
     assert not (tmp_path / "runs").exists()
@@ -383,8 +384,8 @@ def test_reordered_arrays_are_refused(copied, tmp_path, one, other, message):
 
 @pytest.mark.real_data
 def test_the_released_gains_and_biases_are_far_from_being_confused(real_data):
-    for model in authors.MODELS:
-        released = authors.read(real_data / "newmu" / model.folder)  # refuses what it takes for swapped
+    for model in reading.MODELS:
+        released = reading.read(real_data / "newmu" / model.folder)  # refuses what it takes for swapped
         for array in (x for net in released.arrays.values() for key, x in net.items() if "norm" in key):
             assert abs(array.mean() - 0.5) > 0.2
 
@@ -464,11 +465,11 @@ def test_statistics_can_be_those_of_photographs(copied, imagenet, quick, tmp_pat
     pictures = {f"train/{i}.png": encode(noise(i, 32, 32)) for i in range(16)} | {"test/16.png": encode(noise(16, 32, 32))}
     make_folder(tmp_path / "data" / "numbers", pictures)
     folder = copied(imagenet, ("30_discrim_params.jl_11.npy",))
-    run = authors.import_run(folder, tmp_path / "out", statistics="numbers", device="cpu")
+    run = importing.import_run(folder, tmp_path / "out", statistics="numbers", device="cpu")
     data = loading.load_data("numbers", 32)
     noted = run.info["authors"]["statistics"]["discriminator"]
     assert (noted["from"], noted["fingerprint"]) == ("training images of numbers", data.provenance["fingerprint"])
-    expected = authors.nets(authors.read(folder))["discriminator"]
+    expected = importing.nets(reading.read(folder))["discriminator"]
     all_of_them = networks.to_input(torch.from_numpy(np.array(data.images)), run.architecture)  # every batch holds all 16
     networks.estimate_batchnorm(expected, [(all_of_them,)])
     for mine, theirs in zip(networks.norms(run.discriminator()), networks.norms(expected), strict=True):
@@ -481,22 +482,22 @@ def test_statistics_can_be_those_of_photographs(copied, imagenet, quick, tmp_pat
 )
 def test_statistics_that_cannot_be_had_are_refused(svhn, tmp_path, name, message):
     with pytest.raises(UserError, match=message):
-        authors.import_run(svhn, tmp_path / "runs" / "out", statistics=name, device="cpu")
+        importing.import_run(svhn, tmp_path / "runs" / "out", statistics=name, device="cpu")
     assert not (tmp_path / "runs").exists()
 
 
 def test_out_that_is_in_use_is_left_alone_and_an_empty_folder_is_filled(svhn, quick, imported_copy, tmp_path):
     before = snapshot(imported_copy.path)
     with pytest.raises(UserError, match="already there; choose another --out"):
-        authors.import_run(svhn, imported_copy.path)
+        importing.import_run(svhn, imported_copy.path)
     assert snapshot(imported_copy.path) == before
     (tmp_path / "file").write_text("x")
     with pytest.raises(UserError, match="already there"):
-        authors.import_run(svhn, tmp_path / "file")
+        importing.import_run(svhn, tmp_path / "file")
     with pytest.raises(UserError, match="could not write"):
-        authors.import_run(svhn, tmp_path / "file" / "run", device="cpu")
+        importing.import_run(svhn, tmp_path / "file" / "run", device="cpu")
     (tmp_path / "empty").mkdir()
-    assert authors.import_run(svhn, tmp_path / "empty", device="cpu").generator()
+    assert importing.import_run(svhn, tmp_path / "empty", device="cpu").generator()
 
 
 @pytest.mark.parametrize("call", ["fsync", "replace"])
@@ -506,7 +507,7 @@ def test_where_writing_fails_nothing_is_left(svhn, quick, tmp_path, monkeypatch,
 
     monkeypatch.setattr(files.os, call, full)
     with pytest.raises(UserError, match="No space left on device"):
-        authors.import_run(svhn, tmp_path / "runs" / "out", device="cpu")
+        importing.import_run(svhn, tmp_path / "runs" / "out", device="cpu")
     assert list((tmp_path / "runs").iterdir()) == []
 
 
@@ -610,4 +611,4 @@ def test_the_shipped_run_holds_no_weights_and_its_claim_holds():
 @pytest.mark.real_data
 def test_the_shipped_run_is_of_the_released_arrays(real_data):
     noted = Run.reference("authors-svhn").info["authors"]
-    assert noted["arrays"] == authors.read(real_data / "newmu" / SVHN.folder).sha256
+    assert noted["arrays"] == reading.read(real_data / "newmu" / SVHN.folder).sha256

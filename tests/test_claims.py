@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from conftest import encode, make_folder, snapshot
 
-from dcgan_core import authors, claim, claims, claims_4, claims_5, runs
+from dcgan_core import claim, claims, claims_4, claims_5, runs
+from dcgan_core.authors import reading
 from dcgan_core.cli import main
 from dcgan_core.data import loading
 from dcgan_core.errors import UserError
@@ -301,7 +302,7 @@ def imagenet_run(run: Run, path, **more) -> Run:
 
 def test_which_probe_is_measured_on_which_run(run, tmp_path):
     ours = imagenet_run(run, tmp_path / "ours")
-    theirs = imagenet_run(run, tmp_path / "theirs", authors={"model": authors.IMAGENET.folder})
+    theirs = imagenet_run(run, tmp_path / "theirs", authors={"model": reading.IMAGENET.folder})
     fit = {
         name: {c.id.partition(".")[2] for c in claims.CLAIMS if c.id.startswith("cifar10.") and c.fits(r)}
         for name, r in {"ours": ours, "theirs": theirs, "digits": run}.items()

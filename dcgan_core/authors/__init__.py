@@ -1,0 +1,1 @@
+"""The weights that the paper's authors released: reading, import, proof."""
