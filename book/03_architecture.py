@@ -26,10 +26,11 @@ device = "auto"
 import torch
 from torch import nn
 
-from dcgan_core import networks, pictures, plots
+from dcgan_core import networks, pictures
 from dcgan_core.ablations import measuring, running, showing, variants
-from dcgan_core.networks import ARCHITECTURES, Discriminator, Generator
-from dcgan_core.plots import Table
+from dcgan_core.figures import image_rows, layers
+from dcgan_core.figures.tables import Table
+from dcgan_core.networks import ARCHITECTURES, Discriminator, Generator, Stage
 
 lsun64 = ARCHITECTURES["lsun64"]
 with torch.device("meta"):  # shapes only: no memory, no computation
@@ -37,7 +38,7 @@ with torch.device("meta"):  # shapes only: no memory, no computation
         Generator(lsun64),
         Discriminator(lsun64),
     )
-plots.feature_maps(networks.summary(paper_generator), lsun64)
+layers.feature_maps(layers.summary(paper_generator), lsun64)
 
 # %% [markdown]
 # Read {numref}`fig-generator` from left to right. One hundred numbers come in. They are spread over 1,024 tiny maps of 4×4 pixels.
@@ -95,7 +96,7 @@ print(f"{'transposed conv, tanh':24} {tuple(h.shape)}")
 # %% tags=["hide-input"]
 rows = []
 for name, net in (("G", paper_generator), ("D", paper_discriminator)):
-    for layer in networks.summary(net):
+    for layer in layers.summary(net):
         rows.append(
             [
                 name,
@@ -127,7 +128,7 @@ small = ARCHITECTURES["small64"]
 for net in (Generator(small), Discriminator(small)):
     print(type(net).__name__)
     for stage in net.modules():
-        if isinstance(stage, networks.Stage):
+        if isinstance(stage, Stage):
             parts = [type(part).__name__ for part in stage.children()]
             print("   ", " → ".join(p for p in parts if p != "Identity"))
 
@@ -152,7 +153,7 @@ pictures.show(torch.cat([with_norm, without]).numpy(), columns=4, zoom=3)
 
 studied = ["strides", "batchnorm", "batchnorm_everywhere"]
 studied += ["fully_connected", "activations"]
-plots.strips(showing.sheets(studied)) if showing.rows() else None
+image_rows.strips(showing.sheets(studied)) if showing.rows() else None
 
 # %% [markdown]
 # What all of them have in common, and what each changes:
@@ -232,7 +233,7 @@ from pathlib import Path
 
 images = 3_200 if profile == "quick" else variants.IMAGES
 folder = Path(tempfile.mkdtemp())
-plots.strips(running.pair("no-batchnorm", images, folder, seed, device))
+image_rows.strips(running.pair("no-batchnorm", images, folder, seed, device))
 
 # %% [markdown]
 # All of it again takes long; stopped, it goes on where it was:

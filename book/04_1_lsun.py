@@ -49,7 +49,6 @@ from dcgan_core import (
     latent,
     networks,
     pictures,
-    plots,
     recipes,
     training,
 )
@@ -57,8 +56,9 @@ from dcgan_core.data import duplicates, loading
 from dcgan_core.data.planted import KINDS, change, measure_planted
 from dcgan_core.data.sources import finding, source
 from dcgan_core.drawings import scenes
+from dcgan_core.figures import image_rows
+from dcgan_core.figures.tables import Table
 from dcgan_core.metrics import neighbours
-from dcgan_core.plots import Table
 from dcgan_core.runs import Run
 
 run = Run.reference("rooms")  # your own: Run("../runs/rooms")
@@ -114,7 +114,7 @@ rows, side = [], run.architecture.size
 for images, path in run.samples().items():
     label = f"{images:,}\n{images / photographs:.1f} passes"
     rows.append((label, pictures.tiles(path, side)[:8]))
-plots.strips(rows)
+image_rows.strips(rows)
 
 # %% [markdown]
 # Counting passes is misleading. Our first pass, a hundred-odd batches, ends with blurs; the paper's first pass has two hundred times
@@ -206,7 +206,7 @@ if at_hand:
     distance, index = neighbours.nearest(many, seen)
     closest = distance.argsort()[:5]
     pairs = [("sample", many[closest]), ("photograph", seen[index[closest]])]
-    display(plots.strips(pairs))
+    display(image_rows.strips(pairs))
 else:
     print("Not shown: the photographs are not on this machine.")
 
@@ -321,7 +321,7 @@ with torch.no_grad():
     code = model.encode(model.center((noisy * 255).astype(np.uint8)))
     restored = (model.decoder(code) + model.mean).cpu().numpy()
 restored = restored.reshape(-1, 3, 32, 32).clip(0, 1)
-plots.strips(
+image_rows.strips(
     [
         ("crop", crops[:10]),
         ("given", (noisy * 255).astype(np.uint8)),

@@ -30,12 +30,13 @@ import numpy as np
 import torch
 from IPython.display import display
 
-from dcgan_core import claims, config_io, devices, latent, plots
+from dcgan_core import claims, config_io, devices, latent
 from dcgan_core.data import loading
 from dcgan_core.data.sources import finding
+from dcgan_core.figures import curves, image_rows
+from dcgan_core.figures.tables import Table
 from dcgan_core.metrics import detection, neighbours
 from dcgan_core.pictures import show, tiles
-from dcgan_core.plots import Table
 from dcgan_core.runs import Run, reference_runs
 
 run = Run.reference("faces")  # your own: Run("../runs/faces")
@@ -115,7 +116,7 @@ for images, path in samples.items():
     if images > 1.2 * last:
         last = images
         rows.append((f"{images:,}", tiles(path, side)[:8]))
-plots.strips(rows)
+image_rows.strips(rows)
 
 # %% [markdown]
 # It goes from coarse to fine. First noise, then a light patch with a dark one around it: skin and hair. Then eyes and a mouth, always in
@@ -123,7 +124,7 @@ plots.strips(rows)
 # parts to agree, such as two eyes that look the same way or a pair of glasses, and those never get quite right here.
 
 # %% mystnb={"figure": {"caption": "Losses and D's answers over the whole run.", "name": "fig-faces-curves"}}
-plots.learning_curves(log, smooth=15)
+curves.learning_curves(log, smooth=15)
 
 # %% tags=["hide-input"]
 tenth = len(log) // 10
@@ -174,7 +175,7 @@ if at_hand:
     distance, index = neighbours.nearest(many, train)
     closest = distance.argsort()[:5]
     pairs = [("sample", many[closest]), ("photograph", train[index[closest]])]
-    display(plots.strips(pairs))
+    display(image_rows.strips(pairs))
 else:
     print("Not shown: the photographs are not on this machine.")
 

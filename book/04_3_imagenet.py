@@ -37,11 +37,12 @@ import numpy as np
 import torch
 from PIL import Image
 
-from dcgan_core import config_io, devices, latent, plots, recipes, training
+from dcgan_core import config_io, devices, latent, recipes, training
 from dcgan_core.data import loading
 from dcgan_core.data.sources import finding
+from dcgan_core.figures import curves
+from dcgan_core.figures.tables import Table
 from dcgan_core.pictures import show
-from dcgan_core.plots import Table
 from dcgan_core.runs import Run, reference_runs
 
 name = "imagenet" if profile == "paper" else "imagenet32"
@@ -177,7 +178,7 @@ done = own.info["counters"]
 print(f"{done['images']:,} images drawn, {done['g_updates']:,} updates of G")
 
 # %% mystnb={"figure": {"caption": "The learning curves of those few hundred updates.", "name": "fig-imagenet-curves"}}
-plots.learning_curves(own.log())
+curves.learning_curves(own.log())
 
 # %% [markdown]
 # ## What it draws

@@ -30,11 +30,12 @@ from pathlib import Path
 
 import torch
 
-from dcgan_core import config_io, pictures, plots, recipes, training
+from dcgan_core import config_io, networks, pictures, recipes, training
 from dcgan_core.ablations import running, showing, variants
 from dcgan_core.data import loading
 from dcgan_core.data.sources import finding
-from dcgan_core.plots import Table
+from dcgan_core.figures import curves, image_rows
+from dcgan_core.figures.tables import Table
 from dcgan_core.runs import Run
 
 # photographs where there are some, else scikit-learn's digits
@@ -76,12 +77,12 @@ print(f"{done['images']:,} images in {run.info['minutes']:.1f} minutes:")
 print(f"{done['d_updates']:,} updates of D, {done['g_updates']:,} of G")
 
 # %% mystnb={"figure": {"caption": "The same twelve z as training goes on. Noise, then blobs, then something.", "name": "fig-training-samples"}}
-plots.strips(
+image_rows.strips(
     [(f"{images:,}", samples[:12]) for images, samples in sorted(grids.items())]
 )
 
 # %% mystnb={"figure": {"caption": "Losses and D's answers. Each net's loss depends on how good the other has become.", "name": "fig-training-curves"}}
-plots.learning_curves(run.log(), smooth=5)
+curves.learning_curves(run.log(), smooth=5)
 
 # %% [markdown]
 # Look at {numref}`fig-training-samples` and {numref}`fig-training-curves` together. The samples improve long after the losses have
@@ -108,7 +109,7 @@ print(inspect.getsource(training.generator_loss))
 # And here is an update of each net, written out. `training.train` does the same with progress bars and checkpoints around it.
 
 # %%
-from dcgan_core import latent, networks
+from dcgan_core import latent
 
 generator, discriminator = networks.build(config.architecture, seed)
 adam = {"lr": 2e-4, "betas": (0.5, 0.999)}
@@ -163,7 +164,7 @@ Table(
 )
 
 studied = ["beta1", "lr", "updates"]
-plots.strips(showing.sheets(studied)) if showing.rows() else None
+image_rows.strips(showing.sheets(studied)) if showing.rows() else None
 
 # %%
 showing.table(showing.rows(studied))
@@ -178,7 +179,7 @@ for row in showing.rows(studied):
 # %% tags=["remove-stderr"] mystnb={"figure": {"caption": "One pair, trained just now: the paper's learning rate, and five times as much.", "name": "fig-settings-pair"}}
 images = 3_200 if profile == "quick" else variants.IMAGES
 folder = Path(tempfile.mkdtemp())
-plots.strips(running.pair("lr-0.001", images, folder, seed, device))
+image_rows.strips(running.pair("lr-0.001", images, folder, seed, device))
 
 # %% [markdown]
 # After so few images the higher rate may well be ahead: it takes larger steps. In the table above, too, the runs are short ({doc}`03_architecture` says how short), and what

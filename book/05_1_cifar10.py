@@ -33,8 +33,8 @@ import torch
 
 from dcgan_core import claims, devices, networks
 from dcgan_core.data.sources import finding
+from dcgan_core.figures.tables import Table
 from dcgan_core.pictures import show
-from dcgan_core.plots import Table
 from dcgan_core.probes import features, protocols, svm
 from dcgan_core.runs import reference_runs
 

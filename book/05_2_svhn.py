@@ -32,7 +32,7 @@ import numpy as np
 
 from dcgan_core import claims, devices
 from dcgan_core.data.sources import finding
-from dcgan_core.plots import Table
+from dcgan_core.figures.tables import Table
 from dcgan_core.probes import protocols, supervised
 from dcgan_core.runs import reference_runs
 

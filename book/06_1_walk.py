@@ -28,19 +28,20 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from dcgan_core import claims, devices, latent, plots, widgets
+from dcgan_core import claims, devices, latent
 from dcgan_core.data import loading
 from dcgan_core.drawings import scenes
+from dcgan_core.figures import image_rows, sliders
+from dcgan_core.figures.image_rows import Animation
 from dcgan_core.metrics import neighbours, walks
 from dcgan_core.pictures import grid, show
-from dcgan_core.plots import Animation
 from dcgan_core.runs import Run
 
 run = Run.reference("faces")  # your own: Run("../runs/faces")
 generator = run.generator(devices.pick(device))
 rng = torch.Generator().manual_seed(seed)
 stops = latent.sample(generator.architecture, 6, rng)
-widgets.walk_slider(generator, stops)
+sliders.walk_slider(generator, stops)
 
 # %% [markdown]
 # The slider goes through six random points and back to the first. Nowhere on the way is there a cut from one face to the next. Hair
@@ -87,7 +88,7 @@ t = np.linspace(0, 1, 12)[:, None, None, None]
 pair = 2  # of unlike ends
 walk = images[12 * pair : 12 * (pair + 1)]
 fade = np.round(walk[0] * (1 - t) + walk[-1] * t).astype(np.uint8)
-plots.strips([("walk", walk), ("cross-fade", fade)])
+image_rows.strips([("walk", walk), ("cross-fade", fade)])
 
 # %% [markdown]
 # ## Smooth, by the numbers
@@ -195,7 +196,7 @@ def beside_training(which, train):
     ends = latent.sample(net.architecture, 2, rng)
     pictures = latent.draw_pixels(net, latent.walk(ends[0], ends[1], 10)[0])
     _, index = neighbours.nearest(pictures, train)
-    return plots.strips([("walk", pictures), ("nearest", train[index])])
+    return image_rows.strips([("walk", pictures), ("nearest", train[index])])
 
 
 beside_training(
@@ -224,7 +225,7 @@ for path in ("straight", "spherical"):
     lengths = points.norm(dim=1)
     print(f"{path:10} length of z: {lengths[0]:.1f} at the start,", end=" ")
     print(f"{lengths[5:7].mean():.1f} halfway, {lengths[-1]:.1f} at the end")
-plots.strips(rows)
+image_rows.strips(rows)
 
 # %% [markdown]
 # ## Single numbers of z
@@ -234,11 +235,11 @@ plots.strips(rows)
 # of the paper finds some.
 
 # %%
-strongest = widgets.strongest_coordinates(generator, 6, seed=seed)
+strongest = sliders.strongest_coordinates(generator, 6, seed=seed)
 directions = torch.eye(generator.architecture.latent)[strongest]
 middle_face = stops[1].clone()
 middle_face[strongest] = 0
-widgets.z_sliders(
+sliders.z_sliders(
     generator, middle_face, directions, [f"z[{i}]" for i in strongest]
 )
 

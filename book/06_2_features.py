@@ -30,19 +30,12 @@ import numpy as np
 import torch
 from IPython.display import display
 
-from dcgan_core import (
-    assets,
-    claims,
-    devices,
-    networks,
-    pictures,
-    plots,
-    widgets,
-)
+from dcgan_core import assets, claims, devices, networks, pictures
 from dcgan_core.data import loading
 from dcgan_core.drawings import scenes
+from dcgan_core.figures import image_rows, sliders
+from dcgan_core.figures.tables import Table
 from dcgan_core.inside import attribution
-from dcgan_core.plots import Table
 from dcgan_core.runs import Run
 
 run = Run.reference("drawn-rooms")  # your own: Run("../runs/drawn-rooms")
@@ -119,7 +112,7 @@ feature = 4
 found = attribution.top_responses(trained, rooms.images, [feature], top=8)
 best = rooms.images[found.images[0]]
 place = found.rows[0], found.columns[0]
-plots.strips(
+image_rows.strips(
     [
         ("picture", best),
         (
@@ -170,7 +163,7 @@ def feature_slider(net, images):
         )
 
     ranges = {"feature": (0, last, (last + 1) // 4)}
-    return widgets.sliders(draw, ranges, {"feature": 0}, whole=["feature"])
+    return sliders.sliders(draw, ranges, {"feature": 0}, whole=["feature"])
 
 
 feature_slider(trained, rooms.images)

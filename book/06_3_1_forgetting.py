@@ -31,12 +31,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from dcgan_core import claims, devices, latent, plots, widgets
+from dcgan_core import claims, devices, latent
+from dcgan_core.figures import image_rows, sliders
+from dcgan_core.figures.tables import Table
 from dcgan_core.inside import forgetting, marking
 from dcgan_core.inside.forgetting import Dropping
 from dcgan_core.inside.marker import Marker
 from dcgan_core.pictures import grid, show, with_boxes
-from dcgan_core.plots import Table
 from dcgan_core.readers import judges
 from dcgan_core.readers.finder import load_finder
 from dcgan_core.runs import Run, weights_of
@@ -58,7 +59,7 @@ def drawn_without(dropping, z):
 
 
 twelve = samples.z[:12]
-plots.strips(
+image_rows.strips(
     [
         ("before", samples.images[:8]),
         ("after", drawn_without(dropping, twelve[:8])),
@@ -316,7 +317,7 @@ stored = {}
 for name, suffix in variants.items():
     details = measured("random_maps", suffix)["details"]
     stored[name] = Dropping(details["layer"], tuple(details["maps"]))
-plots.strips(
+image_rows.strips(
     [
         ("before", samples.images[:12]),
         *(
@@ -423,7 +424,7 @@ def dropping_slider(z, layer=0):
 
     ranges = {"maps dropped": (0, last, 30), "rooms": (0, len(z) - 4, 8)}
     start = {"maps dropped": last, "rooms": 0}
-    return widgets.sliders(draw, ranges, start, whole=ranges)
+    return sliders.sliders(draw, ranges, start, whole=ranges)
 
 
 dropping_slider(samples.z[:18])
@@ -443,7 +444,7 @@ for thing in ("bed", "lamp"):
         (thing, these.images[:12]),
         (f"no {thing}", drawn_without(rule, these.z[:12])),
     ]
-plots.strips(rows, zoom=2)
+image_rows.strips(rows, zoom=2)
 
 # %% tags=["hide-input"]
 others = {

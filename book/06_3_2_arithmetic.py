@@ -32,10 +32,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from dcgan_core import claims, devices, latent, pictures, plots, widgets
+from dcgan_core import claims, devices, latent, pictures
 from dcgan_core.errors import UserError
+from dcgan_core.figures import image_rows, picker, sliders
+from dcgan_core.figures.tables import Table
 from dcgan_core.inside import arithmetic, exemplars, turning
-from dcgan_core.plots import Table
 from dcgan_core.runs import Run, weights_of
 
 faces, portraits = Run.reference("faces"), Run.reference("drawn-portraits")
@@ -64,7 +65,7 @@ def figure_7(run, name):
     result = latent.combine(means)  # first - second + third
     nine = latent.draw_pixels(generator, latent.nine(result, rng))
     pixels = arithmetic.pixel_sum(generator, [z[None] for z in terms])
-    return plots.equation(
+    return image_rows.equation(
         [
             (
                 concept.name,
@@ -119,7 +120,7 @@ def weight_sliders(run, name, reach=2.0):
 
     names = [concept.name for concept in parts.terms]
     lows, highs = (0, -reach, 0), (reach, 0, reach)
-    return widgets.sliders(
+    return sliders.sliders(
         draw,
         {n: (a, b, 9) for n, a, b in zip(names, lows, highs, strict=True)},
         dict(zip(names, (1.0, -1.0, 1.0), strict=True)),
@@ -394,7 +395,7 @@ parts = arithmetic.SUMS["drawn_smile"]
 smiling, neutral, someone = (pool.of(concept) for concept in parts.terms)
 smile = latent.mean(smiling[:30]) - latent.mean(neutral[:30])
 someone = someone[torch.randperm(len(someone), generator=rng)[:8]]
-plots.strips(
+image_rows.strips(
     [
         ("before", latent.draw_pixels(generator, someone)),
         ("+ smile", latent.draw_pixels(generator, someone + smile)),
@@ -479,7 +480,7 @@ def turned(positions):
     return latent.draw_pixels(generator, someone[0] + moves)
 
 
-widgets.sliders(
+sliders.sliders(
     turned,
     {"from four": (-1, 1, 15), "from thirty": (-1, 1, 15)},
     {"from four": 0.0, "from thirty": 0.0},
@@ -595,7 +596,7 @@ note = {
     "weights": weights_of(faces),
 }
 names = [c.name for c in concepts]
-widgets.picker(images, names, PICKS, note, chosen, numbers)
+picker.picker(images, names, PICKS, note, chosen, numbers)
 
 # %% [markdown]
 # Picks belong to the weights that drew the samples. With another run, or after more training, the same z is another face, and old picks are refused.
@@ -662,7 +663,7 @@ results = latent.combine(
 images = latent.draw_pixels(faces.generator(devices.pick(device)), results)
 _, judge = arithmetic.readers(faces, devices.pick(device))
 right = parts.result.shown(judge(images))
-plots.strips(
+image_rows.strips(
     [("success", images[right][:10]), ("failure", images[~right][:10])], zoom=1
 )
 

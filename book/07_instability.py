@@ -40,14 +40,14 @@ from dcgan_core import (
     config_io,
     instability,
     pictures,
-    plots,
     recipes,
     runs,
     training,
 )
 from dcgan_core.ablations import measuring, running, showing, variants
 from dcgan_core.data import loading
-from dcgan_core.plots import Table
+from dcgan_core.figures import curves, image_rows
+from dcgan_core.figures.tables import Table
 
 config = config_io.override(
     recipes.recipe("digits", "quick"),
@@ -81,10 +81,10 @@ except instability.Collapsed as stopped:
 shown = [
     (f"{images:,}", samples[:12]) for images, samples in sorted(grids.items())
 ]
-plots.strips([*shown, ("data", data.images[:12])])
+image_rows.strips([*shown, ("data", data.images[:12])])
 
 # %% mystnb={"figure": {"caption": "Left and middle: losses and D's answers until training was stopped. Right: how much samples differ from each other, as a share of what digits do. Dotted lines: reported. Solid: stopped.", "name": "fig-collapse-curves"}}
-plots.collapse_curves(run.log(), alarms)
+curves.collapse_curves(run.log(), alarms)
 
 # %% [markdown]
 # Read {numref}`fig-collapse-curves` from right to left. First the samples become alike: every z draws nearly the same grey. *Then* D, which had
@@ -227,7 +227,7 @@ for i, images in enumerate(showing.swinging()):
     loud = (images - images.mean()) * 60 + 128
     strips.append((f"z {i + 1}", images))
     strips.append(("contrast × 60", loud.clip(0, 255).astype(np.uint8)))
-plots.strips(strips, zoom=4) if strips else None
+image_rows.strips(strips, zoom=4) if strips else None
 
 # %% tags=["hide-input"]
 shipped = showing.shipped()

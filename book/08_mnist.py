@@ -31,22 +31,16 @@ import numpy as np
 import torch
 from IPython.display import display
 
-from dcgan_core import (
-    assets,
-    claims,
-    config_io,
-    devices,
-    latent,
-    plots,
-    training,
-)
+from dcgan_core import assets, claims, config_io, devices, latent, training
 from dcgan_core.data import loading
 from dcgan_core.data.images import part
+from dcgan_core.figures import image_rows
+from dcgan_core.figures.curves import error_curves
+from dcgan_core.figures.tables import Table
 from dcgan_core.metrics import fidelity, neighbours
 from dcgan_core.metrics.neighbours import NearestLabels
 from dcgan_core.networks import Architecture
 from dcgan_core.pictures import show
-from dcgan_core.plots import Table
 from dcgan_core.runs import Run
 from dcgan_core.training import Config
 
@@ -236,7 +230,7 @@ curves = {
     if r
 }
 curves["scikit-learn's digits, drawn"] = {k: m.value for k, m in drawn.items()}
-plots.error_curves(curves, paper)
+error_curves(curves, paper)
 
 # %% [markdown]
 # More digits of the same generator can only help so far. Each new one is another variation of what the net has learnt to draw, and what it never
@@ -358,7 +352,7 @@ asked = np.asarray(unseen.images)
 _, nearest = neighbours.nearest(asked, images, where)
 wrong = np.flatnonzero(labels[nearest] != unseen.labels)[:12]
 _, nearest_real = neighbours.nearest(asked[wrong], real.images, where)
-plots.strips(
+image_rows.strips(
     [
         ("asked", asked[wrong]),
         ("drawn", images[nearest[wrong]]),

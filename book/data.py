@@ -35,7 +35,7 @@ from pathlib import Path
 from IPython.display import display
 
 from dcgan_core.data import catalogue
-from dcgan_core.plots import Table
+from dcgan_core.figures.tables import Table
 
 catalogue.overview()
 

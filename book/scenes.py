@@ -29,17 +29,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from dcgan_core import (
-    claims,
-    devices,
-    latent,
-    networks,
-    pictures,
-    plots,
-    widgets,
-)
+from dcgan_core import claims, devices, latent, networks, pictures
 from dcgan_core.drawings import scenes
-from dcgan_core.plots import Table
+from dcgan_core.figures import image_rows, sliders
+from dcgan_core.figures.tables import Table
 from dcgan_core.readers import judges
 from dcgan_core.runs import Run
 
@@ -81,7 +74,7 @@ def factor_sliders(name, factors):
         )
         for key in factors
     }
-    return widgets.sliders(
+    return sliders.sliders(
         picture, ranges, {key: float(first[key][0]) for key in factors}
     )
 
@@ -112,7 +105,7 @@ def highlight(images, mask):
     return np.where(mask[:, None], images, grey).astype(np.uint8)
 
 
-plots.strips(
+image_rows.strips(
     [
         ("drawn", rooms.images[with_both]),
         *(
@@ -140,7 +133,9 @@ from pathlib import Path
 trials = json.loads(Path("trials/grain.json").read_text())
 strengths = sorted({row["grain"] for row in trials})
 sheet = pictures.tiles("trials/grain.webp", 64).reshape(-1, 8, 3, 64, 64)
-plots.strips([(f"{g:g}", row) for g, row in zip(strengths, sheet, strict=True)])
+image_rows.strips(
+    [(f"{g:g}", row) for g, row in zip(strengths, sheet, strict=True)]
+)
 
 # %% tags=["hide-input"]
 Table(
@@ -173,7 +168,7 @@ Table(
 trials = json.loads(Path("trials/ten_minutes.json").read_text())
 sheet = pictures.tiles("trials/ten_minutes.webp", 64).reshape(-1, 12, 3, 64, 64)
 labels = [f"{row['set'][6:]}, {row['size']}" for row in trials]
-plots.strips(list(zip(labels, sheet, strict=True)))
+image_rows.strips(list(zip(labels, sheet, strict=True)))
 
 # %% tags=["hide-input"]
 Table(
@@ -431,7 +426,7 @@ for name, a, b in (
 ):
     change = np.abs(a.astype(int) - b).mean()
     print(f"{name}: a pixel changes by {change:.2f} of 255 on average")
-plots.strips([("in a batch of 8", alone), ("in a batch of 64", together)])
+image_rows.strips([("in a batch of 8", alone), ("in a batch of 64", together)])
 
 # %% [markdown]
 # The cure is to estimate the statistics once, over many z, and keep them. Every run in this book does so at the end of its training. Then one z is one

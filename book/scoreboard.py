@@ -22,7 +22,7 @@ device = "auto"
 
 # %%
 from dcgan_core import claims
-from dcgan_core.plots import Table
+from dcgan_core.figures.tables import Table
 
 ledger = claims.ledger()
 rows = [row for row in ledger if row["section"] != "book"]

@@ -26,7 +26,7 @@ from pathlib import Path
 
 from dcgan_core import claims, devices
 from dcgan_core.data import loading
-from dcgan_core.plots import Table
+from dcgan_core.figures.tables import Table
 from dcgan_core.runs import environment, reference_runs
 
 made = environment()

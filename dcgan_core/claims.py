@@ -19,8 +19,8 @@ from dcgan_core.config_io import did_you_mean
 from dcgan_core.data.sources import finding
 from dcgan_core.drawings import scenes
 from dcgan_core.errors import UserError
+from dcgan_core.figures.tables import Table
 from dcgan_core.files import read_json, write_json
-from dcgan_core.plots import Table
 from dcgan_core.runs import Run, reference_runs
 
 CLAIMS = [

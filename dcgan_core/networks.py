@@ -340,7 +340,7 @@ def estimate_batchnorm(net: nn.Module, batches: Iterable[tuple]) -> None:
     try:
         with batch_statistics(net):
             for batch in batches:
-                _all_layers(net)(*batch)
+                all_layers(net)(*batch)
     finally:
         for hook in hooks:
             hook.remove()
@@ -351,33 +351,6 @@ def estimate_batchnorm(net: nn.Module, batches: Iterable[tuple]) -> None:
         module.running_var.copy_(variances / count)
 
 
-@dataclass(frozen=True)
-class Layer:
-    """A row of `summary`."""
-
-    name: str
-    shape: tuple[int, ...]  # of one output, without the batch
-    parameters: int
-
-
-def summary(net: Generator | Discriminator) -> list[Layer]:
-    """Each stage of the net with the shape it puts out and its number of parameters. Computes no numbers (meta device)."""
-    a = net.architecture
-    with torch.device("meta"):
-        twin = type(net)(a).eval()
-        rows: list[Layer] = []
-        for group in ("dense", "convs") if isinstance(net, Generator) else ("convs", "dense"):
-            for i, stage in enumerate(getattr(twin, group)):
-                stage.register_forward_hook(
-                    lambda module, _, out, name=f"{group}.{i}": rows.append(
-                        Layer(name, tuple(out.shape[1:]), sum(p.numel() for p in module.parameters()))
-                    )
-                )
-        x = torch.zeros(1, a.latent) if isinstance(net, Generator) else torch.zeros(1, a.channels, a.size, a.size)
-        _all_layers(twin)(x, torch.zeros(1, dtype=torch.long) if a.num_classes else None)
-    return rows
-
-
-def _all_layers(net: nn.Module) -> Callable:
+def all_layers(net: nn.Module) -> Callable:
     """What to call so that every layer runs: a D without a head has no forward."""
     return net.features if isinstance(net, Discriminator) and not net.architecture.head else net

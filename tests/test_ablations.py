@@ -13,7 +13,8 @@ from dcgan_core.ablations.running import Start
 from dcgan_core.ablations.variants import GUIDELINES, PROVOKED, VARIANTS, Variant
 from dcgan_core.cli import main
 from dcgan_core.errors import UserError
-from dcgan_core.networks import Discriminator, Generator, Stage
+from dcgan_core.figures.layers import summary
+from dcgan_core.networks import Architecture, Discriminator, Generator, Stage
 from dcgan_core.runs import Run
 
 A = variants.BASELINE.architecture
@@ -30,12 +31,12 @@ def test_every_variants_nets_fit_each_other(variant):
         images = generator(torch.zeros(4, a.latent))
         assert images.shape == (4, a.channels, a.size, a.size)
         assert discriminator(images).shape == (4,)
-    maps = [layer.shape for layer in networks.summary(discriminator) if layer.name.startswith("convs")]
+    maps = [layer.shape for layer in summary(discriminator) if layer.name.startswith("convs")]
     side = a.size
     for (outputs, *sides), width, stride in zip(maps, a.widths, a.strides, strict=True):
         side //= stride
         assert (outputs, sides) == (width, [side, side])
-    assert config_io.from_dict(networks.Architecture, config_io.to_dict(a)) == a
+    assert config_io.from_dict(Architecture, config_io.to_dict(a)) == a
 
 
 def modules(net, kind) -> int:
@@ -252,7 +253,7 @@ def test_the_rule_for_deviations_wants_the_whole_interval_near_one():
 @pytest.fixture
 def small(monkeypatch):
     """Tiny nets on the digits, few samples."""
-    a = networks.Architecture(16, 1, (4, 8), (2, 2), kernel=4, latent=10)
+    a = Architecture(16, 1, (4, 8), (2, 2), kernel=4, latent=10)
     monkeypatch.setattr(variants, "BASELINE", replace(variants.BASELINE, data="digits", architecture=a, batch=16))
     monkeypatch.setattr(measuring, "SAMPLES", 60)
     monkeypatch.setattr(running, "APART", 2)

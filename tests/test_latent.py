@@ -6,6 +6,7 @@ from conftest import TINY
 
 from dcgan_core import latent, networks
 from dcgan_core.errors import UserError
+from dcgan_core.networks import Generator
 
 
 def rng(seed: int = 0) -> torch.Generator:
@@ -88,7 +89,7 @@ def test_draw_pixels_is_draw_in_whole_numbers():
 def test_images_are_drawn_on_the_nets_device_wherever_z_is():
     """The meta device stands for any device that is not the CPU: a tensor on the wrong one is an error there too."""
     with torch.device("meta"):
-        g = networks.Generator(replace(TINY, num_classes=3))
+        g = Generator(replace(TINY, num_classes=3))
     images = latent.draw(g, latent.sample(TINY, 4, rng()), torch.tensor([0, 1, 2, 0]))
     assert images.device.type == "meta"
     assert images.shape == (4, 1, 16, 16)

@@ -8,6 +8,7 @@ from torch import nn
 
 from dcgan_core import networks
 from dcgan_core.errors import UserError
+from dcgan_core.figures.layers import summary
 from dcgan_core.networks import ARCHITECTURES, Architecture, Discriminator, Generator
 
 TINY = Architecture(16, 1, (8, 16), (2, 2), kernel=4, latent=10)
@@ -188,7 +189,7 @@ def test_a_discriminator_without_a_head_has_features_and_no_logit(a):
         assert torch.equal(mine, theirs)
     with pytest.raises(UserError, match="use its features"):
         headless(x, y)
-    assert networks.summary(headless) == networks.summary(whole)[: len(a.widths)]
+    assert summary(headless) == summary(whole)[: len(a.widths)]
 
 
 def test_weights_start_from_n_0_002_and_gains_from_n_1_002():
@@ -356,7 +357,7 @@ def test_pixels_survive_the_way_in_and_back(output):
 def test_summary_has_every_stage_with_shape_and_parameters(name):
     a = ARCHITECTURES[name]
     g, d = on_meta(a)
-    rows_g, rows_d = networks.summary(g), networks.summary(d)
+    rows_g, rows_d = summary(g), summary(d)
     assert len(rows_g) == len(g.dense) + len(g.convs)
     assert rows_g[len(g.dense) - 1].shape == (prod(a.base),)
     if a.widths:
@@ -384,7 +385,7 @@ def test_a_fully_connected_net_does_not_see_which_pixels_are_neighbours():
     with torch.no_grad():
         d.dense[0].layer.weight[:, :64] = d.dense[0].layer.weight[:, order].clone()
     assert torch.allclose(d(x.flatten(1)[:, order].view_as(x), y), expected, atol=1e-6)
-    assert [layer.shape for layer in networks.summary(g)] == [(12,), (12,), (64,)]
+    assert [layer.shape for layer in summary(g)] == [(12,), (12,), (64,)]
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,13 @@ import torch
 from conftest import noise
 from PIL import Image
 
-from dcgan_core import latent, pictures, plots, widgets
+from dcgan_core import latent, pictures
 from dcgan_core.errors import UserError
-from dcgan_core.plots import Animation
-from dcgan_core.widgets import Interactive
+from dcgan_core.figures import image_rows
+from dcgan_core.figures.curves import learning_curves
+from dcgan_core.figures.image_rows import Animation
+from dcgan_core.figures.picker import picker
+from dcgan_core.figures.sliders import ZOOM, Interactive, sliders, strongest_coordinates, walk_slider, z_sliders
 
 # --- grids ------------------------------------------------------------------------------------------------------------
 
@@ -51,13 +54,13 @@ def test_show_makes_each_pixel_a_square():
 
 def test_strips_have_a_labelled_row_each():
     rows = [("first", np.zeros((3, 1, 4, 4), np.uint8)), ("second", np.full((2, 3, 4, 4), 9, np.uint8))]
-    figure = plots.strips(rows)
+    figure = image_rows.strips(rows)
     assert [axis.get_ylabel() for axis in figure.axes] == ["first", "second"]
     assert [axis.images[0].get_array().shape for axis in figure.axes] == [(4, 14, 3), (4, 9, 3)]
 
 
 def test_a_strip_without_images_says_so():
-    figure = plots.strips([("success", np.zeros((0, 3, 4, 4), np.uint8)), ("failure", np.zeros((2, 3, 4, 4), np.uint8))])
+    figure = image_rows.strips([("success", np.zeros((0, 3, 4, 4), np.uint8)), ("failure", np.zeros((2, 3, 4, 4), np.uint8))])
     assert [[t.get_text() for t in axis.texts] for axis in figure.axes] == [["none"], []]
     assert [axis.get_ylabel() for axis in figure.axes] == ["success", "failure"]
 
@@ -82,7 +85,7 @@ def test_an_animation_plays_forth_and_back_for_ever_by_itself():
 @pytest.mark.parametrize("smooth", [1, 3, 1000])
 def test_learning_curves_show_the_log(run, smooth):
     log = run.log()
-    figure = plots.learning_curves(log, smooth)
+    figure = learning_curves(log, smooth)
     curves = {line.get_label(): line for axis in figure.axes for line in axis.lines}
     assert {"D", "G", "D(x), data", "D(G(z)), samples"} <= curves.keys()
     width = min(smooth, len(log))
@@ -120,7 +123,7 @@ def frames(html: str) -> np.ndarray:
 
 def both_kinds(generator) -> list[Interactive]:
     z = random_z(generator, 3)
-    return [widgets.walk_slider(generator, z, frames=4), widgets.z_sliders(generator, z[0], z[1:], ["one", "two"], frames=5)]
+    return [walk_slider(generator, z, frames=4), z_sliders(generator, z[0], z[1:], ["one", "two"], frames=5)]
 
 
 def test_a_slider_has_a_live_and_a_static_form(generator):
@@ -140,7 +143,7 @@ def test_the_static_form_needs_nothing_from_elsewhere(generator):
 
 def test_the_walk_slider_draws_the_place_it_points_at(generator):
     stops = random_z(generator, 3)
-    picture, [slider] = parts(widgets.walk_slider(generator, stops))
+    picture, [slider] = parts(walk_slider(generator, stops))
     drawn = {}
     for position, z in ((0, stops[0]), (1 / 3, stops[1]), (0.5, (stops[1] + stops[2]) / 2), (1, stops[0])):
         slider.value = position
@@ -152,7 +155,7 @@ def test_the_walk_slider_draws_the_place_it_points_at(generator):
 
 def test_the_z_sliders_add_their_directions(generator):
     z, directions = random_z(generator, 1)[0], random_z(generator, 2)
-    picture, sliders = parts(widgets.z_sliders(generator, z, directions, ["one", "two"], reach=2.0))
+    picture, sliders = parts(z_sliders(generator, z, directions, ["one", "two"], reach=2.0))
     assert [s.description for s in sliders] == ["one", "two"]
     before = picture.value
     assert np.array_equal(pixels(before), latent.draw_pixels(generator, z[None])[0, 0])
@@ -164,7 +167,7 @@ def test_the_z_sliders_add_their_directions(generator):
 
 def test_the_static_frames_are_the_images_of_the_walk(generator):
     stops = random_z(generator, 3)
-    html = widgets.walk_slider(generator, stops, frames=4).html
+    html = walk_slider(generator, stops, frames=4).html
     sheet, size = frames(html), generator.architecture.size
     assert 'max="12"' in html  # three legs of four steps, and back where it began
     assert sheet.shape == (2 * size, 12 * size, 3)
@@ -176,11 +179,11 @@ def test_the_static_frames_are_the_images_of_the_walk(generator):
 
 def test_the_static_z_sliders_start_in_the_middle(generator):
     z, directions = random_z(generator, 1)[0], random_z(generator, 2)
-    html = widgets.z_sliders(generator, z, directions, ["one", "two"], frames=5).html
+    html = z_sliders(generator, z, directions, ["one", "two"], frames=5).html
     sheet, size = frames(html), generator.architecture.size
     assert sheet.shape == (size, 10 * size, 3)
     assert html.count('value="2"') == 2
-    assert f"background-position:{-2 * widgets.ZOOM}px 0px" in html
+    assert f"background-position:{-2 * ZOOM}px 0px" in html
     middle = latent.draw_pixels(generator, z[None])[0, 0]
     for frame in (2, 7):
         assert abs(sheet[:, frame * size : (frame + 1) * size, 0].astype(int) - middle).mean() < 8
@@ -192,11 +195,11 @@ def test_sliders_of_named_numbers_start_where_they_are_told():
     def draw(values):  # brightness is the first number, plus 100 where the second is 1
         return np.stack([np.full((1, 16, 16), 100 * a + 100 * b, np.uint8) for a, b in values])
 
-    widget = widgets.sliders(draw, {"grey": (0, 1, 5), "lit": (0, 1, 2)}, {"grey": 0.6, "lit": 0.0})
+    widget = sliders(draw, {"grey": (0, 1, 5), "lit": (0, 1, 2)}, {"grey": 0.6, "lit": 0.0})
     sheet = frames(widget.html)
     means = [sheet[:, 16 * i : 16 * (i + 1)].mean() for i in range(7)]
     assert np.allclose(means, [0, 25, 60, 75, 100, 60, 160], atol=3)
-    assert f"background-position:{-2 * widgets.ZOOM}px 0px" in widget.html
+    assert f"background-position:{-2 * ZOOM}px 0px" in widget.html
     assert re.findall(r'max="(\d+)" value="(\d+)"', widget.html) == [("4", "2"), ("1", "0")]
     picture, (grey, lit) = parts(widget)
     assert lit.step == 1 and pixels(picture.value).mean() == 60
@@ -213,7 +216,7 @@ def test_counts_and_indices_are_whole_numbers():
         asked.append(values)
         return np.stack([np.full((1, 16, 16), n, np.uint8) for (n,) in values])
 
-    widget = widgets.sliders(draw, {"feature": (0, 255, 64)}, {"feature": 3}, whole=["feature"])
+    widget = sliders(draw, {"feature": (0, 255, 64)}, {"feature": 3}, whole=["feature"])
     picture, [slider] = parts(widget)
     assert isinstance(slider, ipywidgets.IntSlider) and (slider.min, slider.max, slider.step) == (0, 255, 1)
     slider.value = 77
@@ -221,7 +224,7 @@ def test_counts_and_indices_are_whole_numbers():
     stops = re.search(r'data-stops="([^"]*)"', widget.html)[1].split()
     assert len(stops) == 64 and "3" in stops and all(stop.isdigit() for stop in stops)
     assert all((values == values.round()).all() for values in asked)
-    few = widgets.sliders(draw, {"n": (0, 3, 30)}, {"n": 0}, whole=["n"])
+    few = sliders(draw, {"n": (0, 3, 30)}, {"n": 0}, whole=["n"])
     assert 'max="3"' in few.html and 'data-stops="0 1 2 3"' in few.html
 
 
@@ -230,11 +233,11 @@ def test_the_strongest_coordinates_are_found(generator):
         generator.dense[0].layer.weight[:, 3] *= 50
         generator.dense[0].layer.weight[:, 6] *= 10
         generator.dense[0].layer.weight[:, 8] = 0
-    order = widgets.strongest_coordinates(generator, 10)
+    order = strongest_coordinates(generator, 10)
     assert order[0] == 3
     assert order[-1] == 8
     assert sorted(order) == list(range(10))
-    assert widgets.strongest_coordinates(generator, 2) == order[:2]
+    assert strongest_coordinates(generator, 2) == order[:2]
 
 
 def test_frames_are_drawn_on_the_edges_of_boxes_alone():
@@ -254,7 +257,7 @@ def test_frames_are_drawn_on_the_edges_of_boxes_alone():
 def open_picker(tmp_path, chosen=None, numbers=None):
     images = np.stack([np.full((3, 8, 8), 10 * i, np.uint8) for i in range(15)])
     path = tmp_path / "picks" / "mine.json"
-    return widgets.picker(images, ["smiling <woman>", "neutral man"], path, {"seed": 3, "count": 15}, chosen, numbers), path
+    return picker(images, ["smiling <woman>", "neutral man"], path, {"seed": 3, "count": 15}, chosen, numbers), path
 
 
 def controls(picker):
@@ -312,8 +315,8 @@ def test_a_picker_begins_with_what_was_chosen_before_and_shows_it_on_the_page(tm
 
 def test_a_picker_without_pictures_or_with_others_than_there_are_is_refused(tmp_path):
     with pytest.raises(UserError, match="no pictures or no concepts"):
-        widgets.picker(np.zeros((0, 3, 8, 8), np.uint8), ["a"], tmp_path / "x.json", {})
+        picker(np.zeros((0, 3, 8, 8), np.uint8), ["a"], tmp_path / "x.json", {})
     with pytest.raises(UserError, match="no pictures or no concepts"):
-        widgets.picker(np.zeros((2, 3, 8, 8), np.uint8), [], tmp_path / "x.json", {})
+        picker(np.zeros((2, 3, 8, 8), np.uint8), [], tmp_path / "x.json", {})
     with pytest.raises(UserError, match="pictures 0 to 14; one that was chosen is not among them"):
         open_picker(tmp_path, {"neutral man": [15]})

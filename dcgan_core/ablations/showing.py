@@ -25,8 +25,8 @@ from dcgan_core.ablations.variants import (
     seeds_of,
 )
 from dcgan_core.errors import UserError
+from dcgan_core.figures.tables import Table
 from dcgan_core.files import read_json, write_atomically, write_json
-from dcgan_core.plots import Table
 
 # --- the shipped table ------------------------------------------------------------------------------------------------
 

@@ -12,10 +12,11 @@ from dcgan_core.authors import importing, reading
 from dcgan_core.authors.reading import Released
 from dcgan_core.errors import UserError
 from dcgan_core.intervals import Measurement, timed
+from dcgan_core.networks import Generator
 from dcgan_core.runs import Run
 
 
-def two_batches(generator: networks.Generator, seed: int = 0, shown: int = 8) -> np.ndarray:
+def two_batches(generator: Generator, seed: int = 0, shown: int = 8) -> np.ndarray:
     """The same z in two batches with batch statistics: a picture of both rows of images and, below, their difference x 4."""
     rng = torch.Generator().manual_seed(seed)
     z, *others = (

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from dcgan_core.data import loading
 from dcgan_core.data.sources import drawn, published
-from dcgan_core.plots import Table
+from dcgan_core.figures.tables import Table
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,12 @@ from pathlib import Path
 import ipywidgets
 import numpy as np
 
-from dcgan_core import pictures, widgets
+from dcgan_core import pictures
 from dcgan_core.errors import UserError
+from dcgan_core.figures import sliders
+from dcgan_core.figures.sliders import Interactive
 from dcgan_core.inside import marking
 from dcgan_core.inside.marking import Marks
-from dcgan_core.widgets import Interactive
 
 
 class Marker(Interactive):
@@ -43,7 +44,7 @@ class Marker(Interactive):
             for name, low in (("left", 0), ("top", 0), ("width", 1), ("height", 1))
         }
         self.said = ipywidgets.Label()
-        self._picture = ipywidgets.Image(format="png", width=widgets.ZOOM, height=widgets.ZOOM)
+        self._picture = ipywidgets.Image(format="png", width=sliders.ZOOM, height=sliders.ZOOM)
         buttons = []
         for name, act in (("add", self.add), ("remove", self.remove), ("save", self.save)):
             button = ipywidgets.Button(description=name)
@@ -55,7 +56,7 @@ class Marker(Interactive):
         controls = ipywidgets.VBox([self.sample, *self.sliders.values(), ipywidgets.HBox(buttons), self.said])
         note = f"In JupyterLab there are sliders here, with which you mark a {what} in each sample."
         picture = base64.b64encode(self._picture.value).decode()
-        html = f'<img src="data:image/png;base64,{picture}" width="{widgets.ZOOM}" alt="a sample with a frame"><p><em>{note}</em></p>'
+        html = f'<img src="data:image/png;base64,{picture}" width="{sliders.ZOOM}" alt="a sample with a frame"><p><em>{note}</em></p>'
         super().__init__(ipywidgets.HBox([self._picture, controls]), html)
 
     @property
@@ -88,7 +89,7 @@ class Marker(Interactive):
         self._refresh()
 
     def _refresh(self) -> None:
-        i, zoom = self.sample.value, max(1, widgets.ZOOM // self.size)
+        i, zoom = self.sample.value, max(1, sliders.ZOOM // self.size)
         left, top, width, height = self.box
         shown = (left, top, min(width, self.size - left), min(height, self.size - top))
         marked = pictures.with_boxes(self.images[i][None], [self.boxes.get(i, [])], zoom)

@@ -1,0 +1,1 @@
+"""Curves, tables, sliders, the picker."""

@@ -1,0 +1,87 @@
+"""Rows of images: walks, sums, animations."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import textwrap
+
+import numpy as np
+from PIL import Image
+
+from dcgan_core.pictures import grid
+
+
+class Animation:
+    """A picture that moves by itself, forth and back: an animated WebP inside the page, which needs no script and no server."""
+
+    def __init__(self, frames: list[np.ndarray], label: str, zoom: int = 2, milliseconds: int = 60) -> None:
+        """frames: pictures H x W x 3, uint8. label: what a reader who cannot see it is told."""
+        pictures = [Image.fromarray(frame) for frame in [*frames, *frames[-2:0:-1]]]
+        buffer = io.BytesIO()
+        options = {"duration": milliseconds, "loop": 0, "quality": 75, "method": 2}
+        pictures[0].save(buffer, "webp", save_all=True, append_images=pictures[1:], **options)
+        self.webp = buffer.getvalue()
+        self.label, self.width = label, pictures[0].width * zoom
+
+    def _repr_html_(self) -> str:
+        source = f"data:image/webp;base64,{base64.b64encode(self.webp).decode()}"
+        style = f"width:{self.width}px;max-width:100%;image-rendering:pixelated"
+        return f'<img class="dcgan-animation" style="{style}" alt="{html.escape(self.label)}" src="{source}">'
+
+
+def strips(rows: list[tuple[str, np.ndarray]], zoom: int = 2):
+    """Labelled rows of images: a matplotlib figure with each text beside its uint8 N x C x S x S. A row may have none."""
+    import matplotlib.pyplot as plt
+
+    empty = np.full((16, 16, 3), 255, np.uint8)
+    sheets = [grid(images, len(images), 1) if len(images) else empty for _, images in rows]
+    scale = min(zoom / 100, 7 / max(s.shape[1] for s in sheets))  # inches for a pixel: long rows shrink to fit the page
+    height = sum(s.shape[0] for s in sheets) * scale + 0.1 * len(rows)
+    figure, axes = plt.subplots(len(rows), 1, figsize=(8, max(height, 1)), squeeze=False)
+    for axis, sheet, (text, images) in zip(axes[:, 0], sheets, rows, strict=True):
+        axis.imshow(sheet, interpolation="nearest")
+        if not len(images):
+            axis.text(0.5, 0.5, "none", ha="center", va="center", transform=axis.transAxes)
+        axis.set_xticks([])
+        axis.set_yticks([])
+        axis.set_ylabel(text, rotation=0, ha="right", va="center")
+        for side in axis.spines.values():
+            side.set_visible(False)
+    figure.tight_layout(pad=0.3)
+    plt.close(figure)
+    return figure
+
+
+def equation(
+    terms: list[tuple[str, np.ndarray, np.ndarray]],
+    results: list[tuple[str, np.ndarray]],
+    signs: tuple[str, ...] = ("", "−", "+"),
+):
+    """Arithmetic in the manner of the paper's Fig 7. Terms: name, exemplars N x C x S x S, and the mean's image C x S x S below
+    them. Results: name, nine images (as a square) or one. All uint8. A matplotlib figure."""
+    import matplotlib.pyplot as plt
+
+    columns = [(f"{sign} {name}".strip(), exemplars, mean) for sign, (name, exemplars, mean) in zip(signs, terms, strict=True)]
+    count = max(len(exemplars) for _, exemplars, _ in columns)
+    widths = [1.0] * len(terms) + [0.35] + [3.0] * len(results)
+    figure = plt.figure(figsize=(9.5, 9.5 * (count + 1.6) / (sum(widths) + 0.8)))
+    cells = figure.add_gridspec(1, len(widths), width_ratios=widths, wspace=0.12, left=0.01, right=0.99, top=0.88, bottom=0.01)
+
+    def picture(axis, images: np.ndarray, columns: int, title: str) -> None:
+        axis.imshow(grid(images, columns, 1), interpolation="nearest")
+        axis.set_title(title, fontsize=9)
+        axis.axis("off")
+
+    for k, (title, exemplars, mean) in enumerate(columns):
+        two = cells[k].subgridspec(2, 1, height_ratios=[count, 1], hspace=0.16)
+        picture(figure.add_subplot(two[0]), exemplars, 1, textwrap.fill(title, 14))
+        picture(figure.add_subplot(two[1]), mean[None], 1, "their mean")
+    middle = figure.add_subplot(cells[len(terms)])
+    middle.text(0.5, 0.5, "=", ha="center", va="center", fontsize=22)
+    middle.axis("off")
+    for k, (title, images) in enumerate(results):
+        picture(figure.add_subplot(cells[len(terms) + 1 + k]), images, 3 if len(images) == 9 else 1, title)
+    plt.close(figure)
+    return figure
