@@ -47,12 +47,13 @@ device = "auto"
 # - **not measured**: nobody has done it here. The number is left open rather than copied.
 
 # %%
-from dcgan_core import claims, pictures
+from dcgan_core import pictures
+from dcgan_core.claims import ledger
 
-claims.checklist(
+ledger.checklist(
     [
         row
-        for row in claims.ledger()
+        for row in ledger.ledger_rows()
         if row["primary"] and row["section"] != "book"
     ]
 )

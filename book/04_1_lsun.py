@@ -43,7 +43,6 @@ from IPython.display import display
 from PIL import Image
 
 from dcgan_core import (
-    claims,
     config_io,
     devices,
     latent,
@@ -52,6 +51,8 @@ from dcgan_core import (
     recipes,
     training,
 )
+from dcgan_core.claims import claim
+from dcgan_core.claims.ledger import ledger_rows, scoreboard, with_photographs
 from dcgan_core.data import duplicates, loading
 from dcgan_core.data.planted import KINDS, change, measure_planted
 from dcgan_core.data.sources import finding, source
@@ -127,7 +128,7 @@ image_rows.strips(rows)
 # photographs is surer about them than about others that it never saw.
 
 # %%
-at_hand = claims.has_photographs(run)
+at_hand = claim.has_photographs(run)
 if at_hand:
     seen, unseen = (
         loading.load_data(run.data_name, side, split).images
@@ -153,13 +154,13 @@ else:
 # normal. If samples were copies, theirs would be far smaller.
 
 # %%
-claims.with_photographs("memorisation.rooms", run, device, seed)
+with_photographs("memorisation.rooms", run, device, seed)
 
 # %% [markdown]
 # The number is the samples' median distance over that of the held-out photographs. 1 is normal, 0 a copy. Behind it stand two whole distributions.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Distance to the nearest photograph of the training set, for samples and for photographs that were held out (0: equal images, 1: black against white). Copies would stand near 0.", "name": "fig-rooms-distances"}}
-ledger = [row for row in claims.ledger() if row["id"] == "memorisation.rooms"]
+ledger = [row for row in ledger_rows() if row["id"] == "memorisation.rooms"]
 bins = (ledger[0]["details"] or {}).get("histogram")
 if bins:
     figure, axis = plt.subplots(figsize=(8, 2.8))
@@ -189,7 +190,7 @@ else:
 # net that copies falls below 1.
 
 # %%
-claims.with_photographs("memorisation.rooms.seen", run, device, seed)
+with_photographs("memorisation.rooms.seen", run, device, seed)
 
 # %% [markdown]
 # Put together: samples are a little nearer to the training photographs than held-out photographs are, but the photographs that the net learnt from are no nearer
@@ -461,9 +462,7 @@ figure
 # This was a quick one. At full size, on the photographs of the reference run `rooms`:
 
 # %% tags=["hide-input"]
-claims.scoreboard(
-    [row for row in claims.ledger() if row["id"].startswith("dedup.")]
-)
+scoreboard([row for row in ledger_rows() if row["id"].startswith("dedup.")])
 
 # %% [markdown]
 # ### Nearly linear time

@@ -30,7 +30,8 @@ import numpy as np
 import torch
 from IPython.display import display
 
-from dcgan_core import claims, config_io, devices, latent
+from dcgan_core import config_io, devices, latent
+from dcgan_core.claims import claim, ledger
 from dcgan_core.data import loading
 from dcgan_core.data.sources import finding
 from dcgan_core.figures import curves, image_rows
@@ -147,9 +148,9 @@ for name, start in (("second", 1), ("eighth", 7), ("last", 9)):
 # memorised. If samples were copies, they would be far nearer than those.
 
 # %%
-at_hand = claims.has_photographs(run)
+at_hand = claim.has_photographs(run)
 
-claims.with_photographs("memorisation.faces", run, device, seed)
+ledger.with_photographs("memorisation.faces", run, device, seed)
 
 # %% [markdown]
 # That number alone can mislead. A sample that is smoother than a photograph is nearer to *everything*, seen or not. So there is a second
@@ -157,7 +158,7 @@ claims.with_photographs("memorisation.faces", run, device, seed)
 # that copies would be well below 1 there. A net that is merely smooth stays at 1.
 
 # %%
-claims.with_photographs("memorisation.faces.seen", run, device, seed)
+ledger.with_photographs("memorisation.faces.seen", run, device, seed)
 
 # %% [markdown]
 # Copies would be far below 1 in both. Samples are hardly nearer to training photographs than held-out ones are, and the net comes no closer to what it learnt from:
@@ -260,8 +261,12 @@ show(np.stack(crops), zoom=2)
 # smooth as photographs are, and count how many are found again. That is kinder than the web: these faces look straight at you.
 
 # %% tags=["hide-input"]
-claims.scoreboard(
-    [row for row in claims.ledger() if row["id"] == "faces.detector_recall"]
+ledger.scoreboard(
+    [
+        row
+        for row in ledger.ledger_rows()
+        if row["id"] == "faces.detector_recall"
+    ]
 )
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Three of those canvases, and what the detector finds on them.", "name": "fig-canvases"}}

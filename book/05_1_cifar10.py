@@ -31,14 +31,15 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from dcgan_core import claims, devices, networks
+from dcgan_core import devices, networks
+from dcgan_core.claims.ledger import ledger_rows, number
 from dcgan_core.data.sources import finding
 from dcgan_core.figures.tables import Table
 from dcgan_core.pictures import show
 from dcgan_core.probes import features, protocols, svm
 from dcgan_core.runs import reference_runs
 
-ledger = {row["id"]: row for row in claims.ledger() if row["primary"]}
+ledger = {row["id"]: row for row in ledger_rows() if row["primary"]}
 OURS = ("", ".own_images", ".authors4", ".random", ".pixels", ".kmeans")
 NAMES = {
     "": "our D, trained on the ImageNet stand-in",
@@ -58,7 +59,7 @@ PAPER = [  # the paper's Table 1
 
 
 def here(claim_id):
-    return claims.number(ledger[claim_id])
+    return number(ledger[claim_id])
 
 
 def most_maps(suffix):
@@ -206,7 +207,7 @@ figure
 
 # %% tags=["hide-input"]
 speed = ledger["probe.solver_speedup"]
-print(f"times as fast: {claims.number(speed)}")
+print(f"times as fast: {number(speed)}")
 if speed["details"]:
     d = speed["details"]
     print(

@@ -30,13 +30,14 @@ from dataclasses import replace
 import matplotlib.pyplot as plt
 import numpy as np
 
-from dcgan_core import claims, devices
+from dcgan_core import devices
+from dcgan_core.claims.ledger import ledger_rows, number, scoreboard
 from dcgan_core.data.sources import finding
 from dcgan_core.figures.tables import Table
 from dcgan_core.probes import protocols, supervised
 from dcgan_core.runs import reference_runs
 
-ledger = {row["id"]: row for row in claims.ledger() if row["primary"]}
+ledger = {row["id"]: row for row in ledger_rows() if row["primary"]}
 PAPER = [  # the paper's Table 2: error on the test set
     ["KNN", "77.93 %"],
     ["TSVM", "66.55 %"],
@@ -59,7 +60,7 @@ NAMES = {
 Table(
     ["Table 2: 1,000 labels", "test error, %"],
     [[f"the paper: {name}", value] for name, value in PAPER]
-    + [[f"here: {NAMES[i]}", claims.number(ledger[i])] for i in NAMES],
+    + [[f"here: {NAMES[i]}", number(ledger[i])] for i in NAMES],
 )
 
 # %% [markdown]
@@ -227,7 +228,7 @@ print(
 # At full size:
 
 # %%
-claims.scoreboard([r for r in claims.ledger() if r["id"] in NAMES])
+scoreboard([r for r in ledger_rows() if r["id"] in NAMES])
 
 # %% [markdown]
 # ## Do it yourself

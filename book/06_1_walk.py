@@ -28,7 +28,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from dcgan_core import claims, devices, latent
+from dcgan_core import devices, latent
+from dcgan_core.claims import claim, ledger
 from dcgan_core.data import loading
 from dcgan_core.drawings import scenes
 from dcgan_core.figures import image_rows, sliders
@@ -128,10 +129,10 @@ plt.close(figure)
 figure
 
 # %%
-claims.demonstrate("walk.smoothness", run, device, seed)
+ledger.demonstrate("walk.smoothness", run, device, seed)
 
 # %%
-claims.demonstrate("walk.smoothness.features", run, device, seed)
+ledger.demonstrate("walk.smoothness.features", run, device, seed)
 
 # %% [markdown]
 # The number is the largest of the sixteen steps, averaged over walks. A walk is not as even as a cross-fade: it leaves the straight
@@ -154,7 +155,7 @@ claims.demonstrate("walk.smoothness.features", run, device, seed)
 portraits = Run.reference("drawn-portraits")
 figure, axes = plt.subplots(1, 2, figsize=(9, 2.8))
 for axis, which in zip(axes, (run, portraits), strict=True):
-    details = claims.known("walk.nearest", which, device, seed)["details"]
+    details = ledger.known("walk.nearest", which, device, seed)["details"]
     for path in ("straight", "spherical"):
         place = np.linspace(0, 1, len(details[path]))
         axis.plot(place, details[path], label=f"{path} walk")
@@ -172,10 +173,12 @@ plt.close(figure)
 figure
 
 # %%
-claims.demonstrate("walk.nearest", portraits, device, seed)
+ledger.demonstrate("walk.nearest", portraits, device, seed)
 
 # %% tags=["hide-input"]
-claims.scoreboard([r for r in claims.ledger() if r["id"] == "walk.nearest"])
+ledger.scoreboard(
+    [r for r in ledger.ledger_rows() if r["id"] == "walk.nearest"]
+)
 
 # %% [markdown]
 # A copy would lie near 0. Nothing on either walk does. But a straight walk comes nearer to the training images in its middle than held-out images
@@ -204,7 +207,7 @@ beside_training(
 )
 
 # %%
-if claims.has_photographs(run):
+if claim.has_photographs(run):
     train = loading.load_data(run.data_name, run.architecture.size).images
     shown = beside_training(run, train)
 else:

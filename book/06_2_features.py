@@ -30,7 +30,8 @@ import numpy as np
 import torch
 from IPython.display import display
 
-from dcgan_core import assets, claims, devices, networks, pictures
+from dcgan_core import assets, devices, networks, pictures
+from dcgan_core.claims import claim, ledger
 from dcgan_core.data import loading
 from dcgan_core.drawings import scenes
 from dcgan_core.figures import image_rows, sliders
@@ -181,34 +182,34 @@ feature_slider(trained, rooms.images)
 # - a blind guess is scored as well: always the picture's centre.
 
 # %%
-claims.demonstrate("saliency.inside_mask", run, device, seed)
+ledger.demonstrate("saliency.inside_mask", run, device, seed)
 
 # %% [markdown]
 # All that was measured. The rows that decide whether a trained D beats random ones are those with *beats*: a difference, which should be above 0.
 
 # %%
 rows = []
-for c in claims.CLAIMS:
+for c in ledger.CLAIMS:
     if c.id.startswith("saliency."):
-        found = claims.known(c.id, run, device, seed)
+        found = ledger.known(c.id, run, device, seed)
         rows.append(
             [
                 c.statement,
-                claims.number(found),
+                ledger.number(found),
                 c.rule.text,
-                claims.verdict(c, found),
+                ledger.verdict(c, found),
             ]
         )
 Table(["claim", "measured (95 % interval)", "rule", "verdict"], rows)
 
 # %% tags=["hide-input"]
 details = {
-    name: claims.known(f"saliency.inside_mask{suffix}", run, device, seed)[
+    name: ledger.known(f"saliency.inside_mask{suffix}", run, device, seed)[
         "details"
     ]
     for name, suffix in (("trained D", ""), ("a random D", ".random"))
 }
-pointing = claims.known("saliency.pointing.random", run, device, seed)
+pointing = ledger.known("saliency.pointing.random", run, device, seed)
 print("random nets, inside the object:", details["a random D"]["nets"])
 print("random nets, pointing game:", pointing["details"]["nets"])
 Table(
@@ -283,7 +284,7 @@ Table(
 # %%
 photographed = assets.folder("reference_runs") / "rooms"
 if (photographed / "discriminator.safetensors").is_file() and (
-    claims.has_photographs(Run(photographed))
+    claim.has_photographs(Run(photographed))
 ):
     room_run = Run(photographed)
     photographs = loading.load_data(

@@ -31,7 +31,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from dcgan_core import claims, devices, latent
+from dcgan_core import devices, latent
+from dcgan_core.claims import ledger
 from dcgan_core.figures import image_rows, sliders
 from dcgan_core.figures.tables import Table
 from dcgan_core.inside import forgetting, marking
@@ -90,20 +91,20 @@ show(framed, columns=8, zoom=1)
 # drew it. With a run of your own these cells say so.)
 
 # %%
-claims.demonstrate("forgetting.finder_accuracy", run, device, seed)
+ledger.demonstrate("forgetting.finder_accuracy", run, device, seed)
 
 # %%
 OTHER = "Not shown: this run drew other samples than those looked at."
 seen = forgetting.looked_at(run)  # by eye, in samples of these weights
 if seen:
-    shown = claims.demonstrate("forgetting.finder_agreement", run, device, seed)
+    shown = ledger.demonstrate("forgetting.finder_agreement", run, device, seed)
 else:
     shown = OTHER
 shown
 
 # %% tags=["hide-input"]
 if seen:
-    eye = claims.known("forgetting.finder_agreement", run, device, seed)
+    eye = ledger.known("forgetting.finder_agreement", run, device, seed)
     eye = eye["details"]
     number = eye["samples_with_one"]
     print(
@@ -174,19 +175,19 @@ figure
 # from other drawings than the finder, and had no part in choosing maps.
 
 # %%
-claims.demonstrate("forgetting.windows_gone", run, device, seed)
+ledger.demonstrate("forgetting.windows_gone", run, device, seed)
 
 # %% [markdown]
 # And the other things in these same rooms: of all beds, lamps, doors and pictures, how many are still there?
 
 # %%
-claims.demonstrate("forgetting.others_kept", run, device, seed)
+ledger.demonstrate("forgetting.others_kept", run, device, seed)
 
 # %% [markdown]
 # Would any maps do? Here as many maps of the same layer were dropped, chosen at random, again and again.
 
 # %%
-claims.demonstrate("forgetting.random_maps", run, device, seed)
+ledger.demonstrate("forgetting.random_maps", run, device, seed)
 
 
 # %% tags=["hide-input"]
@@ -199,7 +200,7 @@ variants = {
 
 def measured(claim, suffix):
     """One row of the ledger for this run, or a small measurement now."""
-    return claims.known(f"forgetting.{claim}{suffix}", run, device, seed)
+    return ledger.known(f"forgetting.{claim}{suffix}", run, device, seed)
 
 
 def percent(share):

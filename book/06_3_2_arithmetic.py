@@ -32,7 +32,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from dcgan_core import claims, devices, latent, pictures
+from dcgan_core import devices, latent, pictures
+from dcgan_core.claims import ledger
 from dcgan_core.errors import UserError
 from dcgan_core.figures import image_rows, picker, sliders
 from dcgan_core.figures.tables import Table
@@ -175,7 +176,7 @@ def where(name):
 figure, axes = plt.subplots(1, 4, figsize=(9.5, 2.9), sharex=True, sharey=True)
 for axis, name in zip(axes, arithmetic.SUMS, strict=True):
     rows = [
-        claims.known(f"arithmetic.{name}.{kind}", where(name)) for kind in KINDS
+        ledger.known(f"arithmetic.{name}.{kind}", where(name)) for kind in KINDS
     ]
     middle, low, high = (
         np.array([row[key] for row in rows]) for key in ("value", "low", "high")
@@ -206,10 +207,10 @@ plt.close(figure)
 figure
 
 # %% tags=["hide-input"]
-claims.scoreboard(
+ledger.scoreboard(
     [
         row
-        for row in claims.ledger()
+        for row in ledger.ledger_rows()
         if row["id"].startswith("arithmetic.")
         and not row["id"].endswith(".exemplars")
         and row["value"] is not None
@@ -226,8 +227,8 @@ Table(
         [
             arithmetic.SUMS[name].result.name,
             *(
-                claims.number(
-                    claims.known(
+                ledger.number(
+                    ledger.known(
                         f"arithmetic.{name}.{kind}", where(name), device, seed
                     )
                 )
@@ -255,7 +256,7 @@ Table(
 
 # %% tags=["hide-input"]
 for name in arithmetic.SUMS:
-    found = claims.known(
+    found = ledger.known(
         f"arithmetic.{name}.success", where(name), device, seed
     )
     details, trials = found["details"], found["n"]
@@ -270,10 +271,10 @@ for name in arithmetic.SUMS:
 # A small version of one of them, here and now:
 
 # %%
-claims.demonstrate("arithmetic.drawn_glasses.success", portraits, device, seed)
+ledger.demonstrate("arithmetic.drawn_glasses.success", portraits, device, seed)
 
 # %%
-claims.demonstrate("arithmetic.drawn_glasses.single", portraits, device, seed)
+ledger.demonstrate("arithmetic.drawn_glasses.single", portraits, device, seed)
 
 # %% [markdown]
 # ## Why three? Look at the lengths
@@ -284,7 +285,7 @@ claims.demonstrate("arithmetic.drawn_glasses.single", portraits, device, seed)
 # where the net was trained. With thirty, the sum is short: near the middle of everything, where faces are average and smiles are weak.
 
 # %% tags=["hide-input"]
-details = claims.known("arithmetic.drawn_smile.success", portraits)["details"]
+details = ledger.known("arithmetic.drawn_smile.success", portraits)["details"]
 KEYS = {
     "random": "a random z",
     "third_term": "mean of three z, alone",
@@ -324,7 +325,7 @@ Table(
 rows = []
 for name in ("faces_smile", "faces_glasses"):
     parts = arithmetic.SUMS[name]
-    found = claims.known(f"arithmetic.{name}.success", faces, device, seed)
+    found = ledger.known(f"arithmetic.{name}.success", faces, device, seed)
     found = found["details"]
     for key, text in (
         ("many", "thirty"),
@@ -367,13 +368,13 @@ Table(
 # %% tags=["hide-input"]
 rows = []
 for name, parts in arithmetic.SUMS.items():
-    details = claims.known(f"arithmetic.{name}.success", where(name))["details"]
+    details = ledger.known(f"arithmetic.{name}.success", where(name))["details"]
     kept = details["others_kept"]
-    row = claims.known(f"arithmetic.{name}.others_kept", where(name))
+    row = ledger.known(f"arithmetic.{name}.others_kept", where(name))
     rows.append(
         [
             f"{parts.result.name} ({', '.join(parts.others).replace('_', ' ').lower()})",
-            claims.number(row),
+            ledger.number(row),
             *(f"{kept[key]:.3g}" for key in ("one_face", "random")),
         ]
     )
@@ -414,7 +415,7 @@ image_rows.strips(
 # %% tags=["hide-input"]
 rows = []
 for name, parts in arithmetic.SUMS.items():
-    believed = claims.known(f"arithmetic.{name}.success", where(name))[
+    believed = ledger.known(f"arithmetic.{name}.success", where(name))[
         "details"
     ]["D"]
     rows.append(
@@ -497,14 +498,14 @@ sliders.sliders(
 # of hair and skin.
 
 # %%
-claims.demonstrate("turn.monotone", portraits, device, seed)
+ledger.demonstrate("turn.monotone", portraits, device, seed)
 
 # %%
-claims.demonstrate("turn.identity", portraits, device, seed)
+ledger.demonstrate("turn.identity", portraits, device, seed)
 
 # %% mystnb={"figure": {"caption": "Left: the pose along the turn vector, median of all trials, and the middle 90 %. Right: how often each of the other factors stays.", "name": "fig-turn-measured"}}
-monotone = claims.known("turn.monotone", portraits)
-identity = claims.known("turn.identity", portraits)
+monotone = ledger.known("turn.monotone", portraits)
+identity = ledger.known("turn.identity", portraits)
 figure, (axis, other) = plt.subplots(1, 2, figsize=(9, 2.9))
 steps = np.linspace(-0.5, 0.5, monotone["details"]["steps"])
 pose = monotone["details"]["pose"]
@@ -613,17 +614,17 @@ Table(
     [
         [
             row["id"].rsplit(".", 1)[1],
-            claims.number(row),
+            ledger.number(row),
             f"{row['n']:,}" if row["n"] else "",
             row["verdict"],
         ]
-        for row in claims.ledger()
+        for row in ledger.ledger_rows()
         if row["id"].startswith("faces.attribute_accuracy")
     ],
 )
 
 # %% tags=["hide-input"]
-glasses = claims.shipped(
+glasses = ledger.shipped(
     "faces.attribute_accuracy.eyeglasses", Run.reference("faces")
 )["details"]
 print(f"faces with glasses: right on {glasses['right_with']:.0%} of them")
@@ -640,7 +641,9 @@ print(f"faces without: right on {glasses['right_without']:.0%} of them")
 rows = []
 for name in arithmetic.SUMS:
     row = next(
-        r for r in claims.ledger() if r["id"] == f"arithmetic.{name}.exemplars"
+        r
+        for r in ledger.ledger_rows()
+        if r["id"] == f"arithmetic.{name}.exemplars"
     )
     taken = (row["details"] or {}).get("taken_and_right", {})
     for concept, (count, right) in taken.items():

@@ -35,16 +35,9 @@ from pathlib import Path
 
 from IPython.display import display
 
-from dcgan_core import (
-    claims,
-    config_io,
-    instability,
-    pictures,
-    recipes,
-    runs,
-    training,
-)
+from dcgan_core import config_io, instability, pictures, recipes, runs, training
 from dcgan_core.ablations import measuring, running, showing, variants
+from dcgan_core.claims import ledger
 from dcgan_core.data import loading
 from dcgan_core.figures import curves, image_rows
 from dcgan_core.figures.tables import Table
@@ -167,8 +160,10 @@ Table(header, rows)
 # have other seeds.
 
 # %%
-detected = [r for r in claims.ledger() if r["id"] == "instability.detected"]
-claims.scoreboard(detected)
+detected = [
+    r for r in ledger.ledger_rows() if r["id"] == "instability.detected"
+]
+ledger.scoreboard(detected)
 
 # %% tags=["hide-input"]
 details = detected[0]["details"]

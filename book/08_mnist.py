@@ -31,7 +31,8 @@ import numpy as np
 import torch
 from IPython.display import display
 
-from dcgan_core import assets, claims, config_io, devices, latent, training
+from dcgan_core import assets, config_io, devices, latent, training
+from dcgan_core.claims import claim, ledger
 from dcgan_core.data import loading
 from dcgan_core.data.images import part
 from dcgan_core.figures import image_rows
@@ -135,7 +136,7 @@ side_by_side(of_each_class(real, 6), draw(generator, 6, seed))
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Digits drawn by the reference run on MNIST, beside real ones where the machine has them.", "name": "fig-mnist-samples"}}
 drawn = draw(shipped["mnist"].generator(where), 6, seed)
-if claims.has_photographs(shipped["mnist"]):
+if claim.has_photographs(shipped["mnist"]):
     mnist = loading.load_data("mnist", split="train")
     picture = side_by_side(of_each_class(mnist, 6), drawn, zoom=1)
 else:
@@ -206,7 +207,7 @@ def measured(name, ids):
     """What results.json holds of the curve with most references."""
     for claim_id in ids:
         try:
-            return claims.shipped(claim_id, shipped[name])
+            return ledger.shipped(claim_id, shipped[name])
         except (KeyError, claims.UserError):
             continue
     return None
@@ -242,8 +243,8 @@ error_curves(curves, paper)
 # ## Beside the paper's table
 
 # %% tags=["hide-input"]
-rows = [r for r in claims.ledger() if r["id"].startswith("mnist.nn_")]
-claims.scoreboard(rows)
+rows = [r for r in ledger.ledger_rows() if r["id"].startswith("mnist.nn_")]
+ledger.scoreboard(rows)
 
 # %% [markdown]
 # Rows say `not measured` where nobody has run them yet. Each interval is over test digits. It does not hold what another training
@@ -333,7 +334,7 @@ row = next(r for r in rows if r["id"] == "mnist.nn_error_affine")
 if row["details"]:
     errors = (f"{k} {row['details'][k]:.2f} %" for k in ("with", "without"))
     print("error:", "; ".join(errors))
-print("difference in percentage points:", claims.number(row))
+print("difference in percentage points:", ledger.number(row))
 
 # %% [markdown]
 # Where that interval reaches over 0, no harm is shown, and no good either. It is over test digits. Another seed might move either error by more than they differ;
@@ -430,9 +431,9 @@ Table(["set", "precision", "recall", "Fréchet distance"], rows)
 # Where MNIST is at hand, here is the measurement in small: 500 of the digits kept for choosing, and few references.
 
 # %%
-if claims.has_photographs(shipped["mnist"]):
+if claim.has_photographs(shipped["mnist"]):
     display(
-        claims.demonstrate("mnist.nn_error_50k", shipped["mnist"], device, seed)
+        ledger.demonstrate("mnist.nn_error_50k", shipped["mnist"], device, seed)
     )
 
 # %% [markdown]

@@ -29,7 +29,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from dcgan_core import claims, devices, latent, networks, pictures
+from dcgan_core import devices, latent, networks, pictures
+from dcgan_core.claims import ledger
 from dcgan_core.drawings import scenes
 from dcgan_core.figures import image_rows, sliders
 from dcgan_core.figures.tables import Table
@@ -207,7 +208,7 @@ Table(
 # %% tags=["hide-input"]
 rows = [
     row
-    for row in claims.ledger()
+    for row in ledger.ledger_rows()
     if row["id"].startswith("scenes.judge_accuracy")
 ]
 Table(
@@ -215,7 +216,7 @@ Table(
     [
         [
             *row["id"].split(".")[2:],
-            claims.number(row)
+            ledger.number(row)
             + (" of the variance" if "R²" in row["unit"] else ""),
             f"{row['n']:,}" if row["n"] else "",
         ]
@@ -307,7 +308,7 @@ import matplotlib.pyplot as plt
 
 figure, axes = plt.subplots(1, 2, figsize=(9, 3), sharex=True)
 for axis, run in zip(axes, (room_run, portrait_run), strict=True):
-    details = claims.shipped(f"scenes.coverage.{run.name}", run)["details"]
+    details = ledger.shipped(f"scenes.coverage.{run.name}", run)["details"]
     factors = details["factors"]
     place = np.arange(len(factors))[::-1]
     for shift, key, colour in (
@@ -330,16 +331,16 @@ figure
 # much the two distributions over the cells overlap: 1 if they are the same, 0 if they never meet.
 
 # %%
-claims.demonstrate("scenes.coverage.drawn-rooms", room_run, device, seed)
+ledger.demonstrate("scenes.coverage.drawn-rooms", room_run, device, seed)
 
 # %%
-claims.demonstrate(
+ledger.demonstrate(
     "scenes.coverage.drawn-portraits", portrait_run, device, seed
 )
 
 # %% tags=["hide-input"]
 for run in (room_run, portrait_run):
-    details = claims.shipped(f"scenes.coverage.{run.name}", run)["details"]
+    details = ledger.shipped(f"scenes.coverage.{run.name}", run)["details"]
     drawn, all_cells = details["cells_in_samples"], details["cells_in_data"]
     print(f"{run.name}: {drawn} of {all_cells} combinations are drawn")
     print(f"    two halves of the data: {details['data_with_data']:.3f}")
@@ -356,10 +357,10 @@ sprite_run = Run.reference("drawn-sprites")
 pictures.show(samples(sprite_run, 24, seed), columns=12, zoom=2)
 
 # %%
-claims.scoreboard(
+ledger.scoreboard(
     [
         row
-        for row in claims.ledger()
+        for row in ledger.ledger_rows()
         if row["id"] == "scenes.coverage.drawn-sprites"
     ]
 )
@@ -382,8 +383,8 @@ sheet = Image.open(theirs.path / "grid.webp").convert("RGB")
 sheet.resize((sheet.width * 2, sheet.height * 2), Image.Resampling.NEAREST)
 
 # %%
-claims.scoreboard(
-    [row for row in claims.ledger() if row["id"] == "authors.max_abs_diff"]
+ledger.scoreboard(
+    [row for row in ledger.ledger_rows() if row["id"] == "authors.max_abs_diff"]
 )
 
 # %% [markdown]

@@ -21,12 +21,12 @@ seed = 0
 device = "auto"
 
 # %%
-from dcgan_core import claims
+from dcgan_core.claims.ledger import CLAIMS, ledger_rows, scoreboard
 from dcgan_core.figures.tables import Table
 
-ledger = claims.ledger()
+ledger = ledger_rows()
 rows = [row for row in ledger if row["section"] != "book"]
-claims.scoreboard(rows)
+scoreboard(rows)
 
 # %% tags=["hide-input"]
 measured = [row for row in rows if row["verdict"] != "not measured"]
@@ -39,7 +39,7 @@ print(f"{len(measured)} of {len(rows)} claims are measured so far.")
 # mean.
 
 # %%
-claims.scoreboard([row for row in ledger if row["section"] == "book"])
+scoreboard([row for row in ledger if row["section"] == "book"])
 
 # %% [markdown]
 # ## When does a claim hold?
@@ -49,7 +49,7 @@ claims.scoreboard([row for row in ledger if row["section"] == "book"])
 # interval reaches over the rule's bound, the claim is neither shown nor refuted.
 
 # %% tags=["hide-input"]
-Table(["claim", "holds if"], [[c.id, c.rule.text] for c in claims.CLAIMS])
+Table(["claim", "holds if"], [[c.id, c.rule.text] for c in CLAIMS])
 
 # %% [markdown]
 # ## Measure again

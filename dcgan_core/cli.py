@@ -467,11 +467,11 @@ def _import_authors(args: argparse.Namespace) -> None:
 
 
 def _measure(args: argparse.Namespace) -> None:
-    from dcgan_core import claims
+    from dcgan_core.claims import ledger
     from dcgan_core.runs import Run
 
-    for row in claims.measure(Run(args.source), args.ids, device=args.device, seed=args.seed):
-        print(claims.line(row))
+    for row in ledger.measure(Run(args.source), args.ids, device=args.device, seed=args.seed):
+        print(ledger.line(row))
 
 
 def _fid(args: argparse.Namespace) -> None:
@@ -488,10 +488,10 @@ def _fid(args: argparse.Namespace) -> None:
 
 
 def _ship(args: argparse.Namespace) -> None:
-    from dcgan_core import claims
+    from dcgan_core.claims import ledger
     from dcgan_core.runs import Run
 
-    print(claims.ship(Run(args.source), args.name, not args.without_weights, not args.without_discriminator))
+    print(ledger.ship(Run(args.source), args.name, not args.without_weights, not args.without_discriminator))
 
 
 def _ablate(args: argparse.Namespace) -> None:
@@ -509,14 +509,14 @@ def _ablate(args: argparse.Namespace) -> None:
 def _claims(args: argparse.Namespace) -> None:
     import json
 
-    from dcgan_core import claims
+    from dcgan_core.claims import ledger
 
-    rows = claims.ledger()
+    rows = ledger.ledger_rows()
     if args.json:
         print(json.dumps(rows, indent=1, ensure_ascii=False))
     else:
         for row in rows:
-            print(claims.line(row))
+            print(ledger.line(row))
 
 
 if __name__ == "__main__":

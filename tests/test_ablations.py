@@ -6,11 +6,12 @@ import pytest
 import torch
 from conftest import ships_from
 
-from dcgan_core import claims, config_io, intervals, latent, networks, pictures, training
+from dcgan_core import config_io, intervals, latent, networks, pictures, training
 from dcgan_core.ablations import measuring, running, showing, variants
 from dcgan_core.ablations.measuring import Judged
 from dcgan_core.ablations.running import Start
 from dcgan_core.ablations.variants import GUIDELINES, PROVOKED, VARIANTS, Variant
+from dcgan_core.claims import ledger
 from dcgan_core.cli import main
 from dcgan_core.errors import UserError
 from dcgan_core.figures.layers import summary
@@ -100,7 +101,7 @@ def test_a_pair_starts_from_the_same_weights_where_they_fit():
 
 
 def test_the_variants_are_those_of_the_claims():
-    ids = {c.id for c in claims.CLAIMS if c.id.startswith("ablation.")}
+    ids = {c.id for c in ledger.CLAIMS if c.id.startswith("ablation.")}
     assert {f"ablation.{v.claim}" for v in (*VARIANTS, variants.SAMPLING)} == ids
     assert len({v.name for v in variants.ALL}) == len(variants.ALL)
     assert variants.SEEDS >= 5 and len(PROVOKED[1:]) * variants.SEEDS >= 35, "with fewer, no interval can reach 0.9"
@@ -231,7 +232,7 @@ def test_sentences_follow_the_numbers_and_the_ledger(claim, ratios, said, so):
     assert said in sentence and so in sentence and f"{row['value']:.2f} times" in sentence
     assert "collapsed" not in sentence and "Also changed" not in sentence
     assert ("as the paper has it" in sentence) == (claim in variants.OSCILLATES)
-    rule = claims.claim(f"ablation.{claim}").rule
+    rule = ledger.claim(f"ablation.{claim}").rule
     assert rule.holds(row["value"], row["low"], row["high"]) == ("holds for us" in sentence or "no difference that" in sentence)
     removed = {s: measured(collapsed="x", recall=0.1, oscillation=0.5 + 0.01 * s) for s in range(3)}
     row = measuring.row(variant, followed, removed)
@@ -242,7 +243,7 @@ def test_sentences_follow_the_numbers_and_the_ledger(claim, ratios, said, so):
 
 
 def test_the_rule_for_deviations_wants_the_whole_interval_near_one():
-    rule = claims.claim("ablation.updates").rule
+    rule = ledger.claim("ablation.updates").rule
     assert rule.holds(1.0, 0.9, 1.1)
     assert not rule.holds(1.0, 0.7, 1.4) and not rule.holds(1.2, 1.1, 1.3)
 
@@ -368,7 +369,7 @@ def test_what_is_shipped_reaches_the_ledger(small, tmp_path, monkeypatch):
     assert showing.shipped()["rows"] == [] and showing.rows() == [] and showing.returning() == []
     assert "not measured" in str(showing.table([]))
     assert ablate(tmp_path / "out", "--seeds", "2", "--only", "lr-0.001", "--ship") == 0
-    rows = {row["id"]: row for row in claims.ledger() if row["id"].startswith("ablation.")}
+    rows = {row["id"]: row for row in ledger.ledger_rows() if row["id"].startswith("ablation.")}
     assert rows["ablation.lr"]["verdict"] in ("holds on a stand-in", "differs")
     assert rows["ablation.lr"]["run"] == "ablations/lr-0.001" and rows["ablation.lr"]["data"] == "digits"
     assert rows["ablation.strides"]["verdict"] == "not measured"

@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from dcgan_core import assets, claims, latent
+from dcgan_core import assets, latent
+from dcgan_core.claims import ledger
 from dcgan_core.drawings import scenes
 from dcgan_core.errors import UserError
 from dcgan_core.files import write_json
@@ -261,12 +262,12 @@ def test_missing_or_damaged_picks_are_an_error(run, tmp_path):
 def test_nobody_reads_attributes_off_digits(run):
     with pytest.raises(UserError, match="nothing here reads attributes off digits"):
         arithmetic.readers(run)
-    ids = [c.id for c in claims.CLAIMS if c.id.startswith(("arithmetic.", "turn."))]
+    ids = [c.id for c in ledger.CLAIMS if c.id.startswith(("arithmetic.", "turn."))]
     for name in arithmetic.SUMS:
         kinds = "success", "single", "gain", "many", "improved", "pixels", "above_chance", "others_kept", "exemplars"
         assert {f"arithmetic.{name}.{kind}" for kind in kinds} < set(ids)
     assert {"turn.monotone", "turn.identity"} < set(ids)
-    assert not any(claims.claim(i).fits(run) for i in ids)
+    assert not any(ledger.claim(i).fits(run) for i in ids)
 
 
 def test_the_one_that_selects_and_the_one_that_judges_are_two():

@@ -12,8 +12,9 @@ import torch
 from conftest import encode, make_folder, noise, ships_from, snapshot
 from PIL import Image
 
-from dcgan_core import claims, files, latent, networks, runs
+from dcgan_core import files, latent, networks, runs
 from dcgan_core.authors import importing, proof, reading
+from dcgan_core.claims import ledger
 from dcgan_core.cli import main
 from dcgan_core.data import loading
 from dcgan_core.errors import UserError
@@ -535,10 +536,10 @@ def test_an_imported_run_is_a_start_for_training_but_cannot_be_resumed(imported_
 
 
 def test_the_claim_holds_for_what_was_imported_and_fails_for_other_weights(imported_copy, quick):
-    claim = claims.claim("authors.max_abs_diff")
+    claim = ledger.claim("authors.max_abs_diff")
     assert claim.fits(imported_copy)
-    good = claims.result(claim, imported_copy, "cpu", small=True)
-    assert claims.verdict(claim, good) == "holds"
+    good = ledger.result(claim, imported_copy, "cpu", small=True)
+    assert ledger.verdict(claim, good) == "holds"
     assert 0 < good["value"] == good["low"] == good["high"] < 1e-5
     assert good["details"]["in_double_precision"] < 1e-12
     assert good["details"]["spread_of_pixels"] > 0.1
@@ -547,9 +548,9 @@ def test_the_claim_holds_for_what_was_imported_and_fails_for_other_weights(impor
     with torch.no_grad():
         generator.convs[1].layer.weight.copy_(generator.convs[1].layer.weight.flip(2, 3))
     imported_copy.save_net("generator", generator)
-    bad = claims.result(claim, imported_copy, "cpu", small=True)
+    bad = ledger.result(claim, imported_copy, "cpu", small=True)
     assert bad["value"] > 0.1
-    assert claims.verdict(claim, bad) == "differs"
+    assert ledger.verdict(claim, bad) == "differs"
 
 
 def test_the_claim_needs_the_very_arrays_and_a_run_of_them(imported_copy, copied, run):
@@ -557,9 +558,9 @@ def test_the_claim_needs_the_very_arrays_and_a_run_of_them(imported_copy, copied
     replace(folder / G.format("10"), random(64, 3, 5, 5))
     imported_copy.update(authors=imported_copy.info["authors"] | {"folder": str(folder)})
     with pytest.raises(UserError, match="holds other arrays than those imported"):
-        claims.measure(imported_copy, ["authors.max_abs_diff"], "cpu")
+        ledger.measure(imported_copy, ["authors.max_abs_diff"], "cpu")
     with pytest.raises(UserError, match="cannot be measured on digits"):
-        claims.measure(run, ["authors.max_abs_diff"], "cpu")
+        ledger.measure(run, ["authors.max_abs_diff"], "cpu")
 
 
 def test_a_run_shipped_without_weights_keeps_its_results_and_says_how_to_get_them(imported_copy, tmp_path, monkeypatch, capsys):
@@ -581,7 +582,7 @@ def test_a_run_shipped_without_weights_keeps_its_results_and_says_how_to_get_the
     for net in (shipped.generator, shipped.discriminator):
         with pytest.raises(UserError, match="theirs: was shipped without weights; get them with: dcgan import-authors"):
             net()
-    [row] = [row for row in claims.ledger() if row["id"] == "authors.max_abs_diff"]
+    [row] = [row for row in ledger.ledger_rows() if row["id"] == "authors.max_abs_diff"]
     assert (row["run"], row["value"], row["verdict"]) == ("theirs", 1e-6, "holds")
     before = snapshot(shipped.path)
     capsys.readouterr()
@@ -604,7 +605,7 @@ def test_the_shipped_run_holds_no_weights_and_its_claim_holds():
         "samples/000000000.webp",
     }
     assert (run.architecture, run.info["authors"]["model"]) == (SVHN.architecture, SVHN.folder)
-    [row] = [r for r in claims.ledger() if r["id"] == "authors.max_abs_diff" and r["run"] == run.name]
+    [row] = [r for r in ledger.ledger_rows() if r["id"] == "authors.max_abs_diff" and r["run"] == run.name]
     assert (row["verdict"], row["n"]) == ("holds", 1024)
 
 

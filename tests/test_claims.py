@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 from conftest import encode, make_folder, snapshot
 
-from dcgan_core import claim, claims, claims_4, claims_5, runs
+from dcgan_core import runs
 from dcgan_core.authors import reading
+from dcgan_core.claims import claim, ledger, s4, s5
+from dcgan_core.claims.claim import Claim
 from dcgan_core.cli import main
 from dcgan_core.data import loading
 from dcgan_core.errors import UserError
@@ -40,16 +42,16 @@ def result(value: float, run: str, stand_in: bool = False, spread: float = 0.01)
 
 
 def test_ids_are_unique_and_sections_are_the_papers():
-    ids = [c.id for c in claims.CLAIMS]
+    ids = [c.id for c in ledger.CLAIMS]
     assert len(set(ids)) == len(ids)
-    assert {c.section.split(".")[0] for c in claims.CLAIMS} == {"3", "4", "5", "6", "7", "8", "book"}
-    assert all(c.statement and c.paper and c.unit and c.rule.text for c in claims.CLAIMS)
+    assert {c.section.split(".")[0] for c in ledger.CLAIMS} == {"3", "4", "5", "6", "7", "8", "book"}
+    assert all(c.statement and c.paper and c.unit and c.rule.text for c in ledger.CLAIMS)
 
 
 def test_a_claim_is_found_by_its_id_or_its_near_namesake_is_named():
-    assert claims.claim("walk.smoothness").section == "6.1"
+    assert ledger.claim("walk.smoothness").section == "6.1"
     with pytest.raises(UserError, match=r"did you mean 'walk\.smoothness'"):
-        claims.claim("walk.smothness")
+        ledger.claim("walk.smothness")
 
 
 @pytest.mark.parametrize(
@@ -70,21 +72,21 @@ def test_a_rule_decides_by_value_or_interval(rule, below, across, above):
 
 
 def test_verdicts():
-    walk = claims.claim("walk.smoothness")
-    assert claims.verdict(walk, None) == claims.verdict(walk, {}) == "not measured"
-    assert claims.verdict(walk, result(0.3, "a")) == "holds"
-    assert claims.verdict(walk, result(0.3, "a", True)) == "holds on a stand-in"
-    assert claims.verdict(walk, result(0.495, "a")) == "differs"
-    assert claims.verdict(walk, result(0.7, "a", True)) == "differs"
+    walk = ledger.claim("walk.smoothness")
+    assert ledger.verdict(walk, None) == ledger.verdict(walk, {}) == "not measured"
+    assert ledger.verdict(walk, result(0.3, "a")) == "holds"
+    assert ledger.verdict(walk, result(0.3, "a", True)) == "holds on a stand-in"
+    assert ledger.verdict(walk, result(0.495, "a")) == "differs"
+    assert ledger.verdict(walk, result(0.7, "a", True)) == "differs"
 
 
 def test_the_ledger_has_one_primary_row_for_every_claim_and_all_its_keys(run, shelf):
     put(run, "one", {"walk.smoothness": result(0.2, "one", True)})
     put(run, "two", {"walk.smoothness": result(0.3, "two"), "no.such.claim": result(1, "two")})
     put(run, "three", {"walk.smoothness": result(0.9, "three", True)})
-    rows = claims.ledger()
+    rows = ledger.ledger_rows()
     assert all(row.keys() >= ROW for row in rows)
-    assert sorted(row["id"] for row in rows if row["primary"]) == sorted(c.id for c in claims.CLAIMS)
+    assert sorted(row["id"] for row in rows if row["primary"]) == sorted(c.id for c in ledger.CLAIMS)
     sections = [row["section"] for row in rows]
     papers = [[int(part) for part in section.split(".")] for section in sections if section != "book"]
     assert papers == sorted(papers)
@@ -102,18 +104,18 @@ def test_the_ledger_has_one_primary_row_for_every_claim_and_all_its_keys(run, sh
 
 def test_what_a_run_ships_of_a_claim_can_be_asked_for(run, shelf):
     shipped = put(run, "one", {"walk.smoothness": result(0.2, "one")})
-    assert claims.shipped("walk.smoothness", shipped)["value"] == 0.2
+    assert ledger.shipped("walk.smoothness", shipped)["value"] == 0.2
     with pytest.raises(UserError, match=r"scenes\.coverage\.drawn-rooms: not measured on one; measure it with: dcgan measure"):
-        claims.shipped("scenes.coverage.drawn-rooms", shipped)
+        ledger.shipped("scenes.coverage.drawn-rooms", shipped)
 
 
 def test_shipping_again_keeps_what_is_not_about_the_weights(run, shelf):
     pixels, trained = "cifar10.accuracy.pixels", "cifar10.accuracy"
     put(run, "one", {trained: result(60, "one"), pixels: result(40, "one")})
-    shipped = Run(claims.ship(run, "one"))
-    assert claims.shipped(pixels, shipped)["value"] == 40
+    shipped = Run(ledger.ship(run, "one"))
+    assert ledger.shipped(pixels, shipped)["value"] == 40
     with pytest.raises(UserError, match="not measured on one"):
-        claims.shipped(trained, shipped)
+        ledger.shipped(trained, shipped)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +130,7 @@ def test_shipping_again_keeps_what_is_not_about_the_weights(run, shelf):
 )
 def test_what_is_said_of_detectors_and_classifiers_outlives_a_training(run, shelf, kept):
     put(run, "one", {kept: result(0.9, "one"), "walk.smoothness": result(0.1, "one")})
-    assert list(json.loads((claims.ship(run, "one") / "results.json").read_text())) == [kept]
+    assert list(json.loads((ledger.ship(run, "one") / "results.json").read_text())) == [kept]
 
 
 def test_results_of_another_architecture_are_not_kept(run, shelf):
@@ -136,20 +138,20 @@ def test_results_of_another_architecture_are_not_kept(run, shelf):
     info = json.loads((shelf / "one" / "run.json").read_text())
     info["config"]["architecture"]["leak"] = 0.3
     (shelf / "one" / "run.json").write_text(json.dumps(info))
-    assert not (claims.ship(run, "one") / "results.json").exists()
+    assert not (ledger.ship(run, "one") / "results.json").exists()
 
 
 def test_what_a_run_does_not_ship_is_measured_small(run, run_copy):
-    assert claims.known("walk.smoothness", run_copy, "cpu", seed=1)["n"] == 40
+    assert ledger.known("walk.smoothness", run_copy, "cpu", seed=1)["n"] == 40
     assert not (run_copy.path / "results.json").exists()
     (run_copy.path / "results.json").write_text(json.dumps({"walk.smoothness": result(0.2, "one")}))
-    assert claims.known("walk.smoothness", run_copy) == result(0.2, "one")
+    assert ledger.known("walk.smoothness", run_copy) == result(0.2, "one")
 
 
 def test_the_shipped_ledger_can_be_read():
     """Whatever the repository holds right now."""
-    rows = claims.ledger()
-    assert sum(row["primary"] for row in rows) == len(claims.CLAIMS)
+    rows = ledger.ledger_rows()
+    assert sum(row["primary"] for row in rows) == len(ledger.CLAIMS)
     for row in rows:
         assert row.keys() >= ROW
         if row["value"] is not None:
@@ -158,7 +160,7 @@ def test_the_shipped_ledger_can_be_read():
 
 def test_measure_writes_what_it_measured_beside_the_run_and_keeps_the_rest(run_copy):
     (run_copy.path / "results.json").write_text(json.dumps({"older.claim": {"value": 1}}))
-    [row] = claims.measure(run_copy, ["walk.smoothness"], "cpu", seed=2)
+    [row] = ledger.measure(run_copy, ["walk.smoothness"], "cpu", seed=2)
     written = json.loads((run_copy.path / "results.json").read_text())
     assert written["older.claim"] == {"value": 1}
     walk = written["walk.smoothness"]
@@ -175,13 +177,13 @@ def test_results_that_another_process_writes_meanwhile_are_kept(run_copy, monkey
         (run_copy.path / "results.json").write_text('{"other.claim": 1}')
         return result(0.2, "digits")
 
-    monkeypatch.setattr(claims, "result", slow)
-    claims.measure(run_copy, ["walk.smoothness"], "cpu")
+    monkeypatch.setattr(ledger, "result", slow)
+    ledger.measure(run_copy, ["walk.smoothness"], "cpu")
     assert json.loads((run_copy.path / "results.json").read_text()).keys() == {"other.claim", "walk.smoothness"}
 
 
 def test_without_ids_all_that_fits_is_measured(run_copy):
-    assert [row["id"] for row in claims.measure(run_copy, [], "cpu")] == ["walk.smoothness"]
+    assert [row["id"] for row in ledger.measure(run_copy, [], "cpu")] == ["walk.smoothness"]
 
 
 @pytest.mark.parametrize(
@@ -196,14 +198,14 @@ def test_without_ids_all_that_fits_is_measured(run_copy):
 def test_what_cannot_be_measured_is_refused_before_anything_is_written(run_copy, claim_id, message):
     before = snapshot(run_copy.path)
     with pytest.raises(UserError, match=message):
-        claims.measure(run_copy, ["walk.smoothness", claim_id], "cpu")
+        ledger.measure(run_copy, ["walk.smoothness", claim_id], "cpu")
     assert snapshot(run_copy.path) == before
 
 
 def test_damaged_results_are_an_error_that_names_them(run_copy, shelf):
     (run_copy.path / "results.json").write_text("{")
     with pytest.raises(UserError, match=r"results\.json: damaged"):
-        claims.measure(run_copy, ["walk.smoothness"], "cpu")
+        ledger.measure(run_copy, ["walk.smoothness"], "cpu")
 
 
 def photographs(path, seed: int, count: int = 60) -> None:
@@ -227,29 +229,29 @@ def test_memorisation_is_measured_against_the_pictures_the_run_was_trained_on(da
         (f"memorisation.{name}", memorisation.memorisation),
         (f"memorisation.{name}.seen", memorisation.memorisation_seen),
     ):
-        small = claims.result(claims.claim(claim_id), run, "cpu", small=True)
+        small = ledger.result(ledger.claim(claim_id), run, "cpu", small=True)
         expected = metric(generator, train.images, test.images, 400)
         assert small["value"] == pytest.approx(expected.value, abs=1e-5)
         assert (small["n"], small["details"]) == (400, expected.details)
         assert said in small["instead"] and small["stand_in"]
-        assert claims.claim(claim_id).paper == "no memorisation (argued)"
-        assert not any(claims.claim(f"memorisation.{other}").fits(run) for other in {"faces", "rooms"} - {name})
+        assert ledger.claim(claim_id).paper == "no memorisation (argued)"
+        assert not any(ledger.claim(f"memorisation.{other}").fits(run) for other in {"faces", "rooms"} - {name})
 
     photographs(data / name, 1)
     with pytest.raises(UserError, match=f"{name}-run: the pictures that it was trained on .* are not here"):
-        claims.measure(run, [f"memorisation.{name}"], "cpu")
+        ledger.measure(run, [f"memorisation.{name}"], "cpu")
 
 
 def test_a_small_measurement_takes_images_from_the_whole_set():
     images = np.arange(1000)
-    assert len(claims_4._some(images, 200)) == 200
-    assert claims_4._some(images, 300).tolist() == list(range(0, 1000, 4))
-    assert claims_4._some(images, 1000).tolist() == claims_4._some(images, 5000).tolist() == images.tolist()
+    assert len(s4._some(images, 200)) == 200
+    assert s4._some(images, 300).tolist() == list(range(0, 1000, 4))
+    assert s4._some(images, 1000).tolist() == s4._some(images, 5000).tolist() == images.tolist()
 
 
 def test_rooms_and_faces_are_held_to_the_same_rules():
     for suffix in ("", ".seen"):
-        faces, rooms = (claims.claim(f"memorisation.{name}{suffix}") for name in ("faces", "rooms"))
+        faces, rooms = (ledger.claim(f"memorisation.{name}{suffix}") for name in ("faces", "rooms"))
         assert rooms.rule.text == faces.rule.text
         assert (rooms.unit, rooms.section) == (faces.unit, faces.section)
 
@@ -257,18 +259,18 @@ def test_rooms_and_faces_are_held_to_the_same_rules():
 def test_demonstrate_measures_small_beside_the_shipped_number(run_copy, tmp_path, monkeypatch):
     monkeypatch.setattr(claims, "BUILD", tmp_path / "build")
     before = snapshot(run_copy.path)
-    table = claims.demonstrate("walk.smoothness", run_copy, "cpu")
+    table = ledger.demonstrate("walk.smoothness", run_copy, "cpu")
     assert [row[2] for row in table.rows] == ["40", ""]
     assert table.rows[1][-1] == "not measured"
     assert json.loads((tmp_path / "build/small/walk.smoothness.json").read_text())["n"] == 40
     assert snapshot(run_copy.path) == before
-    claims.measure(run_copy, ["walk.smoothness"], "cpu")
-    assert [row[2] for row in claims.demonstrate("walk.smoothness", run_copy, "cpu").rows] == ["40", "1000"]
+    ledger.measure(run_copy, ["walk.smoothness"], "cpu")
+    assert [row[2] for row in ledger.demonstrate("walk.smoothness", run_copy, "cpu").rows] == ["40", "1000"]
 
 
 def test_tables_show_every_row_and_escape_what_html_would_read(shelf):
-    rows = claims.ledger()
-    for table in (claims.checklist(rows), claims.scoreboard(rows)):
+    rows = ledger.ledger_rows()
+    for table in (ledger.checklist(rows), ledger.scoreboard(rows)):
         assert len(table.rows) == len(rows)
         assert all(len(row) == len(table.header) for row in table.rows)
         html = table._repr_html_()
@@ -276,18 +278,18 @@ def test_tables_show_every_row_and_escape_what_html_would_read(shelf):
         assert "&gt; 0.99" in html
         assert "> 0.99" not in html
         assert len(repr(table).splitlines()) == len(rows) + 1
-    assert all(row[4 - 1] == "not measured" for row in claims.scoreboard(rows).rows)
+    assert all(row[4 - 1] == "not measured" for row in ledger.scoreboard(rows).rows)
 
 
 def test_a_number_shows_its_interval():
-    assert claims.number(result(0.25, "a")) == "0.25 (0.24 to 0.26)"
-    assert claims.number({"value": None}) == "not measured"
-    assert claims.number(result(1.13102e-6, "a", spread=0)) == "1.13e-06"
+    assert ledger.number(result(0.25, "a")) == "0.25 (0.24 to 0.26)"
+    assert ledger.number({"value": None}) == "not measured"
+    assert ledger.number(result(1.13102e-6, "a", spread=0)) == "1.13e-06"
 
 
 def test_small_numbers_keep_their_digits(run):
-    tiny = claim.Claim("x", "3", "x", "x", "x", claim.at_most(1), lambda *_: Measurement(3.1415926e-6, 0, 123.456789, 1))
-    measured = claims.result(tiny, run)
+    tiny = Claim("x", "3", "x", "x", "x", claim.at_most(1), lambda *_: Measurement(3.1415926e-6, 0, 123.456789, 1))
+    measured = ledger.result(tiny, run)
     assert (measured["value"], measured["low"], measured["high"]) == (3.14159e-6, 0, 123.457)
 
 
@@ -304,14 +306,14 @@ def test_which_probe_is_measured_on_which_run(run, tmp_path):
     ours = imagenet_run(run, tmp_path / "ours")
     theirs = imagenet_run(run, tmp_path / "theirs", authors={"model": reading.IMAGENET.folder})
     fit = {
-        name: {c.id.partition(".")[2] for c in claims.CLAIMS if c.id.startswith("cifar10.") and c.fits(r)}
+        name: {c.id.partition(".")[2] for c in ledger.CLAIMS if c.id.startswith("cifar10.") and c.fits(r)}
         for name, r in {"ours": ours, "theirs": theirs, "digits": run}.items()
     }
     kinds = {"ours": ("", ".random", ".pixels", ".kmeans"), "theirs": (".authors4", ".pixels", ".kmeans"), "digits": ()}
     assert fit == {name: {f"{a}{k}" for a in ("accuracy", "accuracy_400") for k in ks} for name, ks in kinds.items()}
-    row = claims.claim("cifar10.accuracy")
+    row = ledger.claim("cifar10.accuracy")
     assert row.instead(ours).endswith("pictures of Tiny-ImageNet instead of Imagenet-1k")
-    assert claims.claim("cifar10.accuracy.pixels").instead(ours) == ""
+    assert ledger.claim("cifar10.accuracy.pixels").instead(ours) == ""
 
 
 def test_a_probe_is_measured_in_percent_with_what_the_chapter_shows(run, tmp_path, data, monkeypatch):
@@ -326,7 +328,7 @@ def test_a_probe_is_measured_in_percent_with_what_the_chapter_shows(run, tmp_pat
         )
     make_folder(data / "cifar10", files)
     ours = imagenet_run(run, tmp_path / "ours")
-    row = claims.result(claims.claim("cifar10.accuracy"), ours, "cpu")
+    row = ledger.result(ledger.claim("cifar10.accuracy"), ours, "cpu")
     assert 45 < row["value"] <= 100
     assert row["low"] <= row["value"] <= row["high"]
     details = row["details"]
@@ -334,7 +336,7 @@ def test_a_probe_is_measured_in_percent_with_what_the_chapter_shows(run, tmp_pat
     assert details["each_layer"].keys() == {"conv 1", "conv 2"}
     assert details["held_off"] == 36
     assert details["protocol"]["labels_each"] == "all"
-    few = protocols.per_class(claims_5._task(ours.path, "cifar10", "trained", (), "cpu", 0, False), 10, 3, choosing=2)
+    few = protocols.per_class(s5._task(ours.path, "cifar10", "trained", (), "cpu", 0, False), 10, 3, choosing=2)
     assert few.n == 3
 
 
@@ -344,9 +346,9 @@ def _grey(splits):
 
 
 def test_without_its_data_a_probe_is_not_among_all_that_fits(run_copy, data, monkeypatch):
-    monkeypatch.setattr(claims_5, "_is_imagenet", lambda run: True)
+    monkeypatch.setattr(s5, "_is_imagenet", lambda run: True)
     run_copy.update(data=run_copy.info["data"] | {"name": "svhn"})
-    assert [row["id"] for row in claims.measure(run_copy, [], "cpu")] == ["walk.smoothness"]
+    assert [row["id"] for row in ledger.measure(run_copy, [], "cpu")] == ["walk.smoothness"]
     monkeypatch.setattr("dcgan_core.sources.TORCHVISION", {})
     with pytest.raises(UserError, match="svhn"):
-        claims.measure(run_copy, ["svhn.error_1000"], "cpu")
+        ledger.measure(run_copy, ["svhn.error_1000"], "cpu")

@@ -8,7 +8,8 @@ import torch
 from conftest import encode, make_folder, make_zip, noise, ships_from, snapshot, train_arguments, trained
 from PIL import Image
 
-from dcgan_core import __version__, claims, latent, networks, pictures
+from dcgan_core import __version__, latent, networks, pictures
+from dcgan_core.claims import ledger
 from dcgan_core.cli import main
 from dcgan_core.data import loading
 from dcgan_core.data.images import part
@@ -405,7 +406,7 @@ def test_an_impossible_size_is_one_line(fails, size):
 def test_claims_without_any_run_are_all_not_measured(shelf, capsys):
     assert main(["claims"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == len(claims.CLAIMS)
+    assert len(lines) == len(ledger.CLAIMS)
     assert all("not measured" in line for line in lines)
 
 

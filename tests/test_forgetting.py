@@ -5,7 +5,8 @@ import pytest
 import torch
 from toy import CORNER, LAMP, NOTHING, TOY, WALL, WINDOW, Eye
 
-from dcgan_core import claims, latent
+from dcgan_core import latent
+from dcgan_core.claims import ledger
 from dcgan_core.errors import UserError
 from dcgan_core.inside import forgetting, marking
 from dcgan_core.inside.forgetting import Dropping
@@ -156,7 +157,7 @@ def test_boxes_that_are_the_whole_picture_are_refused(toy):
 def test_what_was_seen_by_eye_is_of_the_weights_that_ship():
     reference = Run.reference("drawn-rooms")
     assert forgetting.looked_at(reference) and forgetting.looked_at(reference, forgetting.BY_EYE)
-    assert claims.claim("forgetting.finder_agreement").fits(reference)
+    assert ledger.claim("forgetting.finder_agreement").fits(reference)
 
 
 def test_the_windows_marked_by_eye_can_be_read():
@@ -168,6 +169,6 @@ def test_the_windows_marked_by_eye_can_be_read():
 
 
 def test_the_claims_are_for_drawn_rooms_alone(run):
-    ids = [c.id for c in claims.CLAIMS if c.id.startswith(("forgetting.", "saliency."))]
+    ids = [c.id for c in ledger.CLAIMS if c.id.startswith(("forgetting.", "saliency."))]
     assert len(ids) == 4 * 3 + 1 + 7 * 3 + 2
-    assert not any(claims.claim(i).fits(run) for i in ids), "a run on digits"
+    assert not any(ledger.claim(i).fits(run) for i in ids), "a run on digits"

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from conftest import ships_from
 
-from dcgan_core import assets, claims
+from dcgan_core import assets
+from dcgan_core.claims import ledger
 from dcgan_core.data import loading
 from dcgan_core.drawings import rooms, scenes, sprites
 from dcgan_core.errors import UserError
@@ -101,8 +102,8 @@ def test_pictures_of_the_wrong_shape_and_damaged_weights_are_refused(judge, tmp_
 
 
 def test_claims_of_scenes_fit_runs_of_their_set_alone(run):
-    ids = [c.id for c in claims.CLAIMS if c.id.startswith("scenes.")]
+    ids = [c.id for c in ledger.CLAIMS if c.id.startswith("scenes.")]
     assert {f"scenes.coverage.{name}" for name in scenes.NAMES} < set(ids)
     assert {f"scenes.judge_accuracy.drawn-rooms.{thing}" for thing in rooms.ROOM_OBJECTS} < set(ids)
     assert "scenes.judge_accuracy.drawn-portraits.pose" in ids
-    assert not any(claims.claim(i).fits(run) for i in ids), "a run on digits"
+    assert not any(ledger.claim(i).fits(run) for i in ids), "a run on digits"

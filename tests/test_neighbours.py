@@ -5,7 +5,8 @@ from scipy.stats import binomtest
 from sklearn.neighbors import KNeighborsClassifier
 from test_datasets import mnist
 
-from dcgan_core import claims, claims_8, training
+from dcgan_core import training
+from dcgan_core.claims import ledger, s8
 from dcgan_core.cli import main
 from dcgan_core.data import loading
 from dcgan_core.errors import UserError
@@ -226,11 +227,11 @@ def test_each_claim_fits_its_own_net():
         def __init__(self, recipe):
             self.architecture = recipes.recipe(recipe).architecture
 
-    ours = [c for c in claims.CLAIMS if c.id.startswith("mnist.")]
+    ours = [c for c in ledger.CLAIMS if c.id.startswith("mnist.")]
     runs = ("mnist", "mnist-affine", "mnist-fc")
     fits = {r: {c.id.removeprefix("mnist.nn_error_") for c in ours if c.fits(Fake(r))} for r in runs}
     assert fits == {"mnist": {"real", "50k", "1m", "10m"}, "mnist-affine": {"affine"}, "mnist-fc": {"fc_gan"}}
-    assert [c.id for c in claims.CLAIMS if c.on_request] == ["mnist.nn_error_10m"]
+    assert [c.id for c in ledger.CLAIMS if c.on_request] == ["mnist.nn_error_10m"]
 
 
 @pytest.fixture
@@ -253,9 +254,9 @@ def test_every_claim_of_the_supplement_is_measured_from_a_trained_net(folders, s
     queries = loading.load_data("mnist", 28).labels[5000:]
     small = {}
     for run in folders.values():
-        for c in claims.CLAIMS:
+        for c in ledger.CLAIMS:
             if c.id.startswith("mnist.") and c.fits(run):
-                small[c.id.removeprefix("mnist.nn_error_")] = claims.result(c, run, "cpu", small=True)
+                small[c.id.removeprefix("mnist.nn_error_")] = ledger.result(c, run, "cpu", small=True)
     assert small.keys() == {"real", "50k", "1m", "10m", "fc_gan", "affine"}
     assert all(r["n"] == 500 and r["low"] <= r["value"] <= r["high"] for r in small.values())
     images, labels = neighbours.generated(folders["mnist"].generator())(0)
@@ -266,18 +267,18 @@ def test_every_claim_of_the_supplement_is_measured_from_a_trained_net(folders, s
     assert small["affine"]["value"] == pytest.approx(
         small["affine"]["details"]["with"] - small["affine"]["details"]["without"], abs=1e-3
     )
-    fc = claims.claim("mnist.nn_error_fc_gan")
-    assert claims.verdict(fc, small["fc_gan"]) == "differs", "no DCGAN ships that it could be compared with"
+    fc = ledger.claim("mnist.nn_error_fc_gan")
+    assert ledger.verdict(fc, small["fc_gan"]) == "differs", "no DCGAN ships that it could be compared with"
     (shelf / "mnist").mkdir(parents=True)
     for bound, said in ((small["fc_gan"]["low"] - 1, "holds"), (small["fc_gan"]["low"] + 1, "differs")):
         write_json(shelf / "mnist" / "results.json", {"mnist.nn_error_50k": {"value": bound}})
-        assert claims.verdict(fc, small["fc_gan"]) == said
+        assert ledger.verdict(fc, small["fc_gan"]) == said
 
 
 def test_paired_differences_are_those_of_the_same_queries():
     wrong, other = np.arange(1000) < 40, np.arange(1000) < 30
-    assert claims_8.paired(wrong, wrong) == [0, 0, 0]
-    more, low, high = claims_8.paired(wrong, other)
+    assert s8.paired(wrong, wrong) == [0, 0, 0]
+    more, low, high = s8.paired(wrong, other)
     assert more == 1 and 0 < low < more < high < 2, "narrower than two intervals side by side"
 
 

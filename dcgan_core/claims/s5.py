@@ -1,5 +1,3 @@
-"""How the claims of §5 are measured: what D's features know of CIFAR-10's classes, and of house numbers."""
-
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -7,7 +5,7 @@ from pathlib import Path
 
 from dcgan_core import devices, networks
 from dcgan_core.authors import reading
-from dcgan_core.claim import NOT_IN_PAPER, Claim, at_least, at_most, reaches, stays_under
+from dcgan_core.claims.claim import NOT_IN_PAPER, Claim, at_least, at_most, reaches, stays_under
 from dcgan_core.errors import UserError
 from dcgan_core.intervals import Measurement
 from dcgan_core.probes import features, protocols, supervised

@@ -1,5 +1,3 @@
-"""How the claims of §3, §4 and §6.1 are measured: the authors' weights, memorisation, near duplicates, faces, walks."""
-
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -8,7 +6,7 @@ from typing import Any
 
 from dcgan_core import devices
 from dcgan_core.authors import importing, proof, reading
-from dcgan_core.claim import Claim, at_least, at_most, check_photographs, has_photographs, instead_of_lsun
+from dcgan_core.claims.claim import Claim, at_least, at_most, check_photographs, has_photographs, instead_of_lsun
 from dcgan_core.data import duplicates, loading, planted
 from dcgan_core.data.images import Crop
 from dcgan_core.data.sources import source

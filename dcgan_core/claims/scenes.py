@@ -1,11 +1,9 @@
-"""How well the judges read drawn scenes, and what generators of drawn scenes cover."""
-
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from dcgan_core import devices
-from dcgan_core.claim import NOT_IN_PAPER, Claim, at_least
+from dcgan_core.claims.claim import NOT_IN_PAPER, Claim, at_least
 from dcgan_core.drawings import scenes
 from dcgan_core.intervals import Measurement
 from dcgan_core.metrics import coverage, memorisation

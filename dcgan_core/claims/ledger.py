@@ -1,20 +1,14 @@
-"""The ledger: the paper's claims, each with the rule that decides it, beside what was measured.
-
-`measure` computes claims at full size and writes `results.json` beside the run; it is the only writer. `ledger` reads the
-results of all reference runs, and of the ablations. A claim that nothing has measured says so; where these results cannot be
-found, that is an error.
-"""
-
 from __future__ import annotations
 
 import datetime
 from pathlib import Path
 from typing import Any
 
-from dcgan_core import claims_4, claims_5, claims_6, claims_7, claims_8, claims_scenes, runs
+from dcgan_core import runs
 from dcgan_core.ablations import showing
 from dcgan_core.assets import BUILD
-from dcgan_core.claim import Claim, has_photographs
+from dcgan_core.claims import s4, s5, s6, s7, s8, scenes
+from dcgan_core.claims.claim import Claim, has_photographs
 from dcgan_core.config_io import did_you_mean
 from dcgan_core.data.sources import finding
 from dcgan_core.drawings import scenes
@@ -24,12 +18,12 @@ from dcgan_core.files import read_json, write_json
 from dcgan_core.runs import Run, reference_runs
 
 CLAIMS = [
-    *claims_4.CLAIMS,
-    *claims_scenes.CLAIMS,
-    *claims_5.CLAIMS,
-    *claims_6.CLAIMS,
-    *claims_7.CLAIMS,
-    *claims_8.CLAIMS,
+    *s4.CLAIMS,
+    *scenes.CLAIMS,
+    *s5.CLAIMS,
+    *s6.CLAIMS,
+    *s7.CLAIMS,
+    *s8.CLAIMS,
 ]
 
 
@@ -104,7 +98,7 @@ def _results(run: Run) -> dict:
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
-def ledger() -> list[dict]:
+def ledger_rows() -> list[dict]:
     """Every claim with every result of the reference runs and the ablations: one primary row for each id, measured or not."""
     measured = [(claim_id, r) for run in reference_runs() for claim_id, r in _results(run).items()]
     measured += [(r["claim"], r) for r in showing.shipped()["rows"]]
@@ -201,7 +195,7 @@ def with_photographs(claim_id: str, run: Run, device: str = "auto", seed: int = 
     if has_photographs(run):
         return demonstrate(claim_id, run, device, seed)
     print("The photographs are not on this machine. Measured where they are:")
-    return scoreboard([row for row in ledger() if row["id"] == claim_id])
+    return scoreboard([row for row in ledger_rows() if row["id"] == claim_id])
 
 
 def demonstrate(claim_id: str, run: Run, device: str = "auto", seed: int = 0) -> Table:

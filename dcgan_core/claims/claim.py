@@ -1,9 +1,3 @@
-"""What is a claim? A sentence of the paper, or of this book, with the rule that decides it.
-
-The sections' own modules (`claims_4` …) say which claims there are and how each is measured; `claims`
-is the ledger of them all.
-"""
-
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -1,6 +1,3 @@
-"""How the claims of §6.2 and §6.3 are measured: what D's features look at, forgetting windows,
-arithmetic with z."""
-
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -8,7 +5,7 @@ from functools import cache
 from pathlib import Path
 
 from dcgan_core import devices
-from dcgan_core.claim import NOT_IN_PAPER, Claim, at_least, at_most, instead_of_lsun
+from dcgan_core.claims.claim import NOT_IN_PAPER, Claim, at_least, at_most, instead_of_lsun
 from dcgan_core.inside import arithmetic, attribution, exemplars, forgetting, marking
 from dcgan_core.intervals import Measurement
 from dcgan_core.readers import attributes, judges

@@ -1,5 +1,3 @@
-"""How the claims of the supplement are measured: generated MNIST digits as references of a nearest-neighbour classifier."""
-
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -7,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from dcgan_core import assets, devices, intervals
-from dcgan_core.claim import Claim, Rule, at_least, check_photographs, stays_under
+from dcgan_core.claims.claim import Claim, Rule, at_least, check_photographs, stays_under
 from dcgan_core.data import loading
 from dcgan_core.data.images import ImageData, part
 from dcgan_core.data.sources import source

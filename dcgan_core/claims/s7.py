@@ -1,9 +1,7 @@
-"""The claims of §3, §4 and §7 that are tested by breaking things. `dcgan ablate` measures them."""
-
 from __future__ import annotations
 
 from dcgan_core.ablations import variants
-from dcgan_core.claim import Claim, at_least, between
+from dcgan_core.claims.claim import Claim, at_least, between
 
 
 def _ablation_claims() -> list[Claim]:
