@@ -1,0 +1,141 @@
+"""The house rules of `dcgan_core`, counted and checked: `make house` prints them, `test_house.py` holds them."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "dcgan_core"
+CORE = (
+    *("networks", "latent", "recipes", "runs", "config_io", "devices", "errors", "files", "intervals", "pictures", "assets"),
+    "training",
+)
+HEART = ("networks", "latent", "recipes", "runs", "training.config", "training.update", "training.loop")
+# wing -> what it may import beside the core
+WINGS = {
+    "drawings": (),
+    "data": ("drawings",),
+    "metrics": ("data.images",),
+    "readers": ("data", "drawings"),
+    "probes": ("data", "metrics"),
+    "inside": ("data", "drawings", "readers", "metrics"),
+    "ablations": ("data", "metrics"),
+    "authors": ("data",),
+    "figures": (),
+    "claims": ("drawings", "data", "metrics", "readers", "probes", "inside", "ablations", "authors", "figures"),
+    "cli": ("drawings", "data", "metrics", "readers", "probes", "inside", "ablations", "authors", "figures", "claims"),
+}
+# the core imports no wing, but for the type of images and a set's own size
+EXCEPTIONS = {"training": ("data.images",), "recipes": ("data.loading", "data.sources.finding")}
+LAZY = ("cv2", "sklearn", "matplotlib")  # imported where they are used, not at the top of a module
+MOST = {"core": 2000, "heart": 1400, "package": 12_174, "file": 400, "function": 60, "long functions": 4, "positional": 5}
+
+
+@dataclass
+class Module:
+    name: str  # dotted, without the package
+    lines: int
+    tree: ast.Module
+
+    @property
+    def part(self) -> str:
+        return self.name.split(".")[0]
+
+    def imports(self) -> list[tuple[str, int]]:
+        """Modules of the package that it imports, anywhere in it, with the line."""
+        found = []
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "dcgan_core":
+                inside = node.module.removeprefix("dcgan_core").lstrip(".")
+                for alias in node.names:
+                    full = f"{inside}.{alias.name}".lstrip(".")
+                    path = PACKAGE / full.replace(".", "/")
+                    found.append((full if path.is_dir() or path.with_suffix(".py").exists() else inside, node.lineno))
+            elif isinstance(node, ast.Import):
+                found += [
+                    (a.name.removeprefix("dcgan_core."), node.lineno) for a in node.names if a.name.startswith("dcgan_core.")
+                ]
+        return found
+
+    def functions(self) -> list[tuple[str, int, int]]:
+        """Every function and method: name, lines, positional parameters (without self)."""
+        found = []
+        methods = {id(f) for c in ast.walk(self.tree) if isinstance(c, ast.ClassDef) for f in c.body}
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                static = any(isinstance(d, ast.Name) and d.id == "staticmethod" for d in node.decorator_list)
+                parameters = len(node.args.posonlyargs) + len(node.args.args) - (id(node) in methods and not static)
+                found.append((f"{self.name}.{node.name}", node.end_lineno - node.lineno + 1, parameters))
+        return found
+
+
+def modules() -> list[Module]:
+    found = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        text = path.read_text()
+        name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix("__init__").rstrip(".")
+        found.append(Module(name, text.count("\n"), ast.parse(text)))
+    return found
+
+
+def within(name: str, places: tuple[str, ...]) -> bool:
+    return any(name == place or name.startswith(f"{place}.") for place in places)
+
+
+def wrong_imports(found: list[Module]) -> list[str]:
+    wrong = []
+    for module in found:
+        allowed = (*CORE, module.part, *WINGS.get(module.part, EXCEPTIONS.get(module.part, ())))
+        wrong += [f"{module.name}:{line} imports {name}" for name, line in module.imports() if name and not within(name, allowed)]
+        for node in module.tree.body:
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            wrong += [f"{module.name}:{node.lineno} imports {n} at its top" for n in names if n.split(".")[0] in LAZY]
+    return wrong
+
+
+def shared_names(found: list[Module]) -> list[str]:
+    """Public functions and classes of one name in several modules."""
+    places: dict[str, list[str]] = {}
+    for module in found:
+        for node in module.tree.body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(module.name)
+    return [f"{name}: {', '.join(where)}" for name, where in sorted(places.items()) if len(where) > 1]
+
+
+def counts(found: list[Module]) -> dict[str, int]:
+    functions = [f for m in found for f in m.functions()]
+    return {
+        "core": sum(m.lines for m in found if within(m.name, CORE)),
+        "heart": sum(m.lines for m in found if m.name in HEART),
+        "package": sum(m.lines for m in found),
+        "file": max(m.lines for m in found),
+        "long functions": sum(lines > MOST["function"] for _, lines, _ in functions),
+        "positional": max(parameters for _, _, parameters in functions),
+    }
+
+
+def report(only: tuple[str, ...] = ()) -> str:
+    found = modules()
+    mine = [m for m in found if not only or within(m.name, only)]
+    functions = [f for m in mine for f in m.functions()]
+    parts: dict[str, int] = {}
+    for m in mine:
+        part = "core" if within(m.name, CORE) else m.part or "core"
+        parts[part] = parts.get(part, 0) + m.lines
+    lines = [f"{part:12}{count:7,} lines" for part, count in parts.items()]
+    lines += [f"{key:16}{value:7,} (most {MOST[key]:,})" for key, value in counts(found).items()]
+    lines += [f"long file       {m.name}: {m.lines}" for m in mine if m.lines > MOST["file"]]
+    lines += [f"long function   {name}: {length}" for name, length, _ in functions if length > MOST["function"]]
+    lines += [f"many parameters {name}: {count}" for name, _, count in functions if count > MOST["positional"]]
+    lines += [f"wrong import    {line}" for line in wrong_imports(mine)]
+    lines += [f"shared name     {line}" for line in shared_names(found)]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(report(tuple(sys.argv[1:])))
