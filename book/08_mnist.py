@@ -113,7 +113,7 @@ real, unseen = part(digits, 0, 1000), part(digits, 1000)
 # %% tags=["hide-input"]
 import shutil
 
-folder = claims.BUILD / "small" / "mnist-digits"
+folder = assets.BUILD / "small" / "mnist-digits"
 shutil.rmtree(folder, ignore_errors=True)
 small = Run.create(
     folder, {"config": config_io.to_dict(config), "data": {"name": "digits"}}
@@ -208,7 +208,7 @@ def measured(name, ids):
     for claim_id in ids:
         try:
             return ledger.shipped(claim_id, shipped[name])
-        except (KeyError, claims.UserError):
+        except (KeyError, UserError):
             continue
     return None
 

@@ -39,7 +39,7 @@ Table(
 )
 
 # %% tags=["hide-input"]
-executed = (claims.BUILD / "executed").glob("*.json")
+executed = (assets.BUILD / "executed").glob("*.json")
 chapters = {p.stem for p in Path(".").glob("*.py")} - {"status"}
 notes = [
     json.loads(p.read_text()) for p in sorted(executed) if p.stem in chapters

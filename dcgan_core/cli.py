@@ -398,7 +398,7 @@ def _data_list(args: argparse.Namespace) -> None:
 
     rows = [("name", "state", "where", "prepared"), *loading.listing()]
     widths = [max(len(str(row[i])) for row in rows) for i in range(3)]
-    print(f"data root: {datasets.data_root()}   cache: {source.cache_root()}\n")
+    print(f"data root: {source.data_root()}   cache: {source.cache_root()}\n")
     for row in rows:
         print("  ".join(str(cell).ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)).rstrip())
 

@@ -7,7 +7,8 @@ from typing import Any
 from dcgan_core import runs
 from dcgan_core.ablations import showing
 from dcgan_core.assets import BUILD
-from dcgan_core.claims import s4, s5, s6, s7, s8, scenes
+from dcgan_core.claims import s4, s5, s6, s7, s8
+from dcgan_core.claims import scenes as scene_claims
 from dcgan_core.claims.claim import Claim, has_photographs
 from dcgan_core.config_io import did_you_mean
 from dcgan_core.data.sources import finding
@@ -19,7 +20,7 @@ from dcgan_core.runs import Run, reference_runs
 
 CLAIMS = [
     *s4.CLAIMS,
-    *scenes.CLAIMS,
+    *scene_claims.CLAIMS,
     *s5.CLAIMS,
     *s6.CLAIMS,
     *s7.CLAIMS,

@@ -106,7 +106,7 @@ def workers() -> Iterator[ThreadPoolExecutor]:
 Fitted = Iterator[tuple[list[tuple], list[np.ndarray | str]]]  # (file, split, label, attributes) and results, in order
 
 
-def drawn(pictures: Iterator[Picture]) -> tuple[list[tuple], list[bytes | Path | np.ndarray | str]]:
+def _next(pictures: Iterator[Picture]) -> tuple[list[tuple], list[bytes | Path | np.ndarray | str]]:
     """The next pictures, read."""
     batch = [(picture[:4], read_picture(picture)) for picture in islice(pictures, 64)]
     return [about for about, _ in batch], [content for _, content in batch]
@@ -115,12 +115,12 @@ def drawn(pictures: Iterator[Picture]) -> tuple[list[tuple], list[bytes | Path |
 def fitted(pictures: Iterator[Picture], pool: ThreadPoolExecutor | None, size: int, crop: Crop, channels: int) -> Fitted:
     """Decoded here, or on all cores a few batches ahead: memory stays bounded."""
     if not pool:
-        while (drawn := drawn(pictures))[0]:
-            yield drawn[0], fit_all(drawn[1], size, crop, channels)
+        while (read := _next(pictures))[0]:
+            yield read[0], fit_all(read[1], size, crop, channels)
         return
     queue: deque = deque()
     while True:
-        batch, read = drawn(pictures)
+        batch, read = _next(pictures)
         if batch:
             queue.append((batch, pool.submit(fit_all, read, size, crop, channels)))
         if queue and (not batch or len(queue) > 2 * (os.cpu_count() or 1)):

@@ -10,7 +10,7 @@ import ipywidgets
 import numpy as np
 
 from dcgan_core.errors import UserError
-from dcgan_core.figures.sliders import Interactive
+from dcgan_core.figures.sliders import Interactive, sheet
 from dcgan_core.files import write_json
 
 PICKED = "#e6550d"  # the frame of a picture that was picked
@@ -37,11 +37,11 @@ def picker(
     if any(not 0 <= i < len(images) for indices in picks.values() for i in indices):
         raise UserError(f"picker: there are pictures 0 to {len(images) - 1}; one that was chosen is not among them")
     side = 72
-    sheet, columns = sheet(images)
+    url, columns = sheet(images)
     rows = -(-len(images) // columns)
     name = f"dcgan-pick-{id(picks):x}"  # two pickers on a page do not meet
     style = ipywidgets.HTML(
-        f"<style>.{name}{{background-image:url({sheet})!important;background-size:{columns * side}px {rows * side}px!important;"
+        f"<style>.{name}{{background-image:url({url})!important;background-size:{columns * side}px {rows * side}px!important;"
         f"border:4px solid transparent!important;background-origin:border-box}}"
         f".{name}.mod-active{{border-color:{PICKED}!important}}"
         + "".join(
@@ -95,7 +95,7 @@ def picker(
 
 def _picked(images: np.ndarray, picks: dict[str, list[int]]) -> str:
     """The static form: all pictures small, and those that are picked in rows of their own."""
-    sheet, columns = sheet(images)
+    url, columns = sheet(images)
     rows = -(-len(images) // columns)
     side = 48
 
@@ -112,6 +112,6 @@ def _picked(images: np.ndarray, picks: dict[str, list[int]]) -> str:
         f"<span>{''.join(map(tile, indices)) or 'nothing picked'}</span></div>"
         for concept, indices in picks.items()
     )
-    return f'<div class="dcgan-picker" style="--sheet:url({sheet})"><div style="max-width:600px;line-height:0">' + (
+    return f'<div class="dcgan-picker" style="--sheet:url({url})"><div style="max-width:600px;line-height:0">' + (
         "".join(map(tile, range(len(images)))) + f"</div>{lines}</div>"
     )

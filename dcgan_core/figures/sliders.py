@@ -146,12 +146,12 @@ def _range(name: str, stops: list[str], start: int, move: str) -> str:
 
 def _page(strip: np.ndarray, controls: list[tuple[str, str]], start: int = 0) -> str:
     """The frames as one picture, of which a window shows one at a time."""
-    sheet, columns = sheet(strip)
+    url, columns = sheet(strip)
     rows = -(-len(strip) // columns)
     style = (
         f"width:{ZOOM}px;height:{ZOOM}px;background-size:{columns * ZOOM}px {rows * ZOOM}px;"
         f"background-position:{-(start % columns) * ZOOM}px {-(start // columns) * ZOOM}px;"
-        f"background-image:url({sheet})"
+        f"background-image:url({url})"
     )
     data = f'role="img" aria-label="the image where the sliders stand" data-columns="{columns}" data-zoom="{ZOOM}"'
     lines = "".join(

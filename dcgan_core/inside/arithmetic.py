@@ -12,7 +12,7 @@ from dcgan_core.config_io import did_you_mean
 from dcgan_core.drawings import scenes
 from dcgan_core.errors import UserError
 from dcgan_core.inside import turning
-from dcgan_core.inside.exemplars import LIMIT, SURE, Pool, Reader, exemplars, pool
+from dcgan_core.inside.exemplars import SURE, Pool, Reader, exemplars, pool
 from dcgan_core.intervals import Measurement, bootstrap, share, student, timed
 from dcgan_core.networks import Discriminator, Generator, to_input, to_pixels
 from dcgan_core.readers import attributes, judges
@@ -20,7 +20,7 @@ from dcgan_core.readers.judges import Judge
 from dcgan_core.runs import Run, weights_of
 
 FEW, MANY = 3, 30  # exemplars of a concept: the paper's three, and a mean that has next to no accidents left
-SMALL, LARGE, LIMIT = 2000, 10_000, 60_000  # random z looked at for exemplars: before a reader's eyes, measured, at most
+SMALL, LARGE = 2000, 10_000  # random z looked at for exemplars: before a reader's eyes, measured
 SETS = 10  # of thirty exemplars, at least, where they can be had: of fewer the mean is hardly known
 TWICE = 2.0  # how much of first - second is added in `improved`; chosen on z of another seed, by the judge
 

@@ -18,6 +18,7 @@ from dcgan_core.networks import Generator
 from dcgan_core.runs import Run, weights_of
 
 Reader = Callable[[np.ndarray], dict[str, np.ndarray]]  # uint8 N x 3 x S x S -> probabilities and numbers, N each
+LIMIT = 60_000  # random z looked at, at most
 SURE = 0.9  # the classifier that selects wants to be that sure, or as sure of the opposite
 
 

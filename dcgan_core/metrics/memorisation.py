@@ -26,7 +26,7 @@ def histogram(distances: np.ndarray) -> list[int]:
     return np.bincount((distances / BIN).astype(np.int64)).tolist()
 
 
-def memorisation(generator: Generator, train: np.ndarray, held_out: np.ndarray, count: int, seed: int = 0) -> Measurement:
+def distance_ratio(generator: Generator, train: np.ndarray, held_out: np.ndarray, count: int, seed: int = 0) -> Measurement:
     """Are samples copies of training images? (Paper §4.1)
 
     The median distance of `count` samples to their nearest training image, over the median distance of held-out images to

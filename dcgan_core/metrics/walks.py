@@ -91,7 +91,7 @@ def walk_nearest(
 
     The median distance of the images between the ends of straight walks to their nearest training image, over the median
     distance of held-out images to theirs. Copies would give a number near 0. Details: the median at each of the walk's `steps`
-    images, ends included, on straight and on spherical walks. Misleads as `memorisation` does: what is smoother is nearer.
+    images, ends included, on straight and on spherical walks. Misleads as `memorisation.distance_ratio` does: what is smoother is nearer.
     """
     device = next(generator.parameters()).device
     with intervals.timed() as seconds:

@@ -260,8 +260,8 @@ def small(monkeypatch):
     monkeypatch.setattr(running, "APART", 2)
     monkeypatch.setattr(training, "LOG_EVERY", 2)
     monkeypatch.setattr(training, "BATCHNORM_BATCHES", 3)
-    original = ablations.fidelity.train_classifier
-    monkeypatch.setattr(ablations.fidelity, "train_classifier", lambda data, device: original(data, images=640, device=device))
+    original = fidelity.train_classifier
+    monkeypatch.setattr(fidelity, "train_classifier", lambda data, device: original(data, images=640, device=device))
 
 
 def ablate(out, *more: str) -> int:

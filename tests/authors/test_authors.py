@@ -86,7 +86,7 @@ def replace(path: Path, content: np.ndarray | bytes) -> None:
 
 
 def few_batches(patch) -> None:
-    patch.setattr(authors, "BATCHNORM_BATCHES", 2)
+    patch.setattr(importing, "BATCHNORM_BATCHES", 2)
     patch.setattr(importing, "BATCH", 16)
 
 

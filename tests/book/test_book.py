@@ -20,7 +20,7 @@ from PIL import Image
 
 from dcgan_core import cli, recipes
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 CHAPTERS = sorted((ROOT / "book").glob("*.py"))
 CHAPTERS.remove(ROOT / "book" / "build.py")
 HTML = ROOT / "_build" / "html"

@@ -257,7 +257,7 @@ def test_rooms_and_faces_are_held_to_the_same_rules():
 
 
 def test_demonstrate_measures_small_beside_the_shipped_number(run_copy, tmp_path, monkeypatch):
-    monkeypatch.setattr(claims, "BUILD", tmp_path / "build")
+    monkeypatch.setattr(ledger, "BUILD", tmp_path / "build")
     before = snapshot(run_copy.path)
     table = ledger.demonstrate("walk.smoothness", run_copy, "cpu")
     assert [row[2] for row in table.rows] == ["40", ""]

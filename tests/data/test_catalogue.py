@@ -11,7 +11,7 @@ from dcgan_core import cli, recipes
 from dcgan_core.data import catalogue, loading
 from dcgan_core.data.sources import finding, lsun, published
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 KNOWN = {
     "faces",
     "rooms",

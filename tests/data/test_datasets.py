@@ -18,13 +18,14 @@ import tqdm
 from conftest import encode, make_folder, make_zip, noise, snapshot
 from PIL import Image
 
+from dcgan_core.data import cache as cache_module
 from dcgan_core.data import decoding, loading
 from dcgan_core.data.cache import prepare
 from dcgan_core.data.images import ImageData
 from dcgan_core.data.sources import finding, torchvision_sets
 from dcgan_core.errors import UserError
 
-ROOT = str(Path(__file__).resolve().parent.parent)
+ROOT = str(Path(__file__).resolve().parent.parent.parent)
 
 
 def pngs(count: int, prefix: str = "", first: int = 0) -> dict[str, bytes]:
@@ -461,7 +462,7 @@ def test_the_progress_bar_goes_on_at_the_right_count(data, monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             loading.load_data("pets", 16)
     bars = []
-    monkeypatch.setattr(datasets, "tqdm", lambda **options: bars.append(options) or tqdm.tqdm(**options | {"disable": True}))
+    monkeypatch.setattr(cache_module, "tqdm", lambda **options: bars.append(options) or tqdm.tqdm(**options | {"disable": True}))
     loading.load_data("pets", 16)
     assert [(bar["initial"], bar["total"]) for bar in bars] == [(128, 200)]
 
@@ -641,7 +642,7 @@ class FullDisk:
 def test_a_disk_that_fills_up_half_way_is_an_error_and_the_next_one_goes_on(data, cache, monkeypatch, capsys):
     make_zip(data / "pets.zip", pngs(200, "train/"))
     with monkeypatch.context() as patch:
-        patch.setattr(datasets, "open", FullDisk, raising=False)
+        patch.setattr(cache_module, "open", FullDisk, raising=False)
         with pytest.raises(UserError, match="No space left on device.*DCGAN_CACHE.*goes on"):
             loading.load_data("pets", 16)
     assert not [p for p in cache.glob("[!.]*") if p.is_dir()]

@@ -149,7 +149,7 @@ def test_after_an_interruption_it_goes_on_with_the_photos_that_are_left(tmp_path
 
 def test_a_full_disk_is_an_error_and_the_next_call_goes_on(tmp_path, photo, monkeypatch):
     make_folder(tmp_path / "photos", {f"{i}.jpg": photo for i in range(3)})
-    original, calls = faces.write_atomically, []
+    original, calls = face_detector.write_atomically, []
 
     def full(path, content):
         calls.append(path)
@@ -158,7 +158,7 @@ def test_a_full_disk_is_an_error_and_the_next_call_goes_on(tmp_path, photo, monk
         original(path, content)
 
     with monkeypatch.context() as patch:
-        patch.setattr(faces, "write_atomically", full)
+        patch.setattr(face_detector, "write_atomically", full)
         with pytest.raises(UserError, match="No space left"):
             face_detector.crop_folder(tmp_path / "photos", tmp_path / "out")
     assert [row["photo"] for row in rows(tmp_path / "out")] == ["0.jpg"]

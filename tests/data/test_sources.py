@@ -199,7 +199,7 @@ def test_ctrl_c_in_the_middle_of_lsun_is_one_line_and_the_same_command_goes_on(d
     picture, count = encode(noise(0, 5, 5)), 40_000  # so many that a fast machine is still at it when the signal comes
     make_lmdb(data / "bedroom_train_lmdb", dict.fromkeys(keys(count), picture))
     command = [sys.executable, "-m", "dcgan_core.cli", "data", "prepare", "lsun", "--size", "4"]
-    place = os.environ | {"PYTHONPATH": str(Path(datasets.__file__).parent.parent)}
+    place = os.environ | {"PYTHONPATH": str(Path(dcgan_core.__file__).parent.parent)}
     heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs are started deaf to it
     more = {"stderr": subprocess.PIPE, "text": True, "start_new_session": True, "preexec_fn": heard}
     with subprocess.Popen(command, env=place, **more) as process:

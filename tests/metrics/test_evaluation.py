@@ -6,7 +6,7 @@ from torch import nn
 from dcgan_core import intervals, latent
 from dcgan_core.intervals import bootstrap
 from dcgan_core.metrics import memorisation, walks
-from dcgan_core.metrics.memorisation import memorisation, memorisation_seen
+from dcgan_core.metrics.memorisation import distance_ratio, memorisation_seen
 from dcgan_core.metrics.neighbours import nearest
 from dcgan_core.metrics.walks import walk_nearest, walk_smoothness, walk_steps
 from dcgan_core.networks import Architecture, Discriminator
@@ -62,7 +62,7 @@ def test_distances_are_0_for_a_copy_and_1_for_black_against_white():
 
 def test_a_generator_that_copies_training_images_is_found_out():
     train, held_out = pictures(500, 1), pictures(100, 2)
-    m = memorisation(picker(train), train, held_out, 200)
+    m = distance_ratio(picker(train), train, held_out, 200)
     assert m.value < 0.02
     assert m.high < 0.02
     assert (m.n, m.details["train"], m.details["held_out"]) == (200, 500, 100)
@@ -78,7 +78,7 @@ def test_copies_are_nearer_to_training_images_than_to_as_many_held_out_ones(held
 
 def test_fresh_images_of_the_same_distribution_are_as_far_as_held_out_ones():
     train, held_out = pictures(500, 1), pictures(100, 2)
-    m = memorisation(picker(pictures(500, 3)), train, held_out, 200)
+    m = distance_ratio(picker(pictures(500, 3)), train, held_out, 200)
     assert m.value == pytest.approx(1, abs=0.03)
     assert m.low <= 1.01
     assert m.high >= 0.99
@@ -88,7 +88,7 @@ def test_fresh_images_of_the_same_distribution_are_as_far_as_held_out_ones():
 
 def test_a_seed_means_the_same_number():
     train, held_out = pictures(100, 1), pictures(50, 2)
-    first, again, other = (memorisation(picker(pictures(90, 3)), train, held_out, 40, seed) for seed in (1, 1, 2))
+    first, again, other = (distance_ratio(picker(pictures(90, 3)), train, held_out, 40, seed) for seed in (1, 1, 2))
     assert (first.value, first.low, first.high) == (again.value, again.low, again.high)
     assert first.value != other.value
 
@@ -132,7 +132,7 @@ def test_a_walk_between_equal_images_is_smooth():
 def test_a_histogram_counts_every_distance_in_its_bin():
     assert memorisation.histogram(np.array([0.0, 0.005, 0.0251, 0.029], np.float32)) == [2, 0, 2]
     train, held_out = pictures(100, 1), pictures(30, 2)
-    shown = memorisation(picker(train), train, held_out, 40).details["histogram"]
+    shown = distance_ratio(picker(train), train, held_out, 40).details["histogram"]
     assert shown["samples"][0] == sum(shown["samples"]) == 40, "copies lie at distance 0"
     assert sum(shown["held_out"]) == 30 and sum(shown["held_out"][:3]) == 0
 

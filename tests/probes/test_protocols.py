@@ -115,7 +115,7 @@ def test_what_few_labels_cannot_do_is_refused(options, message):
 
 
 def test_more_labels_than_there_are_is_said_before_the_features_are_made(run, monkeypatch):
-    monkeypatch.setattr(probes.features, "extract", lambda *a, **k: pytest.fail("made features first"))
+    monkeypatch.setattr(features, "extract", lambda *a, **k: pytest.fail("made features first"))
     with pytest.raises(UserError, match="--per-class 300: digits has"):
         protocols.make_task(run, "digits", labels_each=300, progress=False)
 
