@@ -15,11 +15,12 @@ import numpy as np
 import torch
 from report import Report
 
-from dcgan_core import config_io, devices, latent, networks, training
+from dcgan_core import devices, latent, networks, runs
 from dcgan_core.data import loading
 from dcgan_core.data.images import ImageData
 from dcgan_core.networks import ARCHITECTURES
-from dcgan_core.runs import Run
+from dcgan_core.training import loop
+from dcgan_core.training.config import Config
 
 SECONDS = 40  # a setting; at 50 images a second that is two rows of the log, and the first is warm-up
 
@@ -30,10 +31,10 @@ def training_speed(name: str, updates: str, batch: int, precision: str = "single
     pixels = np.random.default_rng(0).integers(0, 256, (2048, a.channels, a.size, a.size), np.uint8)
     labels = np.arange(2048) % a.num_classes if a.num_classes else None
     data = ImageData("random", "train", pixels, labels, tuple(map(str, range(a.num_classes))), None, (), {})
-    config = training.Config("random", a, batch=batch, updates=updates, precision=precision, minutes=SECONDS / 60)
+    config = Config("random", a, batch=batch, updates=updates, precision=precision, minutes=SECONDS / 60)
     with tempfile.TemporaryDirectory() as folder:
-        run = Run.create(Path(folder) / "run", {"config": config_io.to_dict(config)})
-        training.train(config, data, run, progress=False)
+        run = runs.start(config, data, Path(folder) / "run")
+        loop.train(config, data, run, progress=False)
         rows = run.log()[1:] or run.log()
         slow = run.info["counters"]["images"] / (run.info["minutes"] * 60)  # a machine too slow for one row: warm-up and all
     return float(np.median([row["images_per_second"] for row in rows])) if rows else slow

@@ -42,15 +42,7 @@ import torch
 from IPython.display import display
 from PIL import Image
 
-from dcgan_core import (
-    config_io,
-    devices,
-    latent,
-    networks,
-    pictures,
-    recipes,
-    training,
-)
+from dcgan_core import devices, latent, networks, pictures, recipes, runs
 from dcgan_core.claims import claim
 from dcgan_core.claims.ledger import ledger_rows, scoreboard, with_photographs
 from dcgan_core.data import duplicates, loading
@@ -61,6 +53,7 @@ from dcgan_core.figures import image_rows
 from dcgan_core.figures.tables import Table
 from dcgan_core.metrics import neighbours
 from dcgan_core.runs import Run
+from dcgan_core.training import loop
 
 run = Run.reference("rooms")  # your own: Run("../runs/rooms")
 generator = run.generator(devices.pick(device))
@@ -225,9 +218,8 @@ if finding.find(name):
         config = replace(config, images=300 * config.batch)
         folder = Path(tempfile.mkdtemp()) / name
     data = loading.load_data(name, config.architecture.size)
-    about = {"data": {"name": data.name, **data.provenance}}
-    own = Run.create(folder, {"config": config_io.to_dict(config), **about})
-    training.train(config, data, own, device)
+    own = runs.start(config, data, folder)
+    loop.train(config, data, own, device)
     done = own.info["counters"]
     print(
         f"{len(data):,} photographs, {done['images']:,} images drawn, {done['g_updates']:,} updates of each net"

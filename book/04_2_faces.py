@@ -30,7 +30,7 @@ import numpy as np
 import torch
 from IPython.display import display
 
-from dcgan_core import config_io, devices, latent
+from dcgan_core import devices, latent, runs
 from dcgan_core.claims import claim, ledger
 from dcgan_core.data import loading
 from dcgan_core.data.sources import finding
@@ -39,6 +39,7 @@ from dcgan_core.figures.tables import Table
 from dcgan_core.metrics import detection, neighbours
 from dcgan_core.pictures import show, tiles
 from dcgan_core.runs import Run, reference_runs
+from dcgan_core.training import loop
 
 run = Run.reference("faces")  # your own: Run("../runs/faces")
 generator = run.generator(devices.pick(device))
@@ -319,7 +320,7 @@ else:
 from dataclasses import replace
 from datetime import datetime
 
-from dcgan_core import recipes, training
+from dcgan_core import recipes
 
 config = replace(recipes.recipe("faces", profile), seed=seed)
 if finding.find(config.data):
@@ -328,9 +329,8 @@ if finding.find(config.data):
         config = replace(config, images=300 * config.batch)
         folder = Path(tempfile.mkdtemp()) / config.data
     data = loading.load_data(config.data, config.architecture.size)
-    about = {"data": {"name": data.name, **data.provenance}}
-    own = Run.create(folder, {"config": config_io.to_dict(config), **about})
-    training.train(config, data, own, device)
+    own = runs.start(config, data, folder)
+    loop.train(config, data, own, device)
     done = own.info["counters"]
     print(
         f"{len(data):,} photographs, {done['images']:,} images drawn, {done['g_updates']:,} updates of G"

@@ -37,13 +37,14 @@ import numpy as np
 import torch
 from PIL import Image
 
-from dcgan_core import config_io, devices, latent, recipes, training
+from dcgan_core import devices, latent, recipes, runs
 from dcgan_core.data import loading
 from dcgan_core.data.sources import finding
 from dcgan_core.figures import curves
 from dcgan_core.figures.tables import Table
 from dcgan_core.pictures import show
-from dcgan_core.runs import Run, reference_runs
+from dcgan_core.runs import reference_runs
+from dcgan_core.training import loop
 
 name = "imagenet" if profile == "paper" else "imagenet32"
 if not finding.find(name):
@@ -171,9 +172,8 @@ folder = Path(f"../runs/chapter-4-3-{datetime.now():%Y%m%d-%H%M%S}")
 if profile == "quick":
     config = replace(config, images=300 * config.batch)
     folder = Path(tempfile.mkdtemp()) / name
-about = {"data": {"name": data.name, **data.provenance}}
-own = Run.create(folder, {"config": config_io.to_dict(config), **about})
-training.train(config, data, own, device)
+own = runs.start(config, data, folder)
+loop.train(config, data, own, device)
 done = own.info["counters"]
 print(f"{done['images']:,} images drawn, {done['g_updates']:,} updates of G")
 

@@ -30,13 +30,13 @@ from pathlib import Path
 
 import torch
 
-from dcgan_core import config_io, networks, pictures, recipes, training
+from dcgan_core import networks, pictures, recipes, runs
 from dcgan_core.ablations import running, showing, variants
 from dcgan_core.data import loading
 from dcgan_core.data.sources import finding
 from dcgan_core.figures import curves, image_rows
 from dcgan_core.figures.tables import Table
-from dcgan_core.runs import Run
+from dcgan_core.training import loop, update
 
 # photographs where there are some, else scikit-learn's digits
 name = "faces" if finding.find("faces") else "digits"
@@ -61,8 +61,7 @@ if profile == "quick":
     folder = Path(tempfile.mkdtemp())
 else:
     folder = Path(f"../runs/chapter-4-{datetime.now():%Y%m%d-%H%M%S}")
-about = {"data": {"name": data.name, **data.provenance}}
-run = Run.create(folder, {"config": config_io.to_dict(config), **about})
+run = runs.start(config, data, folder)
 grids = {}
 
 
@@ -71,7 +70,7 @@ def keep(event):
         grids[event.images] = event.samples
 
 
-training.train(config, data, run, device, on_event=keep)
+loop.train(config, data, run, device, on_event=keep)
 done = run.info["counters"]
 print(f"{done['images']:,} images in {run.info['minutes']:.1f} minutes:")
 print(f"{done['d_updates']:,} updates of D, {done['g_updates']:,} of G")
@@ -102,8 +101,8 @@ curves.learning_curves(run.log(), smooth=5)
 # %%
 import inspect
 
-print(inspect.getsource(training.discriminator_loss))
-print(inspect.getsource(training.generator_loss))
+print(inspect.getsource(update.discriminator_loss))
+print(inspect.getsource(update.generator_loss))
 
 # %% [markdown]
 # And here is an update of each net, written out. `training.train` does the same with progress bars and checkpoints around it.
@@ -124,7 +123,7 @@ for step in range(3):
     fake = generator(latent.sample(config.architecture, 32, rng))
 
     # D: real and fake batches pass separately, each with its own batchnorm statistics
-    loss_d = training.discriminator_loss(
+    loss_d = update.discriminator_loss(
         discriminator(real), discriminator(fake.detach())
     )
     optimizer_d.zero_grad()
@@ -133,7 +132,7 @@ for step in range(3):
 
     # G: through D, which stands still
     discriminator.requires_grad_(False)
-    loss_g = training.generator_loss(discriminator(fake))
+    loss_g = update.generator_loss(discriminator(fake))
     optimizer_g.zero_grad()
     loss_g.backward()
     optimizer_g.step()

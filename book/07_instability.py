@@ -35,24 +35,22 @@ from pathlib import Path
 
 from IPython.display import display
 
-from dcgan_core import config_io, instability, pictures, recipes, runs, training
+from dcgan_core import config_io, pictures, recipes, runs
 from dcgan_core.ablations import measuring, running, showing, variants
 from dcgan_core.claims import ledger
 from dcgan_core.data import loading
 from dcgan_core.figures import curves, image_rows
 from dcgan_core.figures.tables import Table
+from dcgan_core.training import collapse, loop, session
+from dcgan_core.training.collapse import Collapsed, Watch
 
 config = config_io.override(
     recipes.recipe("digits", "quick"),
     ["architecture.widths=32,64", "images=48000", f"seed={seed}"],
 )
 data = loading.load_data(config.data, config.architecture.size)
-about = {"data": {"name": data.name, **data.provenance}}
-run = runs.Run.create(
-    Path(tempfile.mkdtemp()) / "collapse",
-    {"config": config_io.to_dict(config), **about},
-)
-training.CHECKPOINT_SECONDS = 1.0  # a short run: keep its state more often
+run = runs.start(config, data, Path(tempfile.mkdtemp()) / "collapse")
+session.CHECKPOINT_SECONDS = 1.0  # a short run: keep its state more often
 grids, alarms = {}, []
 
 
@@ -64,9 +62,9 @@ def keep(event):
 
 
 try:
-    training.train(config, data, run, device, on_event=keep)
+    loop.train(config, data, run, device, on_event=keep)
     print("This time it did not collapse. Try another seed.")
-except instability.Collapsed as stopped:
+except Collapsed as stopped:
     print("Training stopped itself.\n")
     print(str(stopped).replace(f"{run.path}", run.name))
 
@@ -94,10 +92,10 @@ curves.collapse_curves(run.log(), alarms)
 # %%
 import inspect
 
-print(inspect.getsource(instability.signs))
+print(inspect.getsource(collapse.signs))
 print("rows of the log, each 25 updates:")
-print(f"a sign that lasts {instability.WARN} is reported,")
-print(f"one that lasts {instability.STOP} ends the run (on_collapse='stop')")
+print(f"a sign that lasts {collapse.WARN} is reported,")
+print(f"one that lasts {collapse.STOP} ends the run (on_collapse='stop')")
 
 # %% [markdown]
 # Losses that are not numbers end a run at once. When a run ends like this, the last state from before the first sign becomes the run's own, with
@@ -127,8 +125,7 @@ rows = []
 for reference in runs.reference_runs():
     log = reference.log()
     windows = [
-        log[i : i + instability.WARN]
-        for i in range(len(log) - instability.WARN + 1)
+        log[i : i + collapse.WARN] for i in range(len(log) - collapse.WARN + 1)
     ]
     if not windows:
         continue
@@ -139,17 +136,17 @@ for reference in runs.reference_runs():
     if "diversity" in log[0]:
         alike = (sum(r["diversity"] for r in w) / len(w) for w in windows)
         least = f"{min(alike):.2f}"
-    watch = instability.Watch()
+    watch = Watch()
     reported = [a for a in map(watch.add, log) if a]
     rows.append(
         [reference.name, len(log), f"{surest:.3f}", least, len(reported)]
     )
-limit = 2 * instability.SURE - 1
+limit = 2 * collapse.SURE - 1
 header = [
     "run",
     "rows",
     f"D(x) − D(G(z)), limit {limit:.2f}",
-    f"diversity, limit {instability.ALIKE:g}",
+    f"diversity, limit {collapse.ALIKE:g}",
     "reported",
 ]
 Table(header, rows)
@@ -183,7 +180,7 @@ if details:
         f" of all {details['not_collapsed']} runs that did not collapse"
     )
     made = variants.PROVOKING
-    length = made.images // made.batch // training.LOG_EVERY
+    length = made.images // made.batch // session.LOG_EVERY
     print(f"each run: {length} rows of the log")
     display(Table(["by what means", "collapsed", "reported"], rows))
 

@@ -31,10 +31,11 @@ import numpy as np
 import torch
 from IPython.display import display
 
-from dcgan_core import assets, config_io, devices, latent, training
+from dcgan_core import assets, devices, latent, runs
 from dcgan_core.claims import claim, ledger
 from dcgan_core.data import loading
 from dcgan_core.data.images import part
+from dcgan_core.errors import UserError
 from dcgan_core.figures import image_rows
 from dcgan_core.figures.curves import error_curves
 from dcgan_core.figures.tables import Table
@@ -43,7 +44,8 @@ from dcgan_core.metrics.neighbours import NearestLabels
 from dcgan_core.networks import Architecture
 from dcgan_core.pictures import show
 from dcgan_core.runs import Run
-from dcgan_core.training import Config
+from dcgan_core.training import loop
+from dcgan_core.training.config import Config
 
 shelf = assets.folder("reference_runs")
 shipped = {
@@ -115,10 +117,8 @@ import shutil
 
 folder = assets.BUILD / "small" / "mnist-digits"
 shutil.rmtree(folder, ignore_errors=True)
-small = Run.create(
-    folder, {"config": config_io.to_dict(config), "data": {"name": "digits"}}
-)
-training.train(config, real, small, device, progress=False)
+small = runs.start(config, real, folder)
+loop.train(config, real, small, device, progress=False)
 generator = small.generator(where)
 print(
     f"{config.images:,} digits drawn from {len(real):,}, {small.info['minutes'] * 60:.0f} s"

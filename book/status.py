@@ -24,7 +24,7 @@ device = "auto"
 import json
 from pathlib import Path
 
-from dcgan_core import devices
+from dcgan_core import assets, devices
 from dcgan_core.data import loading
 from dcgan_core.figures.tables import Table
 from dcgan_core.runs import environment, reference_runs

@@ -168,11 +168,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _train(args: argparse.Namespace) -> int:
-    from dcgan_core import config_io, devices, recipes, training
+    from dcgan_core import config_io, devices, recipes
     from dcgan_core.data import loading
     from dcgan_core.data.cache import prepare
     from dcgan_core.data.images import part
-    from dcgan_core.runs import Run, environment
+    from dcgan_core.runs import Run, start
+    from dcgan_core.training import loop, processes
+    from dcgan_core.training.config import check_data, check_resumable
 
     devices.pick(args.device)
     config = recipes.recipe(args.recipe, args.profile, args.architecture)
@@ -191,81 +193,36 @@ def _train(args: argparse.Namespace) -> int:
         raise UserError(f"--init {args.init}: its architecture differs; use --architecture or --set to match it")
     existing = Run(out) if args.resume and (out / "run.json").exists() else None
     if existing:
-        training.check_resumable(config, existing)
+        check_resumable(config, existing)
 
-    device, first = _join_processes(args.device)
+    device = processes.join(args.device)
+    first = processes.rank() == 0
     if first:  # prepares (or downloads) it for all
         prepare(config.data, config.architecture.size, config.crop)
-    _wait_for_all()
+    processes.wait_for_all()
     data = loading.load_data(config.data, config.architecture.size, crop=config.crop)
     if config.first:
         data = part(data, 0, config.first)
-    origin = {"name": data.name, "images": len(data), **data.provenance}
-    if existing and existing.info["data"].get("fingerprint") != origin["fingerprint"]:
+    if existing and existing.info["data"].get("fingerprint") != data.provenance["fingerprint"]:
         raise UserError(
             f"{out}: was trained on other pictures called {data.name!r}; give it the same data, or another --out"
             f" (dcgan data dedup {config.data} changes them, with --undo it changes them back)"
         )
-    training.check_data(config, data)
-    if existing:
-        run = existing
-        if not run.has_checkpoint and run.info.get("initial"):
-            initial = Run(run.info["initial"])
-    elif first:
-        run = Run.create(
-            out,
-            {
-                "recipe": args.recipe,
-                "profile": args.profile,
-                "config": config_io.to_dict(config),
-                "data": origin,
-                "initial": str(args.init.resolve()) if initial else None,
-                "lineage": [*initial.info.get("lineage", []), _ancestor(initial)] if initial else [],
-                **environment(),
-            },
-        )
-    _wait_for_all()  # until run.json is there
-    run = run if first else Run(out)
-    ended = training.train(config, data, run, device, initial)
-    _wait_for_all()
+    check_data(config, data)
+    if existing and not existing.has_checkpoint and existing.info.get("initial"):
+        initial = Run(existing.info["initial"])
+    if first and not existing:
+        start(config, data, out, recipe=args.recipe, profile=args.profile, initial=initial)
+    processes.wait_for_all()  # until run.json is there
+    run = existing or Run(out)
+    ended = loop.train(config, data, run, device, initial=initial)
+    processes.wait_for_all()
     if first:
         if ended:
             print(f"{run.path}: finished. Look at {run.path / 'samples'}, or draw more: dcgan sample {run.path}")
         else:
             print(f"{run.path}: stopped. Go on with the same command and --resume", file=sys.stderr)
     return 0 if ended else 130
-
-
-def _ancestor(run) -> dict:
-    return {"name": run.name, **{k: run.info.get(k) for k in ("counters", "minutes", "commit")}}
-
-
-def _processes() -> int:
-    return int(os.environ.get("WORLD_SIZE", "1"))
-
-
-def _join_processes(device: str) -> tuple[str, bool]:
-    """Under torchrun, joins the others and takes this process's GPU. Returns the device, and whether this one writes."""
-    if _processes() == 1:
-        return device, True
-    from datetime import timedelta
-
-    import torch
-    import torch.distributed as dist
-
-    gpu = torch.cuda.is_available() and device != "cpu"
-    dist.init_process_group("nccl" if gpu else "gloo", timeout=timedelta(hours=12))  # preparing a large set takes long
-    if gpu:
-        device = f"cuda:{os.environ['LOCAL_RANK']}"
-        torch.cuda.set_device(device)
-    return device, dist.get_rank() == 0
-
-
-def _wait_for_all() -> None:
-    if _processes() > 1:
-        import torch.distributed as dist
-
-        dist.barrier()
 
 
 # --- sample -----------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from dcgan_core.data import loading
 from dcgan_core.data.sources import finding
 from dcgan_core.errors import UserError
 from dcgan_core.networks import ARCHITECTURES, Architecture
-from dcgan_core.training import Config
+from dcgan_core.training.config import Config
 
 PROFILES = ("quick", "cpu", "paper")
 

@@ -24,7 +24,7 @@ import shutil
 import subprocess
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import safetensors
 import safetensors.torch
@@ -35,6 +35,10 @@ from dcgan_core import assets, config_io
 from dcgan_core.errors import UserError, reason
 from dcgan_core.files import read_json, write_atomically, write_json
 from dcgan_core.networks import Architecture, Discriminator, Generator
+
+if TYPE_CHECKING:
+    from dcgan_core.data.images import ImageData
+    from dcgan_core.training.config import Config
 
 FORMAT = 1
 NETS = {"generator": Generator, "discriminator": Discriminator}
@@ -210,6 +214,40 @@ class Run:
         """Grids of the same z: images seen -> file."""
         paths = (self.path / "samples").glob("[0-9]*.*")
         return dict(sorted((int(p.stem), p) for p in paths if p.stem.isdigit()))
+
+
+def start(
+    config: Config,
+    data: ImageData,
+    path: str | os.PathLike,
+    *,
+    recipe: str | None = None,
+    profile: str | None = None,
+    initial: Run | None = None,
+) -> Run:
+    """A new run of `config` on `data`, not trained yet: the only place that makes one.
+
+    recipe, profile: how people call what is trained; initial: the run whose weights it starts from. run.json notes these, the
+    data's fingerprint, the machine, versions and commit. Raises UserError where `path` holds something already.
+    """
+    info = {
+        "recipe": recipe,
+        "profile": profile,
+        "config": config_io.to_dict(config),
+        "data": described(data),
+        "initial": str(initial.path.resolve()) if initial else None,
+        "lineage": [*initial.info.get("lineage", []), _ancestor(initial)] if initial else [],
+    }
+    return Run.create(path, info | environment())
+
+
+def described(data: ImageData) -> dict:
+    """What a run notes of the pictures that it learns from."""
+    return {"name": data.name, "images": len(data), **data.provenance}
+
+
+def _ancestor(run: Run) -> dict:
+    return {"name": run.name, **{k: run.info.get(k) for k in ("counters", "minutes", "commit")}}
 
 
 def write_net(path: Path, kind: str, net: torch.nn.Module, half: bool = False) -> None:

@@ -89,7 +89,9 @@ def wrong_imports(found: list[Module]) -> list[str]:
     wrong = []
     for module in found:
         allowed = (*CORE, module.part, *WINGS.get(module.part, EXCEPTIONS.get(module.part, ())))
-        wrong += [f"{module.name}:{line} imports {name}" for name, line in module.imports() if name and not within(name, allowed)]
+        wrong += [
+            f"{module.name}:{line} imports {name}" for name, line in module.imports() if name and not within(name, allowed)
+        ]
         for node in module.tree.body:
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []

@@ -6,7 +6,7 @@ import pytest
 from dcgan_core import config_io
 from dcgan_core.errors import UserError
 from dcgan_core.networks import ARCHITECTURES, Architecture
-from dcgan_core.training import Config
+from dcgan_core.training.config import Config
 
 CONFIG = Config("digits", images=1000)
 

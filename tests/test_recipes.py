@@ -9,7 +9,7 @@ from dcgan_core.config_io import from_dict, to_dict
 from dcgan_core.data import loading
 from dcgan_core.errors import UserError
 from dcgan_core.networks import ARCHITECTURES, Architecture, Discriminator, Generator
-from dcgan_core.training import Config
+from dcgan_core.training.config import Config
 
 ALL = [(name, profile) for name, profiles in recipes.RECIPES.items() for profile in profiles]
 

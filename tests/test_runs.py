@@ -17,7 +17,7 @@ from dcgan_core import config_io, files, latent, networks, runs
 from dcgan_core.errors import UserError
 from dcgan_core.files import read_json, write_atomically, write_json
 from dcgan_core.runs import Run
-from dcgan_core.training import Config
+from dcgan_core.training.config import Config
 
 
 def described(path, architecture=TINY) -> Run:

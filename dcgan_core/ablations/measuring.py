@@ -20,7 +20,7 @@ from dcgan_core.files import write_atomically, write_json
 from dcgan_core.metrics import fidelity, memorisation
 from dcgan_core.metrics.fidelity import FeatureNet
 from dcgan_core.runs import Run
-from dcgan_core.training import Config
+from dcgan_core.training.config import Config
 
 SAMPLES = 2000  # drawn from each run, and at most so many held-out pictures
 RETURNS = 0.8  # images that come back: nearer to where they were two snapshots ago than this share of one snapshot's way

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from dcgan_core import config_io, devices, instability, latent, networks, pictures, training
+from dcgan_core import config_io, devices, latent, networks, pictures, runs
 from dcgan_core.ablations import measuring
 from dcgan_core.ablations.measuring import Judged
 from dcgan_core.ablations.variants import (
@@ -31,7 +31,10 @@ from dcgan_core.errors import UserError
 from dcgan_core.files import read_json, write_atomically, write_json
 from dcgan_core.networks import Architecture, Discriminator, Generator
 from dcgan_core.runs import Run, environment
-from dcgan_core.training import Config
+from dcgan_core.training import loop, session
+from dcgan_core.training.collapse import Collapsed
+from dcgan_core.training.config import Config, check_resumable
+from dcgan_core.training.session import Event
 
 SNAPSHOTS, APART = 6, 25  # of the fixed z, at the end of a run, and G's updates between two
 
@@ -63,31 +66,30 @@ def train_variant(config: Config, baseline: Config, path: Path, device: str = "a
         run = Run(path)
         if run.info["status"] != "training":
             return run
-        training.check_resumable(config, run)
+        check_resumable(config, run)
     else:
-        about = {"name": data.name, "images": len(data), **data.provenance}
-        run = Run.create(path, {"config": config_io.to_dict(config), "data": about, **environment()})
+        run = runs.start(config, data, path)
     a = config.architecture
     first = config.images - config.batch * APART * SNAPSHOTS * (2 if config.updates == "alternate" else 1)
 
-    def keep(event: training.Event) -> None:
+    def keep(event: Event) -> None:
         if event.row and event.images > first and event.row["g_updates"] % APART == 0:
-            pixels = latent.draw_pixels(event.generator, fixed_z(a, config.seed), batch=training.GRID)
+            pixels = latent.draw_pixels(event.generator, fixed_z(a, config.seed), batch=session.GRID)
             (run.path / "snapshots").mkdir(exist_ok=True)
             write_atomically(run.path / "snapshots" / f"{event.images:09d}.png", pictures.png(pictures.grid(pixels, gap=0)))
 
     start = Start(a, baseline.architecture, config.seed)
     try:
-        if not training.train(config, data, run, device, start, keep, progress):
+        if not loop.train(config, data, run, device, initial=start, on_event=keep, progress=progress):
             raise KeyboardInterrupt
-    except instability.Collapsed:
+    except Collapsed:
         pass  # diverged; the nets before that are measured
     return run
 
 
 def fixed_z(architecture: Architecture, seed: int) -> torch.Tensor:
     """The z whose images a run's sample grids and snapshots show."""
-    return latent.sample(architecture, training.GRID, torch.Generator().manual_seed(seed + 2))
+    return latent.sample(architecture, session.GRID, torch.Generator().manual_seed(seed + 2))
 
 
 def pair(variant: str, images: int, folder: Path, seed: int = 0, device: str = "auto") -> list[tuple[str, np.ndarray]]:

@@ -9,7 +9,7 @@ from dcgan_core import config_io
 from dcgan_core.config_io import did_you_mean
 from dcgan_core.errors import UserError
 from dcgan_core.networks import Architecture
-from dcgan_core.training import Config
+from dcgan_core.training.config import Config
 
 SEEDS, IMAGES = 5, 16_000
 DEVIATIONS = ("kernel", "updates", "sampling_statistics")  # claims about this book's choices, not about guidelines

@@ -19,7 +19,8 @@ from dcgan_core.data.images import ImageData
 from dcgan_core.errors import UserError
 from dcgan_core.files import write_atomically
 from dcgan_core.runs import NETS, Run, environment
-from dcgan_core.training import BATCHNORM_BATCHES, GRID, batch_indices
+from dcgan_core.training.order import batch_indices
+from dcgan_core.training.session import BATCHNORM_BATCHES, GRID
 
 BATCH = 128  # what batchnorm's statistics are estimated with (svhn/svhn_semisup_analysis.py: nbatch)
 

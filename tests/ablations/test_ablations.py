@@ -6,7 +6,7 @@ import pytest
 import torch
 from conftest import ships_from
 
-from dcgan_core import config_io, intervals, latent, networks, pictures, training
+from dcgan_core import config_io, intervals, latent, networks, pictures
 from dcgan_core.ablations import measuring, running, showing, variants
 from dcgan_core.ablations.measuring import Judged
 from dcgan_core.ablations.running import Start
@@ -15,8 +15,10 @@ from dcgan_core.claims import ledger
 from dcgan_core.cli import main
 from dcgan_core.errors import UserError
 from dcgan_core.figures.layers import summary
+from dcgan_core.metrics import fidelity
 from dcgan_core.networks import Architecture, Discriminator, Generator, Stage
 from dcgan_core.runs import Run
+from dcgan_core.training import loop, order, session
 
 A = variants.BASELINE.architecture
 
@@ -258,8 +260,8 @@ def small(monkeypatch):
     monkeypatch.setattr(variants, "BASELINE", replace(variants.BASELINE, data="digits", architecture=a, batch=16))
     monkeypatch.setattr(measuring, "SAMPLES", 60)
     monkeypatch.setattr(running, "APART", 2)
-    monkeypatch.setattr(training, "LOG_EVERY", 2)
-    monkeypatch.setattr(training, "BATCHNORM_BATCHES", 3)
+    monkeypatch.setattr(session, "LOG_EVERY", 2)
+    monkeypatch.setattr(session, "BATCHNORM_BATCHES", 3)
     original = fidelity.train_classifier
     monkeypatch.setattr(fidelity, "train_classifier", lambda data, device: original(data, images=640, device=device))
 
@@ -284,7 +286,7 @@ def test_ablate_makes_the_table_and_a_second_call_trains_nothing(small, tmp_path
     assert not (out / "lr-0.001-0" / "checkpoint.pt").exists(), "a measured run needs none"
     assert (out / "lr-0.001-0" / "sheet.webp").exists()
 
-    monkeypatch.setattr(training, "train", None)
+    monkeypatch.setattr(loop, "train", None)
     assert ablate(out, "--seeds", "2", "--only", "lr-0.001") == 0
     again = json.loads((out / "results.json").read_text())
     assert again["runs"] == table["runs"]
@@ -293,17 +295,17 @@ def test_ablate_makes_the_table_and_a_second_call_trains_nothing(small, tmp_path
 def test_an_interrupted_ablation_goes_on_and_ends_as_if_nothing_had_been(small, tmp_path, monkeypatch, capsys):
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     assert ablate(whole, "--seeds", "1", "--only", "relu") == 0
-    original, calls = training.batch_indices, iter(range(10**6))
+    original, calls = order.batch_indices, iter(range(10**6))
 
     def interrupted(*args):
         if next(calls) == 35:  # in the second run
             raise KeyboardInterrupt
         return original(*args)
 
-    monkeypatch.setattr(training, "batch_indices", interrupted)
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(order, "batch_indices", interrupted)
+    monkeypatch.setattr(session, "CHECKPOINT_SECONDS", 0.0)
     assert ablate(stopped, "--seeds", "1", "--only", "relu") == 130
-    monkeypatch.setattr(training, "batch_indices", original)
+    monkeypatch.setattr(order, "batch_indices", original)
     assert (stopped / "guidelines-0" / "measured.json").exists()
     assert Run(stopped / "relu-0").info["status"] == "training"
     assert Run(stopped / "relu-0").load_checkpoint()["counts"]["step"] > 0
@@ -428,7 +430,7 @@ def test_the_fixed_z_are_those_of_the_runs_grids(run):
     from PIL import Image
 
     z = running.fixed_z(run.architecture, run.info["config"]["seed"])
-    pixels = latent.draw_pixels(run.generator(), z, batch=training.GRID)
+    pixels = latent.draw_pixels(run.generator(), z, batch=session.GRID)
     last = [*run.samples().values()][-1]
     sheet = pictures.tiles(last, run.architecture.size, gap=2)
     assert np.array_equal(np.asarray(Image.open(last))[:16, :16].transpose(2, 0, 1), sheet[0])

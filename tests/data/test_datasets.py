@@ -462,7 +462,9 @@ def test_the_progress_bar_goes_on_at_the_right_count(data, monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             loading.load_data("pets", 16)
     bars = []
-    monkeypatch.setattr(cache_module, "tqdm", lambda **options: bars.append(options) or tqdm.tqdm(**options | {"disable": True}))
+    monkeypatch.setattr(
+        cache_module, "tqdm", lambda **options: bars.append(options) or tqdm.tqdm(**options | {"disable": True})
+    )
     loading.load_data("pets", 16)
     assert [(bar["initial"], bar["total"]) for bar in bars] == [(128, 200)]
 
@@ -511,15 +513,15 @@ def test_other_pictures_or_another_size_do_not_go_on_from_it(data, cache, monkey
 
 KILLED = """
 import os, signal, sys
-from dcgan_core import datasets
-datasets.SAVE_EVERY = 64
-fit, calls = datasets.fit, iter(range(10**6))
+from dcgan_core.data import cache, decoding
+cache.SAVE_EVERY = 64
+fit, calls = decoding.fit, iter(range(10**6))
 def killed(*args):
     if next(calls) == 150:
         os.kill(os.getpid(), getattr(signal, sys.argv[1]))
     return fit(*args)
-datasets.fit = killed
-datasets.prepare("pets", 16)
+decoding.fit = killed
+cache.prepare("pets", 16)
 """
 
 

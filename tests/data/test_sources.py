@@ -18,6 +18,7 @@ import pytest
 from conftest import encode, make_folder, make_zip, noise, snapshot
 from PIL import Image
 
+import dcgan_core
 from dcgan_core.cli import main
 from dcgan_core.data import decoding, loading
 from dcgan_core.data.sources import drawn, finding, source

@@ -5,7 +5,6 @@ from scipy.stats import binomtest
 from sklearn.neighbors import KNeighborsClassifier
 from test_datasets import mnist
 
-from dcgan_core import training
 from dcgan_core.claims import ledger, s8
 from dcgan_core.cli import main
 from dcgan_core.data import loading
@@ -15,6 +14,7 @@ from dcgan_core.metrics import neighbours
 from dcgan_core.metrics.neighbours import BLOCK, NearestLabels, curve, generated, stored
 from dcgan_core.networks import Architecture, Generator, estimate_batchnorm
 from dcgan_core.runs import Run
+from dcgan_core.training import session
 
 CONDITIONAL = Architecture(8, 1, (8,), (2,), kernel=4, latent=6, num_classes=10, hidden=16, output="sigmoid", norm_affine=False)
 
@@ -238,7 +238,7 @@ def test_each_claim_fits_its_own_net():
 def folders(data, tmp_path, monkeypatch) -> dict[str, Run]:
     """The supplement's three nets, tiny, trained on 5,000 of 5,500 pictures that are called MNIST."""
     mnist(data, 5500, 20)
-    monkeypatch.setattr(training, "BATCHNORM_BATCHES", 3)
+    monkeypatch.setattr(session, "BATCHNORM_BATCHES", 3)
     settings = ["first=5000", "batch=16", "decay_images=0", "architecture.hidden=8", "architecture.latent=4"]
     found = {}
     for name in ("mnist", "mnist-affine", "mnist-fc"):

@@ -10,7 +10,7 @@ from test_svm import problem
 from dcgan_core.cli import main
 from dcgan_core.errors import UserError
 from dcgan_core.networks import Architecture
-from dcgan_core.probes import protocols
+from dcgan_core.probes import features, protocols
 from dcgan_core.probes.features import Features
 from dcgan_core.probes.protocols import Task
 from dcgan_core.probes.svm import Solver

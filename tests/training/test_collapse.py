@@ -6,14 +6,15 @@ import pytest
 import torch
 from conftest import TINY, train_arguments
 
-from dcgan_core import config_io, instability, networks, training
+from dcgan_core import config_io, networks
 from dcgan_core.cli import main
 from dcgan_core.data import loading
 from dcgan_core.data.images import ImageData
 from dcgan_core.errors import UserError
-from dcgan_core.instability import Collapsed, Watch
 from dcgan_core.runs import Run, reference_runs
-from dcgan_core.training import Config
+from dcgan_core.training import collapse, loop, session, update
+from dcgan_core.training.collapse import Collapsed, Watch
+from dcgan_core.training.config import Config, check_resumable
 
 HEALTHY = {"d_real": 0.8, "d_fake": 0.2, "diversity": 0.9}
 SATURATED = {"d_real": 0.999, "d_fake": 0.001, "diversity": 0.9}
@@ -95,17 +96,17 @@ def test_the_same_logs_with_a_dead_end_would_have_been_stopped():
     for run in reference_runs():
         rows = run.log()
         if rows:
-            end = [row | ALIKE for row in rows[-1:] * instability.STOP]
+            end = [row | ALIKE for row in rows[-1:] * collapse.STOP]
             watch = Watch(rows)
             assert any(a and a.stop for a in map(watch.add, end))
 
 
 def test_diversity_is_0_for_equal_images_and_1_for_the_data():
     real = torch.rand(64, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    assert instability.diversity(real[:1].expand(64, -1, -1, -1), real) == 0
-    assert instability.diversity(real, real) == pytest.approx(1)
-    assert instability.diversity(real / 4, real) == pytest.approx(0.25)
-    assert math.isfinite(instability.diversity(real, real[:1].expand(64, -1, -1, -1)))
+    assert collapse.diversity(real[:1].expand(64, -1, -1, -1), real) == 0
+    assert collapse.diversity(real, real) == pytest.approx(1)
+    assert collapse.diversity(real / 4, real) == pytest.approx(0.25)
+    assert math.isfinite(collapse.diversity(real, real[:1].expand(64, -1, -1, -1)))
 
 
 # --- in training ------------------------------------------------------------------------------------------------------
@@ -114,18 +115,18 @@ def test_diversity_is_0_for_equal_images_and_1_for_the_data():
 @pytest.fixture
 def short(monkeypatch):
     """A log row each two updates, and little patience."""
-    monkeypatch.setattr(training, "LOG_EVERY", 2)
-    monkeypatch.setattr(training, "BATCHNORM_BATCHES", 3)
-    monkeypatch.setattr(instability, "WARN", 4)
-    monkeypatch.setattr(instability, "STOP", 8)
+    monkeypatch.setattr(session, "LOG_EVERY", 2)
+    monkeypatch.setattr(session, "BATCHNORM_BATCHES", 3)
+    monkeypatch.setattr(collapse, "WARN", 4)
+    monkeypatch.setattr(collapse, "STOP", 8)
 
 
 @pytest.fixture
 def dying(short, monkeypatch):
     """From the tenth row on, samples are all alike, as far as training can tell. A checkpoint at each update."""
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(session, "CHECKPOINT_SECONDS", 0.0)
     calls = iter(range(1000))
-    monkeypatch.setattr(training, "diversity", lambda fake, real: 1.0 if next(calls) < 9 else 0.0)
+    monkeypatch.setattr(collapse, "diversity", lambda fake, real: 1.0 if next(calls) < 9 else 0.0)
 
 
 @pytest.fixture
@@ -140,7 +141,7 @@ def start(path, config: Config = CONFIG) -> Run:
 def test_a_collapse_stops_training_and_the_last_good_state_is_kept(tmp_path, digits, dying):
     run, events = start(tmp_path / "run"), []
     with pytest.raises(Collapsed, match="same image for every z.*--init.*on_collapse=warn") as stopped:
-        training.train(CONFIG, digits, run, "cpu", on_event=events.append, progress=False)
+        loop.train(CONFIG, digits, run, "cpu", on_event=events.append, progress=False)
     assert isinstance(stopped.value, UserError)
     assert [(e.alarm.kind, e.alarm.stop) for e in events if e.alarm] == [("alike", False), ("alike", True)]
     run = Run(run.path)
@@ -157,34 +158,34 @@ def test_a_collapse_stops_training_and_the_last_good_state_is_kept(tmp_path, dig
 def test_on_collapse_warn_trains_to_the_end_and_may_be_said_on_resume(tmp_path, digits, dying):
     run = start(tmp_path / "run")
     with pytest.raises(Collapsed):
-        training.train(CONFIG, digits, run, "cpu", progress=False)
+        loop.train(CONFIG, digits, run, "cpu", progress=False)
     warned = replace(CONFIG, on_collapse="warn")
-    training.check_resumable(warned, Run(run.path))
-    assert training.train(warned, digits, Run(run.path), "cpu", progress=False)
+    check_resumable(warned, Run(run.path))
+    assert loop.train(warned, digits, Run(run.path), "cpu", progress=False)
     run = Run(run.path)
     assert run.info["status"] == "finished"
     assert run.info["counters"]["images"] == CONFIG.images
     assert [row["images"] for row in run.log()] == list(range(32, CONFIG.images + 1, 32)), "no row twice, none lost"
     with pytest.raises(UserError, match="beta1"):
-        training.check_resumable(replace(warned, beta1=0.9), run)
+        check_resumable(replace(warned, beta1=0.9), run)
 
 
 def test_reporting_changes_nothing_about_what_is_trained(tmp_path, digits, short, monkeypatch):
     config = replace(CONFIG, images=16 * 30, on_collapse="warn")
     runs = [start(tmp_path / name, config) for name in ("quiet", "warned")]
-    monkeypatch.setattr(training, "diversity", lambda fake, real: 1.0)
-    training.train(config, digits, runs[0], "cpu", progress=False)
-    monkeypatch.setattr(training, "diversity", lambda fake, real: 0.0)
-    training.train(config, digits, runs[1], "cpu", progress=False)
+    monkeypatch.setattr(collapse, "diversity", lambda fake, real: 1.0)
+    loop.train(config, digits, runs[0], "cpu", progress=False)
+    monkeypatch.setattr(collapse, "diversity", lambda fake, real: 0.0)
+    loop.train(config, digits, runs[1], "cpu", progress=False)
     assert Run(runs[1].path).info["alarms"] and "alarms" not in Run(runs[0].path).info
     assert len({(run.path / "generator.safetensors").read_bytes() for run in runs}) == 1
 
 
 def test_losses_that_are_no_numbers_are_noted_as_well(tmp_path, digits, short, monkeypatch):
-    monkeypatch.setattr(training, "generator_loss", lambda fake: fake.mean() * math.nan)
+    monkeypatch.setattr(update, "generator_loss", lambda fake: fake.mean() * math.nan)
     run = start(tmp_path / "run")
     with pytest.raises(Collapsed, match="diverged.*learning_rate"):
-        training.train(CONFIG, digits, run, "cpu", progress=False)
+        loop.train(CONFIG, digits, run, "cpu", progress=False)
     assert [a["kind"] for a in Run(run.path).info["alarms"]] == ["diverged"]
 
 
@@ -202,7 +203,7 @@ def test_a_net_that_draws_one_image_is_found_alike(tmp_path, digits, short):
             return networks.build(TINY, 0)[1]
 
     with pytest.raises(Collapsed, match="same image"):
-        training.train(config, digits, start(tmp_path / "run", config), "cpu", Deaf(), progress=False)
+        loop.train(config, digits, start(tmp_path / "run", config), "cpu", initial=Deaf(), progress=False)
 
 
 def test_the_command_line_says_it_in_one_line(tmp_path, dying, capsys):
@@ -214,10 +215,10 @@ def test_the_command_line_says_it_in_one_line(tmp_path, dying, capsys):
 
 def test_a_diverged_run_can_be_sampled_and_started_from(tmp_path, monkeypatch, capsys):
     calls = iter(range(1000))
-    original = training.generator_loss
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
-    monkeypatch.setattr(training, "BATCHNORM_BATCHES", 3)
-    monkeypatch.setattr(training, "generator_loss", lambda fake: original(fake) * (math.nan if next(calls) == 40 else 1))
+    original = update.generator_loss
+    monkeypatch.setattr(session, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(session, "BATCHNORM_BATCHES", 3)
+    monkeypatch.setattr(update, "generator_loss", lambda fake: original(fake) * (math.nan if next(calls) == 40 else 1))
     out, again = tmp_path / "run", tmp_path / "again"
     assert main(train_arguments(out, images=16 * 60)) == 1
     assert f"--init {out}" in capsys.readouterr().err

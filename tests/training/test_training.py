@@ -15,13 +15,16 @@ import torch.nn.functional as F
 from conftest import TINY, UPDATES, train_arguments
 from torch.overrides import TorchFunctionMode
 
-from dcgan_core import config_io, latent, networks, pictures, training
+from dcgan_core import config_io, latent, networks, pictures
 from dcgan_core.cli import main
 from dcgan_core.data import loading
 from dcgan_core.data.images import ImageData
 from dcgan_core.errors import UserError
 from dcgan_core.runs import Run
-from dcgan_core.training import Config, batch_indices, train
+from dcgan_core.training import session, update
+from dcgan_core.training.config import Config, check_resumable
+from dcgan_core.training.loop import train
+from dcgan_core.training.order import batch_indices, mirrored
 
 CONFIG = Config("digits", TINY, batch=16, updates="both", images=16 * 30)
 
@@ -29,8 +32,8 @@ CONFIG = Config("digits", TINY, batch=16, updates="both", images=16 * 30)
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
     """A log row each ten updates, and few batches for the final statistics."""
-    monkeypatch.setattr(training, "LOG_EVERY", 10)
-    monkeypatch.setattr(training, "BATCHNORM_BATCHES", 3)
+    monkeypatch.setattr(session, "LOG_EVERY", 10)
+    monkeypatch.setattr(session, "BATCHNORM_BATCHES", 3)
 
 
 @pytest.fixture
@@ -70,14 +73,14 @@ def assert_equal_runs(one: Run, other: Run) -> None:
 
 
 def at_call(monkeypatch, name: str, actions: dict) -> None:
-    """Before call number n of the training module's `name`, do actions[n]."""
-    original, calls = getattr(training, name), iter(range(10**6))
+    """Before call number n of the module update's `name`, do actions[n]."""
+    original, calls = getattr(update, name), iter(range(10**6))
 
     def wrapped(*args):
         actions.get(next(calls), lambda: None)()
         return original(*args)
 
-    monkeypatch.setattr(training, name, wrapped)
+    monkeypatch.setattr(update, name, wrapped)
 
 
 # --- the order of the data --------------------------------------------------------------------------------------------
@@ -100,10 +103,10 @@ def test_epochs_and_seeds_have_orders_of_their_own():
 
 
 def test_half_of_the_images_are_mirrored_others_in_every_batch():
-    masks = np.stack([training.mirrored(step, 64, seed=3) for step in range(200)])
+    masks = np.stack([mirrored(step, 64, seed=3) for step in range(200)])
     assert 0.48 < masks.mean() < 0.52
     assert len(np.unique(masks, axis=0)) == 200
-    assert (masks[7] == training.mirrored(7, 64, 3)).all() and (masks[7] != training.mirrored(7, 64, 4)).any()
+    assert (masks[7] == mirrored(7, 64, 3)).all() and (masks[7] != mirrored(7, 64, 4)).any()
 
 
 # --- losses and updates -----------------------------------------------------------------------------------------------
@@ -112,14 +115,14 @@ def test_half_of_the_images_are_mirrored_others_in_every_batch():
 def test_losses_are_the_textbooks():
     real, fake = torch.randn(50), torch.randn(50)
     d_real, d_fake = torch.sigmoid(real), torch.sigmoid(fake)
-    assert torch.allclose(training.discriminator_loss(real, fake), (-d_real.log() - (1 - d_fake).log()).mean(), atol=1e-5)
-    assert torch.allclose(training.generator_loss(fake), -d_fake.log().mean(), atol=1e-5)
+    assert torch.allclose(update.discriminator_loss(real, fake), (-d_real.log() - (1 - d_fake).log()).mean(), atol=1e-5)
+    assert torch.allclose(update.generator_loss(fake), -d_fake.log().mean(), atol=1e-5)
 
 
 def test_losses_stay_finite_where_the_sigmoid_is_0_or_1():
     far = torch.tensor([-1e4, 1e4])
-    assert training.discriminator_loss(far, far).isfinite()
-    assert training.generator_loss(far).item() == pytest.approx(5e3)
+    assert update.discriminator_loss(far, far).isfinite()
+    assert update.generator_loss(far).item() == pytest.approx(5e3)
 
 
 def test_alternate_makes_half_as_many_updates_of_each_net_as_both(tmp_path, digits):
@@ -144,7 +147,7 @@ def test_alternate_starts_with_g_and_each_update_changes_its_own_net_only(tmp_pa
 
 def test_images_are_moved_and_go_on_mirrored_at_the_edges():
     x = torch.rand(4, 3, 8, 8).contiguous(memory_format=torch.channels_last)
-    y = training.moved(x, torch.tensor([[0, 0], [2, -3], [-4, 4], [7, 0]]))
+    y = update.moved(x, torch.tensor([[0, 0], [2, -3], [-4, 4], [7, 0]]))
     assert torch.equal(y[0], x[0])
     assert torch.equal(y[1][:, 2:, :5], x[1][:, :-2, 3:])
     assert torch.equal(y[1][:, 1], torch.cat([x[1][:, 1, 3:], x[1][:, 1, 4:7].flip(-1)], -1))
@@ -155,7 +158,7 @@ def test_images_are_moved_and_go_on_mirrored_at_the_edges():
 
 def test_tints_change_brightness_saturation_and_contrast_one_at_a_time():
     x = torch.rand(4, 3, 8, 8) * 2 - 1
-    y = training.tinted(x, torch.tensor([[0.0, 0, 0], [0.5, 0, 0], [0, -1, 0], [0, 0, -1]]))
+    y = update.tinted(x, torch.tensor([[0.0, 0, 0], [0.5, 0, 0], [0, -1, 0], [0, 0, -1]]))
     assert torch.allclose(y[0], x[0])
     assert torch.allclose(y[1], x[1] + 0.25)
     assert torch.allclose(y[2], x[2].mean(0).expand(3, 8, 8), atol=1e-6)
@@ -178,7 +181,7 @@ def test_disguises_out_of_range_are_refused(settings, message):
 def test_g_learns_through_disguises():
     fake = torch.rand(2, 3, 8, 8, requires_grad=True)
     by, places = torch.tensor([[0.5, 0.5, 0.5], [0.0, 0, 0]]), torch.tensor([[0, 0], [2, 0]])
-    training.moved(training.tinted(fake, by), places).sum().backward()
+    update.moved(update.tinted(fake, by), places).sum().backward()
     assert torch.allclose(fake.grad[0], torch.ones(3, 8, 8), atol=1e-5)  # saturation and contrast leave the mean where it is
     times = torch.tensor([1.0, 2, 2, 1, 1, 1, 0, 0])  # the lower rows have left the image, two upper ones come back mirrored
     assert torch.allclose(fake.grad[1], times[:, None].expand(3, 8, 8), atol=1e-5)
@@ -197,7 +200,7 @@ def test_three_updates_are_those_of_a_loop_written_from_the_paper(tmp_path, digi
 
     def seen(x):
         if tint:
-            x = training.tinted(x, tint * (2 * torch.rand(16, 3, generator=rng) - 1))
+            x = update.tinted(x, tint * (2 * torch.rand(16, 3, generator=rng) - 1))
         if shift:
             places = torch.randint(-shift, shift + 1, (16, 2), generator=rng)
             wide = F.pad(x, (shift,) * 4, mode="reflect")
@@ -208,7 +211,7 @@ def test_three_updates_are_those_of_a_loop_written_from_the_paper(tmp_path, digi
     for step in range(3):
         images = digits.images[batch_indices(step, 16, len(digits), config.seed)]
         if flip:
-            turned = training.mirrored(step, 16, config.seed)
+            turned = mirrored(step, 16, config.seed)
             images[turned] = images[turned, :, :, ::-1]
         x = torch.from_numpy(images) / 127.5 - 1
         fake = g(torch.rand(16, 10, generator=rng) * 2 - 1)
@@ -271,7 +274,7 @@ def test_training_draws_nearer_to_the_data(tmp_path, digits):
 
 def test_stored_statistics_are_those_of_samples_and_data(tmp_path, digits, monkeypatch):
     """With them, G draws about what it draws with a batch's own."""
-    monkeypatch.setattr(training, "BATCHNORM_BATCHES", 100)
+    monkeypatch.setattr(session, "BATCHNORM_BATCHES", 100)
     run = finished(tmp_path / "run", CONFIG, digits)
     g = run.generator()
     z = latent.sample(TINY, 512, torch.Generator().manual_seed(9))
@@ -352,8 +355,8 @@ def test_a_crash_loses_what_came_after_the_checkpoint_and_nothing_else(tmp_path,
 
     with monkeypatch.context() as patch:
         saves = {
-            crash - 3: lambda: patch.setattr(training, "CHECKPOINT_SECONDS", 0.0),
-            crash - 2: lambda: patch.setattr(training, "CHECKPOINT_SECONDS", math.inf),
+            crash - 3: lambda: patch.setattr(session, "CHECKPOINT_SECONDS", 0.0),
+            crash - 2: lambda: patch.setattr(session, "CHECKPOINT_SECONDS", math.inf),
             crash: raise_crash,
         }
         at_call(patch, "discriminator_loss", saves)
@@ -379,24 +382,24 @@ def test_a_run_of_which_there_is_only_run_json_starts_from_its_beginning(run, tm
 def test_a_finished_run_goes_on_with_a_larger_budget_to_the_same_end(tmp_path, digits):
     whole = finished(tmp_path / "whole", CONFIG, digits)
     run = finished(tmp_path / "run", replace(CONFIG, images=160), digits)
-    training.check_resumable(CONFIG, run)
+    check_resumable(CONFIG, run)
     assert train(CONFIG, digits, run, "cpu", progress=False)
     assert_equal_runs(whole, run)
 
 
 def test_only_the_budget_may_change_on_resume_and_not_even_that_under_a_decay(tmp_path):
     run = start(tmp_path / "run")
-    training.check_resumable(replace(CONFIG, images=0, minutes=1.0), run)
+    check_resumable(replace(CONFIG, images=0, minutes=1.0), run)
     with pytest.raises(UserError, match="started with batch 16, not 32"):
-        training.check_resumable(replace(CONFIG, batch=32), run)
+        check_resumable(replace(CONFIG, batch=32), run)
     with pytest.raises(UserError, match="architecture latent=10, not latent=11"):
-        training.check_resumable(replace(CONFIG, architecture=replace(TINY, latent=11)), run)
+        check_resumable(replace(CONFIG, architecture=replace(TINY, latent=11)), run)
     decaying = replace(CONFIG, decay_images=160)
     with pytest.raises(UserError, match="images"):
-        training.check_resumable(replace(decaying, images=960), start(tmp_path / "decaying", decaying))
+        check_resumable(replace(decaying, images=960), start(tmp_path / "decaying", decaying))
 
 
-CHILD = "import sys; from dcgan_core import cli, training; training.CHECKPOINT_SECONDS = 0.05; sys.exit(cli.main(sys.argv[1:]))"
+CHILD = "import sys; from dcgan_core import cli; from dcgan_core.training import session; session.CHECKPOINT_SECONDS = 0.05; sys.exit(cli.main(sys.argv[1:]))"
 
 
 # --- precision --------------------------------------------------------------------------------------------------------
@@ -442,7 +445,7 @@ def test_a_resumed_run_keeps_its_precision_on_another_machine(tmp_path, digits, 
     assert "precision" not in capsys.readouterr().err
     fast(monkeypatch, not began)
     autocasts.clear()
-    training.check_resumable(CONFIG, run)
+    check_resumable(CONFIG, run)
     assert train(CONFIG, digits, run, "cpu", progress=False)
     taken = "bf16" if began else "single"
     assert capsys.readouterr().err == f"run: goes on in precision {taken}, as it was started\n"
@@ -477,9 +480,9 @@ def test_a_precision_that_the_run_has_may_be_said_and_another_is_refused(tmp_pat
     fast(monkeypatch, True)
     run = start(tmp_path / "run")
     run.update(precision="bf16")
-    training.check_resumable(replace(CONFIG, precision="bf16"), run)
+    check_resumable(replace(CONFIG, precision="bf16"), run)
     with pytest.raises(UserError, match="was started with precision bf16, not single"):
-        training.check_resumable(replace(CONFIG, precision="single"), run)
+        check_resumable(replace(CONFIG, precision="single"), run)
 
 
 def wait_for(condition, process: subprocess.Popen, seconds: float = 100) -> None:
@@ -502,8 +505,8 @@ def killed(number: signal.Signals, out: Path) -> tuple[int, str]:
 
 
 def test_killed_processes_are_resumed_to_the_same_bytes(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "LOG_EVERY", 25)
-    monkeypatch.setattr(training, "BATCHNORM_BATCHES", 100)
+    monkeypatch.setattr(session, "LOG_EVERY", 25)
+    monkeypatch.setattr(session, "BATCHNORM_BATCHES", 100)
     numbers = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
     outs = [tmp_path / number.name for number in numbers]
     with ThreadPoolExecutor() as pool:
@@ -566,9 +569,9 @@ def finite(state: dict) -> bool:
 
 @pytest.mark.parametrize("seconds", [0.0, math.inf])
 def test_losses_that_are_no_numbers_end_the_run_and_the_state_before_is_kept(tmp_path, digits, monkeypatch, seconds):
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", seconds)
-    original, calls = training.generator_loss, iter(range(1000))
-    monkeypatch.setattr(training, "generator_loss", lambda fake: original(fake) * (math.nan if next(calls) == 12 else 1))
+    monkeypatch.setattr(session, "CHECKPOINT_SECONDS", seconds)
+    original, calls = update.generator_loss, iter(range(1000))
+    monkeypatch.setattr(update, "generator_loss", lambda fake: original(fake) * (math.nan if next(calls) == 12 else 1))
     run = start(tmp_path / "run")
     with pytest.raises(UserError, match="diverged.*learning_rate.*--init") as stopped:
         train(CONFIG, digits, run, "cpu", progress=False)
@@ -585,7 +588,7 @@ def test_losses_that_are_no_numbers_end_the_run_and_the_state_before_is_kept(tmp
 @pytest.mark.parametrize("updates", ["both", "alternate"])
 def test_weights_that_are_no_numbers_never_reach_the_checkpoint(tmp_path, digits, monkeypatch, updates):
     """The first update's losses are still numbers, its weights are not any more."""
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(session, "CHECKPOINT_SECONDS", 0.0)
     config = replace(CONFIG, learning_rate=1e39, updates=updates)
     run = start(tmp_path / "run", config)
     with pytest.raises(UserError, match="diverged"):

@@ -1,10 +1,3 @@
-"""Has training gone wrong? (Paper §4, §7) Two signs, read off the log while training runs.
-
-`saturated`: D is sure of every image, so it has nothing left to say to G. `alike`: G draws much the same image for every z.
-Either can pass, above all at the start. So a sign that lasts `WARN` rows is reported, one that lasts `STOP` rows is a collapse.
-The third sign, losses that are not numbers, needs no patience: training ends at once.
-"""
-
 from __future__ import annotations
 
 from collections import deque

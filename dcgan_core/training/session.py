@@ -1,0 +1,317 @@
+"""All of training that is not learning: checkpoint, log, grids of samples, progress, signals, alarms, the end."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import IO
+
+import numpy as np
+import torch
+from tqdm.auto import tqdm
+
+from dcgan_core import config_io, latent, networks, pictures
+from dcgan_core.data.images import ImageData
+from dcgan_core.errors import UserError, reason
+from dcgan_core.files import write_atomically
+from dcgan_core.runs import Run
+from dcgan_core.training import processes
+from dcgan_core.training.collapse import Alarm, Collapsed, Watch, diversity
+from dcgan_core.training.order import batch_indices
+from dcgan_core.training.update import COUNTERS, State, Stats
+
+LOG_EVERY = 25  # updates; reading the losses waits for the device
+CHECKPOINT_SECONDS = 60.0
+GRID = 64  # images in a sample grid
+BATCHNORM_BATCHES = 100  # over which batchnorm's statistics are estimated at the end
+
+
+@dataclass
+class Event:
+    """What training tells while it runs: a row of the log, a sign of instability, or fresh samples (uint8, N x C x S x S)."""
+
+    images: int
+    row: dict | None = None
+    samples: np.ndarray | None = None
+    alarm: Alarm | None = None
+    generator: torch.nn.Module | None = None  # with a row: G as it is now
+
+
+class Session(AbstractContextManager):
+    """One process's stretch of a run: opened from its checkpoint, asked before and told after every update, closed, ended.
+
+    Inside `with`, Ctrl-C and SIGTERM ask to save and stop; a second Ctrl-C stops at once.
+    """
+
+    def __init__(
+        self, state: State, run: Run, *, initial: Run | None, on_event: Callable[[Event], None] | None, progress: bool
+    ) -> None:
+        self.state, self.run, self.config, self.on_event = state, run, state.config, on_event
+        self.main, self.world = processes.rank() == 0, processes.world()
+        a, device = self.config.architecture, state.device
+        self.fixed_z = latent.sample(a, GRID, torch.Generator(device).manual_seed(self.config.seed + 2))
+        self.fixed_labels = torch.arange(GRID, device=device) % a.num_classes if a.num_classes else None
+        # since the last row of the log, kept on the device: D's loss, D(x), D(G(z)), D updates, G's loss, G updates
+        self.sums = torch.zeros(6, device=device)
+        self.seconds, self.log_bytes = 0.0, 0
+        if run.has_checkpoint:
+            self._restore()
+        elif run.info["status"] == "finished":
+            raise UserError(
+                f"{run.path / 'checkpoint.pt'}: no such file; without it the run cannot go on."
+                " Use --init to start from its weights"
+            )
+        elif initial is not None:  # a run's exported batchnorm statistics are not used in training
+            state.generator.load_state_dict(initial.generator(device).state_dict())
+            state.discriminator.load_state_dict(initial.discriminator(device).state_dict())
+        if self.main:  # not before everything could be read: a failed start leaves a finished run finished
+            precision = "bf16" if state.autocast._enabled else "single"
+            run.update(config=config_io.to_dict(self.config), precision=precision, status="training")
+        self.log = _open_log(run, self.log_bytes) if self.main else None
+        self.watch = Watch(run.log() if self.main else ())
+        self.ended, self.collapsed = False, None  # the budget is used up; the alarm that ends the run
+        self.requested = 0  # the signal that asked to stop
+        self.started = time.monotonic()
+        self.last_row = (self.started, state.counts["images"])
+        self.last_save = self.started if run.has_checkpoint else -math.inf
+        self.next_grid = _next_grid(state.counts["images"])
+        self.bar = tqdm(
+            total=self.config.images or None,
+            initial=state.counts["images"],
+            unit=" images",
+            unit_scale=True,
+            desc=run.name,
+            disable=not (progress and self.main),
+            smoothing=0.05,
+        )
+
+    def __enter__(self) -> Session:
+        self.handlers = {}
+        if threading.current_thread() is threading.main_thread():
+            self.handlers = {number: signal.signal(number, self._asked_to_stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self.handlers.items():
+            signal.signal(number, handler)
+        self.bar.close()
+        if self.log:
+            self.log.close()
+
+    def _asked_to_stop(self, number: int, frame: object) -> None:
+        if self.requested and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.requested = number
+        print("\nstopping; the checkpoint is being written …", file=sys.stderr)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds of training, all sessions together."""
+        return self.seconds + time.monotonic() - self.started
+
+    # --- before and after an update ---------------------------------------------------------------------------------------
+
+    def is_over(self) -> bool:
+        """Saves where it is time to. Process 0 decides for all, between rows of the log where there are several."""
+        config, counts = self.config, self.state.counts
+        self.ended = bool(config.images and counts["images"] >= config.images)
+        stopping, saving = self.ended, False
+        deciding = self.world == 1 or counts["step"] % LOG_EVERY == 0
+        if deciding:
+            self.ended = self.ended or bool(config.minutes and self.elapsed >= config.minutes * 60)
+            stopping = self.ended or bool(self.requested)
+            saving = time.monotonic() - self.last_save >= CHECKPOINT_SECONDS
+        if self.main and (stopping or saving) and not self.collapsed and not self._is_finite():
+            self.collapsed = self._report(Alarm("diverged", counts["images"], stop=True))
+        if deciding:
+            self.ended, stopping, self.collapsed = processes.agree([self.ended, stopping, self.collapsed])
+        if self.collapsed:
+            return True
+        if self.main and (stopping or saving):
+            self._save()
+            if counts["images"]:
+                self._show("latest.png")
+            self.last_save = time.monotonic()
+        return stopping
+
+    def _is_finite(self) -> bool:
+        return all(torch.isfinite(t).all() for t in (self.sums, *self.state.parameters()))
+
+    def after(self, stats: Stats) -> None:
+        """Notes what an update said: progress, a row of the log, samples."""
+        counts = self.state.counts
+        with torch.no_grad():
+            if stats.d is not None:
+                self.sums[:3] += stats.d
+                self.sums[3] += 1
+            if stats.g is not None:
+                self.sums[4] += stats.g
+                self.sums[5] += 1
+        self.bar.update(self.config.batch)
+        if counts["step"] % LOG_EVERY == 0:
+            sums = self.sums.tolist()
+            self.sums.zero_()
+            if self.main and not math.isfinite(sums[0] + sums[4]):
+                self.collapsed = self._report(Alarm("diverged", counts["images"], stop=True))
+            elif self.main:
+                self._log_row(sums, stats)
+        if self.main and counts["images"] >= self.next_grid and not self.collapsed:
+            self._show(f"{counts['images']:09d}.png")
+            self.next_grid = _next_grid(counts["images"])
+
+    def _log_row(self, sums: list[float], stats: Stats) -> None:
+        counts, (loss_d, real_d, fake_d, n_d, loss_g, n_g), now = self.state.counts, sums, time.monotonic()
+        real = networks.to_input(stats.pixels.to(self.state.device), self.config.architecture)
+        row = {
+            **{k: counts[k] for k in ("images", "d_updates", "g_updates")},
+            "loss_d": round(loss_d / max(n_d, 1), 5),
+            "loss_g": round(loss_g / max(n_g, 1), 5),
+            "d_real": round(real_d / max(n_d, 1), 5),
+            "d_fake": round(fake_d / max(n_d, 1), 5),
+            "diversity": round(diversity(stats.fake, real), 5),
+            "images_per_second": round((counts["images"] - self.last_row[1]) / (now - self.last_row[0]), 1),
+            "minutes": round(self.elapsed / 60, 3),
+        }
+        self.last_row = (now, counts["images"])
+        try:
+            self.log.write((json.dumps(row) + "\n").encode())
+        except OSError as error:
+            where = self.run.path / "log.jsonl"
+            raise UserError(f"{where}: cannot be written ({error.strerror}); make space, then --resume") from None
+        shown = {"D": row["loss_d"], "G": row["loss_g"], "D(x)": row["d_real"], "D(G(z))": row["d_fake"]}
+        if self.config.minutes:
+            shown["min"] = f"{row['minutes']:.1f}/{self.config.minutes:g}"
+        self.bar.set_postfix(shown, refresh=False)
+        if self.on_event:
+            self.on_event(Event(counts["images"], row=row, generator=self.state.generator))
+        alarm = self.watch.add(row)
+        if alarm:
+            self._report(alarm)
+            self.collapsed = alarm if alarm.stop and self.config.on_collapse == "stop" else None
+
+    def _report(self, alarm: Alarm) -> Alarm:
+        """Tells of a sign of instability, and notes it in run.json."""
+        tqdm.write(f"{self.run.name}: {alarm}", file=sys.stderr)
+        # later ones are of a run that was cut back
+        earlier = [a for a in self.run.info.get("alarms", []) if a["images"] < alarm.images]
+        self.run.update(alarms=[*earlier, alarm.to_dict()])
+        if self.on_event:
+            self.on_event(Event(self.state.counts["images"], alarm=alarm))
+        return alarm
+
+    def _show(self, file: str, stored_statistics: bool = False) -> None:
+        """Writes a grid of the same z as ever."""
+        generator = self.state.generator
+        if stored_statistics:
+            pixels = latent.draw_pixels(generator.eval(), self.fixed_z, self.fixed_labels, batch=GRID)
+            generator.train()
+        else:
+            with networks.batch_statistics(generator):
+                pixels = latent.draw_pixels(generator, self.fixed_z, self.fixed_labels, batch=GRID)
+        (self.run.path / "samples").mkdir(exist_ok=True)
+        write_atomically(self.run.path / "samples" / file, pictures.png(pictures.grid(pixels)))
+        if self.on_event and file != "latest.png":
+            self.on_event(Event(self.state.counts["images"], samples=pixels))
+
+    # --- the checkpoint ---------------------------------------------------------------------------------------------------
+
+    def _save(self) -> None:
+        os.fsync(self.log.fileno())
+        self.log_bytes = self.log.tell()
+        if not self.watch.calm:
+            self.run.keep_good_checkpoint()
+        counts = self.state.counts | {"seconds": self.elapsed, "log_bytes": self.log_bytes}
+        self.run.save_checkpoint(
+            {name: part.state_dict() for name, part in self.state.parts.items()}
+            | {"rng": self.state.rng.get_state(), "sums": self.sums, "counts": counts}
+        )
+        if self.watch.calm:
+            self.run.forget_good_checkpoint()
+
+    def _restore(self) -> None:
+        saved = self.run.load_checkpoint(self.state.device)
+        try:
+            for name, part in self.state.parts.items():
+                part.load_state_dict(saved[name])
+            self.state.rng.set_state(saved["rng"].cpu())
+            self.sums.copy_(saved["sums"])
+            self._recount(saved["counts"])
+        except (KeyError, ValueError, RuntimeError, TypeError) as error:
+            where = self.run.path / "checkpoint.pt"
+            raise UserError(f"{where}: not this run's checkpoint ({reason(error)})") from None
+        processes.wait_for_all()  # nobody writes a new checkpoint before all have read this one
+
+    def _recount(self, counts: dict) -> None:
+        self.state.counts = {key: counts[key] for key in COUNTERS}
+        self.seconds, self.log_bytes = counts["seconds"], counts["log_bytes"]
+
+    # --- the end ----------------------------------------------------------------------------------------------------------
+
+    def end(self, data: ImageData) -> bool:
+        """Ends the run where its budget is used up, or where it leads nowhere (then Collapsed is raised). Has it ended?"""
+        self.seconds, run = self.elapsed, self.run
+        if self.collapsed and self.main:
+            run.restore_good_checkpoint()
+            saved = run.load_checkpoint(self.state.device)
+            self.state.generator.load_state_dict(saved["generator"])
+            self.state.discriminator.load_state_dict(saved["discriminator"])
+            self._recount(saved["counts"])
+        counts, alarm = self.state.counts, self.collapsed
+        if (self.ended or alarm) and self.main:
+            estimate_statistics(self.state, data)
+            run.save_net("generator", self.state.generator)
+            run.save_net("discriminator", self.state.discriminator)
+            self._show(f"{counts['images']:09d}.png", stored_statistics=True)
+            run.update(
+                status=alarm.outcome if alarm else "finished",
+                counters={k: counts[k] for k in ("images", "d_updates", "g_updates")},
+                minutes=round(self.seconds / 60, 2),
+            )
+        if alarm:
+            onwards = ", or go on all the same with --resume --set on_collapse=warn" if alarm.outcome == "collapsed" else ""
+            raise Collapsed(
+                f"{run.path}: training {alarm.outcome}: {alarm}. Its nets are those of {counts['images']:,} images, before"
+                f" that: a new run of the same architecture starts from them with --init {run.path}{onwards}"
+            )
+        return self.ended
+
+
+@torch.no_grad()
+def estimate_statistics(state: State, data: ImageData) -> None:
+    """Gives both nets batchnorm's statistics over samples and data, so that each z has one image whatever is in its batch."""
+    config, device, a = state.config, state.device, state.config.architecture
+    rng = torch.Generator(device).manual_seed(config.seed + 3)
+    chosen = [batch_indices(step, config.batch, len(data), config.seed) for step in range(BATCHNORM_BATCHES)]
+    labels = [torch.from_numpy(data.labels[places]).to(device) if a.num_classes else None for places in chosen]
+    networks.estimate_batchnorm(state.generator, [(latent.sample(a, config.batch, rng), y) for y in labels])
+
+    def real() -> Iterator[tuple]:
+        for places, y in zip(chosen, labels, strict=True):
+            yield networks.to_input(torch.from_numpy(data.images[places]).to(device), a), y
+
+    networks.estimate_batchnorm(state.discriminator, real())
+
+
+def _open_log(run: Run, length: int) -> IO[bytes]:
+    """The log, cut back to what it was at the last checkpoint."""
+    path = run.path / "log.jsonl"
+    try:
+        log = open(path, "r+b" if path.exists() else "w+b", buffering=0)
+        log.truncate(length)
+        log.seek(length)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror})") from None
+    return log
+
+
+def _next_grid(images: int) -> int:
+    """Grids of samples after about 1,000, 2,000, 4,000 … images."""
+    return 1000 * 2 ** max(0, math.floor(math.log2(images / 1000)) + 1) if images >= 1000 else 1000
