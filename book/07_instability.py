@@ -36,7 +36,7 @@ from pathlib import Path
 from IPython.display import display
 
 from dcgan_core import config_io, pictures, recipes, runs
-from dcgan_core.ablations import measuring, running, showing, variants
+from dcgan_core.ablations import measuring, showing, variants
 from dcgan_core.claims import ledger
 from dcgan_core.data import loading
 from dcgan_core.figures import curves, image_rows
@@ -106,7 +106,7 @@ from dcgan_core import latent
 
 if run.info["status"] == "collapsed":
     print(f"kept: after {run.info['counters']['images']:,} images")
-z = running.fixed_z(config.architecture, seed)[:12]
+z = variants.fixed_z(config.architecture, seed)[:12]
 pictures.show(latent.draw_pixels(run.generator(), z), columns=12, zoom=3)
 
 # %% [markdown]

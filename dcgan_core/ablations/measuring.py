@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import io
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,10 +12,18 @@ from typing import Any
 import numpy as np
 import safetensors.torch
 import torch
+from PIL import Image
 
 from dcgan_core import devices, intervals, latent, networks, pictures
-from dcgan_core.ablations import running
-from dcgan_core.ablations.variants import BASELINE, CHANGES, PROVOKED, PROVOKING, Variant, seeds_of
+from dcgan_core.ablations import variants
+from dcgan_core.ablations.variants import (
+    BASELINE,
+    CHANGES,
+    PROVOKED,
+    PROVOKING,
+    Variant,
+    seeds_of,
+)
 from dcgan_core.data import loading
 from dcgan_core.files import write_atomically, write_json
 from dcgan_core.metrics import fidelity, memorisation
@@ -138,8 +147,8 @@ def measure_variant(run: Run, judged: Judged, device: str = "auto") -> dict:
         "train_seconds": round(60 * run.info["minutes"], 1),
         "measure_seconds": round(time.perf_counter() - started, 1),
     }
-    sheet = pictures.grid(latent.draw_pixels(generator, running.fixed_z(a, seed)[:16]), columns=8, gap=1)
-    running.save_webp(run.path / "sheet.webp", sheet)
+    sheet = pictures.grid(latent.draw_pixels(generator, variants.fixed_z(a, seed)[:16]), columns=8, gap=1)
+    save_webp(run.path / "sheet.webp", sheet)
     write_json(run.path / "measured.json", measured)
     run.forget_good_checkpoint()
     (run.path / "checkpoint.pt").unlink(missing_ok=True)
@@ -148,7 +157,7 @@ def measure_variant(run: Run, judged: Judged, device: str = "auto") -> dict:
 
 def snapshots(path: Path, size: int) -> np.ndarray:
     """A run's last snapshots of its fixed z: uint8 T x N x 3 x size x size, T = 0 where there are none."""
-    files = sorted((path / "snapshots").glob("*.png"))[-running.SNAPSHOTS :]
+    files = sorted((path / "snapshots").glob("*.png"))[-variants.SNAPSHOTS :]
     return np.stack([pictures.tiles(p, size, gap=0) for p in files]) if files else np.zeros((0, 1, 3, size, size), np.uint8)
 
 
@@ -251,3 +260,9 @@ def rounded(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [rounded(v) for v in value]
     return float(f"{value:.5g}") if isinstance(value, float) else value
+
+
+def save_webp(path: Path, picture: np.ndarray, lossless: bool = False) -> None:
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "webp", quality=90, lossless=lossless)
+    write_atomically(path, buffer.getvalue())

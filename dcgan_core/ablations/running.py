@@ -1,16 +1,14 @@
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 
 from dcgan_core import config_io, devices, latent, networks, pictures, runs
-from dcgan_core.ablations import measuring
+from dcgan_core.ablations import measuring, variants
 from dcgan_core.ablations.measuring import Judged
 from dcgan_core.ablations.variants import (
     ALL,
@@ -23,8 +21,8 @@ from dcgan_core.ablations.variants import (
     SEEDS,
     VARIANTS,
     Variant,
+    named,
     seeds_of,
-    variants,
 )
 from dcgan_core.data import loading
 from dcgan_core.errors import UserError
@@ -35,9 +33,6 @@ from dcgan_core.training import loop, session
 from dcgan_core.training.collapse import Collapsed
 from dcgan_core.training.config import Config, check_resumable
 from dcgan_core.training.session import Event
-
-SNAPSHOTS, APART = 6, 25  # of the fixed z, at the end of a run, and G's updates between two
-
 
 # --- training one run -------------------------------------------------------------------------------------------------
 
@@ -70,11 +65,11 @@ def train_variant(config: Config, baseline: Config, path: Path, device: str = "a
     else:
         run = runs.start(config, data, path)
     a = config.architecture
-    first = config.images - config.batch * APART * SNAPSHOTS * (2 if config.updates == "alternate" else 1)
+    first = config.images - config.batch * variants.APART * variants.SNAPSHOTS * (2 if config.updates == "alternate" else 1)
 
     def keep(event: Event) -> None:
-        if event.row and event.images > first and event.row["g_updates"] % APART == 0:
-            pixels = latent.draw_pixels(event.generator, fixed_z(a, config.seed), batch=session.GRID)
+        if event.row and event.images > first and event.row["g_updates"] % variants.APART == 0:
+            pixels = latent.draw_pixels(event.generator, variants.fixed_z(a, config.seed), batch=session.GRID)
             (run.path / "snapshots").mkdir(exist_ok=True)
             write_atomically(run.path / "snapshots" / f"{event.images:09d}.png", pictures.png(pictures.grid(pixels, gap=0)))
 
@@ -87,25 +82,14 @@ def train_variant(config: Config, baseline: Config, path: Path, device: str = "a
     return run
 
 
-def fixed_z(architecture: Architecture, seed: int) -> torch.Tensor:
-    """The z whose images a run's sample grids and snapshots show."""
-    return latent.sample(architecture, session.GRID, torch.Generator().manual_seed(seed + 2))
-
-
 def pair(variant: str, images: int, folder: Path, seed: int = 0, device: str = "auto") -> list[tuple[str, np.ndarray]]:
     """Trains one pair, without measuring it, before a reader's eyes: for `plots.strips`, labels and images of the same z."""
     baseline, rows = replace(BASELINE, images=images), []
-    for v in variants([variant]):
+    for v in named([variant]):
         run = train_variant(v.config(baseline, seed), baseline, folder / v.name, device)
-        z = fixed_z(run.architecture, seed)[:10]
+        z = variants.fixed_z(run.architecture, seed)[:10]
         rows.append((v.what, latent.draw_pixels(run.generator(devices.pick(device)), z)))
     return rows
-
-
-def save_webp(path: Path, picture: np.ndarray, lossless: bool = False) -> None:
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "webp", quality=90, lossless=lossless)
-    write_atomically(path, buffer.getvalue())
 
 
 # --- all of them ------------------------------------------------------------------------------------------------------
@@ -126,7 +110,7 @@ def ablate(
     """
     if seeds < 1:
         raise UserError(f"--seeds {seeds}: at least 1; intervals need at least 2")
-    chosen = variants(only)
+    chosen = named(only)
     size, channels = BASELINE.architecture.size, (loading.native(data) or (0, 3))[1]
     baseline = replace(BASELINE, data=data, images=images, architecture=replace(BASELINE.architecture, channels=channels))
     note = out / "ablations.json"

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from dcgan_core import assets, pictures
-from dcgan_core.ablations import measuring, running
+from dcgan_core.ablations import measuring, variants
 from dcgan_core.ablations.variants import (
     ALL,
     BAND,
@@ -53,7 +53,7 @@ def ship_ablations(out: Path) -> Path:
         shown = measuring.snapshots(out / f"{strongest['variant']}-{strongest['seed']}", strongest["size"])[:, :2].swapaxes(
             0, 1
         )
-        running.save_webp(target / "returning.webp", pictures.grid(shown, gap=1), lossless=True)
+        measuring.save_webp(target / "returning.webp", pictures.grid(shown, gap=1), lossless=True)
     return target
 
 
@@ -162,4 +162,4 @@ def swinging() -> list[np.ndarray]:
     if not finds:
         return []
     images = pictures.tiles(assets.folder("ablations") / "returning.webp", finds[0]["size"], gap=1)
-    return list(images.reshape(-1, running.SNAPSHOTS, *images.shape[1:]))
+    return list(images.reshape(-1, variants.SNAPSHOTS, *images.shape[1:]))

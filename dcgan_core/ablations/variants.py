@@ -5,11 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from dcgan_core import config_io
+import torch
+
+from dcgan_core import config_io, latent
 from dcgan_core.config_io import did_you_mean
 from dcgan_core.errors import UserError
 from dcgan_core.networks import Architecture
+from dcgan_core.training import session
 from dcgan_core.training.config import Config
+
+SNAPSHOTS, APART = 6, 25  # of the fixed z, at the end of a run, and G's updates between two
+
+
+def fixed_z(architecture: Architecture, seed: int) -> torch.Tensor:
+    """The z whose images a run's sample grids and snapshots show."""
+    return latent.sample(architecture, session.GRID, torch.Generator().manual_seed(seed + 2))
+
 
 SEEDS, IMAGES = 5, 16_000
 DEVIATIONS = ("kernel", "updates", "sampling_statistics")  # claims about this book's choices, not about guidelines
@@ -92,7 +103,7 @@ PROVOKED = (
 ALL = (GUIDELINES, *VARIANTS, *PROVOKED)
 
 
-def variants(names: Iterable[str]) -> list[Variant]:
+def named(names: Iterable[str]) -> list[Variant]:
     """The variants called so, guidelines first; all where no names are given. Raises UserError for an unknown name."""
     known = {v.name: v for v in ALL}
     for name in names:

@@ -8,41 +8,19 @@ import torch
 from torch import Tensor
 
 from dcgan_core import devices, latent
-from dcgan_core.config_io import did_you_mean
 from dcgan_core.drawings import scenes
 from dcgan_core.errors import UserError
-from dcgan_core.inside import turning
-from dcgan_core.inside.exemplars import SURE, Pool, Reader, exemplars, pool
-from dcgan_core.intervals import Measurement, bootstrap, share, student, timed
+from dcgan_core.inside import exemplars, turning
+from dcgan_core.inside.exemplars import SURE, Concept, Pool, Reader, choose, pool
+from dcgan_core.intervals import Measurement, share, timed
 from dcgan_core.networks import Discriminator, Generator, to_input, to_pixels
 from dcgan_core.readers import attributes, judges
 from dcgan_core.readers.judges import Judge
 from dcgan_core.runs import Run, weights_of
 
-FEW, MANY = 3, 30  # exemplars of a concept: the paper's three, and a mean that has next to no accidents left
 SMALL, LARGE = 2000, 10_000  # random z looked at for exemplars: before a reader's eyes, measured
 SETS = 10  # of thirty exemplars, at least, where they can be had: of fewer the mean is hardly known
 TWICE = 2.0  # how much of first - second is added in `improved`; chosen on z of another seed, by the judge
-
-
-@dataclass(frozen=True)
-class Concept:
-    """What a term of the arithmetic shows: attribute -> is it there?"""
-
-    name: str
-    shows: dict[str, bool]
-
-    def shown(self, answers: dict[str, np.ndarray], sure: float = 0.5) -> np.ndarray:
-        """In which pictures is it? N times true or false. Raises UserError for an attribute that was not read."""
-        return self.likely(answers) > sure
-
-    def likely(self, answers: dict[str, np.ndarray]) -> np.ndarray:
-        """How likely is the least likely thing that it asks for? N probabilities."""
-        for key in self.shows:
-            if key not in answers:
-                raise UserError(f"concept {self.name!r}: no attribute is called {key!r}{did_you_mean(key, answers)}")
-        probabilities = [answers[key] if there else 1 - answers[key] for key, there in self.shows.items()]
-        return np.min(probabilities, 0)
 
 
 @dataclass(frozen=True)
@@ -181,11 +159,11 @@ def trials(
     with timed() as seconds:
         rng = torch.Generator().manual_seed(seed)
         found = [(candidates.of(concept), concept.name) for concept in arithmetic.terms]
-        three = [exemplars(z, name, count, FEW, rng) for z, name in found]
-        thirty = [min(MANY, max(len(z), 1)) for z, _ in found]
-        many = [latent.mean(exemplars(z, name, count, k, rng)) for (z, name), k in zip(found, thirty, strict=True)]
+        three = [choose(z, name, count, exemplars.FEW, rng) for z, name in found]
+        thirty = [min(exemplars.MANY, max(len(z), 1)) for z, _ in found]
+        many = [latent.mean(choose(z, name, count, k, rng)) for (z, name), k in zip(found, thirty, strict=True)]
         sets = {
-            "three": min(len(z) // FEW for z, _ in found),
+            "three": min(len(z) // exemplars.FEW for z, _ in found),
             "many": min(len(z) // k for (z, _), k in zip(found, thirty, strict=True)),
         }
         fresh = latent.sample(generator.architecture, 4 * count, torch.Generator().manual_seed(seed + 1_000_000))
@@ -209,13 +187,13 @@ def trials(
         neighbours = latent.around(sums["three"], 8, rng).flatten(0, 1)
         around = arithmetic.result.shown(judge(latent.draw_pixels(generator, neighbours)))
         details = {
-            "success": rounded(right),
+            "success": exemplars.rounded(right),
             "base_rate": round(float(right["random"].mean()), 4),
             "neighbours": round(float(around.mean()), 4),
-            "added": rounded({key: arithmetic.added.shown(a) for key, a in answers.items()}),
-            "kept": rounded({key: arithmetic.kept.shown(a) for key, a in answers.items()}),
+            "added": exemplars.rounded({key: arithmetic.added.shown(a) for key, a in answers.items()}),
+            "kept": exemplars.rounded({key: arithmetic.kept.shown(a) for key, a in answers.items()}),
             "others_kept": {
-                key: round(float(agreement(answers[key], answers[before], arithmetic.others).mean()), 4)
+                key: round(float(exemplars.agreement(answers[key], answers[before], arithmetic.others).mean()), 4)
                 for key, before in (
                     ("three", "third_term"),
                     ("pixels", "third_term"),
@@ -224,54 +202,26 @@ def trials(
                     ("random", "third_single"),  # by chance
                 )
             },
-            "length_of_z": rounded({key: z.norm(dim=1).numpy() for key, z in sums.items()}),
+            "length_of_z": exemplars.rounded({key: z.norm(dim=1).numpy() for key, z in sums.items()}),
             "exemplars": {name: len(z) for z, name in found},
             "exemplars_of_many": min(thirty),
             "sets": sets,
         }
         if discriminator is not None:  # how far D takes them for data
-            details["D"] = rounded({key: believed(discriminator, pictures[:count]) for key, pictures in images.items()})
+            details["D"] = exemplars.rounded(
+                {key: believed(discriminator, pictures[:count]) for key, pictures in images.items()}
+            )
         values = {key: right[key] for key in ("three", "single", "many", "improved", "pixels")}
         values["gain"] = right["three"].astype(float) - right["single"]
         values["above_chance"] = right["three"].astype(float)
-        values["others_kept"] = agreement(answers["three"], answers["third_term"], arithmetic.others)
+        values["others_kept"] = exemplars.agreement(answers["three"], answers["third_term"], arithmetic.others)
         measured = {}
         for key, each in values.items():
             of_trial = np.arange(count) % sets["many" if key in ("many", "improved") else "three"]
             minus = right["random"] if key == "above_chance" else None  # from z that no trial has
-            measured[key] = Measurement(*over_sets(each, of_trial, seed, minus), count, seconds())
+            measured[key] = Measurement(*exemplars.over_sets(each, of_trial, seed, minus), count, seconds())
         measured["three"].details = details
         return measured
-
-
-def over_sets(values: np.ndarray, sets: np.ndarray, seed: int, minus: np.ndarray | None = None) -> tuple[float, float, float]:
-    """The mean of `values`, one for each trial, less that of `minus`, with its 95 % interval.
-
-    Trials with the same set of exemplars are not independent. So the interval is that of the mean over sets (Student's), unless
-    the one over trials is wider.
-    """
-    if minus is None and values.dtype == bool:
-        value, low, high = share(values)
-    else:
-        others = () if minus is None else (minus,)
-        value = float(values.mean() - sum(o.mean() for o in others))
-        low, high = bootstrap(lambda x, *more: float(x.mean() - sum(m.mean() for m in more)), values, *others, seed=seed)
-    means = [float(values[sets == s].mean()) for s in np.unique(sets)]
-    if 1 < len(means) < len(values):
-        _, lowest, highest = student(means)
-        margin = (highest - lowest) / 2
-        low, high = min(low, max(value - margin, 0.0 if values.dtype == bool else -1.0)), max(high, min(value + margin, 1.0))
-    return value, low, high
-
-
-def rounded(table: dict[str, np.ndarray]) -> dict[str, float]:
-    return {key: round(float(np.mean(values)), 4) for key, values in table.items()}
-
-
-def agreement(answers: dict[str, np.ndarray], before: dict[str, np.ndarray], keys: tuple[str, ...]) -> np.ndarray:
-    """For each picture the share of `keys` that are as before; where fewer are before, they come again from the first."""
-    pairs = [(answers[key] > 0.5, np.resize(before[key] > 0.5, len(answers[key]))) for key in keys]
-    return np.mean([a == b for a, b in pairs], 0)
 
 
 @torch.no_grad()
@@ -337,7 +287,7 @@ def _measured(path: str, weights: str, name: str, device: str, seed: int, small:
     run, place = Run(path), devices.pick(device)
     count = 60 if small else 400
     generator, (_, judge) = run.generator(place), readers(run, place)
-    size = (SMALL, turning.TURN_EXEMPLARS) if small else (LARGE, SETS * MANY)
+    size = (SMALL, turning.TURN_EXEMPLARS) if small else (LARGE, SETS * exemplars.MANY)
     candidates = _pool(path, weights, device, seed, *size)
     if name == "turn":
         return turning.turns(generator, candidates, judge, count, seed)

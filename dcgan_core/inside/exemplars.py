@@ -11,11 +11,65 @@ import torch
 from torch import Tensor
 
 from dcgan_core import latent
+from dcgan_core.config_io import did_you_mean
 from dcgan_core.errors import UserError
 from dcgan_core.files import read_json
-from dcgan_core.inside.arithmetic import Concept
+from dcgan_core.intervals import bootstrap, share, student
 from dcgan_core.networks import Generator
 from dcgan_core.runs import Run, weights_of
+
+FEW, MANY = 3, 30  # exemplars of a concept: the paper's three, and a mean that has next to no accidents left
+
+
+@dataclass(frozen=True)
+class Concept:
+    """What a term of the arithmetic shows: attribute -> is it there?"""
+
+    name: str
+    shows: dict[str, bool]
+
+    def shown(self, answers: dict[str, np.ndarray], sure: float = 0.5) -> np.ndarray:
+        """In which pictures is it? N times true or false. Raises UserError for an attribute that was not read."""
+        return self.likely(answers) > sure
+
+    def likely(self, answers: dict[str, np.ndarray]) -> np.ndarray:
+        """How likely is the least likely thing that it asks for? N probabilities."""
+        for key in self.shows:
+            if key not in answers:
+                raise UserError(f"concept {self.name!r}: no attribute is called {key!r}{did_you_mean(key, answers)}")
+        probabilities = [answers[key] if there else 1 - answers[key] for key, there in self.shows.items()]
+        return np.min(probabilities, 0)
+
+
+def over_sets(values: np.ndarray, sets: np.ndarray, seed: int, minus: np.ndarray | None = None) -> tuple[float, float, float]:
+    """The mean of `values`, one for each trial, less that of `minus`, with its 95 % interval.
+
+    Trials with the same set of exemplars are not independent. So the interval is that of the mean over sets (Student's), unless
+    the one over trials is wider.
+    """
+    if minus is None and values.dtype == bool:
+        value, low, high = share(values)
+    else:
+        others = () if minus is None else (minus,)
+        value = float(values.mean() - sum(o.mean() for o in others))
+        low, high = bootstrap(lambda x, *more: float(x.mean() - sum(m.mean() for m in more)), values, *others, seed=seed)
+    means = [float(values[sets == s].mean()) for s in np.unique(sets)]
+    if 1 < len(means) < len(values):
+        _, lowest, highest = student(means)
+        margin = (highest - lowest) / 2
+        low, high = min(low, max(value - margin, 0.0 if values.dtype == bool else -1.0)), max(high, min(value + margin, 1.0))
+    return value, low, high
+
+
+def rounded(table: dict[str, np.ndarray]) -> dict[str, float]:
+    return {key: round(float(np.mean(values)), 4) for key, values in table.items()}
+
+
+def agreement(answers: dict[str, np.ndarray], before: dict[str, np.ndarray], keys: tuple[str, ...]) -> np.ndarray:
+    """For each picture the share of `keys` that are as before; where fewer are before, they come again from the first."""
+    pairs = [(answers[key] > 0.5, np.resize(before[key] > 0.5, len(answers[key]))) for key in keys]
+    return np.mean([a == b for a, b in pairs], 0)
+
 
 Reader = Callable[[np.ndarray], dict[str, np.ndarray]]  # uint8 N x 3 x S x S -> probabilities and numbers, N each
 LIMIT = 60_000  # random z looked at, at most
@@ -50,7 +104,7 @@ def pool(
     return found
 
 
-def exemplars(found: Tensor, concept: str, trials: int, count: int, rng: torch.Generator) -> Tensor:
+def choose(found: Tensor, concept: str, trials: int, count: int, rng: torch.Generator) -> Tensor:
     """A set of `count` different z of `found` (N x latent) for each trial: trials x count x latent.
 
     Sets share no z. Where there are fewer than trials, they come again in the same order, so that trials with the same set

@@ -8,8 +8,7 @@ from torch import Tensor
 
 from dcgan_core import latent
 from dcgan_core.drawings import scenes
-from dcgan_core.inside.arithmetic import MANY, Concept, rounded
-from dcgan_core.inside.exemplars import Pool, Reader, exemplars
+from dcgan_core.inside.exemplars import MANY, Concept, Pool, Reader, choose, rounded
 from dcgan_core.intervals import Measurement, bootstrap, share, timed
 from dcgan_core.networks import Generator
 
@@ -38,8 +37,8 @@ def turns(generator: Generator, candidates: Pool, judge: Reader, count: int, see
     with timed() as seconds:
         rng = torch.Generator().manual_seed(seed)
         ends = [(candidates.of(c), c.name) for c in (LEFT, RIGHT)]
-        vectors = latent.combine([latent.mean(exemplars(z, name, count, TURN_EXEMPLARS, rng)) for z, name in ends], [-1, 1])
-        many = latent.combine([latent.mean(exemplars(z, name, count, MANY, rng)) for z, name in ends], [-1, 1])
+        vectors = latent.combine([latent.mean(choose(z, name, count, TURN_EXEMPLARS, rng)) for z, name in ends], [-1, 1])
+        many = latent.combine([latent.mean(choose(z, name, count, MANY, rng)) for z, name in ends], [-1, 1])
         start = latent.sample(generator.architecture, count, rng)
         nowhere = latent.combine(
             [latent.mean(latent.sample(generator.architecture, 4 * count, rng).unflatten(0, (count, 4))) for _ in range(2)],

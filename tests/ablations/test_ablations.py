@@ -259,7 +259,7 @@ def small(monkeypatch):
     a = Architecture(16, 1, (4, 8), (2, 2), kernel=4, latent=10)
     monkeypatch.setattr(variants, "BASELINE", replace(variants.BASELINE, data="digits", architecture=a, batch=16))
     monkeypatch.setattr(measuring, "SAMPLES", 60)
-    monkeypatch.setattr(running, "APART", 2)
+    monkeypatch.setattr(variants, "APART", 2)
     monkeypatch.setattr(session, "LOG_EVERY", 2)
     monkeypatch.setattr(session, "BATCHNORM_BATCHES", 3)
     original = fidelity.train_classifier
@@ -429,7 +429,7 @@ def test_tiles_are_the_images_of_a_grid(tmp_path):
 def test_the_fixed_z_are_those_of_the_runs_grids(run):
     from PIL import Image
 
-    z = running.fixed_z(run.architecture, run.info["config"]["seed"])
+    z = variants.fixed_z(run.architecture, run.info["config"]["seed"])
     pixels = latent.draw_pixels(run.generator(), z, batch=session.GRID)
     last = [*run.samples().values()][-1]
     sheet = pictures.tiles(last, run.architecture.size, gap=2)

@@ -13,8 +13,7 @@ from dcgan_core.drawings import scenes
 from dcgan_core.errors import UserError
 from dcgan_core.files import write_json
 from dcgan_core.inside import arithmetic, exemplars, turning
-from dcgan_core.inside.arithmetic import Concept
-from dcgan_core.inside.exemplars import Pool
+from dcgan_core.inside.exemplars import Concept, Pool
 from dcgan_core.networks import Architecture
 from dcgan_core.readers import judges
 from dcgan_core.runs import Run, weights_of
@@ -102,7 +101,7 @@ def test_a_pool_looks_at_more_until_there_are_enough_or_the_limit_is_reached(mon
 
 
 def test_sets_of_exemplars_share_no_z_and_come_again_when_all_were_used():
-    chosen = exemplars.exemplars(z_of(20), "x", 14, 3, torch.Generator().manual_seed(0))
+    chosen = exemplars.choose(z_of(20), "x", 14, 3, torch.Generator().manual_seed(0))
     assert chosen.shape == (14, 3, 8)
     assert len(torch.unique(chosen[:6].flatten(0, 1), dim=0)) == 18
     assert torch.equal(chosen[:6], chosen[6:12]) and torch.equal(chosen[:2], chosen[12:])
@@ -110,7 +109,7 @@ def test_sets_of_exemplars_share_no_z_and_come_again_when_all_were_used():
 
 def test_a_concept_without_enough_exemplars_is_refused():
     with pytest.raises(UserError, match=r"concept 'smiling man': 2 exemplars, 3 are needed; pick more"):
-        exemplars.exemplars(z_of(2), "smiling man", 10, 3, torch.Generator())
+        exemplars.choose(z_of(2), "smiling man", 10, 3, torch.Generator())
     with pytest.raises(UserError, match="0 exemplars, 3 are needed"):  # a net that draws one face only
         arithmetic.trials(Linear(scale=0), candidates(50, 0, scale=0), reader, SMILE, 5)
 
@@ -139,12 +138,12 @@ def test_where_z_is_linear_the_sum_is_right_and_more_exemplars_make_it_surer(out
 def test_trials_that_share_exemplars_have_wider_intervals():
     few = np.repeat([True, False, True, True, False], 80)  # five sets decide all
     sets = np.repeat(np.arange(5), 80)
-    alone = arithmetic.over_sets(few, np.arange(400), 0)
-    shared = arithmetic.over_sets(few, sets, 0)
+    alone = exemplars.over_sets(few, np.arange(400), 0)
+    shared = exemplars.over_sets(few, sets, 0)
     assert alone[0] == shared[0] == 0.6 and alone[1] > 0.5 and shared[1] < 0.1 and shared[2] == 1
-    unlike = arithmetic.over_sets(few.astype(float), sets, 0, minus=np.zeros(100))
+    unlike = exemplars.over_sets(few.astype(float), sets, 0, minus=np.zeros(100))
     assert unlike[0] == pytest.approx(0.6) and unlike[1] < 0.1
-    assert arithmetic.over_sets(few, np.zeros(400, int), 0) == alone, "one set says nothing of others"
+    assert exemplars.over_sets(few, np.zeros(400, int), 0) == alone, "one set says nothing of others"
     pool = candidates(60)
     few = arithmetic.trials(Linear(), pool, reader, SMILE, 50)["three"].details
     assert few["sets"]["three"] == min(len(pool.of(c)) for c in SMILE.terms) // 3 and few["sets"]["many"] == 1
