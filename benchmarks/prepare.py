@@ -16,7 +16,6 @@ from pathlib import Path
 
 from report import Report
 
-from dcgan_core.data.catalogue import ENTRIES
 from dcgan_core.data.sources import finding
 from dcgan_core.files import read_json
 
@@ -43,7 +42,7 @@ def preparing(name: str, size: int) -> tuple[float, float, int]:
 
 def main() -> None:
     report = Report()
-    for name in sys.argv[1:] or [e.name for e in ENTRIES if e.loads]:
+    for name in sys.argv[1:] or finding.names():
         if not finding.find(name):
             print(f"preparing {name}: not found, not measured")
             continue
