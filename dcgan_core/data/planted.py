@@ -81,17 +81,19 @@ def measure_planted(
     """
     with timed() as seconds:
         rng = np.random.default_rng(seed)
-        blocks = range(0, len(images), duplicates.BLOCK)
-        small = np.concatenate([duplicates.crops(images[i : i + duplicates.BLOCK]) for i in blocks])
+        small = duplicates.crops(images)
         own = twins(small)
         single = np.setdiff1d(np.arange(len(images)), own)
         chosen = np.sort(rng.permutation(single)[:count])
         copies, kinds = _copies(images[chosen], rng)
         everything = np.concatenate([small, duplicates.crops(copies)])
         source = np.concatenate([np.arange(len(images)), chosen])  # the photograph that each comes from
-        radius, details = 0, {}
+        radius = 0
         if method == "autoencoder":
-            radius, model = RADIUS, model or duplicates.train_autoencoder(everything, seed, device=device, steps=steps)
+            radius, model = (
+                duplicates.RADIUS,
+                model or duplicates.train_autoencoder(everything, seed, device=device, steps=steps),
+            )
             hashes = duplicates.codes(model, everything)
         elif method == "average_hash":
             hashes = duplicates.average_hashes(everything)
@@ -99,7 +101,7 @@ def measure_planted(
             hashes = np.concatenate([duplicates.exact_codes(images), duplicates.exact_codes(copies)])
         clean = np.isin(source, single)
         right, found = _compare(hashes[clean], source[clean], len(copies), radius)
-        details |= {
+        details = {
             "photographs": len(images),
             "left_out": len(own),
             "planted": len(copies),
