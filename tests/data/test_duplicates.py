@@ -1,15 +1,13 @@
-import json
+"""Near duplicates: grouping, codes, the list of what is kept."""
 
 import numpy as np
 import pytest
 import torch
 from conftest import encode, make_folder, make_zip, noise, snapshot
-from PIL import Image
 
 from dcgan_core import files
-from dcgan_core.claims import ledger
 from dcgan_core.cli import main
-from dcgan_core.data import duplicates, loading, planted
+from dcgan_core.data import duplicates, loading
 from dcgan_core.data.cache import KEPT, prepare
 from dcgan_core.data.duplicates import Autoencoder
 from dcgan_core.data.images import Kept, part
@@ -34,9 +32,6 @@ def brute_force(hashes: np.ndarray, radius: int) -> list[int]:
         same = [j for j in range(i) if (bits[i] == bits[j]).all()]
         kept.append(kept[same[0]] if same else near[0] if near else i)
     return kept
-
-
-# --- grouping ---------------------------------------------------------------------------------------------------------
 
 
 def flipped(hashes: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
@@ -83,9 +78,6 @@ def test_few_codes(count):
     assert duplicates.duplicates(np.arange(16 * count, dtype=np.uint8).reshape(count, 16)).tolist() == list(range(count))
 
 
-# --- codes ------------------------------------------------------------------------------------------------------------
-
-
 def test_crops_average_areas_and_repeat_one_channel():
     image = pictures(2)
     means = image.reshape(2, 3, 32, 2, 32, 2).mean((3, 5))
@@ -128,79 +120,6 @@ def test_baselines():
     small = np.full((1, 3, 32, 32), 50, np.uint8)
     small[:, :, :4, 4:8] = 200
     assert np.unpackbits(duplicates.average_hashes(small)).nonzero()[0].tolist() == [1]
-
-
-# --- planted copies ---------------------------------------------------------------------------------------------------
-
-
-def test_the_changes_are_what_they_are_called():
-    image = pictures(1)[0]
-    rng = np.random.default_rng(0)
-    for _ in range(20):
-        shifted = planted.change(image, "shift", rng)
-        places = [np.roll(image, (y, x), (1, 2)) for y in range(-2, 3) for x in range(-2, 3)]
-        [place] = [i for i, p in enumerate(places) if np.array_equal(p[:, 2:-2, 2:-2], shifted[:, 2:-2, 2:-2])]
-        assert place != 12  # not shifted at all
-        brighter = planted.change(image, "brightness", rng).astype(float)
-        assert (abs(brighter - image) <= 0.05 * image + 0.5).all()
-    jpeg, cut = (planted.change(image, kind, rng) for kind in ("jpeg", "crop"))
-    assert 0 < abs(jpeg.astype(float) - image).mean() < 5
-    box = (1.28, 1.28, 62.72, 62.72)
-    expected = Image.fromarray(image.transpose(1, 2, 0)).resize((64, 64), Image.Resampling.BICUBIC, box)
-    assert np.array_equal(cut, np.asarray(expected).transpose(2, 0, 1))
-
-
-def test_twins_are_found_by_their_pixels(monkeypatch):
-    monkeypatch.setattr(duplicates, "BLOCK", 7)
-    images = duplicates.crops(pictures(20))
-    nearly = np.clip(images[:5].astype(int) + 10, 0, 255).astype(np.uint8)  # 10 / 255 = 0.04
-    assert planted.twins(np.concatenate([images, nearly])).tolist() == [20, 21, 22, 23, 24]
-    assert planted.twins(np.concatenate([images, nearly]), 0.01).tolist() == []
-
-
-def test_planted_copies_are_found_and_the_sets_own_twins_are_no_errors():
-    images = pictures(120)
-    images[100:110] = images[:10]
-    measured = planted.measure_planted(images, 60, steps=20, unseen=pictures(20, seed=9))
-    precision, recall = measured["precision"], measured["recall"]
-    assert precision.value > 0.95
-    assert 0.3 < recall.value <= 1
-    assert recall.low < recall.value < recall.high or recall.value == 1
-    assert (recall.n, precision.n) == (60, pytest.approx(60 * recall.value, abs=5))
-    details = precision.details
-    assert (details["photographs"], details["left_out"], details["planted"]) == (120, 10, 60)
-    assert sum(kind["n"] for kind in details["recall_by_kind"].values()) == 60
-    assert details["precision_with_left_out"]["value"] < precision.value
-    recalls = [row["recall"]["value"] for row in details["by_radius"]]
-    assert recalls == sorted(recalls)
-    assert details["by_radius"][duplicates.RADIUS]["recall"]["value"] == recall.value
-    assert details["unseen"]["recall"]["n"] == 20
-    json.dumps(details)
-
-
-def test_an_autoencoder_that_was_trained_before_is_used(monkeypatch):
-    images = pictures(60)
-    model = duplicates.train_autoencoder(duplicates.crops(images), steps=20)
-    monkeypatch.setattr(duplicates, "train_autoencoder", None)
-    measured = planted.measure_planted(images, 40, model=model)
-    assert 0.3 < measured["recall"].value <= 1
-    assert measured["recall"].details["by_radius"]
-
-
-def test_baselines_are_measured_without_training(monkeypatch):
-    monkeypatch.setattr(duplicates, "train_autoencoder", None)
-    images = pictures(60)
-    by_hash, exact = (planted.measure_planted(images, 40, method) for method in ("average_hash", "exact"))
-    assert exact["recall"].value < 0.2  # a changed image has other bytes
-    assert by_hash["recall"].value > exact["recall"].value
-    assert "by_radius" not in exact["recall"].details
-
-
-def test_where_nothing_is_found_the_precision_is_unknown():
-    assert planted._share(np.array([], bool)) == {"value": 0.0, "low": 0.0, "high": 1.0, "n": 0}
-
-
-# --- a whole set ------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -340,21 +259,3 @@ def test_grey_images_are_taken_for_colour_images_with_equal_channels(untrained):
     report = duplicates.deduplicate("digits", 32, device="cpu")
     after = loading.load_data("digits", 32)
     assert after.images.shape == (report.images - report.removed, 1, 32, 32)
-
-
-# --- the ledger, the real ones ----------------------------------------------------------------------------------------
-
-
-def test_the_claims_of_both_baselines_stand_beside_the_papers():
-    ids = [c.id for c in ledger.CLAIMS if c.id.startswith("dedup.")]
-    assert ids == [f"dedup.{w}{m}" for m in ("", ".exact", ".average_hash") for w in ("precision", "recall")]
-    assert ledger.claim("dedup.precision").rule.holds(0.995, 0.99, 1)
-    assert not ledger.claim("dedup.recall").rule.holds(0.52, 0.49, 0.55)
-
-
-@pytest.mark.real_data
-def test_planted_copies_of_rooms_are_found(real_data):
-    rooms = loading.load_data("rooms", 64).images[:1000]
-    measured = planted.measure_planted(rooms, 200, steps=100)
-    assert measured["precision"].value > 0.95
-    assert measured["recall"].value > 0.4

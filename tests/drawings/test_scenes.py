@@ -4,9 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-import dcgan_core.data.sources.drawn as drawn_module
-from dcgan_core.data import loading
-from dcgan_core.data.sources import source
 from dcgan_core.drawings import rooms, scenes
 from dcgan_core.drawings.canvas import Canvas
 from dcgan_core.drawings.sprites import _SHAPES, SPRITES
@@ -185,16 +182,3 @@ def test_impossible_sizes_counts_and_names_are_refused(arguments, message):
     with pytest.raises(UserError) as error:
         scenes.draw(*arguments)
     assert message in str(error.value)
-
-
-def test_a_drawn_set_loads_like_any_other(monkeypatch):
-    monkeypatch.setattr(drawn_module, "DRAWN", {"train": 40, "test": 10})
-    train, test = (loading.load_data("drawn-portraits", 32, split) for split in source.SPLITS)
-    assert train.images.shape == (40, 3, 32, 32) and len(test) == 10
-    drawn = scenes.draw("drawn-portraits", 40, 32, seed=0)
-    np.testing.assert_array_equal(train.images, drawn.images)
-    assert train.attribute_names == ("smile", "glasses", "beard", "long_hair")
-    np.testing.assert_array_equal(train.attributes[:, 0], np.where(drawn.factors["smile"] > 0, 1, -1))
-    assert not any(np.array_equal(image, other) for image in test.images for other in train.images)
-    sprites = loading.load_data("drawn-sprites")
-    assert sprites.size == 32 and sprites.classes == SPRITES and len(set(sprites.labels)) > 5

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 import torch
+from photos import mnist
 from scipy.stats import binomtest
 from sklearn.neighbors import KNeighborsClassifier
-from test_datasets import mnist
 
 from dcgan_core.claims import ledger, s8
 from dcgan_core.cli import main
