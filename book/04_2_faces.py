@@ -403,7 +403,7 @@ Table(
 # with networks.batch_statistics(generator):
 #     few, many = latent.draw_pixels(generator, z[:2]), latent.draw_pixels(generator, z)
 # print("the batch's own:   ", np.abs(few[0].astype(int) - many[0]).max())
-# plots.show(np.stack([few[0], many[0]]), zoom=4)
+# show(np.stack([few[0], many[0]]), zoom=4)
 # ```
 # With the batch's own statistics, as the authors' code samples, the image of a z depends on its neighbours. With the stored ones it does
 # not. That is why this book estimates them after training.

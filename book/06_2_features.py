@@ -318,7 +318,7 @@ else:
 #         attribution.patches(rooms.images[found.images[k]], found.rows[k], found.columns[k], field, 128)
 #         for k in range(6)
 #     ]
-#     display(plots.show(np.stack(cut), zoom=4))
+#     display(pictures.show(np.stack(cut), zoom=4))
 # ```
 # ```python
 # x = networks.to_input(torch.from_numpy(rooms.images), run.architecture)

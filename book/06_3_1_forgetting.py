@@ -499,7 +499,7 @@ Marker(mine, "../runs/my_windows.json", "window", seed + 4, weights)
 #     generator, marking.mark(generator, finder, "bed"), layer=0
 # )
 # both = forgetting.Dropping(0, tuple(sorted({*dropping.maps, *beds.maps})))
-# plots.show(drawn_without(both, twelve), columns=12)
+# show(drawn_without(both, twelve), columns=12)
 # ```
 # ```python
 # def double(module, inputs, out):

@@ -452,7 +452,7 @@ image_rows.strips([("in a batch of 8", alone), ("in a batch of 64", together)])
 # images = samples(portrait_run, 2000, 12)
 # answers = np.stack([judge.read(images)[k] for k in ("smile", "glasses", "beard")])
 # doubt = (0.5 - np.abs(answers - 0.5)).max(0)
-# plots.show(images[doubt.argsort()[-24:]], columns=12)
+# pictures.show(images[doubt.argsort()[-24:]], columns=12)
 # ```
 #
 # </details>
