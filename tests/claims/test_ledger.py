@@ -15,7 +15,7 @@ from dcgan_core.errors import UserError
 from dcgan_core.intervals import Measurement
 from dcgan_core.metrics import memorisation
 from dcgan_core.metrics.walks import walk_smoothness
-from dcgan_core.probes import protocols
+from dcgan_core.probes import protocols, tasks
 from dcgan_core.runs import Run
 
 ROW = {"id", "section", "paper", "value", "low", "high", "unit", "n", "run", "data", "stand_in", "primary", "verdict"}
@@ -226,7 +226,7 @@ def test_memorisation_is_measured_against_the_pictures_the_run_was_trained_on(da
     generator = run.generator()
     train, test = (loading.load_data(name, 16, split) for split in ("train", "test"))
     for claim_id, metric in (
-        (f"memorisation.{name}", memorisation.memorisation),
+        (f"memorisation.{name}", memorisation.distance_ratio),
         (f"memorisation.{name}.seen", memorisation.memorisation_seen),
     ):
         small = ledger.result(ledger.claim(claim_id), run, "cpu", small=True)
@@ -318,8 +318,8 @@ def test_which_probe_is_measured_on_which_run(run, tmp_path):
 
 def test_a_probe_is_measured_in_percent_with_what_the_chapter_shows(run, tmp_path, data, monkeypatch):
     """On noise called cifar10 whose classes differ in brightness."""
-    load = protocols.load_pair
-    monkeypatch.setattr(protocols, "load_pair", lambda name, a, *more: _grey(load(name, replace(a, channels=3))))
+    load = tasks.load_pair
+    monkeypatch.setattr(tasks, "load_pair", lambda name, a, **options: _grey(load(name, replace(a, channels=3))))
     files = {}
     for i in range(240):
         pixels = np.random.default_rng(i).integers(0, 156, (16, 16)) + 50 * (i % 3)
@@ -336,7 +336,7 @@ def test_a_probe_is_measured_in_percent_with_what_the_chapter_shows(run, tmp_pat
     assert details["each_layer"].keys() == {"conv 1", "conv 2"}
     assert details["held_off"] == 36
     assert details["protocol"]["labels_each"] == "all"
-    few = protocols.per_class(s5._task(ours.path, "cifar10", "trained", (), "cpu", 0, False), 10, 3, choosing=2)
+    few = protocols.per_class(s5._task(ours.path, "cifar10", "trained", (), "cpu", 0, False), 10, draws=3, choosing=2)
     assert few.n == 3
 
 

@@ -24,24 +24,6 @@ def conditional(tmp_path_factory) -> Run:
     return trained(tmp_path_factory.mktemp("conditional"), *CONDITIONAL, images=320)
 
 
-@pytest.fixture
-def fails(capsys):
-    """Runs a command that must end with one line on stderr, which holds `names`, and a bad exit code."""
-
-    def check(*arguments, names: str) -> str:
-        capsys.readouterr()
-        code = main([str(a) for a in arguments])
-        out, err = capsys.readouterr()
-        assert code == 1
-        assert out == ""
-        assert err.count("\n") == 1, err
-        assert err.startswith(f"dcgan {arguments[0]}: ")
-        assert names in err
-        return err
-
-    return check
-
-
 def sample(run: Run, *arguments) -> int:
     return main(["sample", str(run.path), "--device", "cpu", *map(str, arguments)])
 
