@@ -1,19 +1,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from dcgan_core import devices
 from dcgan_core.authors import importing, proof, reading
 from dcgan_core.claims.claim import Claim, at_least, at_most, check_photographs, has_photographs, instead_of_lsun
-from dcgan_core.data import duplicates, loading, planted
+from dcgan_core.data import duplicates, face_detector, loading, planted
 from dcgan_core.data.images import Crop
 from dcgan_core.data.sources import source
 from dcgan_core.drawings import scenes
 from dcgan_core.errors import UserError
 from dcgan_core.intervals import Measurement
 from dcgan_core.metrics import detection, memorisation, walks
+from dcgan_core.probes import features
 from dcgan_core.runs import Run
 
 
@@ -68,7 +69,7 @@ def _detector_recall(run: Run, device: str, seed: int, small: bool) -> Measureme
         raise UserError(f"{run.path}: the pictures that it was trained on ({run.data_name}) are not here")
     size, crop = run.architecture.size, run.info["config"]["crop"]
     photographs = loading.load_data(run.info["config"]["data"], size, "test", crop).images
-    return detection.detector_recall(photographs[: 100 if small else None], seed)
+    return detection.detector_recall(photographs[: 100 if small else None], face_detector.detect, seed)
 
 
 def _smoothness(run: Run, device: str, seed: int, small: bool) -> Measurement:
@@ -77,8 +78,8 @@ def _smoothness(run: Run, device: str, seed: int, small: bool) -> Measurement:
 
 def _walk_features(run: Run, device: str, seed: int, small: bool) -> Measurement:
     device = devices.pick(device)
-    nets = run.generator(device), run.discriminator(device)
-    return walks.walk_smoothness(nets[0], pairs=20 if small else 300, seed=seed, discriminator=nets[1])
+    seen = partial(features.pooled_features, run.discriminator(device))
+    return walks.walk_smoothness(run.generator(device), pairs=20 if small else 300, seed=seed, features=seen)
 
 
 def _walk_nearest(run: Run, device: str, seed: int, small: bool) -> Measurement:
@@ -93,7 +94,7 @@ def _walk_nearest(run: Run, device: str, seed: int, small: bool) -> Measurement:
         train, held_out = (loading.load_data(name, size, s, run.info["config"]["crop"]).images for s in source.SPLITS)
     if small:
         train, held_out = _some(train, 4000), _some(held_out, 200)
-    return walks.walk_nearest(run.generator(devices.pick(device)), train, held_out, 20 if small else 150, seed=seed)
+    return walks.walk_nearest(run.generator(devices.pick(device)), train, held_out, pairs=20 if small else 150, seed=seed)
 
 
 CLAIMS = [

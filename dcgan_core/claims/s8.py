@@ -50,7 +50,7 @@ def nn_errors(
     state = None if small else source.cache_root() / "neighbours" / f"{name}.npz"
     milestones = (*(m for m in neighbours.MILESTONES if m < count), count)
     found = neighbours.curve(
-        neighbours.generated(generator, seed), images, answers, milestones, device, state, progress=not small
+        neighbours.generated(generator, seed), images, answers, milestones, device=device, state=state, progress=not small
     )
     return {number: (wrong, seconds) for number, wrong, seconds in found}
 
@@ -90,7 +90,7 @@ def _real_errors(run: Run, device: str, small: bool) -> dict[int, tuple[np.ndarr
     real, queries = _digits(run, small)
     counts = (1_000, 5_000) if small else (1_000, 10_000, 50_000, 60_000)
     blocks, images = neighbours.stored(real.images, real.labels), np.asarray(queries.images)
-    return {n: (w, s) for n, w, s in neighbours.curve(blocks, images, queries.labels, counts, devices.pick(device))}
+    return {n: (w, s) for n, w, s in neighbours.curve(blocks, images, queries.labels, counts, device=devices.pick(device))}
 
 
 def _nn_error_real(run: Run, device: str, seed: int, small: bool) -> Measurement:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from dcgan_core import devices
 from dcgan_core.claims.claim import NOT_IN_PAPER, Claim, at_least
@@ -25,7 +26,7 @@ def _coverage(run: Run, device: str, seed: int, small: bool) -> Measurement:
     count = 600 if small else 10_000
     data = scenes.draw(run.data_name, count, run.architecture.size, judges.HELD_OUT_SEED)
     samples = memorisation.draw_samples(run.generator(device), count, seed)
-    return coverage.coverage(judge, data.images, samples, seed)
+    return coverage.coverage(partial(judges.statements, judge), data.images, samples, seed)
 
 
 def _scene_claims(name: str) -> list[Claim]:

@@ -99,7 +99,7 @@ def of_discriminator(
     def compute(pixels: Tensor) -> Tensor:
         x = networks.to_input(pixels, a).contiguous(memory_format=torch.channels_last)
         with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
-            return torch.cat([pool_maps(maps) for i, maps in enumerate(net.features(x)) if i in chosen], 1)
+            return pooled_features(net, x, chosen)
 
     return Features(name, max(part.stop for part in columns.values()), compute, device, columns)
 
@@ -114,9 +114,10 @@ def pool_maps(maps: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def pooled_features(net: Discriminator, images: Tensor) -> Tensor:
-    """All of D's conv layers, pooled: images as G puts them out -> N x features, float32."""
-    return torch.cat([pool_maps(maps) for maps in net.features(images)], 1).float()
+def pooled_features(net: Discriminator, images: Tensor, layers: Sequence[int] | None = None) -> Tensor:
+    """D's conv layers, pooled: images as G puts them out -> N x features, float32. layers: only these, numbered from 0."""
+    found = enumerate(net.features(images))
+    return torch.cat([pool_maps(maps) for i, maps in found if layers is None or i in layers], 1).float()
 
 
 def estimate_on(net: Discriminator, images, *, seed: int = 0, progress: bool = True, precision: Precision = "single") -> None:

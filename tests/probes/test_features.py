@@ -56,6 +56,16 @@ def test_layers_choose_a_part_of_the_same_numbers():
         features.of_discriminator(d, [4])
 
 
+def test_pooled_features_are_four_by_four_of_every_layer():
+    a = Architecture(16, 1, (3, 5), (2, 2), kernel=4)
+    d = Discriminator(a, torch.Generator().manual_seed(0)).eval()
+    x = torch.randn(2, 1, 16, 16, generator=torch.Generator().manual_seed(1))
+    pooled = features.pooled_features(d, x)
+    assert pooled.shape == (2, (3 + 5) * 16) and not pooled.requires_grad
+    first = d.features(x)[0]  # 2 x 3 x 8 x 8
+    assert torch.equal(pooled[:, :48].view(2, 3, 4, 4), first.unflatten(3, (4, 2)).unflatten(2, (4, 2)).amax((3, 5)))
+
+
 def test_maps_that_no_grid_divides_are_pooled_all_the_same():
     maps = torch.rand(2, 3, 7, 7)
     assert torch.equal(features.pool_maps(maps), torch.nn.functional.adaptive_max_pool2d(maps, 4).flatten(1))
