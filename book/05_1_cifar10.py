@@ -169,7 +169,7 @@ train, test = load_pair(dataset, run.architecture, download=False)
 print(f"net: {run.name}, trained on {run.data_name}; pictures: {dataset}")
 
 net = features.discriminator_of(run, picked)
-features.estimate_statistics(net, train.images[:1000], seed)
+features.estimate_on(net, train.images[:1000], seed=seed)
 pixels = torch.from_numpy(np.array(test.images[:1])).to(picked)
 with torch.no_grad():
     maps = net.features(networks.to_input(pixels, run.architecture))
