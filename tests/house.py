@@ -103,7 +103,7 @@ def shared_names(found: list[Module]) -> list[str]:
     """Public functions and classes of one name in several modules."""
     places: dict[str, list[str]] = {}
     for module in found:
-        for node in module.tree.body:
+        for node in module.tree.body if module.part != "cli" else ():  # each command has an `add`
             if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
                 places.setdefault(node.name, []).append(module.name)
     return [f"{name}: {', '.join(where)}" for name, where in sorted(places.items()) if len(where) > 1]

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 from conftest import encode, make_folder, noise
-from test_cli import fails  # noqa: F401 - a fixture
 from test_svm import problem
 
 from dcgan_core.cli import main
@@ -269,5 +268,5 @@ def test_probe_of_an_unfinished_run(run_copy, capsys):
     ],
     ids=lambda x: " ".join(x) if isinstance(x, list) else "",
 )
-def test_what_probe_cannot_do_is_one_line(run, fails, arguments, names):  # noqa: F811
+def test_what_probe_cannot_do_is_one_line(run, fails, arguments, names):
     fails("probe", run.path, *arguments, "--device", "cpu", names=names)
