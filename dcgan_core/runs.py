@@ -29,7 +29,6 @@ from typing import TYPE_CHECKING, Any
 import safetensors
 import safetensors.torch
 import torch
-from PIL import Image
 
 from dcgan_core import assets, config_io
 from dcgan_core.errors import UserError, reason
@@ -313,53 +312,3 @@ def _processor() -> str:
         return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
-
-
-def ship(run: Run, name: str | None = None, weights: bool = True, discriminator: bool = True) -> Path:
-    """Copies a finished run into `book/reference_runs/<name>`: weights in half precision, sample grids, log.
-
-    weights=False: for weights that are not ours to spread. Then results are shipped too, as measured on these very weights, and
-    run.json says how to get them. discriminator=False: for runs whose D nothing in the book asks. Writes nothing of the
-    training data. The model card (README.md) is written by hand once and kept.
-    """
-    if run.info.get("status") != "finished":
-        raise UserError(f"{run.path}: not finished; ship a run that has ended")
-    target = assets.folder("reference_runs") / (name or run.name)
-    if target.resolve() == run.path.resolve():
-        raise UserError(f"{run.path}: is shipped already")
-    wanted = [kind for kind in NETS if weights and (discriminator or kind != "discriminator")]
-    nets = {kind: run._net(kind, "cpu") for kind in wanted}
-    target.mkdir(parents=True, exist_ok=True)
-    for file in (*(f"{kind}.safetensors" for kind in NETS), "log.jsonl", "results.json"):
-        (target / file).unlink(missing_ok=True)
-    for kind, net in nets.items():
-        write_net(target / f"{kind}.safetensors", kind, net, half=True)
-    # no paths of this machine; `lineage` and `data` say what they were
-    info = run.info | {"config": run.info["config"] | {"data": run.data_name}, "initial": None}
-    if "authors" in info:
-        info["authors"] = {key: value for key, value in info["authors"].items() if key != "folder"}
-    if not weights:
-        info["without_weights"] = _how_to_get_weights(info)
-    write_json(target / "run.json", info)
-    if (run.path / "log.jsonl").is_file():
-        write_atomically(target / "log.jsonl", (run.path / "log.jsonl").read_bytes())
-    results = run.path / "results.json"
-    if not weights and results.is_file():  # else they were measured before rounding; `dcgan measure` the shipped weights
-        kept = read_json(results, "measured claims")
-        write_json(target / "results.json", {claim: result | {"run": target.name} for claim, result in kept.items()})
-    grids = [(f"samples/{images:09d}.webp", path) for images, path in run.samples().items()]
-    grids += [(f"{path.stem}.webp", path) for path in run.path.glob("*.png")]
-    shutil.rmtree(target / "samples", ignore_errors=True)
-    (target / "samples").mkdir()
-    for file, path in grids + [("grid.webp", path) for path in [*run.samples().values()][-1:]]:
-        buffer = io.BytesIO()
-        Image.open(path).save(buffer, "webp", quality=90)
-        write_atomically(target / file, buffer.getvalue())
-    return target
-
-
-def _how_to_get_weights(info: dict) -> str:
-    if "authors" in info:
-        authors = info["authors"]
-        return f"dcgan import-authors FOLDER --out RUN, where FOLDER is models/{authors['model']} of {authors['repository']}"
-    return f"dcgan train {info.get('recipe') or info['data']['name']} (its settings are in run.json)"

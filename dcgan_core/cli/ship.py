@@ -14,7 +14,8 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 
 def _run(args: argparse.Namespace) -> None:
-    from dcgan_core.claims import ledger
+    from dcgan_core.claims import shipping
     from dcgan_core.runs import Run
 
-    print(ledger.ship(Run(args.source), args.name, not args.without_weights, not args.without_discriminator))
+    nets = {"weights": not args.without_weights, "discriminator": not args.without_discriminator}
+    print(shipping.ship(Run(args.source), args.name, **nets))
