@@ -1,13 +1,12 @@
-from __future__ import annotations
+"""The ledger: every claim, measured on a run, read from what ships, and shown."""
 
 import datetime
 from typing import Any
 
 from dcgan_core.ablations import showing
 from dcgan_core.assets import BUILD
-from dcgan_core.claims import s4, s5, s6, s7, s8
-from dcgan_core.claims import scenes as scene_claims
-from dcgan_core.claims.claim import Claim, has_photographs
+from dcgan_core.claims import book, s3, s4, s5, s6, s7, s8
+from dcgan_core.claims.claim import Claim, Setting, has_photographs
 from dcgan_core.config_io import did_you_mean
 from dcgan_core.data.sources import finding
 from dcgan_core.drawings import scenes
@@ -16,14 +15,7 @@ from dcgan_core.figures.tables import Table
 from dcgan_core.files import read_json, write_json
 from dcgan_core.runs import Run, reference_runs
 
-CLAIMS = [
-    *s4.CLAIMS,
-    *scene_claims.CLAIMS,
-    *s5.CLAIMS,
-    *s6.CLAIMS,
-    *s7.CLAIMS,
-    *s8.CLAIMS,
-]
+CLAIMS = [c for section in (s3, s4, s5, s6, s7, s8, book) for c in section.CLAIMS]  # in the paper's order
 
 
 def claim(claim_id: str) -> Claim:
@@ -62,7 +54,7 @@ def _has_data(c: Claim) -> bool:
 
 def result(c: Claim, run: Run, device: str = "auto", seed: int = 0, small: bool = False) -> dict:
     """One claim measured on one run, as results.json has it. `small`: in seconds, before a reader's eyes."""
-    m = c.measure(run, device, seed, small)
+    m = c.measure(Setting(run, device, seed, small))
     return {
         **{key: float(f"{getattr(m, key):.6g}") for key in ("value", "low", "high")},
         "n": m.n,
@@ -93,7 +85,7 @@ def ledger_rows() -> list[dict]:
     for c in CLAIMS:
         mine = sorted((r for claim_id, r in measured if claim_id == c.id), key=_first)
         rows += [_row(c, r, primary=i == 0) for i, r in enumerate(mine)] or [_row(c, None)]
-    return sorted(rows, key=lambda row: [int(part) if part.isdigit() else 99 for part in row["section"].split(".")])
+    return rows
 
 
 def _first(r: dict) -> tuple:

@@ -1,7 +1,5 @@
 """A finished run, copied into the book: what ships of it, and which of its results are still true there."""
 
-from __future__ import annotations
-
 import io
 import shutil
 from pathlib import Path

@@ -6,7 +6,7 @@ import pytest
 from conftest import encode, make_folder, snapshot
 
 from dcgan_core.authors import reading
-from dcgan_core.claims import claim, ledger, s4, s5, shipping
+from dcgan_core.claims import claim, ledger, s5, shipping
 from dcgan_core.claims.claim import Claim
 from dcgan_core.cli import main
 from dcgan_core.data import loading
@@ -211,9 +211,9 @@ def test_memorisation_is_measured_against_the_pictures_the_run_was_trained_on(da
 
 def test_a_small_measurement_takes_images_from_the_whole_set():
     images = np.arange(1000)
-    assert len(s4._some(images, 200)) == 200
-    assert s4._some(images, 300).tolist() == list(range(0, 1000, 4))
-    assert s4._some(images, 1000).tolist() == s4._some(images, 5000).tolist() == images.tolist()
+    assert len(claim.some(images, 200)) == 200
+    assert claim.some(images, 300).tolist() == list(range(0, 1000, 4))
+    assert claim.some(images, 1000).tolist() == claim.some(images, 5000).tolist() == images.tolist()
 
 
 def test_rooms_and_faces_are_held_to_the_same_rules():
@@ -303,7 +303,7 @@ def test_a_probe_is_measured_in_percent_with_what_the_chapter_shows(run, tmp_pat
     assert details["each_layer"].keys() == {"conv 1", "conv 2"}
     assert details["held_off"] == 36
     assert details["protocol"]["labels_each"] == "all"
-    few = protocols.per_class(s5._task(ours.path, "cifar10", "trained", (), "cpu", 0, False), 10, 3, choosing=2)
+    few = protocols.per_class(s5._task(claim.Setting(ours, "cpu"), "cifar10", "trained", ()), 10, 3, choosing=2)
     assert few.n == 3
 
 
