@@ -23,8 +23,8 @@ from dcgan_core.data.images import ImageData
 from dcgan_core.errors import UserError, reason
 from dcgan_core.files import write_atomically
 from dcgan_core.runs import Run
-from dcgan_core.training import processes
-from dcgan_core.training.collapse import Alarm, Collapsed, Watch, diversity
+from dcgan_core.training import collapse, processes
+from dcgan_core.training.collapse import Alarm, Collapsed, Watch
 from dcgan_core.training.order import batch_indices
 from dcgan_core.training.update import COUNTERS, State, Stats
 
@@ -176,7 +176,7 @@ class Session(AbstractContextManager):
             "loss_g": round(loss_g / max(n_g, 1), 5),
             "d_real": round(real_d / max(n_d, 1), 5),
             "d_fake": round(fake_d / max(n_d, 1), 5),
-            "diversity": round(diversity(stats.fake, real), 5),
+            "diversity": round(collapse.diversity(stats.fake, real), 5),
             "images_per_second": round((counts["images"] - self.last_row[1]) / (now - self.last_row[0]), 1),
             "minutes": round(self.elapsed / 60, 3),
         }
