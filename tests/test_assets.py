@@ -16,15 +16,18 @@ from dcgan_core.errors import UserError
 from dcgan_core.readers import fitting, judges
 
 ALONE = """
-from dcgan_core import ablations, claims, judges, runs
+from dcgan_core import runs
+from dcgan_core.ablations import showing
+from dcgan_core.claims import ledger
+from dcgan_core.readers import judges
 from dcgan_core.errors import UserError
 
 asked = {
-    "ledger": claims.ledger,
+    "ledger": ledger.ledger_rows,
     "reference_runs": runs.reference_runs,
     "reference": lambda: runs.Run.reference("faces"),
-    "ablations": ablations.rows,
-    "judge": lambda: judges.load("drawn-rooms"),
+    "ablations": showing.rows,
+    "judge": lambda: judges.load_judge("drawn-rooms"),
 }
 for name, ask in asked.items():
     try:

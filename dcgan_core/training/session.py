@@ -83,15 +83,8 @@ class Session(AbstractContextManager):
         self.last_row = (self.started, state.counts["images"])
         self.last_save = self.started if run.has_checkpoint else -math.inf
         self.next_grid = _next_grid(state.counts["images"])
-        self.bar = tqdm(
-            total=self.config.images or None,
-            initial=state.counts["images"],
-            unit=" images",
-            unit_scale=True,
-            desc=run.name,
-            disable=not (progress and self.main),
-            smoothing=0.05,
-        )
+        of = {"total": self.config.images or None, "initial": state.counts["images"], "desc": run.name}
+        self.bar = tqdm(**of, unit=" images", unit_scale=True, smoothing=0.05, disable=not (progress and self.main))
 
     def __enter__(self) -> Session:
         self.handlers = {}
@@ -207,15 +200,9 @@ class Session(AbstractContextManager):
             self.on_event(Event(self.state.counts["images"], alarm=alarm))
         return alarm
 
-    def _show(self, file: str, stored_statistics: bool = False) -> None:
-        """Writes a grid of the same z as ever."""
-        generator = self.state.generator
-        if stored_statistics:
-            pixels = latent.draw_pixels(generator.eval(), self.fixed_z, self.fixed_labels, batch=GRID)
-            generator.train()
-        else:
-            with networks.batch_statistics(generator):
-                pixels = latent.draw_pixels(generator, self.fixed_z, self.fixed_labels, batch=GRID)
+    def _show(self, file: str) -> None:
+        """Writes a grid of the same z as ever: while training with the statistics of these images, at the end with those stored."""
+        pixels = latent.draw_pixels(self.state.generator, self.fixed_z, self.fixed_labels, batch=GRID)
         (self.run.path / "samples").mkdir(exist_ok=True)
         write_atomically(self.run.path / "samples" / file, pictures.png(pictures.grid(pixels)))
         if self.on_event and file != "latest.png":
@@ -269,7 +256,8 @@ class Session(AbstractContextManager):
             estimate_statistics(self.state, data)
             run.save_net("generator", self.state.generator)
             run.save_net("discriminator", self.state.discriminator)
-            self._show(f"{counts['images']:09d}.png", stored_statistics=True)
+            self.state.generator.eval()
+            self._show(f"{counts['images']:09d}.png")
             run.update(
                 status=alarm.outcome if alarm else "finished",
                 counters={k: counts[k] for k in ("images", "d_updates", "g_updates")},
