@@ -63,6 +63,7 @@ def inputs(chapter: str, parameters: dict) -> str:
     add([tuple(row) for row in _data_found()])
     paths = [
         BOOK / f"{chapter}.py",
+        *BOOK.glob(f"{chapter}.toml"),  # texts of its own
         Path(__file__),
         *sorted((ROOT / "dcgan_core").rglob("*.py")),
     ]

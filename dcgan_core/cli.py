@@ -198,7 +198,7 @@ def _train(args: argparse.Namespace) -> int:
     device = processes.join(args.device)
     first = processes.rank() == 0
     if first:  # prepares (or downloads) it for all
-        prepare(config.data, config.architecture.size, config.crop)
+        prepare(config.data, config.architecture.size, crop=config.crop)
     processes.wait_for_all()
     data = loading.load_data(config.data, config.architecture.size, crop=config.crop)
     if config.first:
@@ -364,7 +364,7 @@ def _data_prepare(args: argparse.Namespace) -> None:
     from dcgan_core.data.cache import prepare
     from dcgan_core.files import read_json
 
-    folder = prepare(args.name, args.size, args.crop, verify=args.verify)
+    folder = prepare(args.name, args.size, crop=args.crop, verify=args.verify)
     meta = read_json(folder / "meta.json", "a cache")
     counts = ", ".join(f"{count:,} {split}" for split, count in meta["counts"].items())
     facts = [f"{meta['size']} px", counts]
@@ -381,7 +381,7 @@ def _data_crop_faces(args: argparse.Namespace) -> None:
     from dcgan_core.data import face_detector
     from dcgan_core.data.sources import tree
 
-    report = face_detector.crop_folder(args.folder, args.out, args.size, args.margin, args.min_size)
+    report = face_detector.crop_folder(args.folder, args.out, size=args.size, margin=args.margin, min_size=args.min_size)
     for state, count in report.counts.items():
         print(f"{state:12}{count:8,} photos" + (f", {report.faces:,} faces" if state == "found" else ""))
     print(f"{report.out}: {report.faces:,} crops; {report.out / tree.FACES_REPORT} says which came from where")
@@ -391,10 +391,10 @@ def _data_dedup(args: argparse.Namespace) -> None:
     from dcgan_core.data import duplicates
 
     if args.undo:
-        there = duplicates.undo(args.name, args.size, args.crop)
+        there = duplicates.undo(args.name, args.size, crop=args.crop)
         print(f"{args.name}: all training images are used again" if there else f"{args.name}: was not deduplicated")
         return
-    report = duplicates.deduplicate(args.name, args.size, args.crop, seed=args.seed, device=args.device)
+    report = duplicates.deduplicate(args.name, args.size, crop=args.crop, seed=args.seed, device=args.device)
     print(
         f"{args.name}: {report.removed:,} of {report.images:,} training images removed, near duplicates in"
         f" {len(report.groups):,} groups; {report.seconds:.0f} s; the list is {report.path}"
@@ -439,7 +439,7 @@ def _fid(args: argparse.Namespace) -> None:
 
     run = Run(args.source)
     config = run.info["config"]
-    data = loading.load_data(config["data"], run.architecture.size, args.split, config.get("crop", "center"))
+    data = loading.load_data(config["data"], run.architecture.size, args.split, crop=config.get("crop", "center"))
     m = fidelity.inception(run.generator(devices.pick(args.device)), data, args.count, args.seed, args.weights)
     print(f"FID {m.value:.2f}: {m.n:,} samples, {m.details['real']:,} {args.split} images of {data.name}, {m.seconds:.0f} s")
 

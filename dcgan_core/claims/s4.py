@@ -32,7 +32,7 @@ def _memorisation(metric: Callable[..., Measurement]) -> Callable[[Run, str, int
     def measure(run: Run, device: str, seed: int, small: bool) -> Measurement:
         check_photographs(run)
         size, crop = run.architecture.size, run.info["config"]["crop"]
-        train, held_out = (loading.load_data(run.info["config"]["data"], size, s, crop).images for s in source.SPLITS)
+        train, held_out = (loading.load_data(run.info["config"]["data"], size, s, crop=crop).images for s in source.SPLITS)
         if small:
             train, held_out = _some(train, 4000), _some(held_out, 200)
         return metric(run.generator(devices.pick(device)), train, held_out, 400 if small else 5000, seed)
@@ -55,11 +55,13 @@ def _dedup(method: str, what: str) -> Callable[[Run, str, int, bool], Measuremen
 def _planted(
     data: str, size: int, crop: Crop, fingerprint: str, method: str, device: str, seed: int, small: bool
 ) -> dict[str, Measurement]:
-    train, held_out = (loading.load_data(data, size, s, crop).images for s in source.SPLITS)
+    train, held_out = (loading.load_data(data, size, s, crop=crop).images for s in source.SPLITS)
     if small:
         train, held_out = _some(train, 4000), _some(held_out, 200)
     count, steps = (400, 300) if small else (2000, duplicates.STEPS)
-    return planted.measure_planted(train, count, method, seed, devices.pick(device), steps, held_out)
+    return planted.measure_planted(
+        train, count, method, seed=seed, device=devices.pick(device), steps=steps, unseen=held_out
+    )
 
 
 def _detector_recall(run: Run, device: str, seed: int, small: bool) -> Measurement:
@@ -67,7 +69,7 @@ def _detector_recall(run: Run, device: str, seed: int, small: bool) -> Measureme
     if not has_photographs(run):
         raise UserError(f"{run.path}: the pictures that it was trained on ({run.data_name}) are not here")
     size, crop = run.architecture.size, run.info["config"]["crop"]
-    photographs = loading.load_data(run.info["config"]["data"], size, "test", crop).images
+    photographs = loading.load_data(run.info["config"]["data"], size, "test", crop=crop).images
     return detection.detector_recall(photographs[: 100 if small else None], seed)
 
 
@@ -90,7 +92,7 @@ def _walk_nearest(run: Run, device: str, seed: int, small: bool) -> Measurement:
     if small and name in scenes.NAMES:  # a few are drawn sooner than all
         train, held_out = (scenes.draw(name, count, size, s).images for count, s in ((2000, 0), (200, 1)))
     else:
-        train, held_out = (loading.load_data(name, size, s, run.info["config"]["crop"]).images for s in source.SPLITS)
+        train, held_out = (loading.load_data(name, size, s, crop=run.info["config"]["crop"]).images for s in source.SPLITS)
     if small:
         train, held_out = _some(train, 4000), _some(held_out, 200)
     return walks.walk_nearest(run.generator(devices.pick(device)), train, held_out, 20 if small else 150, seed=seed)

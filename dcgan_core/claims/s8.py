@@ -31,7 +31,7 @@ def _digits(run: Run, small: bool) -> tuple[ImageData, ImageData]:
     if small:
         first = run.info["config"].get("first") or len(real) - 500
         return part(real, 0, first), part(real, first, first + 500)
-    return real, loading.load_data(train, size, "test", crop)
+    return real, loading.load_data(train, size, "test", crop=crop)
 
 
 def nn_errors(

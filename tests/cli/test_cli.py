@@ -456,7 +456,7 @@ def test_ctrl_c_before_training_is_exit_code_130(monkeypatch, capsys):
     def interrupted(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("dcgan_core.datasets.prepare", interrupted)
+    monkeypatch.setattr("dcgan_core.data.cache.prepare", interrupted)
     assert main(["data", "prepare", "digits"]) == 130
     assert "interrupted" in capsys.readouterr().err
 
