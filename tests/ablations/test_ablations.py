@@ -1,13 +1,16 @@
+import ast
 import json
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from conftest import ships_from
 
-from dcgan_core import config_io, intervals, latent, networks, pictures
-from dcgan_core.ablations import measuring, running, showing, variants
+from dcgan_core import assets, config_io, intervals, latent, networks, pictures
+from dcgan_core.ablations import measuring, running, shipping, variants
 from dcgan_core.ablations.measuring import Judged
 from dcgan_core.ablations.running import Start
 from dcgan_core.ablations.variants import GUIDELINES, PROVOKED, VARIANTS, Variant
@@ -15,12 +18,27 @@ from dcgan_core.claims import ledger
 from dcgan_core.cli import main
 from dcgan_core.errors import UserError
 from dcgan_core.figures.layers import summary
+from dcgan_core.figures.tables import Table
 from dcgan_core.metrics import fidelity
 from dcgan_core.networks import Architecture, Discriminator, Generator, Stage
 from dcgan_core.runs import Run
 from dcgan_core.training import loop, order, session
 
 A = variants.BASELINE.architecture
+BOOK = Path(__file__).resolve().parent.parent.parent / "book"
+
+
+def defined_in(chapter: str, **known) -> SimpleNamespace:
+    """The functions and constants of a chapter, and nothing that it runs. `known`: what its cells have by then."""
+    tree = ast.parse((BOOK / f"{chapter}.py").read_text())
+    constants = [node for node in tree.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]).isupper()]
+    tree.body = [*constants, *(node for node in tree.body if isinstance(node, ast.FunctionDef))]
+    exec(compile(tree, chapter, "exec"), known)
+    return SimpleNamespace(**known)
+
+
+CHAPTER_3 = defined_in("03_architecture", Table=Table, variants=variants)
+CHAPTER_7 = defined_in("07_instability", assets=assets, measuring=measuring, pictures=pictures, variants=variants)
 
 
 # --- the nets ---------------------------------------------------------------------------------------------------------
@@ -136,26 +154,26 @@ def test_what_is_called_a_collapse(values, said):
 
 
 def test_a_run_that_draws_nothing_like_the_data_is_not_healthy_either():
-    assert measuring.healthy(measured())
-    assert not any(measuring.healthy(measured(**{key: 0.0})) for key in ("precision", "recall"))
-    assert not measuring.healthy(measured(collapsed="x"))
+    assert measuring._healthy(measured())
+    assert not any(measuring._healthy(measured(**{key: 0.0})) for key in ("precision", "recall"))
+    assert not measuring._healthy(measured(collapsed="x"))
 
 
 def test_movement_tells_standing_wandering_and_oscillating_images_apart():
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (8, 3, 8, 8)).astype(np.uint8)
     other = rng.integers(0, 256, (8, 3, 8, 8)).astype(np.uint8)
-    still = measuring.movement(np.stack([images] * 6))
+    still = measuring._movement(np.stack([images] * 6))
     assert still["oscillation"] == 0
-    swinging = measuring.movement(np.stack([images, other] * 3))
+    swinging = measuring._movement(np.stack([images, other] * 3))
     assert swinging["returning"] == 1 and swinging["returns"] == 0
     assert swinging["oscillation"] == pytest.approx(1, abs=0.1)
     steps = rng.normal(0, 3, (6, 8, 3, 8, 8)).cumsum(0)
-    wandering = measuring.movement((128 + steps).clip(0, 255).astype(np.uint8))
+    wandering = measuring._movement((128 + steps).clip(0, 255).astype(np.uint8))
     assert wandering["returns"] == pytest.approx(2**0.5, abs=0.1) and wandering["returning"] == 0
-    jitter = measuring.movement((128 + rng.normal(0, 3, (6, 8, 3, 8, 8))).clip(0, 255).astype(np.uint8))
+    jitter = measuring._movement((128 + rng.normal(0, 3, (6, 8, 3, 8, 8))).clip(0, 255).astype(np.uint8))
     assert jitter["returns"] == pytest.approx(1, abs=0.1) and jitter["returning"] == 0
-    assert measuring.movement(np.stack([images] * 2))["oscillation"] is None
+    assert measuring._movement(np.stack([images] * 2))["oscillation"] is None
 
 
 def test_students_interval():
@@ -179,9 +197,9 @@ def test_a_row_is_the_geometric_mean_of_the_pairs_ratios():
 
 def test_sampling_with_the_batchs_statistics_copies_nothing_that_was_not_measured_so():
     followed = {seed: measured() for seed in range(2)} | {2: measured(collapsed="x", diversity=0.1)}
-    row = measuring.row(variants.SAMPLING, followed, measuring.sampled(followed))
+    row = measuring.row(variants.SAMPLING, followed, measuring.with_batch_statistics(followed))
     assert row["details"]["differences"].keys() == {"precision", "recall", "diversity"}
-    assert "not measured" in str(showing.table([row]))
+    assert "not measured" in str(CHAPTER_3.table([row]))
     assert row["seconds"] == 4.5, "its samples are of the same runs"
     assert [round(3 * row["details"]["collapsed"][key][0]) for key in ("followed", "removed")] == [1, 0]
 
@@ -191,7 +209,7 @@ def test_halves_of_the_held_out_images_have_nothing_in_common():
     judged.features = np.random.default_rng(0).normal(size=(400, 4))
     found = judged.halves()
     assert found["frechet"] > 0 and found["precision"] < 1
-    assert measuring.compare(judged.features[:200], judged.features)["precision"] == pytest.approx(1, abs=0.06)
+    assert measuring._compare(judged.features[:200], judged.features)["precision"] == pytest.approx(1, abs=0.06)
 
 
 def test_detection_counts_only_what_samples_call_a_collapse():
@@ -230,18 +248,18 @@ def test_sentences_follow_the_numbers_and_the_ledger(claim, ratios, said, so):
     variant = next(v for v in VARIANTS if v.claim == claim)
     followed = {seed: measured() for seed in range(3)}
     row = measuring.row(variant, followed, {s: measured(frechet=10 * r, recall=0.4) for s, r in enumerate(ratios)})
-    sentence = showing.sentence(row)
+    sentence = CHAPTER_3.sentence(row)
     assert said in sentence and so in sentence and f"{row['value']:.2f} times" in sentence
     assert "collapsed" not in sentence and "Also changed" not in sentence
-    assert ("as the paper has it" in sentence) == (claim in variants.OSCILLATES)
+    assert ("as the paper has it" in sentence) == (claim in CHAPTER_3.OSCILLATES)
     rule = ledger.claim(f"ablation.{claim}").rule
     assert rule.holds(row["value"], row["low"], row["high"]) == ("holds for us" in sentence or "no difference that" in sentence)
     removed = {s: measured(collapsed="x", recall=0.1, oscillation=0.5 + 0.01 * s) for s in range(3)}
     row = measuring.row(variant, followed, removed)
-    assert "3 of 3 collapsed, against 0" in showing.sentence(row)
-    assert "Also changed: recall -0.30, movement of fixed z +0.31." in showing.sentence(row)
-    assert ("Movement of fixed z rose" in showing.sentence(row)) == (claim in variants.OSCILLATES)
-    assert "0 → 3 of 3" in str(showing.table([row])) and "0.40 → 0.10 (-0.30 to -0.30)" in str(showing.table([row]))
+    assert "3 of 3 collapsed, against 0" in CHAPTER_3.sentence(row)
+    assert "Also changed: recall -0.30, movement of fixed z +0.31." in CHAPTER_3.sentence(row)
+    assert ("Movement of fixed z rose" in CHAPTER_3.sentence(row)) == (claim in CHAPTER_3.OSCILLATES)
+    assert "0 → 3 of 3" in str(CHAPTER_3.table([row])) and "0.40 → 0.10 (-0.30 to -0.30)" in str(CHAPTER_3.table([row]))
 
 
 def test_the_rule_for_deviations_wants_the_whole_interval_near_one():
@@ -367,20 +385,21 @@ def test_what_is_shipped_reaches_the_ledger(small, tmp_path, monkeypatch):
     ships_from(monkeypatch, "ablations", tmp_path / "book")
     monkeypatch.setattr(variants, "SEEDS", 2)
     monkeypatch.setattr(measuring, "RETURNS", 10.0)  # every z comes back
-    assert showing.swinging() == []
-    assert showing.shipped()["rows"] == [] and showing.rows() == [] and showing.returning() == []
-    assert "not measured" in str(showing.table([]))
+    assert shipping.shipped_table()["rows"] == [] and shipping.rows() == [] and shipping.sheets(["lr"]) == []
+    assert CHAPTER_7.swinging([]) == [] and CHAPTER_7.returning({}) == []
+    assert "not measured" in str(CHAPTER_3.table([]))
     assert ablate(tmp_path / "out", "--seeds", "2", "--only", "lr-0.001", "--ship") == 0
     rows = {row["id"]: row for row in ledger.ledger_rows() if row["id"].startswith("ablation.")}
     assert rows["ablation.lr"]["verdict"] in ("holds on a stand-in", "differs")
     assert rows["ablation.lr"]["run"] == "ablations/lr-0.001" and rows["ablation.lr"]["data"] == "digits"
     assert rows["ablation.strides"]["verdict"] == "not measured"
-    assert [row[:2] for row in showing.returning()] == [("all guidelines followed", 2), ("learning rate 0.001", 2)]
-    assert [row["claim"] for row in showing.rows(["lr", "strides"])] == ["ablation.lr"]
-    table = showing.shipped()
+    table = shipping.shipped_table()
+    searched = [("all guidelines followed", 2), ("learning rate 0.001", 2)]
+    assert [row[:2] for row in CHAPTER_7.returning(table["runs"])] == searched
+    assert [row["claim"] for row in shipping.rows(["lr", "strides"])] == ["ablation.lr"]
     returns = [m["returns"] for runs in table["runs"].values() for m in runs.values()]
     assert [find["returns"] for find in table["finds"]] == sorted(returns)
-    shown = showing.swinging()
+    shown = CHAPTER_7.swinging(table["finds"])
     assert len(shown) == 2 and shown[0].shape == (6, 3, 16, 16)
     strongest = table["finds"][0]
     last = tmp_path / "out" / f"{strongest['variant']}-{strongest['seed']}" / "snapshots" / "000000320.png"
@@ -402,12 +421,13 @@ def test_a_table_with_less_in_it_than_the_shipped_one_is_not_shipped(small, tmp_
 
 
 def test_variants_have_names_of_their_own_in_one_table():
-    assert len({showing.where_of(v) for v in variants.ALL}) == len(variants.ALL)
+    measured = {v.name: {0: {"returning": 0.0}} for v in variants.ALL}
+    assert len({where for where, *_ in CHAPTER_7.returning(measured)}) == len(variants.ALL)
 
 
 def test_every_shipped_run_is_searched_for_images_that_come_back():
-    there = showing.shipped()["runs"]
-    assert sum(row[1] for row in showing.returning()) == sum(map(len, there.values()))
+    there = shipping.shipped_table()["runs"]
+    assert sum(row[1] for row in CHAPTER_7.returning(there)) == sum(map(len, there.values()))
 
 
 def test_a_pair_for_a_reader(small, tmp_path):
@@ -438,6 +458,6 @@ def test_the_fixed_z_are_those_of_the_runs_grids(run):
 
 
 def test_the_shipped_table_if_there_is_one_has_five_pairs_in_each_row():
-    for row in showing.rows():
-        assert row["n"] >= 5 and showing.sentence(row)
+    for row in shipping.rows():
+        assert row["n"] >= 5 and CHAPTER_3.sentence(row)
         assert row["low"] <= row["value"] <= row["high"]
