@@ -21,7 +21,7 @@ from dcgan_core.data.sources import finding
 from dcgan_core.files import read_json
 
 SIZES = {"digits": 16, "mnist": 28, "lsun": 64, "rooms": 64, "faces": 64, "celeba": 64}  # else 32
-PREPARE = "import sys; from dcgan_core import datasets; print(datasets.prepare(sys.argv[1], int(sys.argv[2])))"
+PREPARE = "import sys; from dcgan_core.data import cache; print(cache.prepare(sys.argv[1], int(sys.argv[2])))"
 
 
 def processor_seconds() -> float:
