@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from dcgan_core import config_io, devices, latent, networks, pictures, runs
 from dcgan_core.ablations import measuring, variants
@@ -16,7 +15,7 @@ from dcgan_core.ablations.variants import Variant
 from dcgan_core.data import loading
 from dcgan_core.errors import UserError
 from dcgan_core.files import read_json, write_atomically, write_json
-from dcgan_core.networks import Architecture, Discriminator, Generator
+from dcgan_core.networks import Architecture
 from dcgan_core.runs import Run
 from dcgan_core.training import loop, session
 from dcgan_core.training.collapse import Collapsed
@@ -27,21 +26,16 @@ from dcgan_core.training.session import Event
 
 
 class Start:
-    """The weights that a run starts from, as a run has them (`initial` of `loop.train`): those of the baseline's nets of this
+    """The weights that a run starts from, as a run gives them (`initial` of `loop.train`): those of the baseline's nets of this
     seed, wherever a weight has the same name and shape."""
 
     def __init__(self, architecture: Architecture, baseline: Architecture, seed: int) -> None:
-        self.nets = networks.build(architecture, seed)
-        for net, twin in zip(self.nets, networks.build(baseline, seed), strict=True):
+        nets = networks.build(architecture, seed)
+        for net, twin in zip(nets, networks.build(baseline, seed), strict=True):
             state, other = net.state_dict(), twin.state_dict()
             same = {k: v for k, v in other.items() if k in state and state[k].shape == v.shape}
             net.load_state_dict(state | same)
-
-    def generator(self, device: torch.device | str) -> Generator:
-        return self.nets[0].to(device)
-
-    def discriminator(self, device: torch.device | str) -> Discriminator:
-        return self.nets[1].to(device)
+        self.generator, self.discriminator = (net.to for net in nets)  # called with a device
 
 
 def _train_variant(config: Config, baseline: Config, path: Path, device: str = "auto", progress: bool = True) -> Run:
