@@ -59,9 +59,7 @@ def _planted(
     if small:
         train, held_out = _some(train, 4000), _some(held_out, 200)
     count, steps = (400, 300) if small else (2000, duplicates.STEPS)
-    return planted.measure_planted(
-        train, count, method, seed=seed, device=devices.pick(device), steps=steps, unseen=held_out
-    )
+    return planted.measure_planted(train, count, method, seed=seed, device=devices.pick(device), steps=steps, unseen=held_out)
 
 
 def _detector_recall(run: Run, device: str, seed: int, small: bool) -> Measurement:
