@@ -20,6 +20,7 @@ import io
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 from importlib import metadata
@@ -229,24 +230,19 @@ def start(
     recipe, profile: how people call what is trained; initial: the run whose weights it starts from. run.json notes these, the
     data's fingerprint, the machine, versions and commit. Raises UserError where `path` holds something already.
     """
+    lineage = []
+    if initial:
+        ancestor = {"name": initial.name, **{k: initial.info.get(k) for k in ("counters", "minutes", "commit")}}
+        lineage = [*initial.info.get("lineage", []), ancestor]
     info = {
         "recipe": recipe,
         "profile": profile,
         "config": config_io.to_dict(config),
-        "data": described(data),
+        "data": {"name": data.name, "images": len(data), **data.provenance},
         "initial": str(initial.path.resolve()) if initial else None,
-        "lineage": [*initial.info.get("lineage", []), _ancestor(initial)] if initial else [],
+        "lineage": lineage,
     }
     return Run.create(path, info | environment())
-
-
-def described(data: ImageData) -> dict:
-    """What a run notes of the pictures that it learns from."""
-    return {"name": data.name, "images": len(data), **data.provenance}
-
-
-def _ancestor(run: Run) -> dict:
-    return {"name": run.name, **{k: run.info.get(k) for k in ("counters", "minutes", "commit")}}
 
 
 def write_net(path: Path, kind: str, net: torch.nn.Module, half: bool = False) -> None:
@@ -280,35 +276,20 @@ def reference_runs() -> list[Run]:
 def environment() -> dict:
     """Machine, versions and commit, for a run's provenance."""
     packages = ("dcgan-core", "torch", "torchvision", "numpy", "pillow")
-    commit = (
-        subprocess.run(
-            ["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, check=False
-        ).stdout.strip()
-        if shutil.which("git")
-        else ""
-    )
+    installed = {d.name.lower(): d.version for d in metadata.distributions() if d.name}
+    info = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").is_file() else ""
+    processor = re.search(r"model name\s*: (.+)", info)
+    commit = ""
+    if shutil.which("git"):
+        command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+        commit = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
     return {
         "machine": {
-            "processor": _processor(),
+            "processor": processor[1].strip() if processor else platform.processor() or platform.machine(),
             "cores": os.cpu_count(),
             "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
             "system": platform.system(),
         },
-        "versions": {"python": platform.python_version(), **{p: _version(p) for p in packages}},
+        "versions": {"python": platform.python_version(), **{p: installed.get(p) for p in packages}},
         "commit": commit or None,
     }
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()

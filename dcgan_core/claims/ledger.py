@@ -3,7 +3,7 @@
 import datetime
 from typing import Any
 
-from dcgan_core.ablations import showing
+from dcgan_core.ablations import shipping
 from dcgan_core.assets import BUILD
 from dcgan_core.claims import book, s3, s4, s5, s6, s7, s8
 from dcgan_core.claims.claim import Claim, Setting, has_photographs
@@ -80,7 +80,7 @@ def results_of(run: Run) -> dict:
 def ledger_rows() -> list[dict]:
     """Every claim with every result of the reference runs and the ablations: one primary row for each id, measured or not."""
     measured = [(claim_id, r) for run in reference_runs() for claim_id, r in results_of(run).items()]
-    measured += [(r["claim"], r) for r in showing.shipped()["rows"]]
+    measured += [(r["claim"], r) for r in shipping.shipped_table()["rows"]]
     rows = []
     for c in CLAIMS:
         mine = sorted((r for claim_id, r in measured if claim_id == c.id), key=_first)

@@ -19,7 +19,7 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 
 def _run(args: argparse.Namespace) -> None:
-    from dcgan_core.ablations import running, showing
+    from dcgan_core.ablations import running, shipping
 
     given = {key: getattr(args, key) for key in ("seeds", "images", "data") if getattr(args, key) is not None}
     table = running.ablate(args.out, args.only, device=args.device, **given)
@@ -27,4 +27,4 @@ def _run(args: argparse.Namespace) -> None:
         print(f"{row['claim']:32} {row['run']:32} {row['value']:.3g} ({row['low']:.3g} to {row['high']:.3g}), n = {row['n']}")
     print(f"{args.out / 'results.json'}: {table['seconds'] / 60:.0f} minutes in all")
     if args.ship:
-        print(showing.ship_ablations(args.out))
+        print(shipping.ship_ablations(args.out))

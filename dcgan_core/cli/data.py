@@ -48,7 +48,7 @@ def _prepare(args: argparse.Namespace) -> None:
     from dcgan_core.data.cache import prepare
     from dcgan_core.files import read_json
 
-    folder = prepare(args.name, args.size, args.crop, verify=args.verify)
+    folder = prepare(args.name, args.size, crop=args.crop, verify=args.verify)
     meta = read_json(folder / "meta.json", "a cache")
     counts = ", ".join(f"{count:,} {split}" for split, count in meta["counts"].items())
     facts = [f"{meta['size']} px", counts]
@@ -65,7 +65,7 @@ def _crop_faces(args: argparse.Namespace) -> None:
     from dcgan_core.data import face_detector
     from dcgan_core.data.sources import tree
 
-    report = face_detector.crop_folder(args.folder, args.out, args.size, args.margin, args.min_size)
+    report = face_detector.crop_folder(args.folder, args.out, size=args.size, margin=args.margin, min_size=args.min_size)
     for state, count in report.counts.items():
         print(f"{state:12}{count:8,} photos" + (f", {report.faces:,} faces" if state == "found" else ""))
     print(f"{report.out}: {report.faces:,} crops; {report.out / tree.FACES_REPORT} says which came from where")
@@ -75,10 +75,10 @@ def _dedup(args: argparse.Namespace) -> None:
     from dcgan_core.data import duplicates
 
     if args.undo:
-        there = duplicates.undo(args.name, args.size, args.crop)
+        there = duplicates.undo(args.name, args.size, crop=args.crop)
         print(f"{args.name}: all training images are used again" if there else f"{args.name}: was not deduplicated")
         return
-    report = duplicates.deduplicate(args.name, args.size, args.crop, seed=args.seed, device=args.device)
+    report = duplicates.deduplicate(args.name, args.size, crop=args.crop, seed=args.seed, device=args.device)
     print(
         f"{args.name}: {report.removed:,} of {report.images:,} training images removed, near duplicates in"
         f" {len(report.groups):,} groups; {report.seconds:.0f} s; the list is {report.path}"

@@ -23,6 +23,6 @@ def _run(args: argparse.Namespace) -> None:
 
     run = Run(args.source)
     config = run.info["config"]
-    data = loading.load_data(config["data"], run.architecture.size, args.split, config.get("crop", "center"))
+    data = loading.load_data(config["data"], run.architecture.size, args.split, crop=config.get("crop", "center"))
     m = fidelity.inception(run.generator(devices.pick(args.device)), data, args.count, args.seed, args.weights)
     print(f"FID {m.value:.2f}: {m.n:,} samples, {m.details['real']:,} {args.split} images of {data.name}, {m.seconds:.0f} s")

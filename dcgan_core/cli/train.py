@@ -57,7 +57,7 @@ def _run(args: argparse.Namespace) -> int:
     device = processes.join(args.device)
     first = processes.rank() == 0
     if first:  # prepares (or downloads) it for all
-        prepare(config.data, config.architecture.size, config.crop)
+        prepare(config.data, config.architecture.size, crop=config.crop)
     processes.wait_for_all()
     data = loading.load_data(config.data, config.architecture.size, crop=config.crop)
     if config.first:
