@@ -21,7 +21,7 @@ from PIL import Image
 from report import Report
 
 COUNTS = (1_000, 100_000)
-PREPARE = "import sys; from dcgan_core import datasets; datasets.prepare(sys.argv[1], 64)"
+PREPARE = "import sys; from dcgan_core.data import cache; cache.prepare(sys.argv[1], 64)"
 
 
 def jpegs(count: int = 64, side: int = 96) -> list[bytes]:

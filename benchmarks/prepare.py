@@ -16,12 +16,11 @@ from pathlib import Path
 
 from report import Report
 
-from dcgan_core.data.catalogue import ENTRIES
 from dcgan_core.data.sources import finding
 from dcgan_core.files import read_json
 
 SIZES = {"digits": 16, "mnist": 28, "lsun": 64, "rooms": 64, "faces": 64, "celeba": 64}  # else 32
-PREPARE = "import sys; from dcgan_core import datasets; print(datasets.prepare(sys.argv[1], int(sys.argv[2])))"
+PREPARE = "import sys; from dcgan_core.data import cache; print(cache.prepare(sys.argv[1], int(sys.argv[2])))"
 
 
 def processor_seconds() -> float:
@@ -43,7 +42,7 @@ def preparing(name: str, size: int) -> tuple[float, float, int]:
 
 def main() -> None:
     report = Report()
-    for name in sys.argv[1:] or [e.name for e in ENTRIES if e.loads]:
+    for name in sys.argv[1:] or finding.names():
         if not finding.find(name):
             print(f"preparing {name}: not found, not measured")
             continue

@@ -303,7 +303,9 @@ else:
 crops = duplicates.crops(images)
 steps = 300 if profile == "quick" else duplicates.STEPS
 started = time.perf_counter()
-model = duplicates.train_autoencoder(crops, seed, devices.pick(device), steps)
+model = duplicates.train_autoencoder(
+    crops, seed, device=devices.pick(device), steps=steps
+)
 print(f"{len(crops):,} {what}")
 print(f"{steps} steps, {time.perf_counter() - started:.0f} s")
 
@@ -366,7 +368,7 @@ methods = {
     "exact": "equal bytes",
 }
 planted = {
-    method: measure_planted(images, 800, method, seed, model=model)
+    method: measure_planted(images, 800, method, seed=seed, model=model)
     for method in methods
 }
 Table(

@@ -234,7 +234,7 @@ print(
 # for i, image in enumerate(data.images[data.labels == 0]):
 #     Image.fromarray(image.transpose(1, 2, 0)).save(folder / f"{i}.png")
 # config = replace(recipes.recipe("imagenet32", "quick"), data=str(folder), images=20_000)
-# data = datasets.load(str(folder), 32)
+# data = loading.load_data(str(folder), 32)
 # ```
 # With so few images, ask whether the samples are any different from the photographs: `neighbours.nearest` finds the nearest for each.
 #

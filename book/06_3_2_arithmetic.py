@@ -597,7 +597,7 @@ note = {
     "weights": weights_of(faces),
 }
 names = [c.name for c in concepts]
-picker.picker(images, names, PICKS, note, chosen, numbers)
+picker.Picker(images, names, PICKS, note, chosen=chosen, numbers=numbers)
 
 # %% [markdown]
 # Picks belong to the weights that drew the samples. With another run, or after more training, the same z is another face, and old picks are refused.

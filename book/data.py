@@ -28,16 +28,33 @@ device = "auto"
 # %% [markdown]
 # ## What there is
 
-# %%
+# %% tags=["hide-input"]
 import json
+import tomllib
 from pathlib import Path
 
 from IPython.display import display
 
-from dcgan_core.data import catalogue
+from dcgan_core.data import loading
+from dcgan_core.data.sources import drawn, published
 from dcgan_core.figures.tables import Table
 
-catalogue.overview()
+sets = {
+    s["name"]: s for s in tomllib.loads(Path("data.toml").read_text())["sets"]
+}
+states = {row.name: row.state for row in loading.listing()}
+rows = []
+for name, s in sets.items():
+    terms = s.get("terms") or published.KNOWN[name].licence
+    state = states.get(name, "not found") if s.get("loads", True) else ""
+    images = s["images"].format(**drawn.DRAWN)
+    rows.append([name, s["what"], images, terms, state])
+for name, state in states.items():
+    if name not in sets:
+        rows.append([name, "of your own", "", "as its owner says", state])
+header = ["what it is", "images: training + held out", "terms"]
+overview = Table(["name", *header, "on this machine"], rows)
+overview
 
 # %% [markdown]
 # "Terms" are the publisher's. Ask yourself before you train on a set whether you may, and again before you give away what was trained on it.
@@ -45,7 +62,8 @@ catalogue.overview()
 # ## How to get each
 
 # %% tags=["hide-input"]
-print(catalogue.how_to_get())
+commands = [["# " + name, *s["commands"]] for name, s in sets.items()]
+print("\n\n".join("\n".join(lines) for lines in commands))
 
 # %% [markdown]
 # `dcgan data list` says what was found, and where.
@@ -55,10 +73,28 @@ print(catalogue.how_to_get())
 # Pictures come in all sizes. A net takes one. So each set is read once, and its pixels are kept in a file that later runs map into memory: opening it then
 # takes no time. A changed set is noticed and prepared anew.
 
+
 # %% tags=["hide-input"]
+def preparations(timed):
+    """timed: rows with name, size, images, value (seconds), cpu_seconds."""
+    known = {row["name"]: row for row in timed}
+    rows = []
+    for name, s in sets.items():
+        took = ["not measured" if s.get("loads", True) else "", ""]
+        if row := known.get(name):
+            how_long = f"{row['value']:.0f} s for {row['images']:,}"
+            took = [
+                f"{how_long} at {row['size']} px",
+                f"{row['cpu_seconds']:.0f} s",
+            ]
+        rows.append([name, s["preparation"], *took])
+    header = ["what preparation does", "how long", "of processors' time"]
+    return Table(["name", *header], rows)
+
+
 benchmarks = json.loads(Path("trials/benchmarks.json").read_text())
 timed = [row for row in benchmarks["rows"] if "name" in row]
-display(catalogue.preparations(timed))
+display(preparations(timed))
 machine = benchmarks["environment"]["machine"]
 print(f"Timed on {machine['cores']} cores of {machine['processor']}.")
 busiest = max((row["load"] for row in timed), default=0)
@@ -98,7 +134,12 @@ Table(
 # in the text and on the {doc}`scoreboard`.
 
 # %% tags=["hide-input"]
-catalogue.stand_ins()
+stand_ins = [
+    [name, f"… {s['stands_in']}"]
+    for name, s in sets.items()
+    if "stands_in" in s
+]
+Table(["name", "stands in …"], stand_ins)
 
 # %% [markdown]
 # ## Your own photographs

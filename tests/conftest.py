@@ -24,6 +24,7 @@ from dcgan_core.runs import Run
 TINY = Architecture(16, 1, (8, 16), (2, 2), kernel=4, latent=10)  # what SETTINGS make of the digits recipe
 SETTINGS = ["--profile", "quick", "--device", "cpu"]
 SETTINGS += [x for s in ("architecture.widths=8,16", "architecture.latent=10", "batch=16") for x in ("--set", s)]
+CONDITIONAL = ["--set", "architecture.num_classes=10", "--set", "architecture.output=sigmoid"]
 UPDATES = 200
 REAL_DATA = Path(os.environ["DCGAN_REAL_DATA"]).resolve() if os.environ.get("DCGAN_REAL_DATA") else None
 
@@ -96,6 +97,12 @@ def run(tmp_path_factory) -> Run:
     return trained(tmp_path_factory.mktemp("run"))
 
 
+@pytest.fixture(scope="session")
+def conditional(tmp_path_factory) -> Run:
+    """A small class-conditional run."""
+    return trained(tmp_path_factory.mktemp("conditional"), *CONDITIONAL, images=320)
+
+
 @pytest.fixture
 def toy() -> Generator:
     return toys.generator()
@@ -105,24 +112,6 @@ def toy() -> Generator:
 def run_copy(run, tmp_path) -> Run:
     shutil.copytree(run.path, tmp_path / "copied" / "digits")
     return Run(tmp_path / "copied" / "digits")
-
-
-@pytest.fixture
-def fails(capsys):
-    """Runs a command that must end with one line on stderr, which holds `names`, and a bad exit code."""
-
-    def check(*arguments, names: str) -> str:
-        capsys.readouterr()
-        code = main([str(a) for a in arguments])
-        out, err = capsys.readouterr()
-        assert code == 1
-        assert out == ""
-        assert err.count("\n") == 1, err
-        assert err.startswith(f"dcgan {arguments[0]}: ")
-        assert names in err
-        return err
-
-    return check
 
 
 def noise(seed: int, width: int = 16, height: int = 16, channels: int = 3) -> np.ndarray:
@@ -154,3 +143,21 @@ def make_folder(path: Path, files: dict[str, bytes]) -> Path:
 def snapshot(folder: Path) -> dict[str, bytes]:
     """Every file in a folder, to see that nothing was lost or added."""
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+@pytest.fixture
+def fails(capsys):
+    """Runs a command that must end with one line on stderr, which holds `names`, and a bad exit code."""
+
+    def check(*arguments, names: str) -> str:
+        capsys.readouterr()
+        code = main([str(a) for a in arguments])
+        out, err = capsys.readouterr()
+        assert code == 1
+        assert out == ""
+        assert err.count("\n") == 1, err
+        assert err.startswith(f"dcgan {arguments[0]}: ")
+        assert names in err
+        return err
+
+    return check

@@ -10,7 +10,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, suppress
+from contextlib import closing, suppress
 from itertools import islice
 from pathlib import Path
 
@@ -20,8 +20,7 @@ from tqdm.auto import tqdm
 from dcgan_core.config_io import did_you_mean
 from dcgan_core.data import decoding
 from dcgan_core.data.images import Crop
-from dcgan_core.data.sources import published, torchvision_sets
-from dcgan_core.data.sources.finding import find, names
+from dcgan_core.data.sources import finding, published, torchvision_sets
 from dcgan_core.data.sources.source import SPLITS, Contents, Source, cache_root, digest
 from dcgan_core.errors import UserError, reason
 from dcgan_core.files import locked, read_json, write_atomically, write_json
@@ -31,7 +30,7 @@ FORMAT = 3  # of the cache; a cache with another number is prepared anew (up to 
 SAVE_EVERY = 4096  # pictures; about what a power cut costs
 
 
-def fingerprint_of(source: Source) -> str:
+def _fingerprint_of(source: Source) -> str:
     """The source's fingerprint, remembered by what its files look like from outside."""
     memory = cache_root() / "fingerprints.json"
     stamp = digest([source.name, source.stamp()])
@@ -46,11 +45,11 @@ def fingerprint_of(source: Source) -> str:
     return known[stamp]
 
 
-def folder_of(name: str, size: int, crop: str, fingerprint: str) -> Path:
+def _folder_of(name: str, size: int, crop: str, fingerprint: str) -> Path:
     return cache_root() / f"{name}-{size}px-{crop}-{fingerprint[:12]}"
 
 
-def prepare(name: str, size: int | None = None, crop: Crop = "center", download: bool = True, verify: bool = False) -> Path:
+def prepare(name: str, size: int | None = None, *, crop: Crop = "center", download: bool = True, verify: bool = False) -> Path:
     """Decodes a data set into the cache unless that is done already; returns the cache's folder.
 
     Goes on where an interrupted preparation stopped, and waits for another process that is at it.
@@ -58,35 +57,34 @@ def prepare(name: str, size: int | None = None, crop: Crop = "center", download:
     """
     if size is not None and not decoding.MIN_SIDE <= size <= 1024:
         raise UserError(f"--size {size}: choose between {decoding.MIN_SIDE} and 1024 pixels")
-    source = find(name)
+    source = finding.find(name)
     if source is None:
-        cached = any_cache(name, size, crop)
-        if cached:
+        if cached := _any_cache(name, size, crop):
             return cached
         if os.sep in name or name.endswith(".zip"):
             raise UserError(f"{name}: no such zip or folder")
-        if name not in published.TORCHVISION and not published.usual(name):
-            hint = "" if name in ("faces", "rooms", "imagenet32") else did_you_mean(name, names())
+        if name not in published.KNOWN:
+            hint = "" if name in ("faces", "rooms", "imagenet32") else did_you_mean(name, finding.names())
             raise UserError(f"unknown data set {name!r}: {published.how_to_get(name)}{hint}")
         if not download or name not in published.TORCHVISION:
             raise UserError(f"{name}: not found; {published.how_to_get(name)}")
         torchvision_sets.download(name)
-        source = find(name)
+        source = finding.find(name)
         assert source is not None
-    fingerprint = fingerprint_of(source)
-    folder = folder_of(source.name, size or source.size, crop, fingerprint)
-    if not is_prepared(folder):
+    fingerprint = _fingerprint_of(source)
+    folder = _folder_of(source.name, size or source.size, crop, fingerprint)
+    if not _is_prepared(folder):
         _decode(source, fingerprint, folder, size or source.size, crop)
     elif verify:
         _verify(source, folder)
     return folder
 
 
-def is_prepared(folder: Path) -> bool:
+def _is_prepared(folder: Path) -> bool:
     return (folder / "meta.json").is_file() and read_json(folder / "meta.json", "a cache").get("format") == FORMAT
 
 
-def any_cache(name: str, size: int | None, crop: str) -> Path | None:
+def _any_cache(name: str, size: int | None, crop: str) -> Path | None:
     """The newest cache of a set whose source is gone."""
     found = None
     for path, meta in caches():
@@ -111,7 +109,7 @@ def _decode(source: Source, fingerprint: str, folder: Path, size: int, crop: Cro
         folder.parent.mkdir(parents=True, exist_ok=True)
         waiting = f"{source.name}: another process prepares it; waiting for that to end"
         with locked(unfinished.with_suffix(".lock"), waiting):
-            if is_prepared(folder):
+            if _is_prepared(folder):
                 return
             _remove_outdated(unfinished, f".{source.name}-{size}px-{crop}-")
             try:
@@ -160,12 +158,10 @@ def _decode_into(cache: _Unfinished, source: Source, contents: Contents, size: i
         initial=done, total=contents.count, desc=f"preparing {source.name} at {size} px", unit=" images", leave=False, delay=2
     )
     few = contents.ready or (contents.count is not None and contents.count < 2_000)  # not worth starting threads for
+    squares = decoding.squares(contents.pictures(done, cache.done["last"]), size, crop, source.channels, threads=not few)
     try:
-        with bar, ExitStack() as stack:
-            pool = None if few else stack.enter_context(decoding.workers())
-            pictures = contents.pictures(done, cache.done["last"])
-            batches = stack.enter_context(closing(decoding.fitted(pictures, pool, size, crop, source.channels)))
-            for batch, results in batches:
+        with bar, closing(squares):
+            for batch, results in squares:
                 cache.add(batch, results)
                 bar.update(len(batch))
                 if cache.done["read"] - saved >= SAVE_EVERY:

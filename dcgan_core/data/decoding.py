@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import io
 import os
-import tarfile
-import zipfile
-import zlib
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from dcgan_core.data.images import Crop
-from dcgan_core.data.sources.source import Picture
+from dcgan_core.data.sources.source import UNREADABLE, Picture, Read
 from dcgan_core.errors import reason
 
 MIN_SIDE = 4  # pixels; anything smaller is a tracking pixel or a mistake, not a picture
 
 
-def open_picture(picture: bytes | Path | np.ndarray, channels: int = 3, at_least: int = 0) -> Image.Image:
+def open_picture(picture: Read, channels: int = 3, at_least: int = 0) -> Image.Image:
     """A picture upright and in 8 bits, in RGB or grey. With `at_least`, a large JPEG may be decoded smaller, down to that.
 
     16-bit grey and CMYK are converted; a photo's turn is undone. Raises ValueError or Pillow's errors where it is not usable.
@@ -45,7 +41,7 @@ def open_picture(picture: bytes | Path | np.ndarray, channels: int = 3, at_least
     return image.convert("RGB" if channels == 3 else "L")
 
 
-def fit(picture: bytes | Path | np.ndarray, size: int, crop: Crop, channels: int) -> np.ndarray:
+def square(picture: Read, size: int, crop: Crop, channels: int) -> np.ndarray:
     """One picture as uint8, channels x size x size.
 
     `center`: the shorter side is resized to `size`, then the centre is cropped. `exact`: the centre is cropped without
@@ -64,35 +60,26 @@ def fit(picture: bytes | Path | np.ndarray, size: int, crop: Crop, channels: int
     return pixels.transpose(2, 0, 1) if channels == 3 else pixels[None]
 
 
-def fit_all(pictures: list[bytes | Path | np.ndarray | str], size: int, crop: Crop, channels: int) -> list[np.ndarray | str]:
+def _all_square(pictures: list[Read | str], size: int, crop: Crop, channels: int) -> list[np.ndarray | str]:
     """Each picture prepared, or in its place the reason why not. Runs in a worker thread."""
     results: list[np.ndarray | str] = []
     for picture in pictures:
         try:
-            results.append(picture if isinstance(picture, str) else fit(picture, size, crop, channels))
+            results.append(picture if isinstance(picture, str) else square(picture, size, crop, channels))
         except MemoryError:
             raise
         except Exception as error:  # Pillow's decoders raise many kinds; a bad file must not stop a night's work
-            results.append("not an image" if "cannot identify" in str(error) else reason(error))
+            results.append(why_not(error))
     return results
 
 
-def read_picture(picture: Picture) -> bytes | Path | np.ndarray | str:
-    try:
-        return picture.read()
-    except (
-        OSError,
-        zipfile.BadZipFile,
-        tarfile.TarError,
-        zlib.error,
-        RuntimeError,
-        EOFError,
-    ) as error:  # RuntimeError: encrypted, unknown packing
-        return reason(error)
+def why_not(error: Exception) -> str:
+    """Why a picture is not usable, in a few words."""
+    return "not an image" if "cannot identify" in str(error) else reason(error)
 
 
 @contextmanager
-def workers() -> Iterator[ThreadPoolExecutor]:
+def _workers() -> Iterator[ThreadPoolExecutor]:
     """Threads: Pillow lets others run while it decodes and resizes. Processes are no faster with photographs, and where they
     are not forked, a script without a main guard cannot start any."""
     Image.init()  # on its own, Pillow looks for more decoders at the first picture that needs one: not safe in several threads
@@ -103,28 +90,37 @@ def workers() -> Iterator[ThreadPoolExecutor]:
         pool.shutdown(cancel_futures=True)
 
 
-Fitted = Iterator[tuple[list[tuple], list[np.ndarray | str]]]  # (file, split, label, attributes) and results, in order
+def _next(pictures: Iterator[Picture]) -> tuple[list[tuple], list[Read | str]]:
+    """What is known of the next pictures, and what was read of each, or why it could not be."""
+    about, contents = [], []
+    for picture in islice(pictures, 64):
+        about.append(picture[:4])
+        try:
+            contents.append(picture.read())
+        except UNREADABLE as error:
+            contents.append(reason(error))
+    return about, contents
 
 
-def _next(pictures: Iterator[Picture]) -> tuple[list[tuple], list[bytes | Path | np.ndarray | str]]:
-    """The next pictures, read."""
-    batch = [(picture[:4], read_picture(picture)) for picture in islice(pictures, 64)]
-    return [about for about, _ in batch], [content for _, content in batch]
+def squares(
+    pictures: Iterator[Picture], size: int, crop: Crop, channels: int, *, threads: bool
+) -> Iterator[tuple[list[tuple], list[np.ndarray | str]]]:
+    """Batches of (file, split, label, attributes) with results, in order: the square, or why there is none.
 
-
-def fitted(pictures: Iterator[Picture], pool: ThreadPoolExecutor | None, size: int, crop: Crop, channels: int) -> Fitted:
-    """Decoded here, or on all cores a few batches ahead: memory stays bounded."""
-    if not pool:
+    Decoded here, or in `threads` on all cores a few batches ahead: memory stays bounded.
+    """
+    if not threads:
         while (read := _next(pictures))[0]:
-            yield read[0], fit_all(read[1], size, crop, channels)
+            yield read[0], _all_square(read[1], size, crop, channels)
         return
     queue: deque = deque()
-    while True:
-        batch, read = _next(pictures)
-        if batch:
-            queue.append((batch, pool.submit(fit_all, read, size, crop, channels)))
-        if queue and (not batch or len(queue) > 2 * (os.cpu_count() or 1)):
-            done, future = queue.popleft()
-            yield done, future.result()
-        elif not batch:
-            return
+    with _workers() as pool:
+        while True:
+            about, read = _next(pictures)
+            if about:
+                queue.append((about, pool.submit(_all_square, read, size, crop, channels)))
+            if queue and (not about or len(queue) > 2 * (os.cpu_count() or 1)):
+                done, future = queue.popleft()
+                yield done, future.result()
+            elif not about:
+                return

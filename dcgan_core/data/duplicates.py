@@ -1,3 +1,5 @@
+"""Near duplicates, found by the semantic hash of a small autoencoder and set aside (paper §4.1.1)."""
+
 from __future__ import annotations
 
 import hashlib
@@ -24,13 +26,11 @@ SIDE = 32  # pixels of the crops
 BITS = 128
 RADIUS = 5  # most bits in which the codes of near duplicates differ; chosen on other planted copies than those of the claims
 STEPS = 1500
+NOISE, DROPOUT = 0.1, 0.2  # in training; more dropout makes codes alike that should not be
 TRAINING_IMAGES = 50_000  # at most: 150 MB
 TWINS = 0.07  # RMS distance of crops, 0 to 1; all 33 pairs of `faces` below it are one photograph twice, above it not all are
 NEIGHBOURS = 64  # a code is compared with at most so many others of its bucket, or time would not be linear
 BLOCK = 2048  # images in memory at a time
-
-
-# --- the autoencoder --------------------------------------------------------------------------------------------------
 
 
 class Autoencoder(nn.Module):
@@ -52,39 +52,29 @@ class Autoencoder(nn.Module):
 
 
 def train_autoencoder(
-    images: np.ndarray,
-    seed: int = 0,
-    device: torch.device | str = "cpu",
-    steps: int = STEPS,
-    batch: int = 128,
-    noise: float = 0.1,
-    dropout: float = 0.2,
-    rate: float = 1e-3,
+    images: np.ndarray, seed: int = 0, *, device: torch.device | str = "cpu", steps: int = STEPS, batch: int = 128
 ) -> Autoencoder:
     """Learns to undo noise (of the pixels' scale 0 to 1) with dropped-out hidden units; Adam, the rate falling to 0.
 
-    images: uint8 N x 3 x 32 x 32. About a minute on one CPU core. More dropout makes codes alike that should not be.
+    images: uint8 N x 3 x 32 x 32. About a minute on one CPU core.
     """
     rng = np.random.default_rng(seed)  # NumPy's numbers take a tenth of the time of torch's dropout on a CPU
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = Autoencoder().to(device)
     model.mean.copy_(torch.from_numpy(images.mean(0, dtype=np.float64) / 255).flatten())
-    adam = torch.optim.Adam(model.parameters(), rate, fused=model.mean.device.type in ("cpu", "cuda"))
+    adam = torch.optim.Adam(model.parameters(), 1e-3, fused=model.mean.device.type in ("cpu", "cuda"))
     schedule = torch.optim.lr_scheduler.LinearLR(adam, 1.0, 0.0, steps)
     for _ in tqdm(range(steps), desc="training the autoencoder", unit=" steps", leave=False, delay=2):
         x = model.center(images[rng.integers(0, len(images), batch)])
-        noisy = x + noise * torch.from_numpy(rng.standard_normal(x.shape, np.float32)).to(device)
-        kept = torch.from_numpy(rng.random((batch, BITS), np.float32) >= dropout).to(device)
-        loss = F.mse_loss(model.decoder(model.encode(noisy) * kept / (1 - dropout)), x)
+        noisy = x + NOISE * torch.from_numpy(rng.standard_normal(x.shape, np.float32)).to(device)
+        kept = torch.from_numpy(rng.random((batch, BITS), np.float32) >= DROPOUT).to(device)
+        loss = F.mse_loss(model.decoder(model.encode(noisy) * kept / (1 - DROPOUT)), x)
         adam.zero_grad()
         loss.backward()
         adam.step()
         schedule.step()
     return model.eval()
-
-
-# --- codes ------------------------------------------------------------------------------------------------------------
 
 
 def crops(images: np.ndarray) -> np.ndarray:
@@ -112,8 +102,6 @@ def average_hashes(images: np.ndarray) -> np.ndarray:
     grey = images.mean(1).reshape(-1, 8, SIDE // 8, 8, SIDE // 8).mean((2, 4)).reshape(-1, 64)
     return np.packbits(grey > grey.mean(1, keepdims=True), axis=1)
 
-
-# --- grouping ---------------------------------------------------------------------------------------------------------
 
 _ONES = np.array([i.bit_count() for i in range(2**16)], np.uint8)
 
@@ -175,11 +163,8 @@ def _near(hashes: np.ndarray, radius: int) -> np.ndarray:
     return np.unique(np.concatenate(found), axis=0)
 
 
-# --- a whole data set -------------------------------------------------------------------------------------------------
-
-
 @dataclass
-class Report:
+class Deduplicated:
     """What `deduplicate` did. `groups`: kept image -> those removed for it, the largest group first."""
 
     path: Path
@@ -193,33 +178,26 @@ class Report:
 
 
 def deduplicate(
-    name: str,
-    size: int | None = None,
-    crop: Crop = "center",
-    radius: int = RADIUS,
-    seed: int = 0,
-    device: str = "auto",
-    steps: int = STEPS,
-) -> Report:
-    """Finds the near duplicates among a set's training images and writes the list of those to keep, which `load` honours.
+    name: str, size: int | None = None, *, crop: Crop = "center", seed: int = 0, device: str = "auto"
+) -> Deduplicated:
+    """Finds the near duplicates among a set's training images and writes the list of those to keep, which `load_data` honours.
 
     Trains on the whole set, or on TRAINING_IMAGES of it; then reads it once, a block at a time. Raises UserError where the set
     is not to be had, is smaller than 32 px, or has but one image.
     """
     with timed() as seconds:
         data = loading.load_data(name, size, crop=crop, duplicates=True)
-        check_images(data)
+        _check_images(data)
         images = data.images
-        rng = np.random.default_rng(seed)
-        chosen = np.sort(rng.permutation(len(images))[:TRAINING_IMAGES])
-        blocks = [chosen[i : i + BLOCK] for i in range(0, len(chosen), BLOCK)]
-        model = train_autoencoder(np.concatenate([crops(images[b]) for b in blocks]), seed, devices.pick(device), steps)
+        chosen = np.sort(np.random.default_rng(seed).permutation(len(images))[:TRAINING_IMAGES])
+        small = np.concatenate([crops(images[chosen[i : i + BLOCK]]) for i in range(0, len(chosen), BLOCK)])
+        model = train_autoencoder(small, seed, device=devices.pick(device))
         starts = tqdm(range(0, len(images), BLOCK), desc="hashing", unit=f" x {BLOCK} images", leave=False, delay=2)
-        kept_for = duplicates(np.concatenate([codes(model, crops(images[i : i + BLOCK])) for i in starts]), radius)
+        kept_for = duplicates(np.concatenate([codes(model, crops(images[i : i + BLOCK])) for i in starts]))
         everyone = np.arange(len(images))
         removed = everyone[kept_for != everyone]
-        path = prepare(name, size, crop) / KEPT
-        note = {"fingerprint": data.provenance["fingerprint"], "radius": radius, "seed": seed, "steps": steps}
+        path = prepare(name, size, crop=crop) / KEPT
+        note = {"fingerprint": data.provenance["fingerprint"], "radius": RADIUS, "seed": seed, "steps": STEPS}
         buffer = io.BytesIO()
         np.savez_compressed(
             buffer,
@@ -232,18 +210,18 @@ def deduplicate(
         for image in removed.tolist():
             groups.setdefault(int(kept_for[image]), []).append(image)
         largest_first = dict(sorted(groups.items(), key=lambda g: (-len(g[1]), g[0])))
-        return Report(path, len(images), largest_first, seconds())
+        return Deduplicated(path, len(images), largest_first, seconds())
 
 
-def undo(name: str, size: int | None = None, crop: Crop = "center") -> bool:
-    """Takes the list away, so that `load` gives all images again; False where there was none."""
-    path = prepare(name, size, crop) / KEPT
+def undo(name: str, size: int | None = None, *, crop: Crop = "center") -> bool:
+    """Takes the list away, so that `load_data` gives all images again; False where there was none."""
+    path = prepare(name, size, crop=crop) / KEPT
     there = path.exists()
     path.unlink(missing_ok=True)
     return there
 
 
-def check_images(data: ImageData) -> None:
+def _check_images(data: ImageData) -> None:
     if data.size < SIDE:
         raise UserError(
             f"{data.name}: its images have {data.size} px, deduplication looks at {SIDE}; choose --size {SIDE} or more"

@@ -1,6 +1,7 @@
+"""Faces, found in photographs by OpenCV's cascade and cut out of them (paper §4.2)."""
+
 from __future__ import annotations
 
-import io
 import json
 from collections import Counter
 from dataclasses import dataclass
@@ -12,10 +13,11 @@ import numpy as np
 from PIL import Image
 from tqdm.auto import tqdm
 
+from dcgan_core import pictures
 from dcgan_core.data import decoding
 from dcgan_core.data.sources import tree
 from dcgan_core.data.sources.tree import FACES_REPORT
-from dcgan_core.errors import UserError, reason
+from dcgan_core.errors import UserError
 from dcgan_core.files import write_atomically
 
 SMALLEST = 24  # pixels; what the cascade was trained on is 20
@@ -64,7 +66,7 @@ def crop(image: np.ndarray, box: tuple[int, int, int, int] | np.ndarray, margin:
 
 
 @dataclass
-class Report:
+class Cropped:
     """What became of every photo, as faces.jsonl has it.
 
     A row for each: `photo`, `state`, `faces` (each with `box` and the file of its `crop`), `too_small` (boxes) and `why`.
@@ -86,7 +88,7 @@ class Report:
         return sum(len(row["faces"]) for row in self.rows)
 
 
-def crop_folder(folder: Path, out: Path, size: int = 64, margin: float = 0.3, min_size: int = 48) -> Report:
+def crop_folder(folder: Path, out: Path, *, size: int = 64, margin: float = 0.3, min_size: int = 48) -> Cropped:
     """Crops every face in the photos of a folder into `out`, `size` x `size`, as PNGs that `dcgan train OUT` takes.
 
     min_size: the least width of a face's box in pixels; those down to half of that are noted as too small. Folders stay as they
@@ -100,9 +102,8 @@ def crop_folder(folder: Path, out: Path, size: int = 64, margin: float = 0.3, mi
     with _open_report(out, settings) as file:
         rows = [json.loads(line) for line in file][1:]
         known = {row["photo"] for row in rows}
-        todo = [photo for photo in photos if photo not in known]
         with tqdm(initial=len(rows), total=len(photos), desc="looking for faces", unit=" photos", leave=False, delay=2) as bar:
-            for photo in todo:
+            for photo in (photo for photo in photos if photo not in known):
                 row = _crop_photo(folder / photo, photo, out, settings)
                 try:
                     file.write(json.dumps(row).encode() + b"\n")
@@ -112,7 +113,7 @@ def crop_folder(folder: Path, out: Path, size: int = 64, margin: float = 0.3, mi
                     raise UserError(f"{what}; free some space, then go on with the same command") from None
                 rows.append(row)
                 bar.update()
-    report = Report(rows, out)
+    report = Cropped(rows, out)
     if not report.faces:
         counts = ", ".join(f"{count:,} {state}" for state, count in report.counts.items())
         raise UserError(
@@ -134,7 +135,7 @@ def _photos(folder: Path, out: Path, settings: dict) -> list[str]:
         raise UserError(f"--margin {settings['margin']:g}: a share of the face's box on each side, 0 to 2")
     if settings["min_size"] < SMALLEST:
         raise UserError(f"--min-size {settings['min_size']}: the detector sees no faces below {SMALLEST} pixels")
-    photos = [file for file, _ in tree.walk(folder) if tree.is_picture_path(file)]
+    photos = [file for file, _ in tree.files_below(folder) if tree.is_picture_path(file)]
     if not photos:
         raise UserError(f"{folder}: no files in it; put photos there, at any depth")
     return photos
@@ -164,12 +165,6 @@ def _open_report(out: Path, settings: dict) -> IO[bytes]:
     return file
 
 
-def _png(image: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "png")
-    return buffer.getvalue()
-
-
 def _crop_photo(path: Path, photo: str, out: Path, settings: dict) -> dict:
     """Writes a photo's crops; returns its row."""
     row: dict = {"photo": photo, "state": "unreadable", "faces": [], "too_small": []}
@@ -178,7 +173,7 @@ def _crop_photo(path: Path, photo: str, out: Path, settings: dict) -> dict:
     except MemoryError:
         raise
     except Exception as error:  # Pillow's decoders raise many kinds
-        return row | {"why": "not an image" if "cannot identify" in str(error) else reason(error)}
+        return row | {"why": decoding.why_not(error)}
     smallest = settings["min_size"]
     for box in detect(image, max(SMALLEST, smallest // 2)).tolist():
         if box[2] < smallest:
@@ -186,6 +181,6 @@ def _crop_photo(path: Path, photo: str, out: Path, settings: dict) -> dict:
             continue
         name = f"{photo}-{len(row['faces'])}.png"
         (out / name).parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(out / name, _png(crop(image, box, settings["margin"], settings["size"])))
+        write_atomically(out / name, pictures.png(crop(image, box, settings["margin"], settings["size"])))
         row["faces"].append({"box": box, "crop": name})
     return row | {"state": "found" if row["faces"] else "too small" if row["too_small"] else "none"}

@@ -63,9 +63,15 @@ def part(data: ImageData, start: int, stop: int | None = None) -> ImageData:
     if not 0 <= start < (len(data) if stop is None else stop) <= len(data):
         raise UserError(f"{data.name}: has {len(data):,} {data.split} images, not images {start:,} to {stop or len(data):,}")
     chosen, images = slice(start, stop), data.images
-    return replace(
-        data,
-        images=images.part(chosen) if isinstance(images, Kept) else images[chosen],
-        labels=None if data.labels is None else data.labels[chosen],
-        attributes=None if data.attributes is None else data.attributes[chosen],
-    )
+    return _with_images(data, images.part(chosen) if isinstance(images, Kept) else images[chosen], chosen)
+
+
+def kept(data: ImageData, indices: np.ndarray) -> ImageData:
+    """The images of these indices (int64, ascending) alone; they are not read before they are asked for."""
+    return _with_images(data, Kept(data.images, indices), indices)
+
+
+def _with_images(data: ImageData, images: np.ndarray | Kept, chosen: slice | np.ndarray) -> ImageData:
+    """With some of its images, and what is known of these."""
+    labels, attributes = (None if rows is None else rows[chosen] for rows in (data.labels, data.attributes))
+    return replace(data, images=images, labels=labels, attributes=attributes)

@@ -8,22 +8,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from dcgan_core.data.duplicates import (
-    BLOCK,
-    RADIUS,
-    STEPS,
-    TWINS,
-    Autoencoder,
-    average_hashes,
-    codes,
-    crops,
-    duplicates,
-    exact_codes,
-    train_autoencoder,
-)
+from dcgan_core.data import duplicates
+from dcgan_core.data.duplicates import RADIUS, Autoencoder
 from dcgan_core.intervals import Measurement, share, timed
-
-# --- how good is it? --------------------------------------------------------------------------------------------------
 
 KINDS = ("shift", "jpeg", "brightness", "crop")
 
@@ -53,18 +40,17 @@ def change(image: np.ndarray, kind: str, rng: np.random.Generator) -> np.ndarray
     return np.asarray(picture).transpose(2, 0, 1)
 
 
-def twins(images: np.ndarray, distance: float = TWINS) -> np.ndarray:
+def twins(images: np.ndarray, distance: float = duplicates.TWINS) -> np.ndarray:
     """Indices of crops that have an earlier one within `distance` (RMS, 0 to 1). Compares all pairs by their pixels."""
     x = torch.from_numpy(images).flatten(1)
-    norms = torch.cat([b.float().pow(2).sum(1) for b in x.split(BLOCK)])
-    found = []
-    for i in range(0, len(x), BLOCK):
-        block = x[i : i + BLOCK].float()
+    size, found = duplicates.BLOCK, []
+    norms = torch.cat([b.float().pow(2).sum(1) for b in x.split(size)])
+    for i in range(0, len(x), size):
+        block = x[i : i + size].float()
         nearest = torch.full((len(block),), torch.inf)
-        for j in range(0, i + 1, BLOCK):
-            squared = torch.addmm(
-                norms[None, j : j + BLOCK] + norms[i : i + BLOCK, None], block, x[j : j + BLOCK].float().T, alpha=-2
-            )
+        for j in range(0, i + 1, size):
+            sums = norms[None, j : j + size] + norms[i : i + size, None]
+            squared = torch.addmm(sums, block, x[j : j + size].float().T, alpha=-2)
             if i == j:  # a crop's own place, and the later ones
                 squared.masked_fill_(torch.ones_like(squared, dtype=torch.bool).triu(), torch.inf)
             nearest = nearest.minimum(squared.min(1).values)
@@ -76,9 +62,10 @@ def measure_planted(
     images: np.ndarray,
     count: int,
     method: str = "autoencoder",
+    *,
     seed: int = 0,
     device: torch.device | str = "cpu",
-    steps: int = STEPS,
+    steps: int = duplicates.STEPS,
     unseen: np.ndarray | None = None,
     model: Autoencoder | None = None,
 ) -> dict[str, Measurement]:
@@ -94,21 +81,22 @@ def measure_planted(
     """
     with timed() as seconds:
         rng = np.random.default_rng(seed)
-        small = np.concatenate([crops(images[i : i + BLOCK]) for i in range(0, len(images), BLOCK)])
+        blocks = range(0, len(images), duplicates.BLOCK)
+        small = np.concatenate([duplicates.crops(images[i : i + duplicates.BLOCK]) for i in blocks])
         own = twins(small)
         single = np.setdiff1d(np.arange(len(images)), own)
         chosen = np.sort(rng.permutation(single)[:count])
         copies, kinds = _copies(images[chosen], rng)
-        everything = np.concatenate([small, crops(copies)])
+        everything = np.concatenate([small, duplicates.crops(copies)])
         source = np.concatenate([np.arange(len(images)), chosen])  # the photograph that each comes from
         radius, details = 0, {}
         if method == "autoencoder":
-            radius, model = RADIUS, model or train_autoencoder(everything, seed, device, steps)
-            hashes = codes(model, everything)
+            radius, model = RADIUS, model or duplicates.train_autoencoder(everything, seed, device=device, steps=steps)
+            hashes = duplicates.codes(model, everything)
         elif method == "average_hash":
-            hashes = average_hashes(everything)
+            hashes = duplicates.average_hashes(everything)
         else:
-            hashes = np.concatenate([exact_codes(images), exact_codes(copies)])
+            hashes = np.concatenate([duplicates.exact_codes(images), duplicates.exact_codes(copies)])
         clean = np.isin(source, single)
         right, found = _compare(hashes[clean], source[clean], len(copies), radius)
         details |= {
@@ -124,7 +112,7 @@ def measure_planted(
             details["by_radius"] = [{"radius": r, "precision": _share(a), "recall": _share(b)} for r, (a, b) in curve.items()]
             if unseen is not None:
                 other, _ = _copies(unseen, rng)
-                hashes = codes(model, np.concatenate([crops(unseen), crops(other)]))
+                hashes = duplicates.codes(model, duplicates.crops(np.concatenate([unseen, other])))
                 both = _compare(hashes, np.tile(np.arange(len(unseen)), 2), len(unseen), radius)
                 details["unseen"] = {k: _share(v) for k, v in zip(("precision", "recall"), both, strict=True)}
     return {
@@ -141,7 +129,7 @@ def _copies(images: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, n
 
 def _compare(hashes: np.ndarray, source: np.ndarray, copies: int, radius: int) -> tuple[np.ndarray, np.ndarray]:
     """Which found pairs are right, and which of the `copies` last images are found. The sources of the others ascend."""
-    kept = duplicates(hashes, radius)
+    kept = duplicates.duplicates(hashes, radius)
     removed = np.flatnonzero(kept != np.arange(len(kept)))
     originals = np.searchsorted(source[:-copies], source[-copies:])
     return source[removed] == source[kept[removed]], kept[-copies:] == kept[originals]

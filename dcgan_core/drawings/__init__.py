@@ -1,1 +1,1 @@
-"""Pictures with known factors: rooms, portraits, sprites, one file each over one canvas."""
+"""Pictures whose factors are known: rooms, portraits, sprites, one file each over one canvas; `scenes` draws all three."""

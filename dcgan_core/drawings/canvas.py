@@ -33,6 +33,7 @@ class Factor:
         return torch.randint(int(self.low), int(self.high) + 1, (count,), generator=rng).float()
 
 
+Number = float | Tensor
 YES_NO, NUMBER, AROUND = Factor("yes/no"), Factor(), Factor(low=-1.0)
 
 
@@ -43,9 +44,6 @@ class Drawn:
     images: np.ndarray  # uint8, N x 3 x size x size
     factors: dict[str, np.ndarray]  # float32, N each
     masks: dict[str, np.ndarray]  # bool, N x size x size each: the visible part of an object
-
-
-# --- the brush --------------------------------------------------------------------------------------------------------
 
 
 class Canvas:
@@ -121,27 +119,31 @@ class Canvas:
         down, across = _weights(rows, self.y.shape[1]), _weights(columns or rows, self.x.shape[2])
         return down @ grid @ across.T
 
+    def jitter(self, scale: float) -> Tensor:
+        """A number of each picture's own, from -scale to scale: N x 1 x 1."""
+        return (torch.rand(self.count, 1, 1, generator=self.rng) * 2 - 1) * scale
+
     # shapes: signed distances, N x S x S
 
-    def box(self, x: Tensor, y: Tensor, half_width: Tensor, half_height: Tensor, round: float | Tensor = 0.0) -> Tensor:
+    def box(self, x: Number, y: Number, half_width: Number, half_height: Number, round: Number = 0.0) -> Tensor:
         dx, dy = (self.x - x).abs() - half_width + round, (self.y - y).abs() - half_height + round
         if isinstance(round, float) and round == 0:
             return torch.maximum(dx, dy)
         return (dx.clamp_min(0).square() + dy.clamp_min(0).square()).sqrt_() + torch.maximum(dx, dy).clamp_max(0) - round
 
-    def ellipse(self, x: Tensor, y: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    def ellipse(self, x: Number, y: Number, a: Number, b: Number) -> Tensor:
         """Near its edge a distance; far away only its sign is right."""
         k = (((self.x - x) / a).square() + ((self.y - y) / b).square()).sqrt()
         return (k - 1) * torch.minimum(torch.as_tensor(a), torch.as_tensor(b))
 
-    def segment(self, x0: Tensor, y0: Tensor, x1: Tensor, y1: Tensor, radius: float | Tensor) -> Tensor:
+    def segment(self, x0: Number, y0: Number, x1: Number, y1: Number, radius: Number) -> Tensor:
         """A line with round ends."""
         dx, dy = torch.as_tensor(x1 - x0), torch.as_tensor(y1 - y0)
         px, py = self.x - x0, self.y - y0
         t = ((px * dx + py * dy) / (dx * dx + dy * dy).clamp_min(1e-6)).clamp_(0, 1)
         return ((px - t * dx).square_() + (py - t * dy).square_()).sqrt_() - radius
 
-    def polygon(self, *corners: tuple[Tensor, Tensor]) -> Tensor:
+    def polygon(self, *corners: tuple[Number, Number]) -> Tensor:
         """A convex polygon, corners clockwise on the screen."""
         distance = None
         for (x0, y0), (x1, y1) in zip(corners, corners[1:] + corners[:1], strict=True):

@@ -1,3 +1,5 @@
+"""Pictures drawn in three sets: `draw` takes factors at random, `render` the factors given."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -15,19 +17,13 @@ VERSION = 2  # raised whenever the same seed would give other pictures
 BLOCK = 128  # pictures drawn at once
 
 
-# --- drawing ----------------------------------------------------------------------------------------------------------
-
-FACTORS = {
-    "drawn-rooms": rooms.ROOM_FACTORS,
-    "drawn-portraits": portraits.PORTRAIT_FACTORS,
-    "drawn-sprites": sprites.SPRITE_FACTORS,
+_SETS = {  # factors, painter, zoom
+    "drawn-rooms": (rooms.ROOM_FACTORS, rooms.paint_room, 1.0),
+    "drawn-portraits": (portraits.PORTRAIT_FACTORS, portraits.paint_portrait, 1.2),
+    "drawn-sprites": (sprites.SPRITE_FACTORS, sprites.paint_sprite, 1.0),
 }
-_PAINTERS = {
-    "drawn-rooms": (rooms.paint_room, 1.0),
-    "drawn-portraits": (portraits.paint_portrait, 1.2),
-    "drawn-sprites": (sprites.paint_sprite, 1.0),
-}  # and zoom
-NAMES = tuple(FACTORS)
+NAMES = tuple(_SETS)
+FACTORS = {name: factors for name, (factors, _, _) in _SETS.items()}
 
 
 def draw(name: str, count: int, size: int = 64, seed: int = 0, start: int = 0) -> Drawn:
@@ -35,7 +31,7 @@ def draw(name: str, count: int, size: int = 64, seed: int = 0, start: int = 0) -
 
     Raises UserError for an unknown set, or an impossible count, size, seed or start.
     """
-    check(name, size, seed)
+    check_drawable(name, size, seed)
     if count < 1 or start < 0:
         raise UserError(f"{name}: {count} pictures from number {start} on cannot be drawn; ask for at least 1, from 0 on")
     parts, tables = [], []
@@ -46,8 +42,7 @@ def draw(name: str, count: int, size: int = 64, seed: int = 0, start: int = 0) -
         tables.append(table)
     asked = slice(start % BLOCK, start % BLOCK + count)
     factors = {key: torch.cat([t[key] for t in tables])[asked].numpy() for key in FACTORS[name]}
-    masks = {key: np.concatenate([m[key] for _, m in parts])[asked] for key in parts[0][1]}
-    return Drawn(np.concatenate([images for images, _ in parts])[asked], factors, masks)
+    return _joined(parts, factors, asked)
 
 
 def render(name: str, factors: Mapping[str, np.ndarray | Tensor], size: int = 64, seed: int = 0) -> Drawn:
@@ -55,7 +50,7 @@ def render(name: str, factors: Mapping[str, np.ndarray | Tensor], size: int = 64
 
     Raises UserError where a factor is missing, unknown, out of its range, not a number, or not N long.
     """
-    check(name, size, seed)
+    check_drawable(name, size, seed)
     spec = FACTORS[name]
     for key in factors:
         if key not in spec:
@@ -77,8 +72,7 @@ def render(name: str, factors: Mapping[str, np.ndarray | Tensor], size: int = 64
         _paint(name, {key: values[start : start + BLOCK] for key, values in table.items()}, size, _rng(seed, start // BLOCK))
         for start in range(0, count, BLOCK)
     ]
-    masks = {key: np.concatenate([m[key] for _, m in parts]) for key in parts[0][1]}
-    return Drawn(np.concatenate([images for images, _ in parts]), {k: v.numpy() for k, v in table.items()}, masks)
+    return _joined(parts, {key: values.numpy() for key, values in table.items()})
 
 
 def yes_no(name: str) -> tuple[str, ...]:
@@ -88,17 +82,22 @@ def yes_no(name: str) -> tuple[str, ...]:
 
 @torch.inference_mode()
 def _paint(name: str, table: Mapping[str, Tensor], size: int, rng: torch.Generator) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    painter, zoom = _PAINTERS[name]
+    _, painter, zoom = _SETS[name]
     canvas = Canvas(len(next(iter(table.values()))), size, rng, zoom)
     images = painter(canvas, {key: values.view(-1, 1, 1) for key, values in table.items()})
     return images.numpy(), {key: (seen > 0.5).numpy() for key, seen in canvas.masks.items()}
+
+
+def _joined(parts: list[tuple], factors: dict[str, np.ndarray], asked: slice = slice(None)) -> Drawn:
+    masks = {key: np.concatenate([m[key] for _, m in parts])[asked] for key in parts[0][1]}
+    return Drawn(np.concatenate([images for images, _ in parts])[asked], factors, masks)
 
 
 def _rng(seed: int, block: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed * 1_000_003 + block)
 
 
-def check(name: str, size: int, seed: int) -> None:
+def check_drawable(name: str, size: int, seed: int) -> None:
     """Raises UserError for an unknown set, or an impossible size or seed."""
     if name not in FACTORS:
         raise UserError(f"no drawn set is called {name!r}{did_you_mean(name, FACTORS)}")

@@ -10,8 +10,6 @@ from torch import Tensor
 
 from dcgan_core.drawings.canvas import AROUND, NUMBER, YES_NO, Canvas, Factor, hue, rgb
 
-# --- sprites ----------------------------------------------------------------------------------------------------------
-
 SPRITES = ("boat", "car", "cup", "fish", "flower", "house", "mushroom", "rocket", "star", "tree")
 SPRITE_FACTORS = {
     "class": Factor("choice", 0, len(SPRITES) - 1),
@@ -47,14 +45,10 @@ def paint_sprite(c: Canvas, f: Mapping[str, Tensor]) -> Tensor:
         rows = classes == number
         part, width = Canvas(int(rows.sum()), c.size, c.rng), scale[rows]
         part.x, part.y, part.image = x[rows], y[rows], c.image[rows]
-        colours = (
-            main[rows] * shade[rows],
-            second[rows] * shade[rows],
-            rgb(0.16, 0.14, 0.14),
-            rgb(0.95, 0.94, 0.9) * shade[rows],
-        )
+        lit = shade[rows]
+        colours = (main[rows] * lit, second[rows] * lit, rgb(0.16, 0.14, 0.14), rgb(0.95, 0.94, 0.9) * lit)
         cover = torch.zeros_like(part.x)
-        for distance, tone in _SPRITE_SHAPES[SPRITES[number]](part):
+        for distance, tone in _SHAPES[SPRITES[number]](part):
             alpha = c.coverage(distance * width)
             cover = torch.maximum(cover, alpha)
             part.paint(alpha, colours[tone])
@@ -63,12 +57,8 @@ def paint_sprite(c: Canvas, f: Mapping[str, Tensor]) -> Tensor:
     return c.finish(0.7 + 0.4 * f["light"])
 
 
-def _t(value: float) -> Tensor:
-    return torch.tensor(value)
-
-
 def _points(*corners: tuple[float, float]) -> list[tuple[Tensor, Tensor]]:
-    return [(_t(x), _t(y)) for x, y in corners]
+    return [(torch.tensor(x), torch.tensor(y)) for x, y in corners]
 
 
 # Each sprite: shapes with their colours, painted in order. 0: its colour, 1: its second, 2: dark, 3: light
@@ -83,8 +73,8 @@ def _car(p):
     yield p.polygon(*_points((-0.45, -0.45), (0.3, -0.45), (0.62, 0.1), (-0.62, 0.1))), 0
     yield p.polygon(*_points((-0.36, -0.34), (-0.06, -0.34), (-0.06, 0.0), (-0.48, 0.0))), 3
     yield p.polygon(*_points((0.04, -0.34), (0.24, -0.34), (0.44, 0.0), (0.04, 0.0))), 3
-    yield p.box(_t(0.0), _t(0.22), _t(0.92), _t(0.24), 0.12), 0
-    yield p.box(_t(0.82), _t(0.16), _t(0.08), _t(0.07)), 3
+    yield p.box(0.0, 0.22, 0.92, 0.24, 0.12), 0
+    yield p.box(0.82, 0.16, 0.08, 0.07), 3
     for x in (-0.5, 0.5):
         yield p.ellipse(x, 0.46, 0.24, 0.24), 2
         yield p.ellipse(x, 0.46, 0.1, 0.1), 1
@@ -117,15 +107,15 @@ def _flower(p):
 
 
 def _house(p):
-    yield p.box(_t(0.0), _t(0.3), _t(0.68), _t(0.52)), 3
-    yield p.box(_t(0.45), _t(-0.5), _t(0.1), _t(0.3)), 2
+    yield p.box(0.0, 0.3, 0.68, 0.52), 3
+    yield p.box(0.45, -0.5, 0.1, 0.3), 2
     yield p.polygon(*_points((0.0, -0.85), (0.9, -0.15), (-0.9, -0.15))), 0
-    yield p.box(_t(0.28), _t(0.5), _t(0.17), _t(0.32)), 1
-    yield p.box(_t(-0.28), _t(0.25), _t(0.2), _t(0.18)), 2
+    yield p.box(0.28, 0.5, 0.17, 0.32), 1
+    yield p.box(-0.28, 0.25, 0.2, 0.18), 2
 
 
 def _mushroom(p):
-    yield p.box(_t(0.0), _t(0.45), _t(0.26), _t(0.42), 0.15), 3
+    yield p.box(0.0, 0.45, 0.26, 0.42, 0.15), 3
     yield torch.maximum(p.ellipse(0.0, 0.1, 0.85, 0.8), p.y - 0.12), 0
     for x, y, r in ((-0.35, -0.25, 0.15), (0.2, -0.42, 0.13), (0.48, -0.08, 0.12), (-0.05, -0.05, 0.1)):
         yield p.ellipse(x, y, r, r), 3
@@ -154,7 +144,7 @@ def _star(p):
 
 
 def _tree(p):
-    yield p.box(_t(0.0), _t(0.65), _t(0.12), _t(0.3)), 2
+    yield p.box(0.0, 0.65, 0.12, 0.3), 2
     for y, half in ((0.15, 0.7), (-0.2, 0.56), (-0.55, 0.42)):
         yield p.polygon(*_points((0.0, y - 0.42), (half, y + 0.32), (-half, y + 0.32))), 0
     yield p.ellipse(-0.2, 0.2, 0.08, 0.08), 1
@@ -162,15 +152,4 @@ def _tree(p):
     yield p.ellipse(0.0, 0.36, 0.08, 0.08), 1
 
 
-_SPRITE_SHAPES = {
-    "boat": _boat,
-    "car": _car,
-    "cup": _cup,
-    "fish": _fish,
-    "flower": _flower,
-    "house": _house,
-    "mushroom": _mushroom,
-    "rocket": _rocket,
-    "star": _star,
-    "tree": _tree,
-}
+_SHAPES = dict(zip(SPRITES, (_boat, _car, _cup, _fish, _flower, _house, _mushroom, _rocket, _star, _tree), strict=True))

@@ -56,17 +56,14 @@ def feature_maps(layers: list, architecture):
             continue
         depth, slant = maps**0.5 * 0.55, side * 0.35
         half = side / 2
-        colours = {"face": "#c6dbef", "top": "#deebf7", "edge": "#9ecae1"}
         front = [(x + depth, -half), (x + depth, half), (x + depth + slant, half + slant), (x + depth + slant, -half + slant)]
         top = [(x, half), (x + depth, half), (x + depth + slant, half + slant), (x + slant, half + slant)]
         near = [(x, -half), (x + depth, -half), (x + depth, half), (x, half)]
-        for corners, colour in ((near, colours["face"]), (top, colours["top"]), (front, colours["edge"])):
+        for corners, colour in ((near, "#c6dbef"), (top, "#deebf7"), (front, "#9ecae1")):
             axis.add_patch(Polygon(corners, facecolor=colour, edgecolor="#4a6c8c", linewidth=0.8))
         axis.text(x + depth / 2, -half - 5, f"{maps}\n{side}×{side}", ha="center", va="top", fontsize=9)
         x += depth + slant + 14
-    axis.set_xlim(-8, x)
-    axis.set_ylim(-52, 60)
-    axis.set_aspect("equal")
+    axis.set(xlim=(-8, x), ylim=(-52, 60), aspect="equal")
     axis.axis("off")
     figure.tight_layout(pad=0.2)
     plt.close(figure)

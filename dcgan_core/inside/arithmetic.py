@@ -38,6 +38,12 @@ class Sum:
         return self.first, self.second, self.third
 
     @property
+    def said(self) -> str:
+        """The sum in words: a - b + c = d, names of several words in brackets."""
+        a, b, c, d = (f"({x.name})" if "," in x.name else x.name for x in (*self.terms, self.result))
+        return f"{a} - {b} + {c} = {d}"
+
+    @property
     def added(self) -> Concept:
         """The part of the result that the third term does not show."""
         return Concept("added", {k: there for k, there in self.result.shows.items() if self.third.shows[k] != there})

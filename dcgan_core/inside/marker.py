@@ -11,13 +11,13 @@ import numpy as np
 
 from dcgan_core import pictures
 from dcgan_core.errors import UserError
-from dcgan_core.figures import sliders
-from dcgan_core.figures.sliders import Interactive
 from dcgan_core.inside import marking
 from dcgan_core.inside.marking import Marks
 
+WIDTH = 256  # of the picture on the page, in pixels
 
-class Marker(Interactive):
+
+class Marker:
     """Marks boxes in samples by hand, and saves them as JSON for `marking.load_marks`.
 
     images: uint8 N x C x S x S, drawn from `latent.sample` with this seed. weights: `runs.weights_of` the run that drew
@@ -44,7 +44,7 @@ class Marker(Interactive):
             for name, low in (("left", 0), ("top", 0), ("width", 1), ("height", 1))
         }
         self.said = ipywidgets.Label()
-        self._picture = ipywidgets.Image(format="png", width=sliders.ZOOM, height=sliders.ZOOM)
+        self._picture = ipywidgets.Image(format="png", width=WIDTH, height=WIDTH)
         buttons = []
         for name, act in (("add", self.add), ("remove", self.remove), ("save", self.save)):
             button = ipywidgets.Button(description=name)
@@ -56,8 +56,12 @@ class Marker(Interactive):
         controls = ipywidgets.VBox([self.sample, *self.sliders.values(), ipywidgets.HBox(buttons), self.said])
         note = f"In JupyterLab there are sliders here, with which you mark a {what} in each sample."
         picture = base64.b64encode(self._picture.value).decode()
-        html = f'<img src="data:image/png;base64,{picture}" width="{sliders.ZOOM}" alt="a sample with a frame"><p><em>{note}</em></p>'
-        super().__init__(ipywidgets.HBox([self._picture, controls]), html)
+        image = f'<img src="data:image/png;base64,{picture}" width="{WIDTH}" alt="a sample with a frame">'
+        self.live, self.html = ipywidgets.HBox([self._picture, controls]), f"{image}<p><em>{note}</em></p>"
+
+    def _repr_mimebundle_(self, **kwargs: object) -> dict:
+        """The sliders, and for a page that runs nothing the first picture."""
+        return self.live._repr_mimebundle_(**kwargs) | {"text/html": self.html}
 
     @property
     def box(self) -> tuple[int, int, int, int]:
@@ -89,7 +93,7 @@ class Marker(Interactive):
         self._refresh()
 
     def _refresh(self) -> None:
-        i, zoom = self.sample.value, max(1, sliders.ZOOM // self.size)
+        i, zoom = self.sample.value, max(1, WIDTH // self.size)
         left, top, width, height = self.box
         shown = (left, top, min(width, self.size - left), min(height, self.size - top))
         marked = pictures.with_boxes(self.images[i][None], [self.boxes.get(i, [])], zoom)

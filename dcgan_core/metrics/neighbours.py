@@ -16,7 +16,7 @@ from tqdm.auto import tqdm
 from dcgan_core import latent
 from dcgan_core.errors import UserError, reason
 from dcgan_core.files import write_atomically
-from dcgan_core.intervals import Measurement, share, timed
+from dcgan_core.intervals import Measurement, bootstrap, share, timed
 from dcgan_core.networks import Generator
 
 BLOCK = 1000  # references drawn at a time; their z depends on the seed and the block's number alone
@@ -244,3 +244,41 @@ def name_of(*things: object) -> str:
     for thing in things:
         h.update(np.ascontiguousarray(thing).tobytes() if isinstance(thing, np.ndarray) else repr(thing).encode())
     return h.hexdigest()[:16]
+
+
+# --- one net's, and real images' ----------------------------------------------------------------------------------------
+
+Errors = dict[int, tuple[np.ndarray, float]]  # number of references -> which queries are read wrongly, seconds
+
+
+def generated_errors(
+    generator: Generator,
+    queries: np.ndarray,
+    answers: np.ndarray,
+    count: int,
+    *,
+    seed: int = 0,
+    kept: Path | None = None,
+    progress: bool = False,
+) -> Errors:
+    """`curve` with generated images as references, up to `count`.
+
+    kept: a folder, in which what was found is kept, so that a later call goes on to a larger number.
+    """
+    weights = [v.cpu().numpy() for v in generator.state_dict().values()]
+    name = name_of(seed, BLOCK, generator.architecture, queries, *weights)
+    how = {"milestones": (*(m for m in MILESTONES if m < count), count), "device": next(generator.parameters()).device}
+    how |= {"state": kept and kept / f"{name}.npz", "progress": progress}
+    return {n: (w, s) for n, w, s in curve(generated(generator, seed), queries, answers, **how)}
+
+
+def percent(errors: Errors) -> dict[str, float]:
+    """The share of wrong answers for each number of references."""
+    return {str(number): round(100 * float(wrong.mean()), 4) for number, (wrong, _) in errors.items()}
+
+
+def paired(wrong: np.ndarray, other: np.ndarray, seed: int = 0) -> list[float]:
+    """How many percentage points more of the same queries are `wrong` than `other` (N times true or false): mean, low, high."""
+    more = 100 * (wrong.astype(float) - other)
+    low, high = bootstrap(lambda x: float(x.mean()), more, seed=seed)
+    return [round(x, 4) for x in (float(more.mean()), low, high)]

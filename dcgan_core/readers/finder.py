@@ -37,7 +37,7 @@ class Finder(nn.Module):
 
     def __init__(self, name: str, size: int = 64) -> None:
         super().__init__()
-        scenes.check(name, size, seed=0)
+        scenes.check_drawable(name, size, seed=0)
         if size % 8:
             raise UserError(f"finder of {name}: {size} px; choose a multiple of 8")
         self.name, self.size = name, size

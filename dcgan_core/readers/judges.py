@@ -25,7 +25,7 @@ class Judge(nn.Module):
 
     def __init__(self, name: str, size: int = 64, widths: tuple[int, ...] = (16, 32, 64, 128)) -> None:
         super().__init__()
-        scenes.check(name, size, seed=0)
+        scenes.check_drawable(name, size, seed=0)
         if size % 16:
             raise UserError(f"judge of {name}: {size} px; choose a multiple of 16")
         self.name, self.size = name, size

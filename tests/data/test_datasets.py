@@ -300,22 +300,22 @@ def test_a_photos_turn_is_undone(data):
 
 def test_center_crops_the_longer_side(data):
     wide, high = noise(0, 40, 16), noise(1, 16, 30)
-    assert np.array_equal(decoding.fit(encode(wide), 16, "center", 3), as_stored(wide[:, 12:28]))
-    assert np.array_equal(decoding.fit(encode(high), 16, "center", 3), as_stored(high[7:23]))
+    assert np.array_equal(decoding.square(encode(wide), 16, "center", 3), as_stored(wide[:, 12:28]))
+    assert np.array_equal(decoding.square(encode(high), 16, "center", 3), as_stored(high[7:23]))
 
 
 def test_center_resizes_the_shorter_side_first():
     thirds = np.repeat(np.array([0, 128, 255], np.uint8), 40)[None, :, None].repeat(40, 0).repeat(3, 2)
-    middle = decoding.fit(encode(thirds), 20, "center", 3)
+    middle = decoding.square(encode(thirds), 20, "center", 3)
     expected = np.asarray(Image.fromarray(thirds).resize((60, 20), Image.Resampling.BICUBIC).crop((20, 0, 40, 20)))
     assert np.array_equal(middle, as_stored(expected))
 
 
 def test_exact_cuts_the_middle_without_resizing():
     picture = noise(0, 128, 100)
-    assert np.array_equal(decoding.fit(encode(picture), 64, "exact", 3), as_stored(picture[18:82, 32:96]))
+    assert np.array_equal(decoding.square(encode(picture), 64, "exact", 3), as_stored(picture[18:82, 32:96]))
     with pytest.raises(ValueError, match="too small to cut 64"):
-        decoding.fit(encode(noise(0, 63, 64)), 64, "exact", 3)
+        decoding.square(encode(noise(0, 63, 64)), 64, "exact", 3)
 
 
 def test_center_and_exact_have_caches_of_their_own(data):
@@ -328,8 +328,8 @@ def test_center_and_exact_have_caches_of_their_own(data):
 def test_a_big_jpeg_decoded_at_a_fraction_looks_the_same():
     x = np.linspace(0, 255, 800).astype(np.uint8)
     ramp = np.stack([x[None].repeat(800, 0), x[:, None].repeat(800, 1), np.full((800, 800), 90, np.uint8)], 2)
-    quick = decoding.fit(encode(ramp, "jpeg", quality=95), 32, "center", 3)
-    full = decoding.fit(encode(ramp), 32, "center", 3)
+    quick = decoding.square(encode(ramp, "jpeg", quality=95), 32, "center", 3)
+    full = decoding.square(encode(ramp), 32, "center", 3)
     assert abs(quick.astype(int) - full).max() <= 6
 
 
@@ -340,7 +340,7 @@ def forbid_decoding(monkeypatch):
     def fit(*args):
         raise AssertionError("decoded again")
 
-    monkeypatch.setattr(decoding, "fit", fit)
+    monkeypatch.setattr(decoding, "square", fit)
 
 
 @pytest.mark.parametrize("gone", [False, True])
@@ -394,14 +394,14 @@ def test_a_cache_of_an_older_format_is_prepared_anew(data):
 
 def cut_off_at(monkeypatch, picture: int, error: BaseException | type[BaseException]) -> None:
     """The preparation ends with `error` at its n-th picture."""
-    calls, fit = iter(range(10**6)), decoding.fit
+    calls, fit = iter(range(10**6)), decoding.square
 
     def interrupted(*args):
         if next(calls) == picture:
             raise error
         return fit(*args)
 
-    monkeypatch.setattr(decoding, "fit", interrupted)
+    monkeypatch.setattr(decoding, "square", interrupted)
 
 
 def prepared(folder) -> dict[str, bytes | dict]:
@@ -444,8 +444,8 @@ def test_an_interrupted_preparation_is_not_used_and_the_next_one_goes_on_to_the_
     assert not [p for p in cache.glob("[!.]*") if p.is_dir()]
     with monkeypatch.context() as patch:
         calls: list[int] = []
-        fit = decoding.fit
-        patch.setattr(decoding, "fit", lambda *args: calls.append(1) or fit(*args))
+        fit = decoding.square
+        patch.setattr(decoding, "square", lambda *args: calls.append(1) or fit(*args))
         folder = prepare("pets", 16)
     assert len(calls) == 300 - at // 64 * 64  # pictures are decoded in batches of 64
     assert ("going on behind the first" in capsys.readouterr().err) == (at >= 64)
@@ -515,12 +515,12 @@ KILLED = """
 import os, signal, sys
 from dcgan_core.data import cache, decoding
 cache.SAVE_EVERY = 64
-fit, calls = decoding.fit, iter(range(10**6))
+fit, calls = decoding.square, iter(range(10**6))
 def killed(*args):
     if next(calls) == 150:
         os.kill(os.getpid(), getattr(signal, sys.argv[1]))
     return fit(*args)
-decoding.fit = killed
+decoding.square = killed
 cache.prepare("pets", 16)
 """
 
@@ -540,7 +540,7 @@ def test_a_killed_preparation_goes_on(data, cache, tmp_path, monkeypatch, capsys
 def test_a_preparation_of_thousands_that_is_killed_goes_on_and_the_next_one_does_not_wait(data, cache, capsys):
     small = encode(np.zeros((4, 4, 3), np.uint8))
     make_zip(data / "pets.zip", {f"train/{i:05d}.png": small for i in range(5_000)})
-    code = "from dcgan_core import datasets; datasets.SAVE_EVERY = 64; datasets.prepare('pets', 4)"
+    code = "from dcgan_core.data import cache; cache.SAVE_EVERY = 64; cache.prepare('pets', 4)"
     with subprocess.Popen([sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": ROOT}) as process:
         until = time.monotonic() + 600
         while not list(cache.glob(".*/progress.json")) and process.poll() is None and time.monotonic() < until:
@@ -553,7 +553,7 @@ def test_a_preparation_of_thousands_that_is_killed_goes_on_and_the_next_one_does
 
 def test_two_processes_that_prepare_the_same_set_do_the_work_once(data, cache):
     make_zip(data / "pets.zip", pngs(1000, "train/"))
-    code = "from dcgan_core import datasets; print(len(datasets.load('pets', 16)))"
+    code = "from dcgan_core.data import loading; print(len(loading.load_data('pets', 16)))"
     command = [sys.executable, "-c", code]
     pair = [
         subprocess.Popen(command, env=os.environ | {"PYTHONPATH": ROOT}, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -689,7 +689,7 @@ def test_thousands_of_pictures_come_out_of_several_threads_in_order(data):
     expected = mnist(data, 2000, 100)
     for split, loaded in zip(expected, both("mnist", 12), strict=True):
         images, labels = expected[split]
-        assert np.array_equal(loaded.images, [decoding.fit(image, 12, "center", 1) for image in images])
+        assert np.array_equal(loaded.images, [decoding.square(image, 12, "center", 1) for image in images])
         assert np.array_equal(loaded.labels, labels)
 
 
@@ -705,8 +705,8 @@ def test_bad_files_among_thousands_are_left_out(data, capsys):
 def test_a_script_without_a_main_guard_prepares_thousands(data, tmp_path, start):
     """Also where processes are not forked, as on macOS and Windows, and from Python 3.14 on Linux."""
     make_zip(data / "many.zip", dict.fromkeys((f"train/{i:04d}.png" for i in range(2100)), plain(7)))
-    lines = ["import multiprocessing", f"multiprocessing.set_start_method({start!r})", "from dcgan_core import datasets"]
-    (tmp_path / "script.py").write_text("\n".join([*lines, "print(len(datasets.load('many', 16)))"]))
+    lines = ["import multiprocessing", f"multiprocessing.set_start_method({start!r})", "from dcgan_core.data import loading"]
+    (tmp_path / "script.py").write_text("\n".join([*lines, "print(len(loading.load_data('many', 16)))"]))
     command = [sys.executable, str(tmp_path / "script.py")]
     done = subprocess.run(
         command, env=os.environ | {"PYTHONPATH": ROOT}, capture_output=True, text=True, check=False, timeout=300

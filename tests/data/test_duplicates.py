@@ -180,7 +180,7 @@ def test_planted_copies_are_found_and_the_sets_own_twins_are_no_errors():
 
 def test_an_autoencoder_that_was_trained_before_is_used(monkeypatch):
     images = pictures(60)
-    model = duplicates.train_autoencoder(duplicates.crops(images), 0, "cpu", 20)
+    model = duplicates.train_autoencoder(duplicates.crops(images), steps=20)
     monkeypatch.setattr(duplicates, "train_autoencoder", None)
     measured = planted.measure_planted(images, 40, model=model)
     assert 0.3 < measured["recall"].value <= 1
@@ -207,7 +207,7 @@ def test_where_nothing_is_found_the_precision_is_unknown():
 def untrained(monkeypatch):
     """Random hidden units, which tell pictures as different as these apart: training takes a minute."""
 
-    def model(images: np.ndarray, seed: int, *_) -> Autoencoder:
+    def model(images: np.ndarray, seed: int, **_) -> Autoencoder:
         torch.manual_seed(seed)
         model = Autoencoder()
         model.mean.copy_(torch.from_numpy(images.mean(0) / 255).flatten())

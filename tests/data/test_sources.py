@@ -177,7 +177,7 @@ def test_nothing_is_written_beside_lsun_which_may_be_read_only(data, monkeypatch
 def test_an_interrupted_lsun_goes_on_behind_the_last_key(data, cache, monkeypatch, at):
     """In the first database or in the second."""
     train, test = lsun(data, 100, 90)
-    calls, fit = iter(range(1000)), decoding.fit
+    calls, fit = iter(range(1000)), decoding.square
 
     def interrupted(*args):
         if next(calls) == 64 + at:
@@ -185,11 +185,11 @@ def test_an_interrupted_lsun_goes_on_behind_the_last_key(data, cache, monkeypatc
         return fit(*args)
 
     with monkeypatch.context() as patch:
-        patch.setattr(decoding, "fit", interrupted)
+        patch.setattr(decoding, "square", interrupted)
         with pytest.raises(KeyboardInterrupt):
             loading.load_data("lsun", 16)
     decoded = []
-    monkeypatch.setattr(decoding, "fit", lambda *args: decoded.append(1) or fit(*args))
+    monkeypatch.setattr(decoding, "square", lambda *args: decoded.append(1) or fit(*args))
     assert np.array_equal(loading.load_data("lsun", 16).images, train)
     assert np.array_equal(loading.load_data("lsun", 16, "test").images, test)
     assert len(decoded) == 190 - (64 + at) // 64 * 64
@@ -356,8 +356,8 @@ def test_imagenets_tree_gives_32_px_centre_crops_with_val_as_test(data):
     assert train.labels.tolist() == [0] * 4 + [1] * 4 + [2] * 4
     assert test.labels.tolist() == [0, 1, 2]
     assert train.provenance["left_out"] == 0  # what is neither train nor val was not looked at
-    assert np.array_equal(train.images[5], decoding.fit(photo(11), 32, "center", 3))
-    assert np.array_equal(test.images[2], decoding.fit(photo(102), 32, "center", 3))
+    assert np.array_equal(train.images[5], decoding.square(photo(11), 32, "center", 3))
+    assert np.array_equal(test.images[2], decoding.square(photo(102), 32, "center", 3))
 
 
 def test_imagenets_odd_files_are_pictures_too(data):
@@ -384,7 +384,7 @@ def test_imagenets_tars_are_read_as_they_lie_there(data, layout):
     assert {s.classes for s in splits.values()} == {WNIDS}
     assert len(splits["train"]) + len(splits["test"]) == 90
     assert 0 < len(splits["test"]) < 20
-    known = {decoding.fit(photo(100 * c + i), 32, "center", 3).tobytes(): c for c in range(3) for i in range(30)}
+    known = {decoding.square(photo(100 * c + i), 32, "center", 3).tobytes(): c for c in range(3) for i in range(30)}
     for split in splits.values():
         assert [known[image.tobytes()] for image in split.images] == split.labels.tolist()
 
@@ -444,7 +444,7 @@ def test_photographs_are_prepared_without_torch(data):
     """Which would take 270 MB."""
     lsun(data)
     assert scenes.NAMES == drawn.DRAWN_SETS
-    program = "import sys; from dcgan_core import datasets; datasets.prepare('lsun', 16); print('torch' in sys.modules)"
+    program = "import sys; from dcgan_core.data import cache; cache.prepare('lsun', 16); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 

@@ -9,7 +9,7 @@ from dcgan_core.data import loading
 from dcgan_core.data.sources import source
 from dcgan_core.drawings import rooms, scenes
 from dcgan_core.drawings.canvas import Canvas
-from dcgan_core.drawings.sprites import _SPRITE_SHAPES, SPRITES
+from dcgan_core.drawings.sprites import _SHAPES, SPRITES
 from dcgan_core.errors import UserError
 
 OBJECTS = {"drawn-rooms": rooms.ROOM_OBJECTS, "drawn-portraits": ("glasses", "beard")}
@@ -137,7 +137,7 @@ def test_each_sprite_has_a_shape_of_its_own():
 def test_every_part_of_a_sprite_is_painted(sprite):
     canvas = Canvas(1, 64, torch.Generator())
     canvas.x, canvas.y = (canvas.x - 0.5) * 2, (canvas.y - 0.5) * 2
-    for distance, _ in _SPRITE_SHAPES[sprite](canvas):
+    for distance, _ in _SHAPES[sprite](canvas):
         assert 0.001 < (distance < 0).float().mean() < 0.5
 
 

@@ -15,7 +15,7 @@ from dcgan_core.errors import UserError
 from dcgan_core.figures import image_rows
 from dcgan_core.figures.curves import learning_curves
 from dcgan_core.figures.image_rows import Animation
-from dcgan_core.figures.picker import picker
+from dcgan_core.figures.picker import Picker
 from dcgan_core.figures.sliders import ZOOM, Interactive, sliders, strongest_coordinates, walk_slider, z_sliders
 
 # --- grids ------------------------------------------------------------------------------------------------------------
@@ -257,7 +257,8 @@ def test_frames_are_drawn_on_the_edges_of_boxes_alone():
 def open_picker(tmp_path, chosen=None, numbers=None):
     images = np.stack([np.full((3, 8, 8), 10 * i, np.uint8) for i in range(15)])
     path = tmp_path / "picks" / "mine.json"
-    return picker(images, ["smiling <woman>", "neutral man"], path, {"seed": 3, "count": 15}, chosen, numbers), path
+    note = {"seed": 3, "count": 15}
+    return Picker(images, ["smiling <woman>", "neutral man"], path, note, chosen=chosen, numbers=numbers), path
 
 
 def controls(picker):
@@ -315,8 +316,8 @@ def test_a_picker_begins_with_what_was_chosen_before_and_shows_it_on_the_page(tm
 
 def test_a_picker_without_pictures_or_with_others_than_there_are_is_refused(tmp_path):
     with pytest.raises(UserError, match="no pictures or no concepts"):
-        picker(np.zeros((0, 3, 8, 8), np.uint8), ["a"], tmp_path / "x.json", {})
+        Picker(np.zeros((0, 3, 8, 8), np.uint8), ["a"], tmp_path / "x.json", {})
     with pytest.raises(UserError, match="no pictures or no concepts"):
-        picker(np.zeros((2, 3, 8, 8), np.uint8), [], tmp_path / "x.json", {})
+        Picker(np.zeros((2, 3, 8, 8), np.uint8), [], tmp_path / "x.json", {})
     with pytest.raises(UserError, match="pictures 0 to 14; one that was chosen is not among them"):
         open_picker(tmp_path, {"neutral man": [15]})

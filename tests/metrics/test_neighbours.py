@@ -6,7 +6,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from test_datasets import mnist
 from toy import CONDITIONAL, pictures
 
-from dcgan_core.claims import ledger, s8
+from dcgan_core.claims import ledger
 from dcgan_core.cli import main
 from dcgan_core.data import loading
 from dcgan_core.errors import UserError
@@ -300,8 +300,8 @@ def test_every_claim_of_the_supplement_is_measured_from_a_trained_net(folders, s
 
 def test_paired_differences_are_those_of_the_same_queries():
     wrong, other = np.arange(1000) < 40, np.arange(1000) < 30
-    assert s8.paired(wrong, wrong) == [0, 0, 0]
-    more, low, high = s8.paired(wrong, other)
+    assert neighbours.paired(wrong, wrong) == [0, 0, 0]
+    more, low, high = neighbours.paired(wrong, other)
     assert more == 1 and 0 < low < more < high < 2, "narrower than two intervals side by side"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -20,10 +20,13 @@ def digits_source() -> Source:
         both = {s: (images[m], digits.target[m]) for s, m in (("train", ~test), ("test", test))}
         return source.from_arrays(both, tuple("0123456789"))
 
-    version = ["scikit-learn digits"]
-    return Source(
-        "digits", "scikit-learn", "BSD (UCI optical digits)", 8, 1, lambda: version, lambda: source.digest(version), contents
-    )
+    unchanging = _unchanging(["scikit-learn digits"])
+    return Source("digits", "scikit-learn", "BSD (UCI optical digits)", 8, 1, *unchanging, contents)
+
+
+def _unchanging(version: list) -> tuple[Callable[[], list], Callable[[], str]]:
+    """Stamp and fingerprint of what changes with its version alone."""
+    return lambda: version, lambda: source.digest(version)
 
 
 DRAWN_SETS = ("drawn-rooms", "drawn-portraits", "drawn-sprites")  # scenes.NAMES, without importing torch to read photographs
@@ -50,6 +53,5 @@ def drawn_source(name: str) -> Source:
 
         return Contents(pictures, sum(DRAWN.values()), classes, attributes, ready=True)
 
-    version = [name, scenes.VERSION, DRAWN]
-    size = 32 if name == "drawn-sprites" else 64
-    return Source(name, "drawn by the book", "MIT", size, 3, lambda: version, lambda: source.digest(version), contents)
+    size, unchanging = 32 if name == "drawn-sprites" else 64, _unchanging([name, scenes.VERSION, DRAWN])
+    return Source(name, "drawn by the book", "MIT", size, 3, *unchanging, contents)

@@ -25,8 +25,8 @@ def find(name: str) -> Source | None:
     if name == "digits":
         return digits_source()
     if name in published.TORCHVISION:
-        for place in (root, source.cache_root().parent / "downloads"):
-            if all((place / mark).is_file() for mark in published.TORCHVISION[name][3]):
+        for place in (root, source.downloads()):
+            if all((place / file).is_file() for file in published.KNOWN[name].files):
                 return torchvision_sets.torchvision_source(name, place)
     if name == "lsun":
         for place in (root, root / "lsun"):
@@ -35,22 +35,20 @@ def find(name: str) -> Source | None:
     if name == "imagenet" and (root / "imagenet").is_dir():
         return imagenet.imagenet_source(root / "imagenet")
     # a folder of exactly this name (macOS takes mnist for MNIST), but not torchvision's own, half downloaded
-    if (
-        name not in {t[3][0].split("/")[0] for t in published.TORCHVISION.values()}
-        and root.is_dir()
-        and name in os.listdir(root)
-        and (root / name).is_dir()
-    ):
-        return tree.folder_source(name, root / name)
-    return None
+    there = root.is_dir() and name in os.listdir(root) and (root / name).is_dir()
+    return tree.folder_source(name, root / name) if there and name not in _torchvisions() else None
+
+
+def _torchvisions() -> set[str]:
+    """The files and folders of torchvision's layout that lie directly under the root."""
+    return {file.split("/")[0] for known in published.KNOWN.values() for file in known.files}
 
 
 def names() -> list[str]:
     """Every data set that has a name: the known ones, and what lies under the data root."""
-    found = {"digits", "lsun", "imagenet", *DRAWN_SETS, *published.TORCHVISION}
+    found = {"digits", *DRAWN_SETS, *published.KNOWN}
     if source.data_root().is_dir():
-        skip = {m.split("/")[0] for t in published.TORCHVISION.values() for m in t[3]} | {"newmu", "prepared", "downloads"}
-        skip |= set(published.LSUN.values())
+        skip = _torchvisions() | {"newmu", "prepared", "downloads", *published.LSUN.values()}
         for path in source.data_root().iterdir():
             if path.suffix == ".zip" and path.stem not in skip:
                 found.add(path.stem)

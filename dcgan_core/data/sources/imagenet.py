@@ -1,4 +1,4 @@
-"""Imagenet-1k, a tree or tars (§4.3)."""
+"""Imagenet-1k (§4.3), a tree or tars."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dcgan_core.errors import UserError, reason
 
 
 def imagenet_source(folder: Path) -> Source:
-    """Imagenet-1k (§4.3): the tree of torchvision's ImageFolder, or the tars in which ILSVRC2012 is given out."""
+    """The tree of torchvision's ImageFolder, or the tars in which ILSVRC2012 is given out."""
     whole = folder / "ILSVRC2012_img_train.tar"
     tars = [p for place in (folder / "train", folder) if place.is_dir() for p in sorted(place.glob("n*.tar"))]
     if not tars and whole.is_file() and not (folder / "train").is_dir():
@@ -27,7 +27,6 @@ def imagenet_source(folder: Path) -> Source:
 
 def _tars_source(folder: Path, tars: list[Path]) -> Source:
     """A tar of JPEGs for each class, or one tar of such tars: read as they lie there, in order, without unpacking."""
-    size, channels = published.usual("imagenet")
 
     def classes() -> Iterator[tuple[str, IO[bytes]]]:
         for path in tars:
@@ -55,16 +54,9 @@ def _tars_source(folder: Path, tars: list[Path]) -> Source:
 
         return Contents(pictures, None, tuple(names))
 
-    return Source(
-        "imagenet",
-        str(folder),
-        licence="non-commercial research only",
-        size=size,
-        channels=channels,
-        stamp=lambda: source.stamp_of(tars),
-        fingerprint=lambda: source.sampled(tars),
-        open=contents,
-    )
+    licence, size, channels, _ = published.KNOWN["imagenet"]
+    stamp, fingerprint = lambda: source.stamp_of(tars), lambda: source.sampled_checksum(tars)
+    return Source("imagenet", str(folder), licence, size, channels, stamp, fingerprint, contents)
 
 
 def _members(file: IO[bytes], where: str) -> Iterator[tuple[str, IO[bytes]]]:

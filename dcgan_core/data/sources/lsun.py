@@ -13,17 +13,13 @@ from dcgan_core.errors import UserError, reason
 
 
 def lsun_source(root: Path) -> Source:
-    """LSUN's bedrooms (§4.1), as its download.py and unzip leave them: a key and a JPEG or WebP for each picture."""
-    size, channels = published.usual("lsun")
+    """As LSUN's download.py and unzip leave them: a key and a JPEG or WebP for each picture."""
 
     def folders() -> dict[str, Path]:
         found = {split: root / folder for split, folder in published.LSUN.items() if (root / folder).is_dir()}
         if "train" not in found:
             raise UserError(f"{root}: {published.LSUN['train']} is missing; {published.how_to_get('lsun')}")
         return found
-
-    def files() -> list[Path]:
-        return [folder / "data.mdb" for folder in folders().values()]
 
     def count() -> int:
         total = 0
@@ -49,20 +45,14 @@ def lsun_source(root: Path) -> Source:
 
     def fingerprint() -> str:
         count()  # says what is wrong with the files before they are read as if they were whole
-        return source.sampled(files())
+        return source.sampled_checksum([folder / "data.mdb" for folder in folders().values()])
 
-    return Source(
-        "lsun",
-        str(root),
-        licence="none stated; research use",
-        size=size,
-        channels=channels,
-        stamp=lambda: source.stamp_of(
-            [p for folder in published.LSUN.values() for p in [root / folder / "data.mdb"] if p.is_file()]
-        ),
-        fingerprint=fingerprint,
-        open=lambda _: Contents(pictures, count()),
-    )
+    def stamp() -> list:
+        paths = (root / folder / "data.mdb" for folder in published.LSUN.values())
+        return source.stamp_of([path for path in paths if path.is_file()])
+
+    licence, size, channels, _ = published.KNOWN["lsun"]
+    return Source("lsun", str(root), licence, size, channels, stamp, fingerprint, lambda _: Contents(pictures, count()))
 
 
 @contextmanager

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import tarfile
+import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -14,8 +16,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 SPLITS = ("train", "test")
-
-# --- places -----------------------------------------------------------------------------------------------------------
+Read = bytes | Path | np.ndarray  # what was read of a picture: its file's bytes, its path, or its pixels
+# what reading a picture may raise where it is damaged; RuntimeError: encrypted, unknown packing
+UNREADABLE = (OSError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error, tarfile.TarError)
 
 
 def data_root() -> Path:
@@ -28,7 +31,9 @@ def cache_root() -> Path:
     return Path(os.environ.get("DCGAN_CACHE") or "~/.cache/dcgan/prepared").expanduser()
 
 
-# --- sources ----------------------------------------------------------------------------------------------------------
+def downloads() -> Path:
+    """Where sets are fetched to where the data root cannot be written."""
+    return cache_root().parent / "downloads"
 
 
 class Picture(NamedTuple):
@@ -41,7 +46,7 @@ class Picture(NamedTuple):
     split: str
     label: int
     attributes: tuple[int, ...]
-    read: Callable[[], bytes | Path | np.ndarray]
+    read: Callable[[], Read]
 
 
 @dataclass
@@ -91,7 +96,7 @@ def checksum(paths: list[Path]) -> str:
     return digest([p.name, p.stat().st_size, zlib.crc32(p.read_bytes())] for p in paths)
 
 
-def sampled(paths: list[Path]) -> str:
+def sampled_checksum(paths: list[Path]) -> str:
     """The fingerprint of files too large to be read twice: names, sizes, and 1,024 blocks of 4 KiB evenly spread over all."""
 
     def row(path: Path) -> list:
@@ -105,13 +110,20 @@ def sampled(paths: list[Path]) -> str:
     return digest(map(row, paths))
 
 
+def numbered(counts: dict[str, int], done: int) -> Iterator[tuple[str, int]]:
+    """Every picture's split and its number there, but for the first `done` of them. counts: pictures of each split."""
+    for split, count in counts.items():
+        yield from ((split, i) for i in range(done, count))
+        done = max(0, done - count)
+
+
 def from_arrays(splits: dict[str, tuple[np.ndarray, np.ndarray]], classes: tuple[str, ...]) -> Contents:
     """Pictures from arrays N x H x W [x C] with labels, a split each."""
+    counts = {split: len(images) for split, (images, _) in splits.items()}
 
     def pictures(done: int, last: str) -> Iterator[Picture]:
-        for split, (images, labels) in splits.items():
-            first, done = done, max(0, done - len(images))
-            for i in range(first, len(images)):
-                yield Picture(f"{split} image {i}", split, int(labels[i]), (), lambda images=images, i=i: images[i])
+        for split, i in numbered(counts, done):
+            images, labels = splits[split]
+            yield Picture(f"{split} image {i}", split, int(labels[i]), (), lambda images=images, i=i: images[i])
 
-    return Contents(pictures, sum(len(images) for images, _ in splits.values()), classes)
+    return Contents(pictures, sum(counts.values()), classes)

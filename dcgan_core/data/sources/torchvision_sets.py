@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,63 +16,59 @@ from dcgan_core.errors import UserError, reason
 
 
 def torchvision_source(name: str, root: Path) -> Source:
-    size, channels, licence, marks = published.TORCHVISION[name]
-    paths = [root / m for m in marks]
+    known = published.KNOWN[name]
+    paths = [root / file for file in known.files]
 
     def contents(_: int) -> Contents:
-        import torchvision  # here, because it takes seconds and a prepared set never needs it
-
+        if name == "celeba":
+            return _celeba(root)
+        sets = {split: _opened(name, root, split) for split in source.SPLITS}
         if name == "mnist":
-            sets = {s: torchvision.datasets.MNIST(str(root), train=s == "train") for s in source.SPLITS}
             return source.from_arrays({s: (d.data.numpy(), d.targets.numpy()) for s, d in sets.items()}, tuple("0123456789"))
         if name == "cifar10":
-            sets = {s: torchvision.datasets.CIFAR10(str(root), train=s == "train") for s in source.SPLITS}
             classes = tuple(sets["train"].classes)
             return source.from_arrays({s: (d.data, np.array(d.targets)) for s, d in sets.items()}, classes)
-        if name == "svhn":
-            sets = {s: torchvision.datasets.SVHN(str(root), split=s) for s in source.SPLITS}
-            both = {s: (d.data.transpose(0, 2, 3, 1), d.labels) for s, d in sets.items()}  # N x 3 x H x W there
-            return source.from_arrays(both, tuple("0123456789"))
-        faces = {s: torchvision.datasets.CelebA(str(root), split=s) for s in ("train", "valid", "test")}
-        names = tuple(n for n in faces["train"].attr_names if n)
+        both = {s: (d.data.transpose(0, 2, 3, 1), d.labels) for s, d in sets.items()}  # N x 3 x H x W there
+        return source.from_arrays(both, tuple("0123456789"))
 
-        def pictures(done: int, last: str) -> Iterator[Picture]:
-            for split, data in faces.items():
-                first, done = done, max(0, done - len(data))
-                for i in range(first, len(data)):
-                    path = root / "celeba" / "img_align_celeba" / data.filename[i]
-                    row = tuple((data.attr[i] * 2 - 1).tolist())
-                    yield Picture(path.name, "test" if split == "test" else "train", 0, row, lambda path=path: path)
-
-        return Contents(pictures, sum(len(d) for d in faces.values()), (), names)
-
-    return Source(
-        name, str(root), licence, size, channels, lambda: source.stamp_of(paths), lambda: source.checksum(paths), contents
-    )
+    stamp, fingerprint = lambda: source.stamp_of(paths), lambda: source.checksum(paths)
+    return Source(name, str(root), known.licence, known.size, known.channels, stamp, fingerprint, contents)
 
 
-def download(name: str) -> Path:
+def _opened(name: str, root: Path, split: str, download: bool = False) -> Any:
+    """torchvision's own data set."""
+    from torchvision import datasets  # here, because it takes seconds and a prepared set never needs it
+
+    if name == "celeba":
+        return datasets.CelebA(str(root), split=split, download=download)
+    if name == "svhn":
+        return datasets.SVHN(str(root), split=split, download=download)
+    kind = datasets.MNIST if name == "mnist" else datasets.CIFAR10
+    return kind(str(root), train=split == "train", download=download)
+
+
+def _celeba(root: Path) -> Contents:
+    parts = {split: _opened("celeba", root, split) for split in ("train", "valid", "test")}
+    counts = {split: len(data) for split, data in parts.items()}
+
+    def pictures(done: int, last: str) -> Iterator[Picture]:
+        for split, i in source.numbered(counts, done):
+            path = root / "celeba" / "img_align_celeba" / parts[split].filename[i]
+            row = tuple((parts[split].attr[i] * 2 - 1).tolist())
+            yield Picture(path.name, "test" if split == "test" else "train", 0, row, lambda path=path: path)
+
+    return Contents(pictures, sum(counts.values()), (), tuple(n for n in parts["train"].attr_names if n))
+
+
+def download(name: str) -> None:
     """Fetches a set that torchvision knows into the data root (or, where that cannot be written, beside the cache)."""
-    import torchvision
-
-    root = (
-        source.data_root()
-        if os.access(source.data_root(), os.W_OK) or not source.data_root().exists()
-        else source.cache_root().parent / "downloads"
-    )
+    root = source.data_root()
+    if root.exists() and not os.access(root, os.W_OK):
+        root = source.downloads()
     root.mkdir(parents=True, exist_ok=True)
     print(f"{name}: not under {source.data_root()}; downloading it to {root}", file=sys.stderr)
     try:
-        match name:
-            case "mnist":
-                torchvision.datasets.MNIST(str(root), download=True)
-            case "cifar10":
-                torchvision.datasets.CIFAR10(str(root), download=True)
-            case "svhn":
-                for split in source.SPLITS:
-                    torchvision.datasets.SVHN(str(root), split=split, download=True)
-            case "celeba":
-                torchvision.datasets.CelebA(str(root), download=True)
+        for split in source.SPLITS if name == "svhn" else ("train",):  # the others come whole
+            _opened(name, root, split, download=True)
     except Exception as error:  # torchvision raises whatever its network layer raises
         raise UserError(f"{name}: not found and not downloaded ({reason(error)}); {published.how_to_get(name)}") from None
-    return root

@@ -1,3 +1,5 @@
+"""Zips and folders: which of their files are pictures, what their folders say about splits and classes."""
+
 from __future__ import annotations
 
 import csv
@@ -5,7 +7,6 @@ import io
 import os
 import re
 import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import cache
@@ -37,7 +38,7 @@ def _looks_like_picture(file: str, opened: Callable[[str], IO[bytes]]) -> bool:
     try:
         with opened(file) as content:
             return bool(_BEGINNING.match(content.read(16)))
-    except (OSError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error):  # it will be left out, with the reason
+    except source.UNREADABLE:  # it will be left out, with the reason
         return False
 
 
@@ -149,7 +150,6 @@ def _attributes(table: bytes | Path, where: str) -> tuple[tuple[str, ...], dict[
 
 
 def zip_source(name: str, path: Path) -> Source:
-    size, channels = published.usual(name) or (64, 3)
 
     def opened() -> zipfile.ZipFile:
         try:
@@ -165,20 +165,17 @@ def zip_source(name: str, path: Path) -> Source:
         archive = opened()
         return _tree((i.filename for i in archive.infolist() if not i.is_dir()), archive.read, archive.open, str(path))
 
-    return Source(
-        name,
-        str(path),
-        licence="as its owner says",
-        size=size,
-        channels=channels,
-        stamp=lambda: source.stamp_of([path]),
-        fingerprint=fingerprint,
-        open=contents,
-        check=lambda: opened().testzip(),
-    )
+    stamp, check = lambda: source.stamp_of([path]), lambda: opened().testzip()
+    return _source(name, path, stamp, fingerprint, contents, check)
 
 
-def walk(folder: Path, above: tuple = ()) -> Iterator[tuple[str, os.stat_result]]:
+def _source(name: str, path: Path, *more: Callable) -> Source:
+    """Of the size that a set of this name usually has."""
+    known = published.KNOWN.get(name, published.OTHER)
+    return Source(name, str(path), published.OTHER.licence, known.size, known.channels, *more)
+
+
+def files_below(folder: Path, above: tuple = ()) -> Iterator[tuple[str, os.stat_result]]:
     """Every file below a folder, with its path from there, sorted folder by folder. Linked folders count, but not for ever."""
     try:
         here = folder.stat()
@@ -194,30 +191,23 @@ def walk(folder: Path, above: tuple = ()) -> Iterator[tuple[str, os.stat_result]
         if entry.is_file():
             yield entry.name, found
         elif entry.is_dir() and (found.st_dev, found.st_ino) not in above:
-            for file, size in walk(folder / entry.name, above):
+            for file, size in files_below(folder / entry.name, above):
                 yield f"{entry.name}/{file}", size
 
 
 def folder_source(name: str, path: Path, only: tuple[str, ...] = ()) -> Source:
     """A folder, or `only` these folders in it."""
-    size, channels = published.usual(name) or (64, 3)
 
     def listing() -> Iterator[tuple[str, os.stat_result]]:
         for part in only or ("",):
-            for file, found in walk(path / part):
+            for file, found in files_below(path / part):
                 yield os.path.join(part, file), found
 
     @cache  # once for stamp and fingerprint: a million files take seconds
     def fingerprint() -> str:
         return source.digest([file, found.st_size, found.st_mtime_ns] for file, found in listing())
 
-    return Source(
-        name,
-        str(path),
-        licence="as its owner says",
-        size=size,
-        channels=channels,
-        stamp=lambda: [fingerprint()],
-        fingerprint=fingerprint,
-        open=lambda _: _tree((file for file, _ in listing()), lambda f: path / f, lambda f: (path / f).open("rb"), str(path)),
-    )
+    def contents(_: int) -> Contents:
+        return _tree((file for file, _ in listing()), lambda f: path / f, lambda f: (path / f).open("rb"), str(path))
+
+    return _source(name, path, lambda: [fingerprint()], fingerprint, contents)
