@@ -1,5 +1,7 @@
 """What the book claims beside the paper: its drawn scenes, its solver, and the classifiers that judge."""
 
+from functools import partial
+
 from dcgan_core.authors import reading
 from dcgan_core.claims.claim import NOT_IN_PAPER, Claim, Measure, Setting, at_least, imported_from, trained_on
 from dcgan_core.drawings import scenes
@@ -22,7 +24,7 @@ def _coverage(s: Setting) -> Measurement:
     count = 600 if s.small else 10_000
     data = scenes.draw(s.run.data_name, count, s.run.architecture.size, judges.HELD_OUT_SEED)
     samples = memorisation.draw_samples(s.generator(), count, s.seed)
-    return coverage.coverage(_judge(s), data.images, samples, s.seed)
+    return coverage.coverage(partial(judges.statements, _judge(s)), data.images, samples, s.seed)
 
 
 def _scene_claims(name: str) -> list[Claim]:
@@ -50,7 +52,7 @@ def _scene_claims(name: str) -> list[Claim]:
 
 def _solver_speedup(s: Setting) -> Measurement:
     few = {"images": 2000, "test_images": 1000} if s.small else {}
-    return scores.solver_speedup(s.place, seed=s.seed, **few)
+    return scores.solver_speedup(device=s.place, seed=s.seed, **few)
 
 
 def _exemplars(name: str) -> Claim:

@@ -6,7 +6,7 @@ from functools import cache
 from dcgan_core.ablations import variants
 from dcgan_core.claims import claim
 from dcgan_core.claims.claim import Claim, Measure, Setting, ablation, at_least, between, instead_of_lsun, trained_on
-from dcgan_core.data import duplicates, planted
+from dcgan_core.data import duplicates, face_detector, planted
 from dcgan_core.intervals import Measurement
 from dcgan_core.metrics import detection, memorisation
 
@@ -88,7 +88,7 @@ def _dedup_claims() -> list[Claim]:
 def _detector_recall(s: Setting) -> Measurement:
     """On photographs that are held out: the cascade and its settings were chosen on the others."""
     claim.check_photographs(s.run)
-    return detection.detector_recall(s.pictures("test").images[: 100 if s.small else None], s.seed)
+    return detection.detector_recall(s.pictures("test").images[: 100 if s.small else None], face_detector.detect, s.seed)
 
 
 CLAIMS = [

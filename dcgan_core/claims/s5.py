@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from dcgan_core import devices
 from dcgan_core.authors import reading
 from dcgan_core.claims.claim import (
     NOT_IN_PAPER,
@@ -17,26 +16,30 @@ from dcgan_core.claims.claim import (
     trained_on,
 )
 from dcgan_core.intervals import Measurement
-from dcgan_core.probes import protocols, scores
+from dcgan_core.probes import protocols, scores, tasks
+from dcgan_core.probes.protocols import Search
 from dcgan_core.runs import Run
 
-_latest: dict[tuple, protocols.Task] = {}  # both protocols use the same features
+_latest: dict[tuple, tasks.Task] = {}  # both protocols use the same features
 
 
-def _task(s: Setting, dataset: str, kind: str, layers: tuple[int, ...]) -> protocols.Task:
+def _task(s: Setting, dataset: str, kind: str, layers: tuple[int, ...]) -> tasks.Task:
     key = (s, dataset, kind, layers)
     if key not in _latest:
         _latest.clear()  # first: two sets of features would not fit in memory
-        how = {"grey_as_colour": dataset == "mnist", "centroids": 100 if s.small else 1600, "seed": s.seed}
-        how |= {"images": 2000, "test_images": 1000} if s.small else {}
-        how |= {"device": s.place, "precision": devices.precision("auto", s.place)}
-        _latest[key] = protocols.make_task(s.run, dataset, kind, layers=layers, **how)
+        how: dict = {"grey_as_colour": dataset == "mnist", "precision": "auto", "device": s.place, "seed": s.seed}
+        how |= {"images": 2000, "test_images": 1000, "centroids": 100} if s.small else {}
+        _latest[key] = tasks.make_task(tasks.Question(s.run, dataset, kind, layers=layers, **how))
     return _latest[key]
 
 
 def _all_labels(dataset: str, kind: str, layers: tuple[int, ...] = ()) -> Measure:
-    # with 10,000 images held out, one C that does worse is enough to end the search; larger ones take longest
-    return lambda s: scores.all_labels(_task(s, dataset, kind, layers), patience=3 if s.small else 1, seed=s.seed)
+    def measure(s: Setting) -> Measurement:
+        # with 10,000 images held out, one C that does worse is enough to end the search; larger ones take longest
+        search = Search(protocols.CIFAR10_GRID, patience=3 if s.small else 1, seed=s.seed)
+        return scores.all_labels(_task(s, dataset, kind, layers), search)
+
+    return measure
 
 
 def _few_labels(
@@ -45,21 +48,22 @@ def _few_labels(
     """Accuracy, or error, with `each` labels a class, mean over draws; for a trained net also with fewer."""
 
     def measure(s: Setting) -> Measurement:
-        # ten draws choose C where the authors' script has ten; a few do where every draw takes seconds
-        settings: dict = {"choosing": 2 if s.small else 10 if draws == 100 else 3, "grid": protocols.grid_of(dataset)}
-        if dataset == "cifar10":  # whose protocol the paper leaves open
-            settings["patience"] = 3
-        settings["fewer"] = (10, 25, 50, 100, 200, 400) if kind == "trained" and not s.small else ()
         task = _task(s, dataset, kind, layers)
-        wanted = (min(each, 100), 3) if s.small else (each, draws)
-        return scores.few_labels(task, *wanted, error=error, seed=s.seed, **settings)
+        # patience for CIFAR-10, whose protocol the paper leaves open
+        search = Search(protocols.grid_of(dataset), patience=3 if dataset == "cifar10" else None, seed=s.seed)
+        if s.small:
+            return scores.few_labels(task, min(each, 100), search, draws=3, choosing=2, error=error)
+        # ten draws choose C where the authors' script has ten; a few do where every draw takes seconds
+        many = {"draws": draws, "choosing": 10 if draws == 100 else 3}
+        fewer = (10, 25, 50, 100, 200, 400) if kind == "trained" else ()
+        return scores.few_labels(task, each, search, fewer=fewer, error=error, **many)
 
     return measure
 
 
 def _supervised_error(dataset: str) -> Measure:
     def measure(s: Setting) -> Measurement:
-        train, test = protocols.load_pair(dataset, s.run.architecture, grey_as_colour=dataset == "mnist")
+        train, test = tasks.load_pair(dataset, s.run.architecture, grey_as_colour=dataset == "mnist")
         search = {"trials": 2, "epochs": 3} if s.small else {}
         return scores.supervised_error(train, test, s.run.architecture, device=s.place, seed=s.seed, **search)
 

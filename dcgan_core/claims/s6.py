@@ -1,12 +1,13 @@
 """Section 6, what the nets know: walks (6.1), D's features (6.2), forgetting (6.3.1) and arithmetic with z (6.3.2)."""
 
-from functools import cache
+from functools import cache, partial
 
 from dcgan_core.claims.claim import NOT_IN_PAPER, Claim, Measure, Setting, at_least, at_most, instead_of_lsun, trained_on
 from dcgan_core.drawings import scenes
 from dcgan_core.inside import arithmetic, attribution, forgetting, marking
 from dcgan_core.intervals import Measurement
 from dcgan_core.metrics import walks
+from dcgan_core.probes import features
 from dcgan_core.readers import finder, judges
 from dcgan_core.runs import Run
 
@@ -22,8 +23,8 @@ def _smoothness(s: Setting) -> Measurement:
 
 
 def _walk_features(s: Setting) -> Measurement:
-    pairs = 20 if s.small else 300
-    return walks.walk_smoothness(s.generator(), pairs=pairs, seed=s.seed, discriminator=s.discriminator())
+    seen = partial(features.pooled_features, s.discriminator())
+    return walks.walk_smoothness(s.generator(), pairs=20 if s.small else 300, seed=s.seed, features=seen)
 
 
 def _walk_nearest(s: Setting) -> Measurement:

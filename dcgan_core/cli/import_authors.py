@@ -16,11 +16,13 @@ def add(commands: argparse._SubParsersAction) -> None:
 def _run(args: argparse.Namespace) -> None:
     from dcgan_core.authors import importing, reading
 
-    run = importing.import_run(args.folder, args.out, args.statistics, args.device, progress=True)
+    run = importing.import_run(args.folder, args.out, args.statistics, device=args.device)
     noted = run.info["authors"]
     print(f"{run.path}: {' and '.join(noted['nets'])} of {noted['model']}, epoch {noted['read_off_names']['epochs']}")
     if noted["missing"]:
         layers = len(run.architecture.widths)
-        print(f"missing: {reading.named(noted['missing'])}; so D ends at conv {layers}: features up to there, and no judgement")
+        print(
+            f"missing: {reading.listed(noted['missing'])}; so D ends at conv {layers}: features up to there, and no judgement"
+        )
     used = (f"{net}'s from {s['from']}" if s else f"{net}'s not estimated" for net, s in noted["statistics"].items())
     print(f"batchnorm statistics: {', '.join(used)}")

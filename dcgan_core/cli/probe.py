@@ -29,27 +29,38 @@ def add(commands: argparse._SubParsersAction) -> None:
 def _run(args: argparse.Namespace) -> None:
     from dcgan_core import devices
     from dcgan_core.files import write_json
-    from dcgan_core.probes import protocols, svm
+    from dcgan_core.probes import protocols, tasks
     from dcgan_core.runs import Run
 
     run, device = Run(args.source), devices.pick(args.device)
     layers = _numbers("--layers", args.layers, int, "1,2,3") if args.layers else None
-    asked = _numbers("--grid", args.grid, float, "1e-4,1e-3,1e-2") if args.grid else protocols.grid_of(args.dataset)
-    grid = protocols.check_grid(asked)
-    if args.draws is not None and args.per_class is None:
+    grid = _numbers("--grid", args.grid, float, "1e-4,1e-3,1e-2") if args.grid else protocols.grid_of(args.dataset)
+    few = args.per_class is not None
+    search = protocols.Search(grid, solver=args.solver, seed=args.seed, patience=None if few else 3)
+    if args.draws is not None and not few:
         raise UserError("--draws: goes with --per-class, the number of labels that each draw has")
     draws = protocols.check_draws(100 if args.draws is None else args.draws)
-    svm.solver(args.solver)
     precision = devices.precision(args.precision, device)
-    how = {"labels_each": args.per_class, "grey_as_colour": args.grey_as_colour, "precision": precision}
-    task = protocols.make_task(run, args.dataset, args.features, layers, device, args.seed, args.images, **how)
+    asked = tasks.Question(
+        run,
+        args.dataset,
+        args.features,
+        layers=layers,
+        images=args.images,
+        labels_each=args.per_class,
+        grey_as_colour=args.grey_as_colour,
+        precision=precision,
+        device=device,
+        seed=args.seed,
+    )
+    task = tasks.make_task(asked)
     counts = f"{len(task.x):,} training images ({task.held_off:,} of them choose C), {len(task.test_x):,} test images"
     print(f"{args.dataset}: {counts}; {task.features.count:,} {task.features.name} features, {task.seconds:.0f} s")
-    if args.per_class is None:
-        result = protocols.full(task, grid, args.solver, device, seed=args.seed)
+    if not few:
+        result = protocols.full(task, search)
         of = ""
     else:
-        result = protocols.per_class(task, args.per_class, draws, grid, args.solver, device, seed=args.seed)
+        result = protocols.per_class(task, args.per_class, search, draws=draws)
         of = f", spread ±{result.spread:.2%} over {result.n} draws of {args.per_class} labels a class"
     print(
         f"accuracy {result.accuracy:.2%} (95 %: {result.low:.2%} to {result.high:.2%}){of}, error {1 - result.accuracy:.2%};"

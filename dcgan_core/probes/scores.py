@@ -2,17 +2,15 @@
 
 from collections.abc import Sequence
 
-import torch
-
 from dcgan_core import devices, networks
 from dcgan_core.data.images import ImageData
 from dcgan_core.errors import UserError
 from dcgan_core.intervals import Measurement
 from dcgan_core.networks import Architecture
-from dcgan_core.probes import features, protocols, supervised
-from dcgan_core.probes.features import Features
-from dcgan_core.probes.protocols import Result, Shuffled, Task
+from dcgan_core.probes import protocols, supervised, tasks
+from dcgan_core.probes.protocols import Result, Search
 from dcgan_core.probes.svm import SOLVERS
+from dcgan_core.probes.tasks import Question, Task
 
 
 def _percent(task: Task, result: Result, details: dict, *, error: bool = False) -> Measurement:
@@ -29,27 +27,24 @@ def _percent(task: Task, result: Result, details: dict, *, error: bool = False) 
     return Measurement(value, low, high, result.n, task.seconds + result.seconds, details)
 
 
-def all_labels(task: Task, *, patience: int, seed: int = 0) -> Measurement:
+def all_labels(task: Task, search: Search) -> Measurement:
     """Accuracy with all labels; `details` has the surest mistakes and, for D's features, each layer's own accuracy."""
-    search = {"device": task.features.device, "seed": seed, "patience": patience}
-    result = protocols.full(task, protocols.CIFAR10_GRID, **search)
+    result = protocols.full(task, search)
     details: dict = {"mistakes": protocols.mistakes(task, result)}
     if task.features.columns:
-        parts = {n: protocols.full(task.only(p), protocols.CIFAR10_GRID, **search) for n, p in task.features.columns.items()}
+        parts = {name: protocols.full(task.only(part), search) for name, part in task.features.columns.items()}
         details["each_layer"] = {name: round(100 * r.accuracy, 2) for name, r in parts.items()}
     return _percent(task, result, details)
 
 
-def few_labels(task: Task, each: int, draws: int, *, fewer: Sequence[int] = (), error: bool = False, **settings) -> Measurement:
-    """Accuracy, or error, with `each` labels a class, mean over draws; `details` has a curve of it with `fewer`, too.
-
-    settings: of `protocols.per_class`.
-    """
-    settings["device"] = task.features.device
-    result = protocols.per_class(task, each, draws, **settings)
+def few_labels(
+    task: Task, each: int, search: Search, *, draws: int, choosing: int, fewer: Sequence[int] = (), error: bool = False
+) -> Measurement:
+    """Accuracy, or error, with `each` labels a class, mean over draws; `details` has a curve of it with `fewer`, too."""
+    result = protocols.per_class(task, each, search, draws=draws, choosing=choosing)
     details: dict = {"labels_each": each}
     if fewer:
-        rows = {n: protocols.per_class(task, n, 10, **settings | {"choosing": 3}) for n in fewer if n < each} | {each: result}
+        rows = {n: protocols.per_class(task, n, search, draws=10, choosing=3) for n in fewer if n < each} | {each: result}
         details["curve"] = {str(n): [round(100 * x, 2) for x in (r.accuracy, r.low, r.high)] for n, r in rows.items()}
     return _percent(task, result, details, error=error)
 
@@ -62,21 +57,13 @@ def supervised_error(train: ImageData, test: ImageData, a: Architecture, **searc
     return Measurement(100 - 100 * result.accuracy, low, high, result.n, result.seconds, details)
 
 
-def solver_speedup(device: torch.device, *, images: int | None = None, test_images: int | None = None, seed: int = 0):
+def solver_speedup(**options) -> Measurement:
     """How many times as fast as liblinear is the book's solver? On CIFAR-10, as the 7,168 features of an untrained small32.
 
-    The time of setting up counts for both. Raises UserError where they do not find the same SVM.
+    The time of setting up counts for both. options: of `tasks.Question`. Raises UserError where the SVMs are not the same.
     """
-    a, precision = networks.ARCHITECTURES["small32"], devices.precision("auto", device)
-    train, test = protocols.load_pair("cifar10", a)
-    net = networks.build(a, seed)[1].to(device)
-
-    def make(rest: Shuffled) -> Features:
-        features.estimate_statistics(net, rest, seed, precision=precision)
-        return features.of_discriminator(net, precision=precision)
-
-    task = protocols.prepare_features(train, test, make, seed=seed, images=images, test_images=test_images)
-    found = protocols.speedup(task, device=device, seed=seed)
+    asked = Question(networks.ARCHITECTURES["small32"], "cifar10", "random", precision="auto", **options)
+    found = protocols.speedup(tasks.make_task(asked), seed=asked.seed)
     objectives = [found[kind]["objective"] for kind in SOLVERS]
     if max(objectives) > 1.001 * min(objectives) or found["same_answers"] < 0.995:
         raise UserError(f"the two solvers do not find the same SVM, so their times cannot be compared: {found}")

@@ -110,7 +110,7 @@ def imported_copy(imported, tmp_path) -> Run:
 
 
 # --- Theano, in NumPy -------------------------------------------------------------------------------------------------
-# Written from the definition, tap by tap, where authors.numpy_generator works window by window. Theano's convolution is the
+# Written from the definition, tap by tap, where proof.numpy_generator works window by window. Theano's convolution is the
 # true one: out[y] = sum over a of kernel[a] * in[stride * y - padding + (k - 1 - a)].
 
 

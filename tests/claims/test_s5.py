@@ -7,7 +7,7 @@ from conftest import encode, make_folder
 from dcgan_core.authors import reading
 from dcgan_core.claims import claim, ledger, s5
 from dcgan_core.errors import UserError
-from dcgan_core.probes import protocols
+from dcgan_core.probes import protocols, tasks
 from dcgan_core.runs import Run
 
 
@@ -36,8 +36,8 @@ def test_which_probe_is_measured_on_which_run(run, tmp_path):
 
 def test_a_probe_is_measured_in_percent_with_what_the_chapter_shows(run, tmp_path, data, monkeypatch):
     """On noise called cifar10 whose classes differ in brightness."""
-    load = protocols.load_pair
-    monkeypatch.setattr(protocols, "load_pair", lambda name, a, *more: _grey(load(name, replace(a, channels=3))))
+    load = tasks.load_pair
+    monkeypatch.setattr(tasks, "load_pair", lambda name, a, **options: _grey(load(name, replace(a, channels=3))))
     files = {}
     for i in range(240):
         pixels = np.random.default_rng(i).integers(0, 156, (16, 16)) + 50 * (i % 3)
@@ -54,7 +54,7 @@ def test_a_probe_is_measured_in_percent_with_what_the_chapter_shows(run, tmp_pat
     assert details["each_layer"].keys() == {"conv 1", "conv 2"}
     assert details["held_off"] == 36
     assert details["protocol"]["labels_each"] == "all"
-    few = protocols.per_class(s5._task(claim.Setting(ours, "cpu"), "cifar10", "trained", ()), 10, 3, choosing=2)
+    few = protocols.per_class(s5._task(claim.Setting(ours, "cpu"), "cifar10", "trained", ()), 10, draws=3, choosing=2)
     assert few.n == 3
 
 

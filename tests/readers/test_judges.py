@@ -1,5 +1,7 @@
 """Judges: they learn to read factors, say how far they can be trusted, and count what samples show."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from conftest import ships_from
@@ -53,15 +55,16 @@ def test_rooms_leave_out_the_choice_of_places():
 
 def test_equal_pictures_are_covered_and_one_sided_samples_are_not(judge):
     data = scenes.draw("drawn-portraits", 600, 32, seed=8)
-    same = coverage.coverage(judge, data.images, data.images)
+    read = partial(judges.statements, judge)
+    same = coverage.coverage(read, data.images, data.images)
     assert same.value == 1
-    more = coverage.coverage(judge, data.images, scenes.draw("drawn-portraits", 600, 32, seed=9).images)
-    one_sided = coverage.coverage(judge, data.images, data.images[data.factors["long_hair"] == 1])
+    more = coverage.coverage(read, data.images, scenes.draw("drawn-portraits", 600, 32, seed=9).images)
+    one_sided = coverage.coverage(read, data.images, data.images[data.factors["long_hair"] == 1])
     assert 0.75 < more.value < 1 and more.low <= more.value <= more.high <= 1
     assert 0.3 < one_sided.value < 0.65
     hair = one_sided.details["factors"]["long_hair"]
     assert abs(hair["data"] - 0.5) < 0.1 and hair["samples"] > 0.85
-    single = coverage.coverage(judge, data.images, np.repeat(data.images[:1], 100, 0))
+    single = coverage.coverage(read, data.images, np.repeat(data.images[:1], 100, 0))
     assert single.details["cells_in_samples"] == 1 and single.value < 0.2
 
 
