@@ -60,7 +60,7 @@ def figure_7(run, name):
         found = picked.get(concept.name)
         if found is None or not len(found):  # then a classifier chooses
             found = arithmetic.candidates(run, device, seed).of(concept)
-            found = exemplars.choose(found, concept.name, 1, 3, rng)[0]
+            found = exemplars.choose_sets(found, concept.name, 1, 3, rng)[0]
         terms.append(found)
     means = [latent.mean(z) for z in terms]
     result = latent.combine(means)  # first - second + third
@@ -112,7 +112,7 @@ def weight_sliders(run, name, reach=2.0):
     means = []
     for concept in parts.terms:
         found = arithmetic.candidates(run, device, seed).of(concept)
-        chosen = exemplars.choose(found, concept.name, 1, 3, rng)[0]
+        chosen = exemplars.choose_sets(found, concept.name, 1, 3, rng)[0]
         means.append(latent.mean(chosen))
 
     def draw(weights):
@@ -457,7 +457,7 @@ Table(
 # %% mystnb={"figure": {"caption": "Six random portraits in the middle column. To the left, up to half a turn vector is subtracted, to the right added.", "name": "fig-turn"}}
 rng = torch.Generator().manual_seed(seed + 3)
 left, right = (
-    exemplars.choose(pool.of(concept), concept.name, 1, 4, rng)[0]
+    exemplars.choose_sets(pool.of(concept), concept.name, 1, 4, rng)[0]
     for concept in (turning.LEFT, turning.RIGHT)
 )
 turn = latent.turn(left, right)
@@ -659,7 +659,7 @@ parts = arithmetic.SUMS["faces_smile"]
 rng = torch.Generator().manual_seed(seed + 5)
 results = latent.combine(
     [
-        latent.mean(exemplars.choose(shown.of(c), c.name, 60, 3, rng))
+        latent.mean(exemplars.choose_sets(shown.of(c), c.name, 60, 3, rng))
         for c in parts.terms
     ]
 )

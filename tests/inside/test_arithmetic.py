@@ -53,7 +53,7 @@ def z_of(count: int, seed: int = 0) -> torch.Tensor:
 
 
 def candidates(count: int, seed: int = 0, scale: float = 1 / 8) -> Pool:
-    return exemplars.pool(Linear(scale), reader, count, seed)
+    return exemplars.gather(Linear(scale), reader, count, seed)
 
 
 # --- concepts and exemplars -------------------------------------------------------------------------------------------
@@ -76,7 +76,7 @@ def test_drawn_sums_ask_for_factors_that_are_drawn():
 
 
 def test_a_pool_gives_only_what_shows_the_concept_for_sure():
-    p = exemplars.pool(Linear(), reader, 400, seed=1)
+    p = exemplars.gather(Linear(), reader, 400, seed=1)
     found = p.of(SMILE.first)
     assert 40 < len(found) < 150
     assert (found[:, 0] > 0).all() and (found[:, 1] > 0).all()
@@ -85,23 +85,23 @@ def test_a_pool_gives_only_what_shows_the_concept_for_sure():
 
 def test_an_unknown_attribute_names_its_near_namesake():
     with pytest.raises(UserError, match=r"concept 'grin': no attribute is called 'smiles' \(did you mean 'smile'"):
-        exemplars.pool(Linear(), reader, 10, 0).of(Concept("grin", {"smiles": True}))
+        exemplars.gather(Linear(), reader, 10, 0).of(Concept("grin", {"smiles": True}))
 
 
 def test_a_pool_looks_at_more_until_there_are_enough_or_the_limit_is_reached(monkeypatch):
     monkeypatch.setattr(exemplars, "LIMIT", 300)
     first = candidates(100)
     rare = len(first.of(SMILE.first))
-    more = exemplars.pool(Linear(), reader, 100, 0, SMILE.terms, rare + 1)
+    more = exemplars.gather(Linear(), reader, 100, 0, concepts=SMILE.terms, enough=rare + 1)
     assert len(more.z) in (200, 300) and len(more.of(SMILE.first)) > rare
     assert torch.equal(more.z, z_of(len(more.z))), "picks find their z again by seed and count"
     assert all(np.array_equal(values, more.answers[key][:100]) for key, values in first.answers.items())
-    assert len(exemplars.pool(Linear(), reader, 100, 0, SMILE.terms, 1000).z) == 300
-    assert len(exemplars.pool(Linear(), reader, 500, 0, SMILE.terms, 1000).z) == 500
+    assert len(exemplars.gather(Linear(), reader, 100, 0, concepts=SMILE.terms, enough=1000).z) == 300
+    assert len(exemplars.gather(Linear(), reader, 500, 0, concepts=SMILE.terms, enough=1000).z) == 500
 
 
 def test_sets_of_exemplars_share_no_z_and_come_again_when_all_were_used():
-    chosen = exemplars.choose(z_of(20), "x", 14, 3, torch.Generator().manual_seed(0))
+    chosen = exemplars.choose_sets(z_of(20), "x", 14, 3, torch.Generator().manual_seed(0))
     assert chosen.shape == (14, 3, 8)
     assert len(torch.unique(chosen[:6].flatten(0, 1), dim=0)) == 18
     assert torch.equal(chosen[:6], chosen[6:12]) and torch.equal(chosen[:2], chosen[12:])
@@ -109,7 +109,7 @@ def test_sets_of_exemplars_share_no_z_and_come_again_when_all_were_used():
 
 def test_a_concept_without_enough_exemplars_is_refused():
     with pytest.raises(UserError, match=r"concept 'smiling man': 2 exemplars, 3 are needed; pick more"):
-        exemplars.choose(z_of(2), "smiling man", 10, 3, torch.Generator())
+        exemplars.choose_sets(z_of(2), "smiling man", 10, 3, torch.Generator())
     with pytest.raises(UserError, match="0 exemplars, 3 are needed"):  # a net that draws one face only
         arithmetic.trials(Linear(scale=0), candidates(50, 0, scale=0), reader, SMILE, 5)
 
@@ -138,12 +138,12 @@ def test_where_z_is_linear_the_sum_is_right_and_more_exemplars_make_it_surer(out
 def test_trials_that_share_exemplars_have_wider_intervals():
     few = np.repeat([True, False, True, True, False], 80)  # five sets decide all
     sets = np.repeat(np.arange(5), 80)
-    alone = exemplars.over_sets(few, np.arange(400), 0)
-    shared = exemplars.over_sets(few, sets, 0)
+    alone = arithmetic._over_sets(few, np.arange(400), 0)
+    shared = arithmetic._over_sets(few, sets, 0)
     assert alone[0] == shared[0] == 0.6 and alone[1] > 0.5 and shared[1] < 0.1 and shared[2] == 1
-    unlike = exemplars.over_sets(few.astype(float), sets, 0, minus=np.zeros(100))
+    unlike = arithmetic._over_sets(few.astype(float), sets, 0, minus=np.zeros(100))
     assert unlike[0] == pytest.approx(0.6) and unlike[1] < 0.1
-    assert exemplars.over_sets(few, np.zeros(400, int), 0) == alone, "one set says nothing of others"
+    assert arithmetic._over_sets(few, np.zeros(400, int), 0) == alone, "one set says nothing of others"
     pool = candidates(60)
     few = arithmetic.trials(Linear(), pool, reader, SMILE, 50)["three"].details
     assert few["sets"]["three"] == min(len(pool.of(c)) for c in SMILE.terms) // 3 and few["sets"]["many"] == 1
@@ -293,10 +293,10 @@ def test_the_one_that_selects_is_checked_where_attributes_are_known():
 def test_what_was_measured_once_is_not_measured_again(run, monkeypatch):
     calls = []
     monkeypatch.setattr(arithmetic, "readers", lambda *_: (lambda images: {}, reader))
-    monkeypatch.setattr(arithmetic, "trials", lambda *_: calls.append("trials") or {"three": None})
+    monkeypatch.setattr(arithmetic, "trials", lambda *_, **__: calls.append("trials") or {"three": None})
     monkeypatch.setattr(turning, "turns", lambda *_: calls.append("turns") or {"monotone": None})
     pools = []
-    monkeypatch.setattr(exemplars, "pool", lambda *_: pools.append(1))
+    monkeypatch.setattr(exemplars, "gather", lambda *_, **__: pools.append(1))
     for _ in range(2):
         assert arithmetic.measured(run, "drawn_smile", "cpu", 4, small=True) == {"three": None}
         assert arithmetic.measured(run, "turn", "cpu", 4, small=True) == {"monotone": None}
@@ -306,9 +306,9 @@ def test_what_was_measured_once_is_not_measured_again(run, monkeypatch):
 def test_at_full_size_ten_sets_of_thirty_exemplars_are_looked_for(run, monkeypatch):
     asked = []
     monkeypatch.setattr(arithmetic, "readers", lambda *_: (lambda images: {}, reader))
-    monkeypatch.setattr(arithmetic, "trials", lambda *_: {})
+    monkeypatch.setattr(arithmetic, "trials", lambda *_, **__: {})
     monkeypatch.setattr(
-        exemplars, "pool", lambda generator, reader, count, seed, concepts, enough: asked.append((count, enough))
+        exemplars, "gather", lambda generator, read, count, seed, *, concepts, enough: asked.append((count, enough))
     )
     arithmetic.measured(run, "drawn_smile", "cpu", 5)
     assert asked == [(10_000, 300)]
