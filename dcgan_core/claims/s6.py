@@ -84,7 +84,7 @@ def _forgotten(path: Path, what: str, which: str, device: str, seed: int, small:
     size = run.architecture.size
     judge = judges.load_judge(run.data_name, size=size, device=device)
     finder = load_finder(run.data_name, size, device)
-    return forgetting.measure_forgetting(run.generator(device), judge, finder, what, which, small, seed)
+    return forgetting.measure_forgetting(run.generator(device), judge, finder, what, which, small=small, seed=seed)
 
 
 def _forgetting_claims() -> list[Claim]:
@@ -154,7 +154,7 @@ def _finder_agreement(run: Run, device: str, seed: int, small: bool) -> Measurem
     device = devices.pick(device)
     finder = load_finder(run.data_name, run.architecture.size, device)
     judge = judges.load_judge(run.data_name, size=run.architecture.size, device=device)
-    return marking.agreement(run.generator(device), finder, judge, marking.load_marks(forgetting.BY_HAND, run))
+    return marking.eye_agreement(run.generator(device), finder, judge, marking.load_marks(forgetting.BY_HAND, run))
 
 
 def _arithmetic(name: str, kind: str) -> Callable[[Run, str, int, bool], Measurement]:

@@ -133,9 +133,9 @@ def test_finder_and_eye_are_compared_on_marked_samples(toy, tmp_path):
     fewer = Marks({i: b for i, b in marks.boxes.items() if i != missed}, "window", 4, 20, 16)
     path = tmp_path / "marks.json"
     marking.save_marks(fewer, path)
-    found = marking.agreement(toy, Eye(), Eye(), marking.load_marks(path))
+    found = marking.eye_agreement(toy, Eye(), Eye(), marking.load_marks(path))
     assert found.value == 19 / 20 and found.details["disagree"] == [missed]
     assert found.details["overlap"] == 1
     path.write_text(json.dumps(json.loads(path.read_text()) | {"unsure": [missed]}))
-    found = marking.agreement(toy, Eye(), Eye(), marking.load_marks(path))
+    found = marking.eye_agreement(toy, Eye(), Eye(), marking.load_marks(path))
     assert found.details["agreement_where_sure"] == 1
