@@ -689,14 +689,15 @@ image_rows.strips(
 # ```python
 # pool = arithmetic.candidates(faces, count=6000)
 # def smile_of(male):
-#     means = [latent.mean(pool.of(arithmetic.Concept("", {"Smiling": s, "Male": male}))[:30]) for s in (True, False)]
+#     means = [latent.mean(pool.of(exemplars.Concept("", {"Smiling": s, "Male": male}))[:30]) for s in (True, False)]
 #     return means[0] - means[1]
 # print(torch.nn.functional.cosine_similarity(smile_of(True), smile_of(False), dim=0))
 # ```
 # Two unrelated vectors of a hundred numbers would give about 0, give or take 0.1.
 #
 # ```python
-# from dcgan_core.arithmetic import Concept, Sum
+# from dcgan_core.inside.arithmetic import Sum
+# from dcgan_core.inside.exemplars import Concept
 # beard = Sum(
 #     Concept("smiling, beard", {"smile": True, "beard": True}),
 #     Concept("neutral, beard", {"smile": False, "beard": True}),

@@ -17,7 +17,6 @@ from dcgan_core.inside.exemplars import Concept, Pool, Reads
 from dcgan_core.intervals import Measurement, bootstrap, share, student, timed
 from dcgan_core.networks import Discriminator, Generator, to_input, to_pixels
 from dcgan_core.readers import attributes, judges
-from dcgan_core.readers.judges import Judge
 from dcgan_core.runs import Run, weights_of
 
 SMALL, LARGE = 2000, 10_000  # random z looked at for exemplars: before a reader's eyes, measured
@@ -99,18 +98,8 @@ def readers(run: Run, device: torch.device | str = "cpu") -> tuple[Reads, Reads]
         return tuple(attributes.load_attributes(half, device).read for half in (attributes.SELECTING, attributes.JUDGING))
     if run.data_name != "drawn-portraits":
         raise UserError(f"{run.path}: nothing here reads attributes off {run.data_name}; use faces or drawn-portraits")
-    size = run.architecture.size
-    return tuple(_statements(judges.load_judge(run.data_name, seed, size, device)) for seed in (1, 0))
-
-
-def _statements(judge: Judge) -> Reads:
-    """All that a judge reads, and which way a face looks."""
-
-    def read(images: np.ndarray) -> dict[str, np.ndarray]:
-        answers = judge.read(images)
-        return answers | judges.ways(answers["pose"])
-
-    return read
+    both = [judges.load_judge(run.data_name, seed, run.architecture.size, device) for seed in (1, 0)]
+    return tuple(lambda images, judge=judge: (answers := judge.read(images)) | judges.ways(answers["pose"]) for judge in both)
 
 
 # --- trials -----------------------------------------------------------------------------------------------------------
@@ -173,14 +162,8 @@ def _sums(chosen: _Chosen, fresh: Tensor) -> dict[str, Tensor]:
     }
 
 
-# kind of sum -> what else it shows should be as in this
-_BEFORE = {
-    "three": "third_term",
-    "pixels": "third_term",
-    "single": "third_single",
-    "one_face": "third_single",
-    "random": "third_single",  # by chance
-}
+# what else should be as before -> in which kinds of sum
+_BEFORE = {"third_term": ("three", "pixels"), "third_single": ("single", "one_face", "random")}  # random: by chance
 
 
 def trials(
@@ -215,7 +198,11 @@ def trials(
         images["pixels"] = pixel_sum(generator, chosen.three)
         answers = {key: judge(pictures) for key, pictures in images.items()}
         right = {key: arithmetic.result.shown(a) for key, a in answers.items()}
-        others = {key: _as_before(answers[key], answers[before], arithmetic.others) for key, before in _BEFORE.items()}
+        others = {
+            key: _as_before(answers[key], answers[before], arithmetic.others)
+            for before, keys in _BEFORE.items()
+            for key in keys
+        }
         neighbours = latent.around(sums["three"], 8, rng).flatten(0, 1)
         around = arithmetic.result.shown(judge(latent.draw_pixels(generator, neighbours)))
         success = _means(right)

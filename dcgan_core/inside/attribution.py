@@ -19,6 +19,7 @@ from dcgan_core.intervals import Measurement
 from dcgan_core.networks import Architecture, Discriminator
 
 Leak = Literal["blocked", "passed"]
+BATCH = 256  # pictures at once
 
 
 class _Guided(torch.autograd.Function):
@@ -54,6 +55,10 @@ def _check_features(architecture: Architecture, layer: int, features: Sequence[i
         raise UserError(f"feature {odd}: layer {layer} of D has {width} features, numbered from 0 to {width - 1}")
 
 
+def _inputs(net: Discriminator, pixels: np.ndarray) -> Tensor:
+    return networks.to_input(torch.from_numpy(np.array(pixels)).to(next(net.parameters()).device), net.architecture)
+
+
 @dataclass(frozen=True)
 class Units:
     """A unit of D for each of N pictures: for picture i that at (rows[i], columns[i]) of map features[i] of a conv layer."""
@@ -78,11 +83,11 @@ def guided(discriminator: Discriminator, pixels: Tensor, units: Units, *, leak: 
     device = next(discriminator.parameters()).device
     index = torch.tensor(np.stack([units.features, units.rows, units.columns]), device=device, dtype=torch.long)
     parts = []
-    for start in range(0, len(pixels), batch):
-        x = h = networks.to_input(pixels[start : start + batch].to(device), a).requires_grad_()
+    for start in range(0, len(pixels), BATCH):
+        x = h = _inputs(discriminator, pixels[start : start + BATCH]).requires_grad_()
         for stage in discriminator.convs[: layer + 1]:
             h = _Guided.apply(stage.norm(stage.layer(h)), a.leak, leak)
-        f, r, c = index[:, start : start + batch]
+        f, r, c = index[:, start : start + BATCH]
         if not bool(((r >= 0) & (r < h.shape[2]) & (c >= 0) & (c < h.shape[3])).all()):
             raise UserError(f"layer {layer} of D has {h.shape[2]} x {h.shape[3]} places, numbered from 0")
         (gradient,) = torch.autograd.grad(h[torch.arange(len(h)), f, r, c].sum(), x)
@@ -111,22 +116,15 @@ class Responses:
 
     def saliency(self, discriminator: Discriminator, data: np.ndarray, *, leak: Leak = "blocked") -> np.ndarray:
         """The guided gradient of every one of them: float32 K x top x C x S x S. data: the same pictures."""
-        pixels = torch.from_numpy(np.array(data[self.images.ravel()]))
         features = np.repeat(self.features, self.images.shape[1])
         units = Units(features, self.rows.ravel(), self.columns.ravel(), self.layer)
-        found = guided(discriminator, pixels, units, leak=leak).numpy()
+        found = guided(discriminator, data[self.images.ravel()], units, leak=leak).numpy()
         return found.reshape(*self.images.shape, *found.shape[1:])
 
 
 @torch.no_grad()
 def top_responses(
-    discriminator: Discriminator,
-    data: np.ndarray,
-    features: Sequence[int] | None = None,
-    *,
-    layer: int = -1,
-    top: int = 9,
-    batch: int = 256,
+    discriminator: Discriminator, data: np.ndarray, features: Sequence[int] | None = None, *, layer: int = -1, top: int = 9
 ) -> Responses:
     """Finds them in one pass over `data` (uint8 N x C x S x S, a memory map too); memory does not grow with N.
 
@@ -141,12 +139,11 @@ def top_responses(
     device = next(discriminator.parameters()).device
     best = torch.empty(len(features), 0, device=device)
     where = torch.empty(len(features), 0, 2, dtype=torch.long, device=device)  # picture, place
-    for start in range(0, len(data), batch):
-        pixels = torch.from_numpy(np.array(data[start : start + batch])).to(device)
-        maps = discriminator.features(networks.to_input(pixels, a))[layer][:, features]  # n x K x s x s
+    for start in range(0, len(data), BATCH):
+        maps = discriminator.features(_inputs(discriminator, data[start : start + BATCH]))[layer][:, features]  # n x K x s x s
         side = maps.shape[-1]
         values, place = maps.flatten(2).max(2)  # one place a picture: n x K
-        number = torch.arange(start, start + len(pixels), device=device)[:, None].expand_as(place)
+        number = torch.arange(start, start + len(maps), device=device)[:, None].expand_as(place)
         best = torch.cat([best, values.T], 1)
         where = torch.cat([where, torch.stack([number, place], 2).transpose(0, 1)], 1)
         best, order = best.topk(min(top, best.shape[1]), dim=1)
@@ -232,7 +229,7 @@ class Focus:
         return features, self.looks.inside[features, :, np.arange(len(self.names))]
 
 
-def focus(
+def _focus(
     discriminator: Discriminator, choose: Drawn, score: Drawn, found: tuple[Responses, Responses], *, leak: Leak = "blocked"
 ) -> Focus:
     """Gives each feature the object in whose mask most of its saliency lies on `choose`, and scores it on `score`.
@@ -277,29 +274,16 @@ def _look_at_once(discriminator: Discriminator, drawn: Drawn, found: Responses, 
 
 def untrained(discriminator: Discriminator, data: np.ndarray, seed: int, batches: int = 40, batch: int = 32) -> Discriminator:
     """A D of the same architecture with random weights; its batchnorm statistics are those of `data`, as D's own are."""
-    a = discriminator.architecture
-    device = next(discriminator.parameters()).device
-    _, net = networks.build(a, seed)
-    net = net.to(device, memory_format=torch.channels_last).eval()
+    _, net = networks.build(discriminator.architecture, seed)
+    net = net.to(next(discriminator.parameters()).device, memory_format=torch.channels_last).eval()
     rng = np.random.default_rng(seed)
-
-    def pictures():
-        for _ in range(batches):
-            chosen = np.sort(rng.choice(len(data), min(batch, len(data)), replace=False))
-            yield (networks.to_input(torch.from_numpy(np.array(data[chosen])).to(device), a),)
-
-    networks.estimate_batchnorm(net, pictures())
+    chosen = (np.sort(rng.choice(len(data), min(batch, len(data)), replace=False)) for _ in range(batches))
+    networks.estimate_batchnorm(net, ((_inputs(net, data[numbers]),) for numbers in chosen))
     return net
 
 
 def measure_focus(
-    discriminator: Discriminator,
-    *,
-    count: int = 2000,
-    top: int = 5,
-    features: int | None = None,
-    seed: int = 0,
-    nets: int = 3,
+    discriminator: Discriminator, *, count: int = 2000, top: int = 5, features: int | None = None, seed: int = 0, nets: int = 3
 ) -> dict[tuple[str, str], Measurement]:
     """How D's features, and those of `nets` random Ds, look at the objects of drawn rooms: (what, which).
 
@@ -343,9 +327,9 @@ _SAMPLES = {  # of which a measurement is the mean
 def _focus_of(net: Discriminator, drawings: list[Drawn], features: Sequence[int] | None, top: int) -> tuple[Focus, dict]:
     """With what helps to read it. drawings: to choose objects on, and to score on."""
     strongest = tuple(top_responses(net, drawn.images, features, top=top) for drawn in drawings)
-    found = focus(net, *drawings, strongest)
+    found = _focus(net, *drawings, strongest)
     some = slice(min(len(found.chosen_by), 32))  # enough to compare the two choices about the leak
-    passed = focus(net, *drawings, tuple(responses[some] for responses in strongest), leak="passed")
+    passed = _focus(net, *drawings, tuple(responses[some] for responses in strongest), leak="passed")
     inside, best = found.own("inside"), zip(found.names, *found.best(), strict=True)
     return found, {
         "drawings": len(drawings[0].images),
