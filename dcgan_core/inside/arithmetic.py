@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -270,9 +271,6 @@ def _believed(discriminator: Discriminator, images: np.ndarray) -> np.ndarray:
     return torch.cat(parts).cpu().numpy()
 
 
-# --- can the selection be trusted? --------------------------------------------------------------------------------------
-
-
 def selection(run: Run, name: str, device: str = "auto", small: bool = False) -> Measurement:
     """Where the classifier that selects is sure enough to select, how often is it right? One of SUMS, the mean of its terms.
 
@@ -311,26 +309,22 @@ def _mean_of_terms(right: list[np.ndarray]) -> tuple[float, float, float]:
 
 @dataclass(frozen=True)
 class _Setting:
-    """A key for what is measured, or read, once."""
+    """The key of what is read or measured once."""
 
-    path: str
+    path: Path
     weights: str  # a run that was trained anew is another
     device: str
     seed: int
 
-    @classmethod
-    def of(cls, run: Run, device: str, seed: int) -> _Setting:
-        return cls(str(run.path.resolve()), weights_of(run), device, seed)
-
 
 def candidates(run: Run, device: str = "auto", seed: int = 0, count: int = SMALL) -> Pool:
     """The `Pool` of a run, read once: enough for one trial of each sum, and for a turn, as far as `LIMIT` samples have it."""
-    return _pool(_Setting.of(run, device, seed), count, turning.TURN_EXEMPLARS)
+    return _pool(_Setting(run.path.resolve(), weights_of(run), device, seed), count, turning.TURN_EXEMPLARS)
 
 
 def measured(run: Run, name: str, device: str = "auto", seed: int = 0, small: bool = False) -> dict[str, Measurement]:
     """`trials` of one of SUMS, or (`turn`) `turns`, on a run. What was measured once is not measured again."""
-    return _measured(_Setting.of(run, device, seed), name, small)
+    return _measured(_Setting(run.path.resolve(), weights_of(run), device, seed), name, small)
 
 
 @cache

@@ -16,8 +16,7 @@ from dcgan_core import assets, intervals, latent
 from dcgan_core.drawings import scenes
 from dcgan_core.errors import UserError
 from dcgan_core.files import read_json
-from dcgan_core.inside import marking
-from dcgan_core.inside.marking import Marks
+from dcgan_core.inside.marking import LEAST, Marks, mark
 from dcgan_core.intervals import Measurement
 from dcgan_core.networks import Generator
 from dcgan_core.readers.finder import Box, Finder, objects
@@ -54,7 +53,7 @@ def activations(generator: Generator, z: Tensor, layer: int) -> Tensor:
     return torch.cat(kept)
 
 
-def examples(generator: Generator, marks: Marks, layer: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def _examples(generator: Generator, marks: Marks, layer: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Activations at places inside boxes, and at as many random places outside of them in the same samples.
 
     Returns M x C activations and M times 1 (inside) or 0. A place of the map is inside where its middle is; a box that holds
@@ -92,11 +91,9 @@ def weights(generator: Generator, marks: Marks, layer: int, seed: int = 0) -> np
     """
     from sklearn.linear_model import LogisticRegression
 
-    if marks.number < marking.LEAST:
-        raise UserError(
-            f"{marks.what}: {marks.number} boxes in {marks.count} samples are too few to learn from; mark {marking.LEAST}"
-        )
-    x, y = examples(generator, marks, layer, seed)
+    if marks.number < LEAST:
+        raise UserError(f"{marks.what}: {marks.number} boxes in {marks.count} samples are too few to learn from; mark {LEAST}")
+    x, y = _examples(generator, marks, layer, seed)
     if y.min() == y.max():
         raise UserError(f"{marks.what}: the boxes leave no place outside of them; mark them more tightly")
     return LogisticRegression(max_iter=5000).fit(x, y).coef_[0]
@@ -207,7 +204,7 @@ SHARES = (0.08, 0.12, 0.15, 0.17, 0.19, 0.2, 0.22, 0.25, 0.3)  # of a layer's ma
 MARGIN = 2.0  # a finder's answer that is this far on the right side of zero is right enough
 
 
-def one_by_one(generator: Generator, finder: Finder, samples: Shown, layer: int, count: int) -> list[int]:
+def _one_by_one(generator: Generator, finder: Finder, samples: Shown, layer: int, count: int) -> list[int]:
     """`count` maps of a layer in an order for dropping: each time the one that takes most of the object and least of all else.
 
     Most and least by the finder's answers at the places where it saw things before, each thing's mean counting the same. What
@@ -235,10 +232,10 @@ def one_by_one(generator: Generator, finder: Finder, samples: Shown, layer: int,
     return order
 
 
-def tune(
+def _tune(
     generator: Generator, finder: Finder, samples: Shown, layers: Sequence[int] = READINGS, shares: Sequence[float] = SHARES
 ) -> tuple[Dropping, dict]:
-    """Not the paper's: drops the first k maps of `one_by_one`. Layer and k are chosen on `samples`, by the finder.
+    """Not the paper's: drops the first k maps of `_one_by_one`. Layer and k are chosen on `samples`, by the finder.
 
     Chosen is what comes nearest to `GOAL`, or passes it furthest, in the worse of its two parts. Returns it and how it was
     chosen.
@@ -246,7 +243,7 @@ def tune(
     best, tried = (-np.inf, None, {}), 0
     for layer in layers:
         counts = sorted({max(1, round(share * _stage(generator, layer).norm.num_features)) for share in shares})
-        order = one_by_one(generator, finder, samples, layer, counts[-1])
+        order = _one_by_one(generator, finder, samples, layer, counts[-1])
         for k in counts:
             dropping = Dropping(layer, tuple(sorted(order[:k])))
             found = effect(generator, dropping, samples, finder)
@@ -274,11 +271,11 @@ def _choose_maps(
     generator: Generator, finder: Finder, what: str, which: str, *, small: bool, seed: int
 ) -> tuple[Dropping, Marks, dict]:
     """By the `paper`'s rule, by its `second reading`, or `tuned`. With marks, and how they were chosen."""
-    marks = marking.mark(generator, finder, what, MARK_SEED + seed)
+    marks = mark(generator, finder, what, MARK_SEED + seed)
     if which == "tuned":
         samples = shown(generator, finder, finder, what, count=150 if small else 300, seed=CHOOSE_SEED + seed)
         layers, shares = (READINGS[:1], SHARES[1:7:2]) if small else (READINGS, SHARES)
-        dropping, chosen = tune(generator, finder, samples, layers, shares)
+        dropping, chosen = _tune(generator, finder, samples, layers, shares)
         return dropping, marks, {"chosen": chosen}
     return paper_rule(generator, marks, READINGS[which == "second reading"], seed), marks, {}
 

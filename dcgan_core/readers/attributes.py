@@ -27,7 +27,7 @@ JUDGING, SELECTING = 0, 1  # which half of the photographs a classifier learns f
 class Attributes(Reader):
     """Reads attributes off a face: a probability for each. All that the labels know are learnt, since all help the others."""
 
-    kind = "attributes"
+    kind, learning_rate, weight_decay = "attributes", 2e-3, 3e-2
 
     def __init__(self, names: tuple[str, ...], size: int = SIZE) -> None:
         super().__init__(DATA, size)
@@ -37,6 +37,14 @@ class Attributes(Reader):
     def forward(self, pixels: Tensor) -> Tensor:
         """pixels: uint8 or float 0 … 255, N x 3 x size x size. Returns logits, N x len(names)."""
         return self.layers(pixels.float() / 127.5 - 1)
+
+    def vary(self, pixels: Tensor, rng: torch.Generator, by: int = 3) -> Tensor:
+        """Half of the pictures mirrored, all shifted by up to `by` pixels in each direction."""
+        mirrored = torch.rand(len(pixels), 1, 1, 1, generator=rng) < 0.5
+        pixels = torch.where(mirrored, pixels.flip(3), pixels)
+        padded, size = F.pad(pixels.float(), (by,) * 4, mode="replicate"), pixels.shape[-1]
+        top, left = torch.randint(0, 2 * by + 1, (2, len(pixels)), generator=rng).tolist()
+        return torch.stack([p[:, t : t + size, x : x + size] for p, t, x in zip(padded, top, left, strict=True)])
 
     def read(self, images: np.ndarray, batch: int = 512) -> dict[str, np.ndarray]:
         """uint8 N x 3 x size x size -> for each attribute N probabilities."""
@@ -92,19 +100,9 @@ def train_attributes(data: ImageData, half: int, device: torch.device | str = "c
         weight = torch.where(truth > 0, emphasis, truth.abs())  # an unknown label (0) teaches nothing
         return (losses * weight).sum() / weight.sum()
 
-    lesson = {"steps": steps, "learning_rate": 2e-3, "weight_decay": 3e-2, "weights": weights, "before": _moved}
-    fitting.fit_reader(net, np.array(data.images[chosen]), loss, seed=half, device=device, **lesson)
+    images = np.array(data.images[chosen])
+    fitting.fit_reader(net, images, loss, steps=steps, seed=half, device=device, weights=weights)
     return net
-
-
-def _moved(pixels: Tensor, rng: torch.Generator, by: int = 3) -> Tensor:
-    """Half of the pictures mirrored, all shifted by up to `by` pixels in each direction."""
-    mirrored = torch.rand(len(pixels), 1, 1, 1, generator=rng) < 0.5
-    pixels = torch.where(mirrored, pixels.flip(3), pixels)
-    size = pixels.shape[-1]
-    padded = F.pad(pixels.float(), (by,) * 4, mode="replicate")
-    top, left = torch.randint(0, 2 * by + 1, (2, len(pixels)), generator=rng).tolist()
-    return torch.stack([p[:, t : t + size, x : x + size] for p, t, x in zip(padded, top, left, strict=True)])
 
 
 def _column(data: ImageData, name: str) -> int:
@@ -150,7 +148,7 @@ def attribute_accuracy(net: Attributes, name: str, half: int = JUDGING, count: i
         def balanced(a: np.ndarray, b: np.ndarray) -> float:
             return float(a.mean() + b.mean()) / 2
 
-        low, high = bootstrap(balanced, with_it, without)
-        details = {"with": len(with_it), "without": len(without), "right_with": float(with_it.mean())}
-        details["right_without"] = float(without.mean())
-        return Measurement(balanced(with_it, without), low, high, len(with_it) + len(without), seconds(), details)
+        details = {"with": len(with_it), "without": len(without)}
+        details |= {"right_with": float(with_it.mean()), "right_without": float(without.mean())}
+        interval = bootstrap(balanced, with_it, without)
+        return Measurement(balanced(with_it, without), *interval, len(right), seconds(), details)

@@ -20,7 +20,7 @@ from dcgan_core.readers.fitting import Reader
 Box = tuple[int, int, int, int]  # left, top, width, height in pixels
 
 FINDER_SEED = 3000  # of the drawings it learns from; judges learn from 1000, 1001 …
-PICTURES, EPOCHS, BATCH = 2500, 2, 32
+PICTURES, EPOCHS = 2500, 2
 RARE = 4.0  # how much more a place with an object counts than one without: lamps and pictures are small
 CELL = 2  # pixels of the picture in a pixel of the finder's answer
 SMALLEST = 8  # cells; smaller specks are no object
@@ -32,7 +32,7 @@ class Finder(Reader):
     Raises UserError for an unknown set or a size that is no multiple of 8.
     """
 
-    kind = "finder"
+    kind, learning_rate, batch = "finder", 6e-3, 32
 
     def __init__(self, name: str, size: int = 64) -> None:
         super().__init__(name, size)
@@ -107,8 +107,7 @@ def train_finder(
         target = F.avg_pool2d(masks[chosen].float(), CELL).to(device)
         return F.binary_cross_entropy_with_logits(finder(batch), target, pos_weight=torch.tensor(RARE, device=batch.device))
 
-    lesson = {"steps": epochs * (pictures // BATCH), "batch": BATCH, "learning_rate": 6e-3}
-    fitting.fit_reader(finder, drawn.images, loss, seed=0, device=device, **lesson)
+    fitting.fit_reader(finder, drawn.images, loss, steps=epochs * (pictures // finder.batch), seed=0, device=device)
     return finder
 
 

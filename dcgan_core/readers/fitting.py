@@ -19,7 +19,7 @@ from dcgan_core.data.sources import source
 from dcgan_core.errors import UserError, reason
 from dcgan_core.files import write_atomically
 
-BATCH = 64
+Loss = Callable[[Tensor, Tensor], Tensor]  # of a spoiled batch, on its device, and its places among the images
 
 
 class Reader(nn.Module):
@@ -27,10 +27,16 @@ class Reader(nn.Module):
 
     kind: str  # "judge"
     note: dict  # what its file says of it
+    learning_rate: float  # the highest
+    weight_decay, batch = 1e-2, 64
 
     def __init__(self, name: str, size: int) -> None:
         super().__init__()
         self.name, self.size, self.title = name, size, f"{self.kind} of {name}"
+
+    def vary(self, pixels: Tensor, rng: torch.Generator) -> Tensor:
+        """What happens to pictures it learns from, before they are spoiled."""
+        return pixels
 
     @torch.no_grad()
     def answers(self, images: np.ndarray, batch: int) -> list:
@@ -98,22 +104,16 @@ def _save(net: Reader, path: Path) -> None:
 def fit_reader(
     net: Reader,
     images: np.ndarray,
-    loss: Callable[[Tensor, Tensor], Tensor],
+    loss: Loss,
     *,
     steps: int,
-    learning_rate: float,
     seed: int,
     device: torch.device | str,
-    batch: int = BATCH,
     weights: Tensor | None = None,
-    weight_decay: float = 1e-2,
-    before: Callable[[Tensor, torch.Generator], Tensor] = lambda pixels, rng: pixels,
 ) -> None:
     """Trains a net from PyTorch's own initial weights on spoiled pictures, in place, with a one-cycle learning rate.
 
-    images: uint8 N x 3 x S x S. loss: of a spoiled batch on `device` and its places among the images. learning_rate: its peak.
-    weights: how often each picture comes, at random; without them each comes once before any comes again. before: what happens
-    to a batch before it is spoiled.
+    images: uint8 N x 3 x S x S. weights: how often each comes, at random; without them each comes once before any comes again.
     """
     rng = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
@@ -122,11 +122,11 @@ def fit_reader(
             if hasattr(module, "reset_parameters"):
                 module.reset_parameters()
         net.to(device, memory_format=torch.channels_last).train()
-        optimizer = torch.optim.AdamW(net.parameters(), weight_decay=weight_decay)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=steps)
-        batches = _batches(len(images), batch, steps, weights, rng)
+        optimizer = torch.optim.AdamW(net.parameters(), weight_decay=net.weight_decay)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, net.learning_rate, total_steps=steps)
+        batches = _batches(len(images), net.batch, steps, weights, rng)
         for chosen in tqdm(batches, total=steps, desc=net.title, leave=False, delay=2):
-            pixels = _spoil(before(torch.from_numpy(images[chosen.numpy()]), rng), rng)
+            pixels = _spoil(net.vary(torch.from_numpy(images[chosen.numpy()]), rng), rng)
             error = loss(pixels.to(device, memory_format=torch.channels_last), chosen)
             optimizer.zero_grad()
             error.backward()

@@ -25,7 +25,7 @@ class Judge(Reader):
     Raises UserError for an unknown set or a size that is no multiple of 16.
     """
 
-    kind = "judge"
+    kind, learning_rate = "judge", 4e-3
 
     def __init__(self, name: str, size: int = 64) -> None:
         super().__init__(name, size)
@@ -75,8 +75,7 @@ def train_judge(
         answers = judge(batch)
         return sum(_loss(judge.factors[k], answers[k], targets[k][chosen].to(device)) for k in judge.factors)
 
-    steps = epochs * (pictures // fitting.BATCH)
-    fitting.fit_reader(judge, drawn.images, loss, steps=steps, learning_rate=4e-3, seed=seed, device=device)
+    fitting.fit_reader(judge, drawn.images, loss, steps=epochs * (pictures // judge.batch), seed=seed, device=device)
     return judge
 
 
@@ -86,9 +85,6 @@ def _loss(factor: Factor, answer: Tensor, target: Tensor) -> Tensor:
     if factor.kind == "yes/no":
         return F.binary_cross_entropy_with_logits(answer, target)
     return F.mse_loss(answer, target) / (factor.high - factor.low) ** 2
-
-
-# --- how far a judge can be trusted -----------------------------------------------------------------------------------
 
 
 def judge_accuracy(judge: Judge, factor: str, count: int = 4000) -> Measurement:
@@ -107,9 +103,6 @@ def judge_accuracy(judge: Judge, factor: str, count: int = 4000) -> Measurement:
 def _explained(pairs: np.ndarray) -> float:
     answer, truth = pairs.T
     return float(1 - np.mean((answer - truth) ** 2) / np.var(truth))
-
-
-# --- what samples show ------------------------------------------------------------------------------------------------
 
 
 def ways(pose: np.ndarray) -> dict[str, np.ndarray]:

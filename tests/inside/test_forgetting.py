@@ -26,7 +26,7 @@ def test_the_toy_is_what_it_says(toy):
 
 
 def test_places_inside_boxes_are_told_from_others(toy, marks):
-    x, y = forgetting.examples(toy, marks, 0)
+    x, y = forgetting._examples(toy, marks, 0)
     assert y.mean() == 0.5
     assert len(y) == 2 * 16 * marks.number  # a quarter of 8 x 8 places is inside
     assert (x[y == 1, WINDOW] > 0).all() and (x[y == 0, WINDOW] == 0).all()
@@ -82,14 +82,14 @@ def test_without_maps_holds_inside_only(toy):
 def test_maps_go_one_by_one_those_that_draw_windows_first_and_those_that_draw_lamps_last(toy):
     samples = forgetting.shown(toy, Eye(), Eye(), "window", count=60, seed=9)
     before = latent.draw(toy, samples.z)
-    order = forgetting.one_by_one(toy, Eye(), samples, 0, 4)
+    order = forgetting._one_by_one(toy, Eye(), samples, 0, 4)
     assert order[0] == WINDOW and order[-1] == LAMP and sorted(order) == [0, 1, 2, 3]
     assert torch.equal(before, latent.draw(toy, samples.z)), "a hook was left behind"
 
 
 def test_tuning_finds_the_one_map(toy):
     samples = forgetting.shown(toy, Eye(), Eye(), "window", count=60, seed=9)
-    dropping, details = forgetting.tune(toy, Eye(), samples, layers=[0], shares=(0.25, 0.5, 1.0))
+    dropping, details = forgetting._tune(toy, Eye(), samples, layers=[0], shares=(0.25, 0.5, 1.0))
     assert dropping == Dropping(0, (WINDOW,))
     assert (details["gone"], details["kept"], details["maps"]) == (1, 1, 1)
     assert details["tried"] == 3
