@@ -47,7 +47,7 @@ def _conv_layer(architecture: Architecture, layer: int) -> int:
 
 def _check_features(architecture: Architecture, layer: int, features: Sequence[int]) -> None:
     """Raises UserError where there are none, or the layer does not have them."""
-    width = architecture.widths[_conv_layer(architecture, layer)]
+    width = architecture.widths[layer]
     if not len(features):
         raise UserError("no feature is chosen; name at least one")
     odd = next((int(f) for f in features if not 0 <= f < width), None)
@@ -69,7 +69,7 @@ class Units:
     layer: int = -1
 
 
-def guided(discriminator: Discriminator, pixels: Tensor, units: Units, *, leak: Leak = "blocked", batch: int = 256) -> Tensor:
+def guided(discriminator: Discriminator, pixels: np.ndarray, units: Units, *, leak: Leak = "blocked") -> Tensor:
     """The guided gradient of each picture's unit. `leak`: what becomes of LeakyReLU's slope below zero on the way back.
 
     pixels: uint8 N x C x S x S. Returns float32 N x C x S x S on the CPU. D should be in eval mode, so that pictures do not
