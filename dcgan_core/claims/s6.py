@@ -159,7 +159,7 @@ def _finder_accuracy(s: Setting) -> Measurement:
 
 def _finder_agreement(s: Setting) -> Measurement:
     marks = marking.load_marks(forgetting.BY_HAND, s.run)
-    return marking.agreement(s.generator(), _finder(s), _judge(s), marks)
+    return marking.eye_agreement(s.generator(), _finder(s), _judge(s), marks)
 
 
 def _forgetting_claims() -> list[Claim]:
