@@ -143,21 +143,3 @@ def make_folder(path: Path, files: dict[str, bytes]) -> Path:
 def snapshot(folder: Path) -> dict[str, bytes]:
     """Every file in a folder, to see that nothing was lost or added."""
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
-
-
-@pytest.fixture
-def fails(capsys):
-    """Runs a command that must end with one line on stderr, which holds `names`, and a bad exit code."""
-
-    def check(*arguments, names: str) -> str:
-        capsys.readouterr()
-        code = main([str(a) for a in arguments])
-        out, err = capsys.readouterr()
-        assert code == 1
-        assert out == ""
-        assert err.count("\n") == 1, err
-        assert err.startswith(f"dcgan {arguments[0]}: ")
-        assert names in err
-        return err
-
-    return check

@@ -52,7 +52,7 @@ def _scene_claims(name: str) -> list[Claim]:
 
 def _solver_speedup(s: Setting) -> Measurement:
     few = {"images": 2000, "test_images": 1000} if s.small else {}
-    return scores.solver_speedup(s.place, seed=s.seed, **few)
+    return scores.solver_speedup(device=s.place, seed=s.seed, **few)
 
 
 def _exemplars(name: str) -> Claim:

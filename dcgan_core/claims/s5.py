@@ -18,25 +18,24 @@ from dcgan_core.claims.claim import (
 from dcgan_core.intervals import Measurement
 from dcgan_core.probes import protocols, scores, tasks
 from dcgan_core.probes.protocols import Search
-from dcgan_core.probes.tasks import Question, Task
 from dcgan_core.runs import Run
 
-_latest: dict[Question, Task] = {}  # both protocols use the same features
+_latest: dict[tuple, tasks.Task] = {}  # both protocols use the same features
 
 
-def _task(s: Setting, dataset: str, kind: str, layers: tuple[int, ...]) -> Task:
-    how = {"images": 2000, "test_images": 1000, "centroids": 100} if s.small else {}
-    how |= {"grey_as_colour": dataset == "mnist", "precision": "auto", "device": s.place, "seed": s.seed}
-    asked = Question(s.run, dataset, kind, layers=layers, **how)
-    if asked not in _latest:
+def _task(s: Setting, dataset: str, kind: str, layers: tuple[int, ...]) -> tasks.Task:
+    key = (s, dataset, kind, layers)
+    if key not in _latest:
         _latest.clear()  # first: two sets of features would not fit in memory
-        _latest[asked] = tasks.make_task(asked)
-    return _latest[asked]
+        how: dict = {"grey_as_colour": dataset == "mnist", "precision": "auto", "device": s.place, "seed": s.seed}
+        how |= {"images": 2000, "test_images": 1000, "centroids": 100} if s.small else {}
+        _latest[key] = tasks.make_task(tasks.Question(s.run, dataset, kind, layers=layers, **how))
+    return _latest[key]
 
 
 def _all_labels(dataset: str, kind: str, layers: tuple[int, ...] = ()) -> Measure:
-    # with 10,000 images held out, one C that does worse is enough to end the search; larger ones take longest
     def measure(s: Setting) -> Measurement:
+        # with 10,000 images held out, one C that does worse is enough to end the search; larger ones take longest
         search = Search(protocols.CIFAR10_GRID, patience=3 if s.small else 1, seed=s.seed)
         return scores.all_labels(_task(s, dataset, kind, layers), search)
 
@@ -49,13 +48,15 @@ def _few_labels(
     """Accuracy, or error, with `each` labels a class, mean over draws; for a trained net also with fewer."""
 
     def measure(s: Setting) -> Measurement:
-        # patience with CIFAR-10, whose protocol the paper leaves open
+        task = _task(s, dataset, kind, layers)
+        # patience for CIFAR-10, whose protocol the paper leaves open
         search = Search(protocols.grid_of(dataset), patience=3 if dataset == "cifar10" else None, seed=s.seed)
+        if s.small:
+            return scores.few_labels(task, min(each, 100), search, draws=3, choosing=2, error=error)
         # ten draws choose C where the authors' script has ten; a few do where every draw takes seconds
-        many = {"draws": 3 if s.small else draws, "choosing": 2 if s.small else 10 if draws == 100 else 3}
-        fewer = (10, 25, 50, 100, 200, 400) if kind == "trained" and not s.small else ()
-        each_ = min(each, 100) if s.small else each
-        return scores.few_labels(_task(s, dataset, kind, layers), each_, search, fewer=fewer, error=error, **many)
+        many = {"draws": draws, "choosing": 10 if draws == 100 else 3}
+        fewer = (10, 25, 50, 100, 200, 400) if kind == "trained" else ()
+        return scores.few_labels(task, each, search, fewer=fewer, error=error, **many)
 
     return measure
 

@@ -7,7 +7,7 @@ from dcgan_core.drawings import scenes
 from dcgan_core.inside import arithmetic, attribution, forgetting, marking
 from dcgan_core.intervals import Measurement
 from dcgan_core.metrics import walks
-from dcgan_core.probes.features import pooled_features
+from dcgan_core.probes import features
 from dcgan_core.readers import finder, judges
 from dcgan_core.runs import Run
 
@@ -23,7 +23,7 @@ def _smoothness(s: Setting) -> Measurement:
 
 
 def _walk_features(s: Setting) -> Measurement:
-    seen = partial(pooled_features, s.discriminator())
+    seen = partial(features.pooled_features, s.discriminator())
     return walks.walk_smoothness(s.generator(), pairs=20 if s.small else 300, seed=s.seed, features=seen)
 
 
@@ -159,7 +159,7 @@ def _finder_accuracy(s: Setting) -> Measurement:
 
 def _finder_agreement(s: Setting) -> Measurement:
     marks = marking.load_marks(forgetting.BY_HAND, s.run)
-    return marking.agreement(s.generator(), _finder(s), _judge(s), marks)
+    return marking.eye_agreement(s.generator(), _finder(s), _judge(s), marks)
 
 
 def _forgetting_claims() -> list[Claim]:

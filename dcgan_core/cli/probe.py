@@ -29,8 +29,7 @@ def add(commands: argparse._SubParsersAction) -> None:
 def _run(args: argparse.Namespace) -> None:
     from dcgan_core import devices
     from dcgan_core.files import write_json
-    from dcgan_core.probes import protocols
-    from dcgan_core.probes.tasks import Question, make_task
+    from dcgan_core.probes import protocols, tasks
     from dcgan_core.runs import Run
 
     run, device = Run(args.source), devices.pick(args.device)
@@ -42,17 +41,27 @@ def _run(args: argparse.Namespace) -> None:
         raise UserError("--draws: goes with --per-class, the number of labels that each draw has")
     draws = protocols.check_draws(100 if args.draws is None else args.draws)
     precision = devices.precision(args.precision, device)
-    how = {"layers": layers, "images": args.images, "labels_each": args.per_class, "grey_as_colour": args.grey_as_colour}
-    how |= {"precision": precision, "device": device, "seed": args.seed}
-    task = make_task(Question(run, args.dataset, args.features, **how))
+    asked = tasks.Question(
+        run,
+        args.dataset,
+        args.features,
+        layers=layers,
+        images=args.images,
+        labels_each=args.per_class,
+        grey_as_colour=args.grey_as_colour,
+        precision=precision,
+        device=device,
+        seed=args.seed,
+    )
+    task = tasks.make_task(asked)
     counts = f"{len(task.x):,} training images ({task.held_off:,} of them choose C), {len(task.test_x):,} test images"
     print(f"{args.dataset}: {counts}; {task.features.count:,} {task.features.name} features, {task.seconds:.0f} s")
-    if few:
-        result = protocols.per_class(task, args.per_class, search, draws=draws)
-        of = f", spread ±{result.spread:.2%} over {result.n} draws of {args.per_class} labels a class"
-    else:
+    if not few:
         result = protocols.full(task, search)
         of = ""
+    else:
+        result = protocols.per_class(task, args.per_class, search, draws=draws)
+        of = f", spread ±{result.spread:.2%} over {result.n} draws of {args.per_class} labels a class"
     print(
         f"accuracy {result.accuracy:.2%} (95 %: {result.low:.2%} to {result.high:.2%}){of}, error {1 - result.accuracy:.2%};"
         f" C {result.c:g}, {result.seconds:.0f} s"

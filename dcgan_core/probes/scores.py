@@ -2,17 +2,15 @@
 
 from collections.abc import Sequence
 
-import torch
-
 from dcgan_core import devices, networks
 from dcgan_core.data.images import ImageData
 from dcgan_core.errors import UserError
 from dcgan_core.intervals import Measurement
 from dcgan_core.networks import Architecture
-from dcgan_core.probes import protocols, supervised
+from dcgan_core.probes import protocols, supervised, tasks
 from dcgan_core.probes.protocols import Result, Search
 from dcgan_core.probes.svm import SOLVERS
-from dcgan_core.probes.tasks import Question, Task, make_task
+from dcgan_core.probes.tasks import Question, Task
 
 
 def _percent(task: Task, result: Result, details: dict, *, error: bool = False) -> Measurement:
@@ -39,12 +37,11 @@ def all_labels(task: Task, search: Search) -> Measurement:
     return _percent(task, result, details)
 
 
-def few_labels(task: Task, each: int, search: Search, *, fewer: Sequence[int] = (), error: bool = False, **many) -> Measurement:
-    """Accuracy, or error, with `each` labels a class, mean over draws; `details` has a curve of it with `fewer`, too.
-
-    many: the draws of `protocols.per_class`.
-    """
-    result = protocols.per_class(task, each, search, **many)
+def few_labels(
+    task: Task, each: int, search: Search, *, draws: int, choosing: int, fewer: Sequence[int] = (), error: bool = False
+) -> Measurement:
+    """Accuracy, or error, with `each` labels a class, mean over draws; `details` has a curve of it with `fewer`, too."""
+    result = protocols.per_class(task, each, search, draws=draws, choosing=choosing)
     details: dict = {"labels_each": each}
     if fewer:
         rows = {n: protocols.per_class(task, n, search, draws=10, choosing=3) for n in fewer if n < each} | {each: result}
@@ -60,14 +57,13 @@ def supervised_error(train: ImageData, test: ImageData, a: Architecture, **searc
     return Measurement(100 - 100 * result.accuracy, low, high, result.n, result.seconds, details)
 
 
-def solver_speedup(device: torch.device, *, images: int | None = None, test_images: int | None = None, seed: int = 0):
+def solver_speedup(**options) -> Measurement:
     """How many times as fast as liblinear is the book's solver? On CIFAR-10, as the 7,168 features of an untrained small32.
 
-    The time of setting up counts for both. Raises UserError where they do not find the same SVM.
+    The time of setting up counts for both. options: of `tasks.Question`. Raises UserError where the SVMs are not the same.
     """
-    how = {"images": images, "test_images": test_images, "precision": "auto", "device": device, "seed": seed}
-    task = make_task(Question(networks.ARCHITECTURES["small32"], "cifar10", "random", **how))
-    found = protocols.speedup(task, seed=seed)
+    asked = Question(networks.ARCHITECTURES["small32"], "cifar10", "random", precision="auto", **options)
+    found = protocols.speedup(tasks.make_task(asked), seed=asked.seed)
     objectives = [found[kind]["objective"] for kind in SOLVERS]
     if max(objectives) > 1.001 * min(objectives) or found["same_answers"] < 0.995:
         raise UserError(f"the two solvers do not find the same SVM, so their times cannot be compared: {found}")

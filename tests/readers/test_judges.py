@@ -12,7 +12,7 @@ from dcgan_core.data import loading
 from dcgan_core.drawings import rooms, scenes, sprites
 from dcgan_core.errors import UserError
 from dcgan_core.metrics import coverage
-from dcgan_core.readers import fitting, judges
+from dcgan_core.readers import judges
 from dcgan_core.readers.judges import Judge
 
 
@@ -69,12 +69,14 @@ def test_equal_pictures_are_covered_and_one_sided_samples_are_not(judge):
 
 
 def test_a_judge_is_trained_once_and_kept(monkeypatch, tmp_path):
-    monkeypatch.setattr(fitting, "PICTURES", 128)
-    monkeypatch.setattr(fitting, "EPOCHS", 1)
+    monkeypatch.setattr(judges, "PICTURES", 128)
+    monkeypatch.setattr(judges, "EPOCHS", 1)
     ships_from(monkeypatch, "judges", tmp_path / "none")
     trained = []
     train = judges.train_judge
-    monkeypatch.setattr(judges, "train_judge", lambda j, seed, d: trained.append(seed) or train(j, seed, d, 128, 1))
+    monkeypatch.setattr(
+        judges, "train_judge", lambda j, seed, d: trained.append(seed) or train(j, seed, d, pictures=128, epochs=1)
+    )
     images = scenes.draw("drawn-rooms", 4, 32).images
     first, again, other = (judges.load_judge("drawn-rooms", seed, 32).read(images)["light"] for seed in (0, 0, 1))
     assert trained == [0, 1]
