@@ -45,10 +45,6 @@ def _fingerprint_of(source: Source) -> str:
     return known[stamp]
 
 
-def _folder_of(name: str, size: int, crop: str, fingerprint: str) -> Path:
-    return cache_root() / f"{name}-{size}px-{crop}-{fingerprint[:12]}"
-
-
 def prepare(name: str, size: int | None = None, *, crop: Crop = "center", download: bool = True, verify: bool = False) -> Path:
     """Decodes a data set into the cache unless that is done already; returns the cache's folder.
 
@@ -70,11 +66,11 @@ def prepare(name: str, size: int | None = None, *, crop: Crop = "center", downlo
             raise UserError(f"{name}: not found; {published.how_to_get(name)}")
         torchvision_sets.download(name)
         source = finding.find(name)
-        assert source is not None
     fingerprint = _fingerprint_of(source)
-    folder = _folder_of(source.name, size or source.size, crop, fingerprint)
+    size = size or source.size
+    folder = cache_root() / f"{source.name}-{size}px-{crop}-{fingerprint[:12]}"
     if not _is_prepared(folder):
-        _decode(source, fingerprint, folder, size or source.size, crop)
+        _decode(source, fingerprint, folder, size, crop)
     elif verify:
         _verify(source, folder)
     return folder
@@ -86,12 +82,9 @@ def _is_prepared(folder: Path) -> bool:
 
 def _any_cache(name: str, size: int | None, crop: str) -> Path | None:
     """The newest cache of a set whose source is gone."""
-    found = None
-    for path, meta in caches():
-        fits = meta["name"] == name and meta["crop"] == crop and meta["size"] == (size or meta["size"])
-        if fits and (found is None or path.stat().st_mtime > found.stat().st_mtime):
-            found = path
-    return found
+    asked = {"name": name, "crop": crop} | ({"size": size} if size else {})
+    fits = (path for path, meta in caches() if asked.items() <= {key: meta[key] for key in asked}.items())
+    return max(fits, key=lambda path: path.stat().st_mtime, default=None)
 
 
 def caches() -> Iterator[tuple[Path, dict]]:
@@ -116,7 +109,8 @@ def _decode(source: Source, fingerprint: str, folder: Path, size: int, crop: Cro
                 contents = source.open(size)
             except RuntimeError as error:  # torchvision's checks of its files
                 raise UserError(f"{source.path}: {reason(error)}; {published.how_to_get(source.name)}") from None
-            cache = _Unfinished(unfinished, {"format": FORMAT, "fingerprint": fingerprint, "size": size, "crop": crop})
+            of = {"format": FORMAT, "fingerprint": fingerprint, "size": size, "crop": crop}
+            cache = _Unfinished(unfinished, of)
             try:
                 _decode_into(cache, source, contents, size, crop)
                 done = cache.done
@@ -127,21 +121,10 @@ def _decode(source: Source, fingerprint: str, folder: Path, size: int, crop: Cro
                 if done["left_out"]:
                     several = f"left out {done['left_out']} of {done['read']} files: {cache.some_left_out()}"
                     print(f"{source.name}: {several}", file=sys.stderr)
-                facts = {
-                    "format": FORMAT,
-                    "name": source.name,
-                    "size": size,
-                    "channels": source.channels,
-                    "crop": crop,
-                    "source": Path(source.path).name,
-                    "fingerprint": fingerprint,
-                    "licence": source.licence,
-                    "counts": done["counts"],
-                    "classes": contents.classes,
-                    "attribute_names": contents.attribute_names,
-                    "left_out": done["left_out"],
-                }
-                cache.finish(facts, folder)
+                noted = {key: getattr(source, key) for key in ("name", "channels", "licence")}
+                noted |= {key: getattr(contents, key) for key in ("classes", "attribute_names")}
+                noted |= {key: done[key] for key in ("counts", "left_out")}
+                cache.finish(of | noted | {"source": Path(source.path).name}, folder)
             finally:
                 cache.close()
     except OSError as error:

@@ -7,7 +7,6 @@ import os
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from itertools import islice
 
 import numpy as np
@@ -78,18 +77,6 @@ def why_not(error: Exception) -> str:
     return "not an image" if "cannot identify" in str(error) else reason(error)
 
 
-@contextmanager
-def _workers() -> Iterator[ThreadPoolExecutor]:
-    """Threads: Pillow lets others run while it decodes and resizes. Processes are no faster with photographs, and where they
-    are not forked, a script without a main guard cannot start any."""
-    Image.init()  # on its own, Pillow looks for more decoders at the first picture that needs one: not safe in several threads
-    pool = ThreadPoolExecutor(os.cpu_count())
-    try:
-        yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
 def _next(pictures: Iterator[Picture]) -> tuple[list[tuple], list[Read | str]]:
     """What is known of the next pictures, and what was read of each, or why it could not be."""
     about, contents = [], []
@@ -107,14 +94,18 @@ def squares(
 ) -> Iterator[tuple[list[tuple], list[np.ndarray | str]]]:
     """Batches of (file, split, label, attributes) with results, in order: the square, or why there is none.
 
-    Decoded here, or in `threads` on all cores a few batches ahead: memory stays bounded.
+    Decoded here, or in `threads` on all cores a few batches ahead: memory stays bounded. Pillow lets other threads run while it
+    decodes and resizes. Processes are no faster with photographs, and where they are not forked, a script without a main guard
+    cannot start any.
     """
     if not threads:
         while (read := _next(pictures))[0]:
             yield read[0], _all_square(read[1], size, crop, channels)
         return
+    Image.init()  # on its own, Pillow looks for more decoders at the first picture that needs one: not safe in several threads
     queue: deque = deque()
-    with _workers() as pool:
+    pool = ThreadPoolExecutor(os.cpu_count())
+    try:
         while True:
             about, read = _next(pictures)
             if about:
@@ -124,3 +115,5 @@ def squares(
                 yield done, future.result()
             elif not about:
                 return
+    finally:
+        pool.shutdown(cancel_futures=True)

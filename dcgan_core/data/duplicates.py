@@ -17,7 +17,7 @@ from tqdm.auto import tqdm
 from dcgan_core import devices
 from dcgan_core.data import loading
 from dcgan_core.data.cache import KEPT, prepare
-from dcgan_core.data.images import Crop, ImageData
+from dcgan_core.data.images import Crop, ImageData, Kept
 from dcgan_core.errors import UserError
 from dcgan_core.files import write_atomically
 from dcgan_core.intervals import timed
@@ -77,10 +77,10 @@ def train_autoencoder(
     return model.eval()
 
 
-def crops(images: np.ndarray) -> np.ndarray:
+def crops(images: np.ndarray | Kept) -> np.ndarray:
     """uint8 N x C x S x S, S >= 32 -> N x 3 x 32 x 32: areas averaged, one channel repeated."""
-    x = torch.from_numpy(np.array(images)).float()
-    small = F.interpolate(x, size=(SIDE, SIDE), mode="area").round().to(torch.uint8)
+    blocks = (torch.from_numpy(np.array(images[i : i + BLOCK])).float() for i in range(0, len(images), BLOCK))
+    small = torch.cat([F.interpolate(x, size=(SIDE, SIDE), mode="area").round().to(torch.uint8) for x in blocks])
     return small.expand(-1, 3, -1, -1).numpy()
 
 
@@ -190,8 +190,7 @@ def deduplicate(
         _check_images(data)
         images = data.images
         chosen = np.sort(np.random.default_rng(seed).permutation(len(images))[:TRAINING_IMAGES])
-        small = np.concatenate([crops(images[chosen[i : i + BLOCK]]) for i in range(0, len(chosen), BLOCK)])
-        model = train_autoencoder(small, seed, device=devices.pick(device))
+        model = train_autoencoder(crops(Kept(images, chosen)), seed, device=devices.pick(device))
         starts = tqdm(range(0, len(images), BLOCK), desc="hashing", unit=f" x {BLOCK} images", leave=False, delay=2)
         kept_for = duplicates(np.concatenate([codes(model, crops(images[i : i + BLOCK])) for i in starts]))
         everyone = np.arange(len(images))
@@ -223,8 +222,7 @@ def undo(name: str, size: int | None = None, *, crop: Crop = "center") -> bool:
 
 def _check_images(data: ImageData) -> None:
     if data.size < SIDE:
-        raise UserError(
-            f"{data.name}: its images have {data.size} px, deduplication looks at {SIDE}; choose --size {SIDE} or more"
-        )
+        what = f"its images have {data.size} px, deduplication looks at {SIDE}"
+        raise UserError(f"{data.name}: {what}; choose --size {SIDE} or more")
     if len(data) < 2:
         raise UserError(f"{data.name}: it has one training image; there is nothing to compare it with")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,7 +15,6 @@ from tqdm.auto import tqdm
 from dcgan_core import pictures
 from dcgan_core.data import decoding
 from dcgan_core.data.sources import tree
-from dcgan_core.data.sources.tree import FACES_REPORT
 from dcgan_core.errors import UserError
 from dcgan_core.files import write_atomically
 
@@ -24,7 +22,8 @@ SMALLEST = 24  # pixels; what the cascade was trained on is 20
 
 
 @cache
-def _cascade() -> Any:
+def _cascade() -> tuple[Any, Any]:
+    """The module cv2, and the cascade that it reads."""
     try:
         import cv2
 
@@ -33,7 +32,7 @@ def _cascade() -> Any:
         raise UserError("finding faces needs OpenCV 4: pip install 'opencv-python-headless<5'") from None
     if cascade.empty():
         raise UserError("OpenCV's face cascade is missing; pip install --force-reinstall 'opencv-python-headless<5'")
-    return cascade
+    return cv2, cascade
 
 
 def detect(image: np.ndarray, min_size: int = SMALLEST) -> np.ndarray:
@@ -41,9 +40,7 @@ def detect(image: np.ndarray, min_size: int = SMALLEST) -> np.ndarray:
 
     Returns int64, N x 4: left, top, width, height in pixels; the widest first. Raises UserError where OpenCV 4 is missing.
     """
-    cascade = _cascade()
-    import cv2
-
+    cv2, cascade = _cascade()
     grey = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
     found = cascade.detectMultiScale(grey, scaleFactor=1.1, minNeighbors=5, minSize=(min_size, min_size))
     boxes = sorted(map(tuple, np.reshape(found, (-1, 4)).tolist()), key=lambda b: (-b[2], b))
@@ -75,13 +72,11 @@ class Cropped:
     rows: list[dict]
     out: Path
 
-    STATES = ("found", "too small", "none", "unreadable")
-
     @property
     def counts(self) -> dict[str, int]:
         """Photos by state."""
-        counted = Counter(row["state"] for row in self.rows)
-        return {state: counted[state] for state in self.STATES}
+        states = [row["state"] for row in self.rows]
+        return {state: states.count(state) for state in ("found", "too small", "none", "unreadable")}
 
     @property
     def faces(self) -> int:
@@ -109,17 +104,15 @@ def crop_folder(folder: Path, out: Path, *, size: int = 64, margin: float = 0.3,
                     file.write(json.dumps(row).encode() + b"\n")
                     file.flush()
                 except OSError as error:
-                    what = f"could not write {out / FACES_REPORT}: {error.strerror}"
+                    what = f"could not write {out / tree.FACES_REPORT}: {error.strerror}"
                     raise UserError(f"{what}; free some space, then go on with the same command") from None
                 rows.append(row)
                 bar.update()
     report = Cropped(rows, out)
     if not report.faces:
         counts = ", ".join(f"{count:,} {state}" for state, count in report.counts.items())
-        raise UserError(
-            f"{folder}: no face in it ({counts}; see {out / FACES_REPORT}); try a smaller --min-size with another OUT, or other"
-            " photos: only upright frontal faces are found"
-        )
+        way_out = "try a smaller --min-size with another OUT, or other photos: only upright frontal faces are found"
+        raise UserError(f"{folder}: no face in it ({counts}; see {out / tree.FACES_REPORT}); {way_out}")
     return report
 
 
@@ -143,7 +136,7 @@ def _photos(folder: Path, out: Path, settings: dict) -> list[str]:
 
 def _open_report(out: Path, settings: dict) -> IO[bytes]:
     """The report, for reading and appending; a half row, left by a process that was killed, is cut off."""
-    path = out / FACES_REPORT
+    path = out / tree.FACES_REPORT
     try:
         out.mkdir(parents=True, exist_ok=True)
         if not path.exists():

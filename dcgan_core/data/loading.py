@@ -60,17 +60,10 @@ def load_data(
             labels, attributes = tables["labels"], tables["attributes"]
     except _DAMAGED as error:
         raise UserError(f"{folder}: damaged cache ({reason(error)}); delete it and prepare again") from None
-    noted = ("source", "fingerprint", "licence", "size", "crop", "counts", "left_out")
-    data = ImageData(
-        meta["name"],
-        split,
-        pixels,
-        labels if meta["classes"] else None,
-        tuple(meta["classes"]),
-        attributes if meta["attribute_names"] else None,
-        tuple(meta["attribute_names"]),
-        {key: meta[key] for key in noted},
-    )
+    provenance = {key: meta[key] for key in ("source", "fingerprint", "licence", "size", "crop", "counts", "left_out")}
+    classes, names = tuple(meta["classes"]), tuple(meta["attribute_names"])
+    known = (labels if classes else None, classes, attributes if names else None, names)
+    data = ImageData(meta["name"], split, pixels, *known, provenance)
     return data if duplicates or split != "train" else _without_duplicates(data, folder / cache.KEPT)
 
 

@@ -80,26 +80,25 @@ def measure_planted(
     model: an autoencoder that was trained before (on the photographs, not on the copies), in place of one trained here.
     """
     with timed() as seconds:
-        rng = np.random.default_rng(seed)
-        blocks = range(0, len(images), duplicates.BLOCK)
-        small = np.concatenate([duplicates.crops(images[i : i + duplicates.BLOCK]) for i in blocks])
+        rng, small = np.random.default_rng(seed), duplicates.crops(images)
         own = twins(small)
         single = np.setdiff1d(np.arange(len(images)), own)
         chosen = np.sort(rng.permutation(single)[:count])
         copies, kinds = _copies(images[chosen], rng)
         everything = np.concatenate([small, duplicates.crops(copies)])
         source = np.concatenate([np.arange(len(images)), chosen])  # the photograph that each comes from
-        radius, details = 0, {}
+        radius = RADIUS if method == "autoencoder" else 0
         if method == "autoencoder":
-            radius, model = RADIUS, model or duplicates.train_autoencoder(everything, seed, device=device, steps=steps)
+            model = model or duplicates.train_autoencoder(everything, seed, device=device, steps=steps)
             hashes = duplicates.codes(model, everything)
         elif method == "average_hash":
             hashes = duplicates.average_hashes(everything)
         else:
             hashes = np.concatenate([duplicates.exact_codes(images), duplicates.exact_codes(copies)])
         clean = np.isin(source, single)
-        right, found = _compare(hashes[clean], source[clean], len(copies), radius)
-        details |= {
+        planted = (hashes[clean], source[clean], len(copies))
+        right, found = _compare(*planted, radius)
+        details = {
             "photographs": len(images),
             "left_out": len(own),
             "planted": len(copies),
@@ -108,17 +107,13 @@ def measure_planted(
             "precision_with_left_out": _share(_compare(hashes, source, len(copies), radius)[0]),
         }
         if method == "autoencoder":
-            curve = {r: _compare(hashes[clean], source[clean], len(copies), r) for r in range(2 * RADIUS + 1)}
-            details["by_radius"] = [{"radius": r, "precision": _share(a), "recall": _share(b)} for r, (a, b) in curve.items()]
+            details["by_radius"] = [{"radius": r} | _both(*planted, r) for r in range(2 * RADIUS + 1)]
             if unseen is not None:
                 other, _ = _copies(unseen, rng)
                 hashes = duplicates.codes(model, duplicates.crops(np.concatenate([unseen, other])))
-                both = _compare(hashes, np.tile(np.arange(len(unseen)), 2), len(unseen), radius)
-                details["unseen"] = {k: _share(v) for k, v in zip(("precision", "recall"), both, strict=True)}
-    return {
-        name: Measurement(**_share(flags), seconds=seconds(), details=details)
-        for name, flags in (("precision", right), ("recall", found))
-    }
+                details["unseen"] = _both(hashes, np.tile(np.arange(len(unseen)), 2), len(unseen), radius)
+        both = {"precision": _share(right), "recall": _share(found)}
+        return {name: Measurement(**shares, seconds=seconds(), details=details) for name, shares in both.items()}
 
 
 def _copies(images: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -133,6 +128,11 @@ def _compare(hashes: np.ndarray, source: np.ndarray, copies: int, radius: int) -
     removed = np.flatnonzero(kept != np.arange(len(kept)))
     originals = np.searchsorted(source[:-copies], source[-copies:])
     return source[removed] == source[kept[removed]], kept[-copies:] == kept[originals]
+
+
+def _both(hashes: np.ndarray, source: np.ndarray, copies: int, radius: int) -> dict[str, dict]:
+    right, found = _compare(hashes, source, copies, radius)
+    return {"precision": _share(right), "recall": _share(found)}
 
 
 def _share(flags: np.ndarray) -> dict:

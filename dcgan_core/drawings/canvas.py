@@ -145,9 +145,9 @@ class Canvas:
 
     def polygon(self, *corners: tuple[Number, Number]) -> Tensor:
         """A convex polygon, corners clockwise on the screen."""
-        distance = None
-        for (x0, y0), (x1, y1) in zip(corners, corners[1:] + corners[:1], strict=True):
-            dx, dy = torch.as_tensor(x1 - x0), torch.as_tensor(y1 - y0)
+        distance, ends = None, [(torch.as_tensor(x), torch.as_tensor(y)) for x, y in corners]
+        for (x0, y0), (x1, y1) in zip(ends, ends[1:] + ends[:1], strict=True):
+            dx, dy = x1 - x0, y1 - y0
             length = torch.hypot(dx, dy).clamp_min(1e-6)
             edge = (self.x - x0) * (dy / length) - (self.y - y0) * (dx / length)
             distance = edge if distance is None else torch.maximum(distance, edge)

@@ -31,6 +31,8 @@ PORTRAIT_FACTORS = {
     "across": AROUND,  # where the head is
     "up": AROUND,
 }
+_SKINS = ((0.36, 0.22, 0.15), (0.58, 0.38, 0.26), (0.80, 0.58, 0.44), (0.93, 0.75, 0.63), (0.98, 0.84, 0.75))
+_HAIRS = ((0.07, 0.06, 0.06), (0.26, 0.15, 0.09), (0.48, 0.24, 0.11), (0.80, 0.62, 0.33), (0.68, 0.66, 0.64))
 
 
 def paint_portrait(c: Canvas, f: Mapping[str, Tensor]) -> Tensor:
@@ -50,12 +52,7 @@ class _Head:
         self.a, self.b = 0.212 + 0.020 * f["face_shape"], 0.285  # half its width and height
         self.turn = f["pose"] * math.radians(34)
         self.along = torch.sin(self.turn)
-        self.skin = palette(
-            f["skin"], (0.36, 0.22, 0.15), (0.58, 0.38, 0.26), (0.80, 0.58, 0.44), (0.93, 0.75, 0.63), (0.98, 0.84, 0.75)
-        )
-        self.hair = palette(
-            f["hair_colour"], (0.07, 0.06, 0.06), (0.26, 0.15, 0.09), (0.48, 0.24, 0.11), (0.80, 0.62, 0.33), (0.68, 0.66, 0.64)
-        )
+        self.skin, self.hair = palette(f["skin"], *_SKINS), palette(f["hair_colour"], *_HAIRS)
         self.length = f["long_hair"] * (0.62 + 0.38 * f["hair_length"])  # of the hair; 0 for short hair
         self.low = self.y + self.b * (0.55 + 0.75 * self.length)  # how far down it hangs
 

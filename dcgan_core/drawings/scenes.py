@@ -16,7 +16,6 @@ from dcgan_core.errors import UserError
 VERSION = 2  # raised whenever the same seed would give other pictures
 BLOCK = 128  # pictures drawn at once
 
-
 _SETS = {  # factors, painter, zoom
     "drawn-rooms": (rooms.ROOM_FACTORS, rooms.paint_room, 1.0),
     "drawn-portraits": (portraits.PORTRAIT_FACTORS, portraits.paint_portrait, 1.2),
@@ -55,8 +54,7 @@ def render(name: str, factors: Mapping[str, np.ndarray | Tensor], size: int = 64
     for key in factors:
         if key not in spec:
             raise UserError(f"{name}: unknown factor {key!r}{did_you_mean(key, spec)}")
-    missing = [key for key in spec if key not in factors]
-    if missing:
+    if missing := [key for key in spec if key not in factors]:
         raise UserError(f"{name}: the factor {missing[0]!r} is missing; start from the factors of draw(…) and change some")
     table = {key: torch.as_tensor(np.asarray(factors[key], np.float32)).reshape(-1) for key in spec}
     count = len(next(iter(table.values())))

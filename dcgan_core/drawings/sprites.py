@@ -48,7 +48,7 @@ def paint_sprite(c: Canvas, f: Mapping[str, Tensor]) -> Tensor:
         lit = shade[rows]
         colours = (main[rows] * lit, second[rows] * lit, rgb(0.16, 0.14, 0.14), rgb(0.95, 0.94, 0.9) * lit)
         cover = torch.zeros_like(part.x)
-        for distance, tone in _SHAPES[SPRITES[number]](part):
+        for distance, tone in _SHAPES[number](part):
             alpha = c.coverage(distance * width)
             cover = torch.maximum(cover, alpha)
             part.paint(alpha, colours[tone])
@@ -57,22 +57,18 @@ def paint_sprite(c: Canvas, f: Mapping[str, Tensor]) -> Tensor:
     return c.finish(0.7 + 0.4 * f["light"])
 
 
-def _points(*corners: tuple[float, float]) -> list[tuple[Tensor, Tensor]]:
-    return [(torch.tensor(x), torch.tensor(y)) for x, y in corners]
-
-
 # Each sprite: shapes with their colours, painted in order. 0: its colour, 1: its second, 2: dark, 3: light
 def _boat(p):
     yield p.segment(0.0, -0.85, 0.0, 0.35, 0.05), 2
-    yield p.polygon(*_points((0.08, -0.8), (0.75, 0.2), (0.08, 0.2))), 3
-    yield p.polygon(*_points((-0.08, -0.6), (-0.08, 0.2), (-0.6, 0.2))), 1
-    yield p.polygon(*_points((-0.9, 0.32), (0.9, 0.32), (0.6, 0.8), (-0.6, 0.8))), 0
+    yield p.polygon((0.08, -0.8), (0.75, 0.2), (0.08, 0.2)), 3
+    yield p.polygon((-0.08, -0.6), (-0.08, 0.2), (-0.6, 0.2)), 1
+    yield p.polygon((-0.9, 0.32), (0.9, 0.32), (0.6, 0.8), (-0.6, 0.8)), 0
 
 
 def _car(p):
-    yield p.polygon(*_points((-0.45, -0.45), (0.3, -0.45), (0.62, 0.1), (-0.62, 0.1))), 0
-    yield p.polygon(*_points((-0.36, -0.34), (-0.06, -0.34), (-0.06, 0.0), (-0.48, 0.0))), 3
-    yield p.polygon(*_points((0.04, -0.34), (0.24, -0.34), (0.44, 0.0), (0.04, 0.0))), 3
+    yield p.polygon((-0.45, -0.45), (0.3, -0.45), (0.62, 0.1), (-0.62, 0.1)), 0
+    yield p.polygon((-0.36, -0.34), (-0.06, -0.34), (-0.06, 0.0), (-0.48, 0.0)), 3
+    yield p.polygon((0.04, -0.34), (0.24, -0.34), (0.44, 0.0), (0.04, 0.0)), 3
     yield p.box(0.0, 0.22, 0.92, 0.24, 0.12), 0
     yield p.box(0.82, 0.16, 0.08, 0.07), 3
     for x in (-0.5, 0.5):
@@ -82,17 +78,17 @@ def _car(p):
 
 def _cup(p):
     yield (p.ellipse(0.55, 0.05, 0.34, 0.34)).abs() - 0.08, 0
-    yield p.polygon(*_points((-0.7, -0.5), (0.6, -0.5), (0.42, 0.72), (-0.52, 0.72))), 0
-    yield p.polygon(*_points((-0.66, -0.2), (0.56, -0.2), (0.52, 0.1), (-0.62, 0.1))), 1
+    yield p.polygon((-0.7, -0.5), (0.6, -0.5), (0.42, 0.72), (-0.52, 0.72)), 0
+    yield p.polygon((-0.66, -0.2), (0.56, -0.2), (0.52, 0.1), (-0.62, 0.1)), 1
     yield p.ellipse(-0.05, -0.5, 0.65, 0.13), 3
     yield p.ellipse(-0.05, -0.48, 0.54, 0.085), 2
 
 
 def _fish(p):
-    yield p.polygon(*_points((-0.4, 0.0), (-0.95, 0.5), (-0.95, -0.5))), 1
-    yield p.polygon(*_points((-0.2, -0.3), (0.1, -0.75), (0.35, -0.3))), 1
+    yield p.polygon((-0.4, 0.0), (-0.95, 0.5), (-0.95, -0.5)), 1
+    yield p.polygon((-0.2, -0.3), (0.1, -0.75), (0.35, -0.3)), 1
     yield p.ellipse(0.1, 0.0, 0.75, 0.45), 0
-    yield p.polygon(*_points((-0.05, 0.05), (0.2, 0.05), (-0.2, 0.4))), 1
+    yield p.polygon((-0.05, 0.05), (0.2, 0.05), (-0.2, 0.4)), 1
     yield p.ellipse(0.5, -0.1, 0.13, 0.13), 3
     yield p.ellipse(0.53, -0.1, 0.07, 0.07), 2
 
@@ -109,7 +105,7 @@ def _flower(p):
 def _house(p):
     yield p.box(0.0, 0.3, 0.68, 0.52), 3
     yield p.box(0.45, -0.5, 0.1, 0.3), 2
-    yield p.polygon(*_points((0.0, -0.85), (0.9, -0.15), (-0.9, -0.15))), 0
+    yield p.polygon((0.0, -0.85), (0.9, -0.15), (-0.9, -0.15)), 0
     yield p.box(0.28, 0.5, 0.17, 0.32), 1
     yield p.box(-0.28, 0.25, 0.2, 0.18), 2
 
@@ -122,9 +118,9 @@ def _mushroom(p):
 
 
 def _rocket(p):
-    yield p.polygon(*_points((-0.2, 0.6), (0.2, 0.6), (0.0, 0.98))), 1
-    yield p.polygon(*_points((-0.2, 0.1), (-0.25, 0.65), (-0.65, 0.75))), 1
-    yield p.polygon(*_points((0.2, 0.1), (0.65, 0.75), (0.25, 0.65))), 1
+    yield p.polygon((-0.2, 0.6), (0.2, 0.6), (0.0, 0.98)), 1
+    yield p.polygon((-0.2, 0.1), (-0.25, 0.65), (-0.65, 0.75)), 1
+    yield p.polygon((0.2, 0.1), (0.65, 0.75), (0.25, 0.65)), 1
     yield torch.maximum(p.ellipse(0.0, 0.3, 0.34, 1.25), p.y - 0.62), 0
     yield torch.maximum(p.ellipse(0.0, 0.3, 0.34, 1.25), p.y + 0.48), 2
     yield p.ellipse(0.0, -0.12, 0.18, 0.18), 3
@@ -146,10 +142,10 @@ def _star(p):
 def _tree(p):
     yield p.box(0.0, 0.65, 0.12, 0.3), 2
     for y, half in ((0.15, 0.7), (-0.2, 0.56), (-0.55, 0.42)):
-        yield p.polygon(*_points((0.0, y - 0.42), (half, y + 0.32), (-half, y + 0.32))), 0
+        yield p.polygon((0.0, y - 0.42), (half, y + 0.32), (-half, y + 0.32)), 0
     yield p.ellipse(-0.2, 0.2, 0.08, 0.08), 1
     yield p.ellipse(0.18, -0.12, 0.08, 0.08), 1
     yield p.ellipse(0.0, 0.36, 0.08, 0.08), 1
 
 
-_SHAPES = dict(zip(SPRITES, (_boat, _car, _cup, _fish, _flower, _house, _mushroom, _rocket, _star, _tree), strict=True))
+_SHAPES = (_boat, _car, _cup, _fish, _flower, _house, _mushroom, _rocket, _star, _tree)

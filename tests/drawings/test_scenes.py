@@ -137,7 +137,7 @@ def test_each_sprite_has_a_shape_of_its_own():
 def test_every_part_of_a_sprite_is_painted(sprite):
     canvas = Canvas(1, 64, torch.Generator())
     canvas.x, canvas.y = (canvas.x - 0.5) * 2, (canvas.y - 0.5) * 2
-    for distance, _ in _SHAPES[sprite](canvas):
+    for distance, _ in _SHAPES[SPRITES.index(sprite)](canvas):
         assert 0.001 < (distance < 0).float().mean() < 0.5
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -20,13 +20,8 @@ def digits_source() -> Source:
         both = {s: (images[m], digits.target[m]) for s, m in (("train", ~test), ("test", test))}
         return source.from_arrays(both, tuple("0123456789"))
 
-    unchanging = _unchanging(["scikit-learn digits"])
-    return Source("digits", "scikit-learn", "BSD (UCI optical digits)", 8, 1, *unchanging, contents)
-
-
-def _unchanging(version: list) -> tuple[Callable[[], list], Callable[[], str]]:
-    """Stamp and fingerprint of what changes with its version alone."""
-    return lambda: version, lambda: source.digest(version)
+    stamp, licence = ["scikit-learn digits"], "BSD (UCI optical digits)"
+    return Source("digits", "scikit-learn", licence, 8, 1, lambda: stamp, lambda: source.digest(stamp), contents)
 
 
 DRAWN_SETS = ("drawn-rooms", "drawn-portraits", "drawn-sprites")  # scenes.NAMES, without importing torch to read photographs
@@ -53,5 +48,5 @@ def drawn_source(name: str) -> Source:
 
         return Contents(pictures, sum(DRAWN.values()), classes, attributes, ready=True)
 
-    size, unchanging = 32 if name == "drawn-sprites" else 64, _unchanging([name, scenes.VERSION, DRAWN])
-    return Source(name, "drawn by the book", "MIT", size, 3, *unchanging, contents)
+    stamp, size = [name, scenes.VERSION, DRAWN], 32 if name == "drawn-sprites" else 64
+    return Source(name, "drawn by the book", "MIT", size, 3, lambda: stamp, lambda: source.digest(stamp), contents)

@@ -48,10 +48,8 @@ def names() -> list[str]:
     """Every data set that has a name: the known ones, and what lies under the data root."""
     found = {"digits", *DRAWN_SETS, *published.KNOWN}
     if source.data_root().is_dir():
-        skip = _torchvisions() | {"newmu", "prepared", "downloads", *published.LSUN.values()}
-        for path in source.data_root().iterdir():
-            if path.suffix == ".zip" and path.stem not in skip:
-                found.add(path.stem)
-            elif path.is_dir() and not path.name.startswith(".") and path.name not in skip:
-                found.add(path.name)
+        paths = list(source.data_root().iterdir())
+        here = {path.stem for path in paths if path.suffix == ".zip"}
+        here |= {path.name for path in paths if path.is_dir() and path.suffix != ".zip" and not path.name.startswith(".")}
+        found |= here - _torchvisions() - {"newmu", "prepared", "downloads", *published.LSUN.values()}
     return sorted(found)

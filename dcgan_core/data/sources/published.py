@@ -16,20 +16,12 @@ class Known(NamedTuple):
     files: tuple[str, ...] = ()  # that mark torchvision's layout under the root; none where torchvision does not read it
 
 
+_MNIST = tuple(f"MNIST/raw/{p}-{k}" for p in ("train", "t10k") for k in ("images-idx3-ubyte", "labels-idx1-ubyte"))
+_CIFAR10 = (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch", "batches.meta")
 _CELEBA = ("list_attr_celeba", "identity_CelebA", "list_bbox_celeba", "list_landmarks_align_celeba", "list_eval_partition")
 KNOWN = {
-    "mnist": Known(
-        "CC BY-SA 3.0",
-        28,
-        1,
-        tuple(f"MNIST/raw/{p}-{k}" for p in ("train", "t10k") for k in ("images-idx3-ubyte", "labels-idx1-ubyte")),
-    ),
-    "cifar10": Known(
-        "none stated; research use",
-        32,
-        3,
-        tuple(f"cifar-10-batches-py/{b}" for b in (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch", "batches.meta")),
-    ),
+    "mnist": Known("CC BY-SA 3.0", 28, 1, _MNIST),
+    "cifar10": Known("none stated; research use", 32, 3, tuple(f"cifar-10-batches-py/{file}" for file in _CIFAR10)),
     "svhn": Known("non-commercial use only", 32, 3, ("train_32x32.mat", "test_32x32.mat")),
     "celeba": Known("non-commercial research only", 64, 3, tuple(f"celeba/{name}.txt" for name in _CELEBA)),
     "lsun": Known("none stated; research use", 64, 3),
