@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: book test lab bench clean
+.PHONY: book test lab bench house clean
 .DEFAULT_GOAL := book
 
 book: .venv/installed  ## execute every chapter and build the site
@@ -22,6 +22,9 @@ bench: .venv/installed  ## speed and memory on this machine
 	$(BIN)/python benchmarks/prepare.py
 	$(BIN)/python benchmarks/neighbours.py
 	$(BIN)/python benchmarks/memory.py
+
+house:  ## how long the library is, and which of its house rules are broken
+	$(PYTHON) tests/house.py
 
 clean:  ## remove what was built, but neither .venv nor runs/
 	rm -rf _build .pytest_cache .ruff_cache

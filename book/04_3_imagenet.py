@@ -236,6 +236,6 @@ print(
 # config = replace(recipes.recipe("imagenet32", "quick"), data=str(folder), images=20_000)
 # data = loading.load_data(str(folder), 32)
 # ```
-# With so few images, ask whether the samples are any different from the photographs: `evaluation.nearest` finds the nearest for each.
+# With so few images, ask whether the samples are any different from the photographs: `neighbours.nearest` finds the nearest for each.
 #
 # </details>

@@ -25,6 +25,7 @@ device = "auto"
 
 # %% tags=["hide-input"]
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -37,6 +38,7 @@ from dcgan_core.data.sources import finding
 from dcgan_core.figures.tables import Table
 from dcgan_core.pictures import show
 from dcgan_core.probes import features, protocols, svm
+from dcgan_core.probes.tasks import Question, load_pair, make_task
 from dcgan_core.runs import reference_runs
 
 ledger = {row["id"]: row for row in ledger_rows() if row["primary"]}
@@ -163,11 +165,11 @@ def a_run():
 
 run, picked = a_run(), devices.pick(device)
 dataset = "cifar10" if at_hand("cifar10") else "drawn-sprites"
-train, test = protocols.load_pair(dataset, run.architecture, download=False)
+train, test = load_pair(dataset, run.architecture, download=False)
 print(f"net: {run.name}, trained on {run.data_name}; pictures: {dataset}")
 
 net = features.discriminator_of(run, picked)
-features.estimate_statistics(net, train.images[:1000], seed)
+features.estimate_on(net, train.images[:1000], seed=seed)
 pixels = torch.from_numpy(np.array(test.images[:1])).to(picked)
 with torch.no_grad():
     maps = net.features(networks.to_input(pixels, run.architecture))
@@ -227,21 +229,21 @@ if speed["details"]:
 
 # %%
 small, tasks = {}, {}
+search = protocols.Search(protocols.CIFAR10_GRID, patience=3, progress=False)
 for kind in ("trained", "random", "pixels", "kmeans"):
-    tasks[kind] = protocols.make_task(
+    asked = Question(
         run,
         dataset,
         kind,
-        device=picked,
-        seed=seed,
         images=400,
         test_images=1000,
         centroids=50,
+        device=picked,
+        seed=seed,
         progress=False,
     )
-    small[kind] = protocols.full(
-        tasks[kind], protocols.CIFAR10_GRID, device=picked, progress=False
-    )
+    tasks[kind] = make_task(asked)
+    small[kind] = protocols.full(tasks[kind], search)
 
 Table(
     [f"{dataset}, small", "features", "accuracy (95 %)", "C", "seconds"],
@@ -290,12 +292,9 @@ def curves():
             r = protocols.per_class(
                 tasks[kind],
                 each,
-                5,
-                protocols.CIFAR10_GRID,
-                device=picked,
+                replace(search, patience=2),
+                draws=5,
                 choosing=2,
-                patience=2,
-                progress=False,
             )
             values = (r.accuracy, r.low, r.high)
             found[name][each] = [100 * x for x in values]
@@ -344,13 +343,7 @@ def each_layer():
         return found
     task = tasks["trained"]
     layers = {
-        name: 100
-        * protocols.full(
-            task.only(part),
-            protocols.CIFAR10_GRID,
-            device=picked,
-            progress=False,
-        ).accuracy
+        name: 100 * protocols.full(task.only(part), search).accuracy
         for name, part in task.features.columns.items()
     }
     name = f"{run.name} ({dataset}, small)"
@@ -835,7 +828,7 @@ show(pictures, columns=12, zoom=2)
 #     mean, deviation = task.x.mean(0), task.x.std(0).clamp_min(1e-3)
 #     task.x.sub_(mean).div_(deviation)
 #     task.test_x.sub_(mean).div_(deviation)
-#     print(kind, probes.full(task, probes.CIFAR10_GRID).accuracy)
+#     print(kind, protocols.full(task, search).accuracy)
 # ```
 # The scaled features are larger, so the best C is smaller: watch for the message about the end of the grid.
 #

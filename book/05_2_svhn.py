@@ -35,6 +35,7 @@ from dcgan_core.claims.ledger import ledger_rows, number, scoreboard
 from dcgan_core.data.sources import finding
 from dcgan_core.figures.tables import Table
 from dcgan_core.probes import protocols, supervised
+from dcgan_core.probes.tasks import Question, load_pair, make_task
 from dcgan_core.runs import reference_runs
 
 ledger = {row["id"]: row for row in ledger_rows() if row["primary"]}
@@ -98,22 +99,25 @@ def a_run():
 run, picked = a_run(), devices.pick(device)
 dataset = next((name for name in ("svhn", "mnist") if at_hand(name)), "digits")
 print(f"net: {run.name}, trained on {run.data_name}; digits: {dataset}")
-few = dict(draws=10, choosing=2, patience=2, device=picked, progress=False)
+search = protocols.Search(patience=2, seed=seed, progress=False)
 
 tasks, found = {}, {}
 for kind in ("trained", "random", "pixels"):
-    tasks[kind] = protocols.make_task(
+    asked = Question(
         run,
         dataset,
         kind,
-        device=picked,
-        seed=seed,
         images=None if dataset == "digits" else 3000,
         test_images=None if dataset == "digits" else 2000,
         grey_as_colour=True,
+        device=picked,
+        seed=seed,
         progress=False,
     )
-    found[kind] = protocols.per_class(tasks[kind], 100, seed=seed, **few)
+    tasks[kind] = make_task(asked)
+    found[kind] = protocols.per_class(
+        tasks[kind], 100, search, draws=10, choosing=2
+    )
 
 Table(
     [
@@ -166,8 +170,9 @@ figure, axis = plt.subplots(figsize=(7, 3.2))
 for kind, task in tasks.items():
     points = {}
     for each in (5, 10, 25, 50):
-        settings = few | {"draws": 5}
-        points[each] = protocols.per_class(task, each, seed=seed, **settings)
+        points[each] = protocols.per_class(
+            task, each, search, draws=5, choosing=2
+        )
     points[100] = found[kind]
     error = np.array([1 - r.accuracy for r in points.values()]) * 100
     half = np.array([(r.high - r.low) / 2 for r in points.values()]) * 100
@@ -200,9 +205,7 @@ figure
 # on the test set.
 
 # %%
-train, test = protocols.load_pair(
-    dataset, run.architecture, grey_as_colour=True
-)
+train, test = load_pair(dataset, run.architecture, grey_as_colour=True)
 if dataset != "digits":  # small: some of the images
     rng = np.random.default_rng(seed)
     chosen = np.sort(rng.permutation(len(train))[:3000])

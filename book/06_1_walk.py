@@ -24,6 +24,8 @@ seed = 0
 device = "auto"
 
 # %%
+from functools import partial
+
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -36,6 +38,7 @@ from dcgan_core.figures import image_rows, sliders
 from dcgan_core.figures.image_rows import Animation
 from dcgan_core.metrics import neighbours, walks
 from dcgan_core.pictures import grid, show
+from dcgan_core.probes.features import pooled_features
 from dcgan_core.runs import Run
 
 run = Run.reference("faces")  # your own: Run("../runs/faces")
@@ -98,11 +101,11 @@ image_rows.strips([("walk", walk), ("cross-fade", fade)])
 # jump would be one step of 1 and fifteen of 0. A cross-fade moves evenly, 1/16 each time. Where does a walk lie?
 
 # %% mystnb={"figure": {"caption": "How far the image moves in each step, in pixels and in D's features. Lines: median of many walks. Band: the middle 90 % of the walks.", "name": "fig-steps"}}
-discriminator = run.discriminator(devices.pick(device))
+seen = partial(pooled_features, run.discriminator(devices.pick(device)))
 figure, axes = plt.subplots(1, 2, figsize=(9, 3), sharey=True)
 steps = np.arange(1, 17)
-for axis, net in zip(axes, (None, discriminator), strict=True):
-    way = {"pairs": 30, "steps": 16, "seed": seed, "discriminator": net}
+for axis, features in zip(axes, (None, seen), strict=True):
+    way = {"pairs": 30, "steps": 16, "seed": seed, "features": features}
     shares = walks.walk_steps(generator, **way)
     fade = walks.walk_steps(generator, **way, fade=True)
     low, middle, high = np.quantile(shares, [0.05, 0.5, 0.95], axis=0)
@@ -260,10 +263,10 @@ sliders.z_sliders(
 #
 # ```python
 # far = latent.walk(start, start + 3 * (end - start), 24).flatten(0, 1)
-# plots.show(latent.draw_pixels(generator, far), columns=24, zoom=1)
+# show(latent.draw_pixels(generator, far), columns=24, zoom=1)
 # ```
 # ```python
-# shares = evaluation.walk_steps(generator, pairs=100, steps=16, seed=seed)
+# shares = walks.walk_steps(generator, pairs=100, steps=16, seed=seed)
 # order = shares.max(1).argsort()
 # rng = torch.Generator().manual_seed(seed)  # the same pairs again
 # first, second = (latent.sample(generator.architecture, 100, rng) for _ in range(2))
@@ -271,7 +274,7 @@ sliders.z_sliders(
 #     (name, latent.draw_pixels(generator, latent.walk(first[i], second[i], 12)[0]))
 #     for name, i in (("most even", order[0]), ("least even", order[-1]))
 # ]
-# plots.strips(rows)
+# image_rows.strips(rows)
 # ```
 #
 # </details>

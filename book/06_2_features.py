@@ -126,7 +126,7 @@ image_rows.strips(
             (
                 f"guided,\nleak {leak}",
                 attribution.as_picture(
-                    found.saliency(trained, rooms.images, leak)[0]
+                    found.saliency(trained, rooms.images, leak=leak)[0]
                 ),
             )
             for leak in ("blocked", "passed")
@@ -312,7 +312,7 @@ else:
 #
 # ```python
 # for layer in (0, 1):
-#     found = attribution.top_responses(trained, rooms.images, range(6), layer, top=8)
+#     found = attribution.top_responses(trained, rooms.images, range(6), layer=layer, top=8)
 #     field = attribution.receptive_field(run.architecture, layer)
 #     cut = [
 #         attribution.patches(rooms.images[found.images[k]], found.rows[k], found.columns[k], field, 128)

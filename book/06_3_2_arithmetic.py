@@ -60,7 +60,7 @@ def figure_7(run, name):
         found = picked.get(concept.name)
         if found is None or not len(found):  # then a classifier chooses
             found = arithmetic.candidates(run, device, seed).of(concept)
-            found = exemplars.choose(found, concept.name, 1, 3, rng)[0]
+            found = exemplars.choose_sets(found, concept.name, 1, 3, rng)[0]
         terms.append(found)
     means = [latent.mean(z) for z in terms]
     result = latent.combine(means)  # first - second + third
@@ -112,7 +112,7 @@ def weight_sliders(run, name, reach=2.0):
     means = []
     for concept in parts.terms:
         found = arithmetic.candidates(run, device, seed).of(concept)
-        chosen = exemplars.choose(found, concept.name, 1, 3, rng)[0]
+        chosen = exemplars.choose_sets(found, concept.name, 1, 3, rng)[0]
         means.append(latent.mean(chosen))
 
     def draw(weights):
@@ -457,7 +457,7 @@ Table(
 # %% mystnb={"figure": {"caption": "Six random portraits in the middle column. To the left, up to half a turn vector is subtracted, to the right added.", "name": "fig-turn"}}
 rng = torch.Generator().manual_seed(seed + 3)
 left, right = (
-    exemplars.choose(pool.of(concept), concept.name, 1, 4, rng)[0]
+    exemplars.choose_sets(pool.of(concept), concept.name, 1, 4, rng)[0]
     for concept in (turning.LEFT, turning.RIGHT)
 )
 turn = latent.turn(left, right)
@@ -659,7 +659,7 @@ parts = arithmetic.SUMS["faces_smile"]
 rng = torch.Generator().manual_seed(seed + 5)
 results = latent.combine(
     [
-        latent.mean(exemplars.choose(shown.of(c), c.name, 60, 3, rng))
+        latent.mean(exemplars.choose_sets(shown.of(c), c.name, 60, 3, rng))
         for c in parts.terms
     ]
 )
@@ -689,14 +689,15 @@ image_rows.strips(
 # ```python
 # pool = arithmetic.candidates(faces, count=6000)
 # def smile_of(male):
-#     means = [latent.mean(pool.of(arithmetic.Concept("", {"Smiling": s, "Male": male}))[:30]) for s in (True, False)]
+#     means = [latent.mean(pool.of(exemplars.Concept("", {"Smiling": s, "Male": male}))[:30]) for s in (True, False)]
 #     return means[0] - means[1]
 # print(torch.nn.functional.cosine_similarity(smile_of(True), smile_of(False), dim=0))
 # ```
 # Two unrelated vectors of a hundred numbers would give about 0, give or take 0.1.
 #
 # ```python
-# from dcgan_core.arithmetic import Concept, Sum
+# from dcgan_core.inside.arithmetic import Sum
+# from dcgan_core.inside.exemplars import Concept
 # beard = Sum(
 #     Concept("smiling, beard", {"smile": True, "beard": True}),
 #     Concept("neutral, beard", {"smile": False, "beard": True}),

@@ -35,8 +35,8 @@ from pathlib import Path
 
 from IPython.display import display
 
-from dcgan_core import config_io, pictures, recipes, runs
-from dcgan_core.ablations import measuring, showing, variants
+from dcgan_core import assets, config_io, pictures, recipes, runs
+from dcgan_core.ablations import measuring, shipping, variants
 from dcgan_core.claims import ledger
 from dcgan_core.data import loading
 from dcgan_core.figures import curves, image_rows
@@ -199,7 +199,27 @@ if details:
 # a search of all its runs ({doc}`03_architecture`, {doc}`04_training`), at their ends, 25 updates a step, for runs where more than half of the z came back.
 
 # %% tags=["hide-input"]
-rows = showing.returning()
+shipped = shipping.shipped_table()
+
+
+def returning(runs):
+    """By variant: runs searched, and those whose images come back."""
+    rows = []
+    for v in variants.ALL:
+        measured = [
+            m
+            for m in runs.get(v.name, {}).values()
+            if m["returning"] is not None
+        ]
+        where = (
+            f" ({variants.PROVOKING.data})" if v in variants.PROVOKED else ""
+        )
+        found = sum(map(measuring.comes_back, measured))
+        rows.append((f"{v.what}{where}", len(measured), found))
+    return [row for row in rows if row[1]]
+
+
+rows = returning(shipped["runs"])
 searched = sum(row[1] for row in rows)
 found = [row for row in rows if row[2]]
 print(f"A z comes back where two steps over one is below {measuring.RETURNS}.")
@@ -214,16 +234,24 @@ else:
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Two z of the run whose images come back most, from left to right 25 updates apart: as they are, and with the contrast turned up until a single grey level shows.", "name": "fig-returning"}}
 import numpy as np
 
-strips = []
-for i, images in enumerate(showing.swinging()):
+
+def swinging(finds):
+    """A few z of the first find, each with its last snapshots in a row."""
+    if not finds:
+        return []
+    file = assets.folder("ablations") / "returning.webp"
+    images = pictures.tiles(file, finds[0]["size"], gap=1)
+    return list(images.reshape(-1, variants.SNAPSHOTS, *images.shape[1:]))
+
+
+finds, strips = shipped.get("finds", []), []
+for i, images in enumerate(swinging(finds)):
     loud = (images - images.mean()) * 60 + 128
     strips.append((f"z {i + 1}", images))
     strips.append(("contrast × 60", loud.clip(0, 255).astype(np.uint8)))
 image_rows.strips(strips, zoom=4) if strips else None
 
 # %% tags=["hide-input"]
-shipped = showing.shipped()
-finds = shipped.get("finds", [])
 dead = [
     shipped["runs"][f["variant"]][str(f["seed"])]["collapsed"] for f in finds
 ]
@@ -275,12 +303,12 @@ if details:
 #
 # 1. Train the net above with other seeds. How often does it collapse, and how long before the stop was it reported?
 # 2. Is width what decides? Try 48 and 96 maps, and 64 and 128 for as many images.
-# 3. Make `instability.STOP` 10. Which of the runs that you know would it have ended for nothing?
+# 3. Make `collapse.STOP` 10. Which of the runs that you know would it have ended for nothing?
 #
 # <details>
 # <summary>What to look for</summary>
 #
-# For the third, replay a log: `watch = instability.Watch(); [watch.add(row) for row in run.log()]` gives the alarm of each row, or None. A sign at the
+# For the third, replay a log: `watch = collapse.Watch(); [watch.add(row) for row in run.log()]` gives the alarm of each row, or None. A sign at the
 # start of a run often passes; patience is what tells a bad beginning from an end.
 #
 # </details>

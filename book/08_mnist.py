@@ -177,7 +177,7 @@ answers = neighbours.curve(
     np.asarray(unseen.images),
     unseen.labels,
     milestones,
-    where,
+    device=where,
 )
 drawn = {count: neighbours.nn_error(wrong) for count, wrong, _ in answers}
 _, wrong, _ = next(
@@ -186,7 +186,7 @@ _, wrong, _ = next(
         np.asarray(unseen.images),
         unseen.labels,
         (1_000,),
-        where,
+        device=where,
     )
 )
 taught_by_real = neighbours.nn_error(wrong)
@@ -479,7 +479,7 @@ Table(
 # <details>
 # <summary>Solution of 3</summary>
 #
-# Copies are references as good as the originals. `evaluation.memorisation` compares how near samples come to training images with how near unseen images come
+# Copies are references as good as the originals. `memorisation.distance_ratio` compares how near samples come to training images with how near unseen images come
 # (chapter 4.2): copies come far nearer.
 #
 # </details>

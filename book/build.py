@@ -8,6 +8,7 @@ _build/html/        the site
 from __future__ import annotations
 
 import argparse
+import ast
 import hashlib
 import json
 import logging
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -26,6 +28,7 @@ import nbformat
 import papermill
 import yaml
 
+from dcgan_core import assets
 from dcgan_core.data.sources import finding
 from dcgan_core.errors import UserError
 from dcgan_core.files import write_json
@@ -51,34 +54,54 @@ def chapters() -> list[str]:
 
 def inputs(chapter: str, parameters: dict) -> str:
     """A hash of all that the chapter's output depends on."""
-    h = hashlib.sha256()
-
-    def add(*things: object) -> None:
-        h.update(repr(things).encode())
-
-    add(
-        parameters,
-        sorted((d.name, d.version) for d in metadata.distributions()),
-    )
-    add([tuple(row) for row in _data_found()])
-    paths = [
-        BOOK / f"{chapter}.py",
-        *BOOK.glob(f"{chapter}.toml"),  # texts of its own
+    versions = sorted((d.name, d.version) for d in metadata.distributions())
+    h = hashlib.sha256(repr((parameters, versions, _data_found())).encode())
+    paths = {
         Path(__file__),
-        *sorted((ROOT / "dcgan_core").rglob("*.py")),
-    ]
-    for folder in ("reference_runs", "judges", "trials", "ablations"):
-        paths += sorted(p for p in (BOOK / folder).rglob("*") if p.is_file())
+        *sources(BOOK / f"{chapter}.py"),
+        *BOOK.glob(f"{chapter}.toml"),
+    }  # with texts of its own
+    for folder in assets.FOLDERS.values():
+        paths |= {p for p in folder.rglob("*") if p.is_file()}
     if chapter in LAST:
-        paths += sorted(
-            p for p in EXECUTED.glob("*.json") if p.stem not in LAST
-        )
-    for path in paths:
-        add(
-            os.path.relpath(path, ROOT),
-            hashlib.sha256(path.read_bytes()).hexdigest(),
-        )
+        paths |= {p for p in EXECUTED.glob("*.json") if p.stem not in LAST}
+    for path in sorted(paths):
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        h.update(repr((os.path.relpath(path, ROOT), digest)).encode())
     return h.hexdigest()
+
+
+def sources(path: Path) -> set[Path]:
+    """A chapter, all modules of the package that it imports, anywhere in it, all that they import, and so on."""
+    found, ahead = set(), {path}
+    while ahead:
+        found |= ahead
+        names = set().union(*(_imported(p.read_text()) for p in ahead))
+        ahead = set().union(*map(_files, names)) - found
+    return found
+
+
+@cache
+def _imported(code: str) -> set[str]:
+    """All that may be a module: `a.b` and `a.b.c` of `from a.b import c`."""
+    names = set()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+            names.add(node.module)
+    return names
+
+
+def _files(name: str) -> set[Path]:
+    """A module of the package and the packages around it; none of what is something else."""
+    parts = name.split(".")
+    places = [ROOT.joinpath(*parts[: n + 1]) for n in range(len(parts))]
+    files = [
+        f for p in places for f in (p.with_suffix(".py"), p / "__init__.py")
+    ]
+    return {f for f in files if parts[0] == "dcgan_core" and f.exists()}
 
 
 def _data_found() -> list[list]:

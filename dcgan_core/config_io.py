@@ -3,7 +3,6 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import json
-import types
 import typing
 from typing import Any, Literal, TypeVar
 
@@ -92,10 +91,6 @@ def _check(value: Any, hint: Any, where: str) -> Any:
         if not isinstance(value, (list, tuple)):
             raise UserError(f"{where}: expected a list such as 64,128,256, got {value!r}")
         return tuple(_check(item, options[0], where) for item in value)
-    if origin in (types.UnionType, typing.Union):
-        if value is None and type(None) in options:
-            return None
-        return _check(value, next(o for o in options if o is not type(None)), where)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import secrets
@@ -11,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from dcgan_core.errors import UserError
 
@@ -52,25 +53,21 @@ def read_json(path: Path, what: str) -> Any:
 
 @contextmanager
 def locked(path: Path, waiting: str = "") -> Iterator[bool]:
-    """Holds a lock file against other processes, then removes it; True where it is held.
+    """Holds a lock file, which stays, against other processes; True where it is held.
 
     Where another process has it: says `waiting` and waits; without that, yields False at once. The operating system lets go
     of it when a process dies, however that happens.
     """
-    while True:
-        with open(path, "ab") as f:
-            try:
-                fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if not waiting:
-                    yield False
-                    return
-                print(waiting, file=sys.stderr)
-                fcntl.flock(f, fcntl.LOCK_EX)
-            if not path.exists() or path.stat().st_ino != os.fstat(f.fileno()).st_ino:
-                continue  # removed by its last owner: this lock keeps nobody out
-            try:
-                yield True
-            finally:
-                path.unlink(missing_ok=True)
+    lock = FileLock(path)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        if not waiting:
+            yield False
             return
+        print(waiting, file=sys.stderr)
+        lock.acquire()
+    try:
+        yield True
+    finally:
+        lock.release()

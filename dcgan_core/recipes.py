@@ -1,6 +1,6 @@
 """What exactly is trained under a name, at each profile?
 
-A recipe is a `training.Config`. `quick` is for a reader who waits, `cpu` for two cores and up to 150 minutes, `paper` for a GPU
+A recipe is a `Config`. `quick` is for a reader who waits, `cpu` for two cores and up to 150 minutes, `paper` for a GPU
 and the paper's (or the authors' code's) data, net and number of images. A data set without a recipe gets the default net for
 its size.
 """
@@ -34,79 +34,51 @@ _HALF32 = replace(ARCHITECTURES["imagenet32"], widths=(64, 64, 128, 128, 256, 25
 _IMAGENET_CPU = {"batch": 16, "updates": "both", "minutes": 150.0}
 _TINY32 = Architecture(32, 3, (32, 64, 128), (2, 2, 2), kernel=4)  # a quarter of the work of small32
 
-RECIPES: dict[str, dict[str, Config]] = {
-    "digits": {
-        "quick": Config("digits", Architecture(16, 1, (64, 128), (2, 2), kernel=4), **_SMALL, images=30_000),
-        "cpu": Config("digits", Architecture(16, 1, (64, 128), (2, 2), kernel=4), **_SMALL, images=400_000),
+_SETS = ("faces", "rooms", "lsun", "drawn-rooms", "drawn-portraits", "imagenet32", "cifar10", "imagenet", "svhn")
+_DIGITS = Architecture(16, 1, (64, 128), (2, 2), kernel=4)
+_MNIST28, _AFFINE28 = ARCHITECTURES["mnist28"], replace(ARCHITECTURES["mnist28"], norm_affine=True)
+# mnist/train_cond_dcgan.py: 100 epochs, then 100 of linear decay, of 50,000 images
+_MNIST_PAPER = {**_MNIST, "images": 200 * 50_000, "decay_images": 100 * 50_000}
+
+# profile -> recipe -> what is trained; mnist-affine is mnist with batchnorm's scale and bias, which the paper's supplement advises
+# against; mnist-fc is the supplement's baseline, a permutation-invariant GAN: the same settings and images, no convolutions
+_TABLES: dict[str, dict[str, Config]] = {
+    "quick": {
+        "digits": Config("digits", _DIGITS, **_SMALL, images=30_000),
+        "mnist": Config("mnist", replace(_MNIST28, widths=(16, 32), hidden=256), **_MNIST, **_SMALL, images=60_000),
+        **{name: Config(name, _TINY32, **_SMALL, images=40_000) for name in _SETS},
     },
-    "faces": {
-        "quick": Config("faces", _TINY32, **_SMALL, images=40_000),
-        "cpu": Config("faces", ARCHITECTURES["small64"], **_SMALL, minutes=90.0),
-        # faces/train_uncond_dcgan.py: 25 epochs of 350,000 images; here CelebA's public faces stand in for the unreleased set
-        "paper": Config("celeba", ARCHITECTURES["lsun64"], weight_decay=1e-5, images=25 * 350_000),
-    },
-    "rooms": {
-        "quick": Config("rooms", _TINY32, **_SMALL, images=40_000),
-        "cpu": Config("rooms", _NARROW64, **_SMALL, minutes=150.0),
-    },
-    "lsun": {
-        "quick": Config("lsun", _TINY32, **_SMALL, images=40_000),
-        "cpu": Config("lsun", _NARROW64, **_SMALL, minutes=150.0),
-        # five passes (Fig 3) through the 3,033,042 bedrooms
-        "paper": Config("lsun", ARCHITECTURES["lsun64"], images=5 * 3_033_042),
-    },
-    "drawn-rooms": {
-        "quick": Config("drawn-rooms", _TINY32, **_SMALL, images=40_000),
-        "cpu": Config("drawn-rooms", _NARROW64, **_SMALL, minutes=45.0),
-    },
-    "drawn-portraits": {
-        "quick": Config("drawn-portraits", _TINY32, **_SMALL, images=40_000),
-        "cpu": Config("drawn-portraits", _NARROW64, **_SMALL, minutes=45.0),
-    },
-    "imagenet32": {
-        "quick": Config("imagenet32", _TINY32, **_SMALL, images=40_000),
+    "cpu": {
+        "digits": Config("digits", _DIGITS, **_SMALL, images=400_000),
+        "faces": Config("faces", ARCHITECTURES["small64"], **_SMALL, minutes=90.0),
+        **{name: Config(name, _NARROW64, **_SMALL, minutes=150.0) for name in ("rooms", "lsun")},
+        **{name: Config(name, _NARROW64, **_SMALL, minutes=45.0) for name in ("drawn-rooms", "drawn-portraits")},
         # the stand-in has 16,000 images, and this run sees each of them many times; D's features improve for longer with noise
-        # on all that it sees (book/trials/imagenet32_noise.json)
-        "cpu": Config("imagenet32", _HALF32, **_IMAGENET_CPU, flip=True, noise=0.1),
+        # on all that it sees (book/trials/imagenet32_noise.json). cifar10 is §5.1's second row: the same on the images that are
+        # then classified
+        **{name: Config(name, _HALF32, **_IMAGENET_CPU, flip=True, noise=0.1) for name in ("imagenet32", "cifar10")},
+        "imagenet": Config("imagenet", _HALF32, **_IMAGENET_CPU),
+        "mnist": Config("mnist", _MNIST28, **_MNIST, **_MNIST_CPU),
+        "mnist-affine": Config("mnist", _AFFINE28, **_MNIST, **_MNIST_CPU),
+        "mnist-fc": Config("mnist", ARCHITECTURES["mnist28-fc"], **_MNIST, **_MNIST_CPU, precision="single"),
     },
-    # §5.1's second row: the same net and settings, on the images that are then classified
-    "cifar10": {
-        "quick": Config("cifar10", _TINY32, **_SMALL, images=40_000),
-        "cpu": Config("cifar10", _HALF32, **_IMAGENET_CPU, flip=True, noise=0.1),
-        "paper": Config("cifar10", ARCHITECTURES["imagenet32"], images=25 * 350_000),
-    },
-    "imagenet": {
-        "quick": Config("imagenet", _TINY32, **_SMALL, images=40_000),
-        "cpu": Config("imagenet", _HALF32, **_IMAGENET_CPU),
+    "paper": {
+        # faces/train_uncond_dcgan.py: 25 epochs of 350,000 images; here CelebA's public faces stand in for the unreleased set
+        "faces": Config("celeba", ARCHITECTURES["lsun64"], weight_decay=1e-5, images=25 * 350_000),
+        # five passes (Fig 3) through the 3,033,042 bedrooms
+        "lsun": Config("lsun", ARCHITECTURES["lsun64"], images=5 * 3_033_042),
+        "cifar10": Config("cifar10", ARCHITECTURES["imagenet32"], images=25 * 350_000),
         # the released D's file name says epoch 30, of 1,281,167 images
-        "paper": Config("imagenet", ARCHITECTURES["imagenet32"], images=30 * 1_281_167),
-    },
-    "mnist": {
-        "quick": Config(
-            "mnist", replace(ARCHITECTURES["mnist28"], widths=(16, 32), hidden=256), **_MNIST, **_SMALL, images=60_000
-        ),
-        "cpu": Config("mnist", ARCHITECTURES["mnist28"], **_MNIST, **_MNIST_CPU),
-        # mnist/train_cond_dcgan.py: 100 epochs, then 100 of linear decay, of 50,000 images
-        "paper": Config("mnist", ARCHITECTURES["mnist28"], **_MNIST, images=200 * 50_000, decay_images=100 * 50_000),
-    },
-    # the same with batchnorm's scale and bias, which the paper's supplement advises against
-    "mnist-affine": {
-        "cpu": Config("mnist", replace(ARCHITECTURES["mnist28"], norm_affine=True), **_MNIST, **_MNIST_CPU),
-        "paper": Config(
-            "mnist",
-            replace(ARCHITECTURES["mnist28"], norm_affine=True),
-            **_MNIST,
-            images=200 * 50_000,
-            decay_images=100 * 50_000,
-        ),
-    },
-    # the supplement's baseline, a permutation-invariant GAN: the same settings and number of images, no convolutions
-    "mnist-fc": {"cpu": Config("mnist", ARCHITECTURES["mnist28-fc"], **_MNIST, **_MNIST_CPU, precision="single")},
-    "svhn": {
-        "quick": Config("svhn", _TINY32, **_SMALL, images=40_000),
+        "imagenet": Config("imagenet", ARCHITECTURES["imagenet32"], images=30 * 1_281_167),
+        "mnist": Config("mnist", _MNIST28, **_MNIST_PAPER),
+        "mnist-affine": Config("mnist", _AFFINE28, **_MNIST_PAPER),
         # the released model's folder name: lr 0.0005, batch 64, 200 epochs of 63,257 images
-        "paper": Config("svhn", ARCHITECTURES["svhn32"], batch=64, learning_rate=5e-4, images=200 * 63_257),
+        "svhn": Config("svhn", ARCHITECTURES["svhn32"], batch=64, learning_rate=5e-4, images=200 * 63_257),
     },
+}
+RECIPES = {  # recipe -> profile -> what is trained
+    name: {profile: table[name] for profile, table in _TABLES.items() if name in table}
+    for name in sorted({name for table in _TABLES.values() for name in table})
 }
 
 

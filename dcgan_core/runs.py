@@ -20,6 +20,7 @@ import io
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 from importlib import metadata
@@ -29,7 +30,6 @@ from typing import TYPE_CHECKING, Any
 import safetensors
 import safetensors.torch
 import torch
-from PIL import Image
 
 from dcgan_core import assets, config_io
 from dcgan_core.errors import UserError, reason
@@ -230,24 +230,19 @@ def start(
     recipe, profile: how people call what is trained; initial: the run whose weights it starts from. run.json notes these, the
     data's fingerprint, the machine, versions and commit. Raises UserError where `path` holds something already.
     """
+    lineage = []
+    if initial:
+        ancestor = {"name": initial.name, **{k: initial.info.get(k) for k in ("counters", "minutes", "commit")}}
+        lineage = [*initial.info.get("lineage", []), ancestor]
     info = {
         "recipe": recipe,
         "profile": profile,
         "config": config_io.to_dict(config),
-        "data": described(data),
+        "data": {"name": data.name, "images": len(data), **data.provenance},
         "initial": str(initial.path.resolve()) if initial else None,
-        "lineage": [*initial.info.get("lineage", []), _ancestor(initial)] if initial else [],
+        "lineage": lineage,
     }
     return Run.create(path, info | environment())
-
-
-def described(data: ImageData) -> dict:
-    """What a run notes of the pictures that it learns from."""
-    return {"name": data.name, "images": len(data), **data.provenance}
-
-
-def _ancestor(run: Run) -> dict:
-    return {"name": run.name, **{k: run.info.get(k) for k in ("counters", "minutes", "commit")}}
 
 
 def write_net(path: Path, kind: str, net: torch.nn.Module, half: bool = False) -> None:
@@ -281,85 +276,20 @@ def reference_runs() -> list[Run]:
 def environment() -> dict:
     """Machine, versions and commit, for a run's provenance."""
     packages = ("dcgan-core", "torch", "torchvision", "numpy", "pillow")
-    commit = (
-        subprocess.run(
-            ["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, check=False
-        ).stdout.strip()
-        if shutil.which("git")
-        else ""
-    )
+    installed = {d.name.lower(): d.version for d in metadata.distributions() if d.name}
+    info = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").is_file() else ""
+    processor = re.search(r"model name\s*: (.+)", info)
+    commit = ""
+    if shutil.which("git"):
+        command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+        commit = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
     return {
         "machine": {
-            "processor": _processor(),
+            "processor": processor[1].strip() if processor else platform.processor() or platform.machine(),
             "cores": os.cpu_count(),
             "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
             "system": platform.system(),
         },
-        "versions": {"python": platform.python_version(), **{p: _version(p) for p in packages}},
+        "versions": {"python": platform.python_version(), **{p: installed.get(p) for p in packages}},
         "commit": commit or None,
     }
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
-
-
-def ship(run: Run, name: str | None = None, weights: bool = True, discriminator: bool = True) -> Path:
-    """Copies a finished run into `book/reference_runs/<name>`: weights in half precision, sample grids, log.
-
-    weights=False: for weights that are not ours to spread. Then results are shipped too, as measured on these very weights, and
-    run.json says how to get them. discriminator=False: for runs whose D nothing in the book asks. Writes nothing of the
-    training data. The model card (README.md) is written by hand once and kept.
-    """
-    if run.info.get("status") != "finished":
-        raise UserError(f"{run.path}: not finished; ship a run that has ended")
-    target = assets.folder("reference_runs") / (name or run.name)
-    if target.resolve() == run.path.resolve():
-        raise UserError(f"{run.path}: is shipped already")
-    wanted = [kind for kind in NETS if weights and (discriminator or kind != "discriminator")]
-    nets = {kind: run._net(kind, "cpu") for kind in wanted}
-    target.mkdir(parents=True, exist_ok=True)
-    for file in (*(f"{kind}.safetensors" for kind in NETS), "log.jsonl", "results.json"):
-        (target / file).unlink(missing_ok=True)
-    for kind, net in nets.items():
-        write_net(target / f"{kind}.safetensors", kind, net, half=True)
-    # no paths of this machine; `lineage` and `data` say what they were
-    info = run.info | {"config": run.info["config"] | {"data": run.data_name}, "initial": None}
-    if "authors" in info:
-        info["authors"] = {key: value for key, value in info["authors"].items() if key != "folder"}
-    if not weights:
-        info["without_weights"] = _how_to_get_weights(info)
-    write_json(target / "run.json", info)
-    if (run.path / "log.jsonl").is_file():
-        write_atomically(target / "log.jsonl", (run.path / "log.jsonl").read_bytes())
-    results = run.path / "results.json"
-    if not weights and results.is_file():  # else they were measured before rounding; `dcgan measure` the shipped weights
-        kept = read_json(results, "measured claims")
-        write_json(target / "results.json", {claim: result | {"run": target.name} for claim, result in kept.items()})
-    grids = [(f"samples/{images:09d}.webp", path) for images, path in run.samples().items()]
-    grids += [(f"{path.stem}.webp", path) for path in run.path.glob("*.png")]
-    shutil.rmtree(target / "samples", ignore_errors=True)
-    (target / "samples").mkdir()
-    for file, path in grids + [("grid.webp", path) for path in [*run.samples().values()][-1:]]:
-        buffer = io.BytesIO()
-        Image.open(path).save(buffer, "webp", quality=90)
-        write_atomically(target / file, buffer.getvalue())
-    return target
-
-
-def _how_to_get_weights(info: dict) -> str:
-    if "authors" in info:
-        authors = info["authors"]
-        return f"dcgan import-authors FOLDER --out RUN, where FOLDER is models/{authors['model']} of {authors['repository']}"
-    return f"dcgan train {info.get('recipe') or info['data']['name']} (its settings are in run.json)"

@@ -24,6 +24,7 @@ from dcgan_core.runs import Run
 TINY = Architecture(16, 1, (8, 16), (2, 2), kernel=4, latent=10)  # what SETTINGS make of the digits recipe
 SETTINGS = ["--profile", "quick", "--device", "cpu"]
 SETTINGS += [x for s in ("architecture.widths=8,16", "architecture.latent=10", "batch=16") for x in ("--set", s)]
+CONDITIONAL = ["--set", "architecture.num_classes=10", "--set", "architecture.output=sigmoid"]
 UPDATES = 200
 REAL_DATA = Path(os.environ["DCGAN_REAL_DATA"]).resolve() if os.environ.get("DCGAN_REAL_DATA") else None
 
@@ -94,6 +95,12 @@ def trained(folder: Path, *more: str, images: int = 16 * UPDATES) -> Run:
 def run(tmp_path_factory) -> Run:
     """A finished run: 200 updates on the digits. Not to be changed; `run_copy` may be."""
     return trained(tmp_path_factory.mktemp("run"))
+
+
+@pytest.fixture(scope="session")
+def conditional(tmp_path_factory) -> Run:
+    """A small class-conditional run."""
+    return trained(tmp_path_factory.mktemp("conditional"), *CONDITIONAL, images=320)
 
 
 @pytest.fixture

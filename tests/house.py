@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +32,7 @@ WINGS = {
 # the core imports no wing, but for the type of images and a set's own size
 EXCEPTIONS = {"training": ("data.images",), "recipes": ("data.loading", "data.sources.finding")}
 LAZY = ("cv2", "sklearn", "matplotlib")  # imported where they are used, not at the top of a module
+UNIQUE = ("accuracy", "train", "ship", "check_layer", "Classifier")  # names that once meant several things
 MOST = {"core": 2000, "heart": 1400, "package": 12_174, "file": 400, "function": 60, "long functions": 4, "positional": 5}
 
 
@@ -42,26 +44,25 @@ class Module:
 
     @property
     def part(self) -> str:
-        return self.name.split(".")[0]
+        """`core` or a wing. The package's own file belongs to the core."""
+        return "core" if not self.name or within(self.name, CORE) else self.name.split(".")[0]
 
-    def imports(self) -> list[tuple[str, int]]:
-        """Modules of the package that it imports, anywhere in it, with the line."""
+    def imports(self) -> list[tuple[str, int, bool]]:
+        """All that it imports, with the line, and whether that happens as soon as the module is loaded.
+
+        Of the package, modules: `data.images`, be it named whole or by what is in it. Not what types alone need.
+        """
         found = []
-        for node in ast.walk(self.tree):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "dcgan_core":
-                inside = node.module.removeprefix("dcgan_core").lstrip(".")
-                for alias in node.names:
-                    full = f"{inside}.{alias.name}".lstrip(".")
-                    path = PACKAGE / full.replace(".", "/")
-                    found.append((full if path.is_dir() or path.with_suffix(".py").exists() else inside, node.lineno))
-            elif isinstance(node, ast.Import):
-                found += [
-                    (a.name.removeprefix("dcgan_core."), node.lineno) for a in node.names if a.name.startswith("dcgan_core.")
-                ]
+        for node, at_once in _run(self.tree):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                module = "." * node.level + (node.module or "")
+                names = [_module(module, alias.name) for alias in node.names]
+            found += [(name, node.lineno, at_once) for name in names]
         return found
 
     def functions(self) -> list[tuple[str, int, int]]:
-        """Every function and method: name, lines, positional parameters (without self)."""
+        """Every function and method: name, lines (without decorators), positional parameters (without self)."""
         found = []
         methods = {id(f) for c in ast.walk(self.tree) if isinstance(c, ast.ClassDef) for f in c.body}
         for node in ast.walk(self.tree):
@@ -70,6 +71,22 @@ class Module:
                 parameters = len(node.args.posonlyargs) + len(node.args.args) - (id(node) in methods and not static)
                 found.append((f"{self.name}.{node.name}", node.end_lineno - node.lineno + 1, parameters))
         return found
+
+
+def _run(node: ast.AST, at_once: bool = True) -> Iterator[tuple[ast.AST, bool]]:
+    """All below a node, and whether it runs when the module is loaded: not in a function. Nothing under TYPE_CHECKING."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and ast.unparse(child.test).endswith("TYPE_CHECKING"):
+            continue
+        yield child, at_once
+        yield from _run(child, at_once and not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda))
+
+
+def _module(module: str, name: str) -> str:
+    """What `from module import name` imports: a module of that name, else `module`."""
+    whole = f"{module}.{name}"
+    path = PACKAGE.parent / whole.replace(".", "/")
+    return whole if module.startswith(PACKAGE.name) and (path.is_dir() or path.with_suffix(".py").exists()) else module
 
 
 def modules() -> list[Module]:
@@ -88,14 +105,16 @@ def within(name: str, places: tuple[str, ...]) -> bool:
 def wrong_imports(found: list[Module]) -> list[str]:
     wrong = []
     for module in found:
-        allowed = (*CORE, module.part, *WINGS.get(module.part, EXCEPTIONS.get(module.part, ())))
-        wrong += [
-            f"{module.name}:{line} imports {name}" for name, line in module.imports() if name and not within(name, allowed)
-        ]
-        for node in module.tree.body:
-            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
-            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            wrong += [f"{module.name}:{node.lineno} imports {n} at its top" for n in names if n.split(".")[0] in LAZY]
+        first = module.name.split(".")[0]
+        allowed = (*CORE, first, *WINGS.get(first, EXCEPTIONS.get(first, ())))
+        for name, line, at_once in module.imports():
+            top, _, inside = name.partition(".")
+            if top == PACKAGE.name and inside and not within(inside, allowed):
+                wrong.append(f"{module.name}:{line} imports {inside}")
+            if not top:
+                wrong.append(f"{module.name}:{line} imports {name}: write its whole name")
+            if at_once and top in LAZY:
+                wrong.append(f"{module.name}:{line} imports {name} outside a function")
     return wrong
 
 
@@ -103,7 +122,7 @@ def shared_names(found: list[Module]) -> list[str]:
     """Public functions and classes of one name in several modules."""
     places: dict[str, list[str]] = {}
     for module in found:
-        for node in module.tree.body:
+        for node in module.tree.body if module.part != "cli" else ():  # each command has an `add`
             if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
                 places.setdefault(node.name, []).append(module.name)
     return [f"{name}: {', '.join(where)}" for name, where in sorted(places.items()) if len(where) > 1]
@@ -112,7 +131,7 @@ def shared_names(found: list[Module]) -> list[str]:
 def counts(found: list[Module]) -> dict[str, int]:
     functions = [f for m in found for f in m.functions()]
     return {
-        "core": sum(m.lines for m in found if within(m.name, CORE)),
+        "core": sum(m.lines for m in found if m.part == "core"),
         "heart": sum(m.lines for m in found if m.name in HEART),
         "package": sum(m.lines for m in found),
         "file": max(m.lines for m in found),
@@ -125,17 +144,20 @@ def report(only: tuple[str, ...] = ()) -> str:
     found = modules()
     mine = [m for m in found if not only or within(m.name, only)]
     functions = [f for m in mine for f in m.functions()]
-    parts: dict[str, int] = {}
-    for m in mine:
-        part = "core" if within(m.name, CORE) else m.part or "core"
-        parts[part] = parts.get(part, 0) + m.lines
-    lines = [f"{part:12}{count:7,} lines" for part, count in parts.items()]
+    parts = {m.part: sum(other.lines for other in mine if other.part == m.part) for m in mine}
+    lines = [f"{part:16}{count:7,} lines" for part, count in parts.items()]
     lines += [f"{key:16}{value:7,} (most {MOST[key]:,})" for key, value in counts(found).items()]
     lines += [f"long file       {m.name}: {m.lines}" for m in mine if m.lines > MOST["file"]]
     lines += [f"long function   {name}: {length}" for name, length, _ in functions if length > MOST["function"]]
     lines += [f"many parameters {name}: {count}" for name, _, count in functions if count > MOST["positional"]]
     lines += [f"wrong import    {line}" for line in wrong_imports(mine)]
     lines += [f"shared name     {line}" for line in shared_names(found)]
+    longest = {
+        "longest files": [(m.lines, m.name) for m in mine],
+        "longest functions": [(length, name) for name, length, _ in functions],
+    }
+    for what, sizes in longest.items():
+        lines += [what, *(f"{count:7,} {name}" for count, name in sorted(sizes, reverse=True)[:10])]
     return "\n".join(lines)
 
 

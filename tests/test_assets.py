@@ -10,21 +10,24 @@ import pytest
 
 import dcgan_core
 from dcgan_core import assets, runs
-from dcgan_core.ablations import showing
+from dcgan_core.ablations import shipping
 from dcgan_core.drawings import scenes
 from dcgan_core.errors import UserError
 from dcgan_core.readers import fitting, judges
 
 ALONE = """
-from dcgan_core import ablations, claims, judges, runs
+from dcgan_core import runs
+from dcgan_core.ablations import shipping
+from dcgan_core.claims import ledger
 from dcgan_core.errors import UserError
+from dcgan_core.readers import judges
 
 asked = {
-    "ledger": claims.ledger,
+    "ledger": ledger.ledger_rows,
     "reference_runs": runs.reference_runs,
     "reference": lambda: runs.Run.reference("faces"),
-    "ablations": ablations.rows,
-    "judge": lambda: judges.load("drawn-rooms"),
+    "ablations": shipping.rows,
+    "judge": lambda: judges.load_judge("drawn-rooms"),
 }
 for name, ask in asked.items():
     try:
@@ -77,7 +80,7 @@ def test_a_judge_that_is_kept_needs_none_that_ships(monkeypatch, tmp_path, cache
 
 
 def test_an_empty_folder_is_no_error(shelf):
-    assert runs.reference_runs() == [] and showing.rows() == []
+    assert runs.reference_runs() == [] and shipping.rows() == []
 
 
 def test_in_a_checkout_all_folders_are_there():

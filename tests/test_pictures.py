@@ -50,3 +50,10 @@ def test_frames_are_drawn_on_the_edges_of_boxes_alone():
     assert (rows[0], rows[-1], columns[0], columns[-1]) == (6, 20, 3, 14)
     assert not red[8:19, 5:13].any() and red.sum() == 15 * 12 - 11 * 8
     assert not large[0, 1:].any()
+
+
+def test_tiles_are_the_images_of_a_grid(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (6, 3, 16, 16)).astype(np.uint8)
+    for gap in (0, 1):
+        Image.fromarray(pictures.grid(images, columns=3, gap=gap)).save(tmp_path / "grid.png")
+        assert np.array_equal(pictures.tiles(tmp_path / "grid.png", 16, gap), images)

@@ -1,4 +1,3 @@
-import contextlib
 import json
 import os
 import shutil
@@ -10,8 +9,7 @@ from importlib import metadata
 import pytest
 import safetensors.torch
 import torch
-from conftest import TINY, make_folder, snapshot
-from PIL import Image
+from conftest import TINY, snapshot
 
 from dcgan_core import config_io, files, latent, networks, runs
 from dcgan_core.errors import UserError
@@ -313,93 +311,6 @@ def test_json_comes_back_and_what_is_none_is_an_error(tmp_path):
         read_json(path, "a list of names")
     with pytest.raises(UserError, match="no such file; a list of names should be there"):
         read_json(tmp_path / "y.json", "a list of names")
-
-
-# --- shipping ---------------------------------------------------------------------------------------------------------
-
-
-def test_a_shipped_run_draws_the_same_images_at_half_the_size(run, shelf):
-    assert runs.ship(run) == shelf / "digits"
-    shipped = Run.reference("digits")
-    z = latent.sample(run.architecture, 4, torch.Generator().manual_seed(1))
-    assert torch.allclose(latent.draw(shipped.generator(), z), latent.draw(run.generator(), z), atol=5e-3)
-    assert shipped.info == run.info
-    assert shipped.log() == run.log()
-    assert shipped.samples().keys() == run.samples().keys()
-    picture, original = (Image.open(r.samples()[3200]) for r in (shipped, run))
-    assert picture.size == original.size
-    size = lambda r: (r.path / "generator.safetensors").stat().st_size  # noqa: E731
-    assert size(shipped) < 0.75 * size(run)
-    assert [r.name for r in runs.reference_runs()] == ["digits"]
-
-
-def test_shipping_takes_nothing_but_what_it_should(run_copy, shelf):
-    (run_copy.path / "results.json").write_text("{}")
-    (run_copy.path / "notes.txt").write_text("private")
-    runs.ship(run_copy)
-    assert {name.split("/")[0] for name in snapshot(shelf / "digits")} == {
-        "run.json",
-        "generator.safetensors",
-        "discriminator.safetensors",
-        "log.jsonl",
-        "samples",
-        "grid.webp",
-    }
-
-
-def test_shipping_again_keeps_the_model_card_but_no_results_of_other_weights(run, shelf):
-    runs.ship(run, "mine")
-    make_folder(shelf / "mine", {"README.md": b"A card.", "results.json": b"{}", "samples/000000001.webp": b"old"})
-    runs.ship(run, "mine")
-    assert (shelf / "mine" / "README.md").read_text() == "A card."
-    assert not (shelf / "mine" / "results.json").exists()
-    assert Run.reference("mine").samples().keys() == run.samples().keys()
-
-
-def test_a_shipped_run_does_not_name_folders_of_this_machine(run_copy, shelf):
-    run_copy.update(initial="/home/me/runs/first")
-    runs.ship(run_copy)
-    assert "/home/me" not in (shelf / "digits" / "run.json").read_text()
-
-
-def test_shipping_a_shipped_run_onto_itself_loses_nothing(run, shelf):
-    runs.ship(run)
-    before = snapshot(shelf)
-    with contextlib.suppress(UserError):
-        runs.ship(Run.reference("digits"))
-    assert snapshot(shelf).keys() == before.keys()
-
-
-def test_a_run_shipped_without_weights_says_so_to_whoever_wants_them(run_copy, shelf):
-    runs.ship(run_copy)
-    (run_copy.path / "results.json").write_text('{"walk.smoothness": {"value": 1, "run": "digits"}}')
-    runs.ship(run_copy, "digits", weights=False)  # over one that had them
-    shipped = Run.reference("digits")
-    assert not list(shipped.path.glob("*.safetensors"))
-    assert shipped.log() == run_copy.log()
-    assert shipped.samples().keys() == run_copy.samples().keys()
-    assert read_json(shipped.path / "results.json", "") == {"walk.smoothness": {"value": 1, "run": "digits"}}
-    with pytest.raises(UserError, match="digits: was shipped without weights; get them with: dcgan train digits"):
-        shipped.generator()
-    with pytest.raises(UserError, match="was shipped without weights"):
-        runs.ship(shipped, "other")
-    assert not (shelf / "other").exists()
-    runs.ship(run_copy)
-    assert Run.reference("digits").generator()
-
-
-def test_a_run_shipped_without_its_discriminator_still_draws(run, shelf):
-    runs.ship(run, "digits")
-    shipped = runs.ship(run, "digits", discriminator=False)  # over one that had it
-    assert not Run(shipped).has_net("discriminator")
-    z = torch.zeros(2, run.architecture.latent)
-    assert torch.allclose(Run(shipped).generator()(z), run.generator()(z), atol=0.02)
-
-
-def test_only_a_finished_run_is_shipped(tmp_path, shelf):
-    with pytest.raises(UserError, match="not finished"):
-        runs.ship(described(tmp_path / "run"))
-    assert not any(shelf.iterdir())
 
 
 def test_run_json_is_plain_json(run):

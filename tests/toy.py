@@ -1,13 +1,15 @@
-"""A generator in which it is known which map draws what, and an eye that reads its pictures without fail."""
+"""Generators in which it is known which map draws what, or what a z draws, and an eye that reads the pictures without fail."""
 
 import numpy as np
 import torch
+from torch import nn
 
 from dcgan_core.networks import Architecture, Generator
 
 TOY = Architecture(16, 3, (4, 4), (2, 2), kernel=4, latent=2, norm_eps=0.0)
 WINDOW, WALL, LAMP, NOTHING = range(4)  # what the four maps draw
 CORNER = (0, 0, 8, 8)  # where the window is
+CONDITIONAL = Architecture(8, 1, (8,), (2,), kernel=4, latent=6, num_classes=10, hidden=16, output="sigmoid", norm_affine=False)
 
 
 def generator() -> Generator:
@@ -57,3 +59,26 @@ class Eye:
             if what in where
             else [()] * len(images)
         )
+
+
+def pictures(count: int, seed: int, size: int = 8, channels: int = 1) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (count, channels, size, size), np.uint8)
+
+
+class Stub(nn.Module):
+    """A generator that is any function of z."""
+
+    def __init__(self, function, latent: int = 4, size: int = 8) -> None:
+        super().__init__()
+        self.architecture = Architecture(size, 1, (4,), (2,), latent=latent)
+        self.function = function
+        self.nothing = nn.Parameter(torch.zeros(1))
+
+    def forward(self, z, labels=None):
+        return self.function(z)
+
+
+def picker(pool: np.ndarray) -> Stub:
+    """Draws pictures of `pool`, which of them depends on the first number of z."""
+    images = torch.from_numpy(pool).float() / 127.5 - 1
+    return Stub(lambda z: images[((z[:, 0] + 1) / 2 * len(images)).long().clamp(0, len(images) - 1)])

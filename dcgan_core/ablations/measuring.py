@@ -1,4 +1,4 @@
-"""What a variant's run says beside the baseline's of the same seed."""
+"""What does a variant's run say beside the baseline's of the same seed?"""
 
 from __future__ import annotations
 
@@ -16,18 +16,10 @@ from PIL import Image
 
 from dcgan_core import devices, intervals, latent, networks, pictures
 from dcgan_core.ablations import variants
-from dcgan_core.ablations.variants import (
-    BASELINE,
-    CHANGES,
-    PROVOKED,
-    PROVOKING,
-    Variant,
-    seeds_of,
-)
+from dcgan_core.ablations.variants import Variant
 from dcgan_core.data import loading
 from dcgan_core.files import write_atomically, write_json
 from dcgan_core.metrics import fidelity, memorisation
-from dcgan_core.metrics.fidelity import FeatureNet
 from dcgan_core.runs import Run
 from dcgan_core.training.config import Config
 
@@ -47,7 +39,7 @@ def collapse(m: dict) -> str | None:
     return None
 
 
-def healthy(m: dict) -> bool:
+def _healthy(m: dict) -> bool:
     """Neither collapsed nor astray: some samples look like the data, and some of the data like samples.
 
     Lenient about provoked runs: fewer than a hundred digits are held out, so their balls are large, and two thousand samples
@@ -67,7 +59,7 @@ class Judged:
         self.held_out = loading.load_data(name, size, "test").images[:SAMPLES]
         data = loading.load_data(name, size)
         if path.exists():
-            self.classifier = FeatureNet(data.size, data.channels, len(data.classes)).to(chosen).eval()
+            self.classifier = fidelity.FeatureNet(data.size, data.channels, len(data.classes)).to(chosen).eval()
             self.classifier.load_state_dict(safetensors.torch.load_file(path))
         else:
             self.classifier = fidelity.train_classifier(data, device=chosen)
@@ -78,27 +70,27 @@ class Judged:
 
     def measure(self, images: np.ndarray) -> dict:
         """images: uint8 N x C x S x S. Precision, recall and diversity are shares; Fréchet distance 0 is the best."""
-        return compare(self.features, self.classifier.features(images))
+        return _compare(self.features, self.classifier.features(images))
 
     def halves(self) -> dict:
         """As `measure`: one half of the held-out images, chosen by chance, with the other. No samples can be expected to do
         better. Fréchet distances of fewer images are larger, so this one is a little too high."""
         order, half = np.random.default_rng(0).permutation(len(self.features)), len(self.features) // 2
-        return compare(self.features[order[:half]], self.features[order[half : 2 * half]])
+        return _compare(self.features[order[:half]], self.features[order[half : 2 * half]])
 
 
-def compare(real: np.ndarray, samples: np.ndarray) -> dict:
+def _compare(real: np.ndarray, samples: np.ndarray) -> dict:
     """Features N x D and M x D: how near the samples are to the data, in four numbers."""
     found = fidelity.precision_recall(real, samples)
     return {
         "frechet": fidelity.frechet(real, samples, draws=2).value,  # the interval is that of the pairs
         "precision": found["precision"].value,
         "recall": found["recall"].value,
-        "diversity": spread(samples) / spread(real),
+        "diversity": _spread(samples) / _spread(real),
     }
 
 
-def spread(features: np.ndarray) -> float:
+def _spread(features: np.ndarray) -> float:
     """The root mean square distance between two of them (N x D).
 
     It misleads where a few are far off: they count most. And two tight clumps far apart look varied.
@@ -106,7 +98,7 @@ def spread(features: np.ndarray) -> float:
     return float(np.sqrt(2 * features.var(0, ddof=1).sum()))
 
 
-def movement(snapshots: np.ndarray) -> dict:
+def _movement(snapshots: np.ndarray) -> dict:
     """How much images of fixed z change from snapshot to snapshot (T x N x C x S x S, uint8).
 
     `oscillation` is the mean change between neighbours as a share of the distance between two images of one snapshot. `returns`
@@ -130,19 +122,19 @@ def movement(snapshots: np.ndarray) -> dict:
 
 
 def measure_variant(run: Run, judged: Judged, device: str = "auto") -> dict:
-    """Everything measured of a finished run; its checkpoint and snapshots are then no longer needed, and go."""
+    """Everything measured of a finished run, also in its measured.json; its checkpoint is then no longer needed, and goes."""
     started = time.perf_counter()
     generator = run.generator(devices.pick(device))
     a, seed = run.architecture, run.info["config"]["seed"]
     alarms = run.info.get("alarms", [])
     images = memorisation.draw_samples(generator, SAMPLES, seed)
     measured = judged.measure(images) | {"diverged": any(alarm["kind"] == "diverged" for alarm in alarms)}
-    measured |= movement(snapshots(run.path, a.size))
+    measured |= _movement(snapshots(run.path, a.size))
     measured["collapsed"] = collapse(measured)
     with networks.batch_statistics(generator):
         z = latent.sample(a, SAMPLES, torch.Generator().manual_seed(seed))
         measured["batch_statistics"] = judged.measure(latent.draw_pixels(generator, z, batch=128))
-    measured = rounded(measured) | {
+    measured = five_digits(measured) | {
         "alarms": alarms,
         "train_seconds": round(60 * run.info["minutes"], 1),
         "measure_seconds": round(time.perf_counter() - started, 1),
@@ -161,11 +153,11 @@ def snapshots(path: Path, size: int) -> np.ndarray:
     return np.stack([pictures.tiles(p, size, gap=0) for p in files]) if files else np.zeros((0, 1, 3, size, size), np.uint8)
 
 
-def sampled(followed: dict[int, dict]) -> dict[int, dict]:
+def with_batch_statistics(followed: dict[int, dict]) -> dict[int, dict]:
     """The same runs, sampled with the batch's statistics. Nothing was trained anew; how those images move was not measured."""
     without = {"oscillation": None, "returns": None, "train_seconds": 0.0, "measure_seconds": 0.0}
-    sampled = {seed: m | m["batch_statistics"] | without for seed, m in followed.items()}
-    return {seed: m | {"collapsed": collapse(m)} for seed, m in sampled.items()}
+    found = {seed: m | m["batch_statistics"] | without for seed, m in followed.items()}
+    return {seed: m | {"collapsed": collapse(m)} for seed, m in found.items()}
 
 
 def comes_back(m: dict) -> bool:
@@ -173,7 +165,12 @@ def comes_back(m: dict) -> bool:
     return m["returning"] is not None and m["returning"] > 0.5
 
 
-def row(variant: Variant, followed: dict[int, dict], removed: dict[int, dict], baseline: Config = BASELINE) -> dict | None:
+# --- rows of the ledger -----------------------------------------------------------------------------------------------
+
+
+def row(
+    variant: Variant, followed: dict[int, dict], removed: dict[int, dict], baseline: Config = variants.BASELINE
+) -> dict | None:
     """A row of the ledger: how many times as large the Fréchet distance is without the guideline. None without two pairs.
 
     The mean and its interval are those of the logarithms of the pairs' ratios: twice and half are equally far from 1.
@@ -182,83 +179,90 @@ def row(variant: Variant, followed: dict[int, dict], removed: dict[int, dict], b
     if len(seeds) < 2:
         return None
     pairs = [(followed[seed], removed[seed]) for seed in seeds]
-    ratios = np.array([without["frechet"] / with_["frechet"] for with_, without in pairs])
+    frechet = np.array([[m["frechet"] for m in pair] for pair in pairs])
+    collapsed = np.array([[bool(m["collapsed"]) for m in pair] for pair in pairs])
     differences = {}
-    for key in CHANGES:
-        known = [(a[key], b[key]) for a, b in pairs if a[key] is not None and b[key] is not None]
+    for key in ("precision", "recall", "diversity", "oscillation", "returns"):
+        known = [b[key] - a[key] for a, b in pairs if a[key] is not None and b[key] is not None]
         if len(known) > 1:
-            differences[key] = intervals.student([b - a for a, b in known])
+            differences[key] = intervals.student(known)
     details = {
         "variant": variant.what,
         "settings": variant.settings,
         "seeds": seeds,
-        "frechet": [[with_["frechet"], without["frechet"]] for with_, without in pairs],
+        "frechet": frechet.tolist(),
         "means": {key: np.mean([(a[key], b[key]) for a, b in pairs], 0).tolist() for key in ("precision", "recall")},
         "differences": differences,
-        "collapsed": {
-            "followed": intervals.share(np.array([bool(a["collapsed"]) for a, _ in pairs])),
-            "removed": intervals.share(np.array([bool(b["collapsed"]) for _, b in pairs])),
-        },
+        "collapsed": {"followed": intervals.share(collapsed[:, 0]), "removed": intervals.share(collapsed[:, 1])},
     }
-    found = np.exp(intervals.student(np.log(ratios)))
-    return ledger_row(f"ablation.{variant.claim}", variant.name, found, len(pairs), pairs, details, baseline)
+    found = np.exp(intervals.student(np.log(frechet[:, 1] / frechet[:, 0])))
+    runs, claim = [m for pair in pairs for m in pair], f"ablation.{variant.claim}"
+    return _ledger_row(claim, found, baseline, name=variant.name, n=len(pairs), runs=runs, details=details)
 
 
 def detected(runs: dict[str, dict[int, dict]]) -> dict | None:
     """A row of the ledger: the share of provoked collapses that training reported. None where nothing collapsed."""
-    counted = {v.name: {seed: m for seed, m in runs.get(v.name, {}).items() if seed >= seeds_of(v).start} for v in PROVOKED}
-    runs = {name: list(measured.values()) for name, measured in counted.items()}
-    provoked = [m for measured in runs.values() for m in measured]
+    counted = {
+        v.what: {seed: m for seed, m in runs.get(v.name, {}).items() if seed >= variants.seeds_of(v).start}
+        for v in variants.PROVOKED
+    }
+    provoked = [m for measured in counted.values() for m in measured.values()]
     collapsed = [m for m in provoked if m["collapsed"]]
     if not collapsed:
         return None
-    fine = [m for m in provoked if healthy(m)]
+    fine = [m for m in provoked if _healthy(m)]
     going = [m for m in provoked if not m["collapsed"]]
     details = {
         "provoked": len(provoked),
         "seeds": sorted({seed for measured in counted.values() for seed in measured}),
-        "collapsed": {v.what: _count(runs[v.name], "collapsed") for v in PROVOKED},
-        "alarms": {v.what: _count(runs[v.name], "alarms") for v in PROVOKED},
+        "collapsed": {what: _count(measured, "collapsed") for what, measured in counted.items()},
+        "alarms": {what: _count(measured, "alarms") for what, measured in counted.items()},
         "false_alarms": _alarmed(fine),
         "healthy_runs": len(fine),
         "reported_not_collapsed": _alarmed(going),
         "not_collapsed": len(going),
     }
-    return ledger_row("instability.detected", "provoked", _alarmed(collapsed), len(collapsed), [provoked], details, PROVOKING)
+    found, n, claim = _alarmed(collapsed), len(collapsed), "instability.detected"
+    return _ledger_row(claim, found, variants.PROVOKING, name="provoked", n=n, runs=provoked, details=details)
 
 
-def _count(runs: Iterable[dict], key: str) -> list[int]:
+def _count(measured: dict[int, dict], key: str) -> list[int]:
     """How many of the runs have it, and how many there are."""
-    flags = [bool(m[key]) for m in runs]
-    return [sum(flags), len(flags)]
+    return [sum(bool(m[key]) for m in measured.values()), len(measured)]
 
 
 def _alarmed(runs: list[dict]) -> tuple[float, float, float]:
     return intervals.share(np.array([bool(m["alarms"]) for m in runs], bool))
 
 
-def ledger_row(claim: str, name: str, found: Iterable[float], n: int, runs: list, details: dict, config: Config) -> dict:
+def _ledger_row(
+    claim: str, found: Iterable[float], config: Config, *, name: str, n: int, runs: list[dict], details: dict
+) -> dict:
+    """found: value, low, high; config: what the runs have in common; n: pairs or runs counted, of those trained."""
     return {
         "claim": claim,
         **dict(zip(("value", "low", "high"), (float(f"{x:.6g}") for x in found), strict=True)),
         "n": n,
-        "seconds": round(sum(m["train_seconds"] + m["measure_seconds"] for group in runs for m in group), 1),
+        "seconds": round(sum(m["train_seconds"] + m["measure_seconds"] for m in runs), 1),
         "run": f"ablations/{name}",
         "data": config.data,
         "stand_in": True,
         "instead": f"{config.data} at {config.architecture.size} pixels, small nets and short runs",
         "seed": details["seeds"][0],
         "date": datetime.date.today().isoformat(),
-        "details": rounded(details),
+        "details": five_digits(details),
     }
 
 
-def rounded(value: Any) -> Any:
+# --- files ------------------------------------------------------------------------------------------------------------
+
+
+def five_digits(value: Any) -> Any:
     """Numbers to five digits, for files that people read."""
     if isinstance(value, dict):
-        return {key: rounded(v) for key, v in value.items()}
+        return {key: five_digits(v) for key, v in value.items()}
     if isinstance(value, (list, tuple)):
-        return [rounded(v) for v in value]
+        return [five_digits(v) for v in value]
     return float(f"{value:.5g}") if isinstance(value, float) else value
 
 

@@ -1,3 +1,5 @@
+"""How is every variant trained and measured, and stopped and taken up again?"""
+
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -5,30 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from dcgan_core import config_io, devices, latent, networks, pictures, runs
 from dcgan_core.ablations import measuring, variants
 from dcgan_core.ablations.measuring import Judged
-from dcgan_core.ablations.variants import (
-    ALL,
-    BASELINE,
-    GUIDELINES,
-    IMAGES,
-    PROVOKED,
-    PROVOKING,
-    SAMPLING,
-    SEEDS,
-    VARIANTS,
-    Variant,
-    named,
-    seeds_of,
-)
+from dcgan_core.ablations.variants import Variant
 from dcgan_core.data import loading
 from dcgan_core.errors import UserError
 from dcgan_core.files import read_json, write_atomically, write_json
-from dcgan_core.networks import Architecture, Discriminator, Generator
-from dcgan_core.runs import Run, environment
+from dcgan_core.networks import Architecture
+from dcgan_core.runs import Run
 from dcgan_core.training import loop, session
 from dcgan_core.training.collapse import Collapsed
 from dcgan_core.training.config import Config, check_resumable
@@ -38,23 +26,19 @@ from dcgan_core.training.session import Event
 
 
 class Start:
-    """Initial weights: those of the baseline's nets of this seed, wherever a weight has the same name and shape."""
+    """The weights that a run starts from, as a run gives them (`initial` of `loop.train`): those of the baseline's nets of this
+    seed, wherever a weight has the same name and shape."""
 
     def __init__(self, architecture: Architecture, baseline: Architecture, seed: int) -> None:
-        self.nets = networks.build(architecture, seed)
-        for net, twin in zip(self.nets, networks.build(baseline, seed), strict=True):
+        nets = networks.build(architecture, seed)
+        for net, twin in zip(nets, networks.build(baseline, seed), strict=True):
             state, other = net.state_dict(), twin.state_dict()
             same = {k: v for k, v in other.items() if k in state and state[k].shape == v.shape}
             net.load_state_dict(state | same)
-
-    def generator(self, device: torch.device | str) -> Generator:
-        return self.nets[0].to(device)
-
-    def discriminator(self, device: torch.device | str) -> Discriminator:
-        return self.nets[1].to(device)
+        self.generator, self.discriminator = (net.to for net in nets)  # called with a device
 
 
-def train_variant(config: Config, baseline: Config, path: Path, device: str = "auto", progress: bool = True) -> Run:
+def _train_variant(config: Config, baseline: Config, path: Path, device: str = "auto", progress: bool = True) -> Run:
     """Trains, or goes on, with snapshots of the run's fixed z at the end. Raises KeyboardInterrupt where it was stopped."""
     data = loading.load_data(config.data, config.architecture.size, crop=config.crop)
     if (path / "run.json").exists():
@@ -83,10 +67,11 @@ def train_variant(config: Config, baseline: Config, path: Path, device: str = "a
 
 
 def pair(variant: str, images: int, folder: Path, seed: int = 0, device: str = "auto") -> list[tuple[str, np.ndarray]]:
-    """Trains one pair, without measuring it, before a reader's eyes: for `plots.strips`, labels and images of the same z."""
-    baseline, rows = replace(BASELINE, images=images), []
-    for v in named([variant]):
-        run = train_variant(v.config(baseline, seed), baseline, folder / v.name, device)
+    """Trains one pair, without measuring it, before a reader's eyes: labels and images of the same z, for
+    `image_rows.strips`."""
+    baseline, rows = replace(variants.BASELINE, images=images), []
+    for v in _called([variant]):
+        run = _train_variant(v.config(baseline, seed), baseline, folder / v.name, device)
         z = variants.fixed_z(run.architecture, seed)[:10]
         rows.append((v.what, latent.draw_pixels(run.generator(devices.pick(device)), z)))
     return rows
@@ -98,9 +83,10 @@ def pair(variant: str, images: int, folder: Path, seed: int = 0, device: str = "
 def ablate(
     out: Path,
     only: Iterable[str] = (),
-    seeds: int = SEEDS,
-    images: int = IMAGES,
-    data: str = BASELINE.data,
+    *,
+    seeds: int = variants.SEEDS,
+    images: int = variants.IMAGES,
+    data: str = variants.BASELINE.data,
     device: str = "auto",
     progress: bool = True,
 ) -> dict:
@@ -110,65 +96,76 @@ def ablate(
     """
     if seeds < 1:
         raise UserError(f"--seeds {seeds}: at least 1; intervals need at least 2")
-    chosen = named(only)
-    size, channels = BASELINE.architecture.size, (loading.native(data) or (0, 3))[1]
-    baseline = replace(BASELINE, data=data, images=images, architecture=replace(BASELINE.architecture, channels=channels))
+    chosen, provoking = _called(only), variants.PROVOKING
+    a, channels = variants.BASELINE.architecture, (loading.native(data) or (0, 3))[1]
+    baseline = replace(variants.BASELINE, data=data, images=images, architecture=replace(a, channels=channels))
     note = out / "ablations.json"
     if note.exists() and _baseline(out) != baseline:
         raise UserError(f"{out}: holds runs of another length or data; choose another --out")
-    judged = Judged(data, size, out / "classifier.safetensors", device)
+    judged = Judged(data, a.size, out / "classifier.safetensors", device)
     provoked = None
-    if any(v in PROVOKED for v in chosen):
-        provoked = Judged(PROVOKING.data, PROVOKING.architecture.size, out / "classifier-provoked.safetensors", device)
+    if any(v in variants.PROVOKED for v in chosen):
+        provoked = Judged(provoking.data, provoking.architecture.size, out / "classifier-provoked.safetensors", device)
     write_json(note, {"baseline": config_io.to_dict(baseline)})
-    for seed in range(SEEDS + 2 * seeds):
-        for variant in (v for v in chosen if seed in seeds_of(v, seeds)):
+    for seed in range(variants.SEEDS + 2 * seeds):
+        for variant in (v for v in chosen if seed in variants.seeds_of(v, seeds)):
             path = out / f"{variant.name}-{seed}"
             if (path / "measured.json").exists():
                 continue
-            base, judge = (PROVOKING, provoked) if variant in PROVOKED else (baseline, judged)
-            m = measuring.measure_variant(
-                train_variant(variant.config(base, seed), base, path, device, progress), judge, device
-            )
+            base, judge = (provoking, provoked) if variant in variants.PROVOKED else (baseline, judged)
+            run = _train_variant(variant.config(base, seed), base, path, device, progress)
+            m = measuring.measure_variant(run, judge, device)
             found = f"Fréchet {m['frechet']:.3g}, precision {m['precision']:.2f}, recall {m['recall']:.2f}"
             print(f"{path.name:24} {found}" + (f"; collapsed: {m['collapsed']}" if m["collapsed"] else ""), flush=True)
-            write_json(out / "results.json", results(out, judged))
-    table = results(out, judged)
+            write_json(out / "results.json", _results(out, judged))
+    table = _results(out, judged)
     write_json(out / "results.json", table)
     return table
 
 
-def results(out: Path, judged: Judged) -> dict:
+def _called(names: Iterable[str]) -> list[Variant]:
+    """The variants called so, guidelines first; all where no names are given. Raises UserError for an unknown name."""
+    known = {v.name: v for v in variants.ALL}
+    for name in names:
+        if name not in known:
+            raise UserError(f"--only {name}{config_io.did_you_mean(name, known)}")
+    return [v for v in variants.ALL if not names or v.name in names or v is variants.GUIDELINES]
+
+
+def _results(out: Path, judged: Judged) -> dict:
     """The table of all that has been measured in `out`: every run, and for each row of the ledger what the pairs say."""
-    baseline = config_io.to_dict(_baseline(out))
-    runs = {v.name: _measured(out, v) for v in ALL}
-    followed = runs[GUIDELINES.name]
-    rows = [measuring.row(v, followed, runs.get(v.name, {}), _baseline(out)) for v in VARIANTS]
-    rows += [measuring.row(SAMPLING, followed, measuring.sampled(followed), _baseline(out)), measuring.detected(runs)]
+    baseline = _baseline(out)
+    measured = {v.name: _measured(out, v) for v in variants.ALL}
+    followed = measured[variants.GUIDELINES.name]
+    pairs = [(v, measured.get(v.name, {})) for v in variants.VARIANTS]
+    pairs.append((variants.SAMPLING, measuring.with_batch_statistics(followed)))
+    rows = [measuring.row(v, followed, removed, baseline) for v, removed in pairs] + [measuring.detected(measured)]
     return {
-        "baseline": baseline,
-        "held_out_halves": measuring.rounded(judged.halves()),
-        "runs": runs,
+        "baseline": config_io.to_dict(baseline),
+        "held_out_halves": measuring.five_digits(judged.halves()),
+        "runs": measured,
         "rows": [r for r in rows if r],
-        "finds": _finds(out, runs),
-        "seconds": round(sum(m["train_seconds"] + m["measure_seconds"] for seeds in runs.values() for m in seeds.values()), 1),
-        **environment(),
+        "finds": _finds(out, measured),
+        "seconds": round(
+            sum(m["train_seconds"] + m["measure_seconds"] for seeds in measured.values() for m in seeds.values()), 1
+        ),
+        **runs.environment(),
     }
 
 
-def _finds(out: Path, runs: dict[str, dict[int, dict]]) -> list[dict]:
+def _finds(out: Path, measured: dict[str, dict[int, dict]]) -> list[dict]:
     """The runs in which more than half of the fixed z come back, strongest first, and by how many of 255 grey levels a pixel of
     theirs changes from snapshot to snapshot (root mean square)."""
     finds = []
-    for variant in ALL:
-        size = (PROVOKING if variant in PROVOKED else _baseline(out)).architecture.size
-        for seed, m in runs.get(variant.name, {}).items():
-            if measuring.comes_back(m):
-                steps = np.diff(measuring.snapshots(out / f"{variant.name}-{seed}", size).astype(float), axis=0)
-                levels = measuring.rounded(float(np.sqrt((steps**2).mean())))
-                finds.append(
-                    {"variant": variant.name, "seed": seed, "size": size, "returns": m["returns"], "grey_levels": levels}
-                )
+    for variant in variants.ALL:
+        size = (variants.PROVOKING if variant in variants.PROVOKED else _baseline(out)).architecture.size
+        for seed, m in measured[variant.name].items():
+            if not measuring.comes_back(m):
+                continue
+            steps = np.diff(measuring.snapshots(out / f"{variant.name}-{seed}", size).astype(float), axis=0)
+            levels = measuring.five_digits(float(np.sqrt((steps**2).mean())))
+            found = {"variant": variant.name, "seed": seed, "size": size}
+            finds.append(found | {"returns": m["returns"], "grey_levels": levels})
     return sorted(finds, key=lambda find: find["returns"])
 
 

@@ -1,38 +1,19 @@
-"""Which guideline is removed how."""
+"""Which guideline is removed how, and what provokes a collapse?"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import torch
 
 from dcgan_core import config_io, latent
-from dcgan_core.config_io import did_you_mean
-from dcgan_core.errors import UserError
 from dcgan_core.networks import Architecture
 from dcgan_core.training import session
 from dcgan_core.training.config import Config
 
+SEEDS, IMAGES = 5, 16_000  # pairs of each variant, and images drawn from the data in each run
 SNAPSHOTS, APART = 6, 25  # of the fixed z, at the end of a run, and G's updates between two
-
-
-def fixed_z(architecture: Architecture, seed: int) -> torch.Tensor:
-    """The z whose images a run's sample grids and snapshots show."""
-    return latent.sample(architecture, session.GRID, torch.Generator().manual_seed(seed + 2))
-
-
-SEEDS, IMAGES = 5, 16_000
-DEVIATIONS = ("kernel", "updates", "sampling_statistics")  # claims about this book's choices, not about guidelines
-BAND = (0.8, 1.25)  # there, as a multiple of the Fréchet distance: what is called no difference
-OSCILLATES = ("batchnorm_everywhere", "beta1")  # where the paper speaks of oscillation
-CHANGES = {
-    "precision": "precision",
-    "recall": "recall",
-    "diversity": "diversity",
-    "oscillation": "movement of fixed z",
-    "returns": "way in two snapshots over that in one",
-}
+BAND = (0.8, 1.25)  # for the book's own choices: as a multiple of the Fréchet distance, what is called no difference
 
 BASELINE = Config(
     "drawn-sprites",
@@ -75,9 +56,8 @@ VARIANTS = (
     Variant("alternate", "the authors' update order", ("updates=alternate",), "updates", length=2),
     Variant("kernel-5", "kernel 5", ("architecture.kernel=5",), "kernel"),
 )
-SAMPLING = Variant(
-    "batch-statistics", "statistics of the batch when sampling", claim="sampling_statistics"
-)  # no runs of its own
+# no runs of its own
+SAMPLING = Variant("batch-statistics", "statistics of the batch when sampling", claim="sampling_statistics")
 
 # Short runs on the digits that should go wrong, by several means, and one that should not: does training notice?
 PROVOKING = Config(
@@ -103,16 +83,12 @@ PROVOKED = (
 ALL = (GUIDELINES, *VARIANTS, *PROVOKED)
 
 
-def named(names: Iterable[str]) -> list[Variant]:
-    """The variants called so, guidelines first; all where no names are given. Raises UserError for an unknown name."""
-    known = {v.name: v for v in ALL}
-    for name in names:
-        if name not in known:
-            raise UserError(f"--only {name}{did_you_mean(name, known)}")
-    return [v for v in ALL if not names or v.name in names or v is GUIDELINES]
-
-
 def seeds_of(variant: Variant, count: int = SEEDS) -> range:
-    """Provoked runs have later seeds, as runs of the first ones served to choose the detector's limit, `instability.ALIKE`; and
+    """Provoked runs have later seeds, as runs of the first ones served to choose the detector's limit, `collapse.ALIKE`; and
     twice as many, as no more than half of them collapse."""
     return range(SEEDS, SEEDS + 2 * count) if variant in PROVOKED else range(count)
+
+
+def fixed_z(architecture: Architecture, seed: int) -> torch.Tensor:
+    """The z whose images a run's sample grids and snapshots show."""
+    return latent.sample(architecture, session.GRID, torch.Generator().manual_seed(seed + 2))

@@ -1,4 +1,4 @@
-"""The authors' arrays become a run like any other."""
+"""How do the authors' arrays become a run like any other?"""
 
 from __future__ import annotations
 
@@ -12,17 +12,19 @@ import torch
 from tqdm.auto import tqdm
 
 from dcgan_core import config_io, devices, latent, networks, pictures
-from dcgan_core.authors import proof, reading
+from dcgan_core.authors import reading
 from dcgan_core.authors.reading import Released
 from dcgan_core.data import loading
 from dcgan_core.data.images import ImageData
 from dcgan_core.errors import UserError
 from dcgan_core.files import write_atomically
+from dcgan_core.networks import Generator
 from dcgan_core.runs import NETS, Run, environment
 from dcgan_core.training.order import batch_indices
 from dcgan_core.training.session import BATCHNORM_BATCHES, GRID
 
 BATCH = 128  # what batchnorm's statistics are estimated with (svhn/svhn_semisup_analysis.py: nbatch)
+SEED = 0
 
 
 def nets(released: Released) -> dict[str, torch.nn.Module]:
@@ -30,29 +32,22 @@ def nets(released: Released) -> dict[str, torch.nn.Module]:
     built = {}
     for net, arrays in released.arrays.items():
         built[net] = NETS[net](released.architecture)
-        state = {key: torch.from_numpy(as_ours(array)) for key, array in arrays.items()}
+        state = {key: torch.from_numpy(_as_ours(array)) for key, array in arrays.items()}
         unset = built[net].load_state_dict(state, strict=False)
         assert not unset.unexpected_keys and all("running" in k or "num_batches" in k for k in unset.missing_keys)
         built[net].eval()
     return built
 
 
-def as_ours(array: np.ndarray) -> np.ndarray:
+def _as_ours(array: np.ndarray) -> np.ndarray:
+    """Theano flips kernels; its dense layers are input x output."""
     if array.ndim == 4:
         array = array[:, :, ::-1, ::-1]
     return np.ascontiguousarray(array.T if array.ndim == 2 else array)
 
 
-# --- a run of them ----------------------------------------------------------------------------------------------------
-
-
 def import_run(
-    folder: str | Path,
-    out: str | Path,
-    statistics: str | None = None,
-    device: torch.device | str = "auto",
-    seed: int = 0,
-    progress: bool = False,
+    folder: str | Path, out: str | Path, statistics: str | None = None, *, device: torch.device | str = "auto"
 ) -> Run:
     """Makes a finished run of the arrays in `folder`: weights, batchnorm statistics for eval mode, a sample grid.
 
@@ -71,38 +66,17 @@ def import_run(
     if data and "discriminator" not in released.arrays:
         raise UserError(f"--statistics {statistics}: {folder} has no discriminator that needs them; leave it out")
     built = {name: net.to(device) for name, net in nets(released).items()}
-    noted, pixels = _estimate(built, data, device, seed, progress)
-
-    model = released.model
-    info = {
-        "config": {"data": model.data, "architecture": config_io.to_dict(a), "crop": "center"},
-        "data": {"name": model.data, "fingerprint": None},
-        "authors": {
-            "model": model.folder,
-            "repository": reading.REPOSITORY,
-            "licence": "MIT",
-            "read_off_names": {"epochs": model.epochs, **model.says},
-            "nets": list(built),
-            "statistics": noted,
-            "arrays": released.sha256,
-            "missing": released.missing,
-            "folder": str(Path(folder).resolve()),
-        },
-        "lineage": [{"name": model.folder}],
-        **environment(),
-        "counters": {"images": 0, "d_updates": 0, "g_updates": 0},  # trained here: nothing
-        "minutes": 0.0,
-    }
+    noted, pixels = _estimate(built, data, device)
     temporary = out.parent / f".{out.name}.{secrets.token_hex(4)}.tmp"
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        run = Run.create(temporary, info)
+        run = Run.create(temporary, _described(released, Path(folder), list(built), noted))
         for name, net in built.items():
             run.save_net(name, net)
         if pixels is not None:
             (run.path / "samples").mkdir()
             write_atomically(run.path / "samples" / f"{0:09d}.png", pictures.png(pictures.grid(pixels)))
-            write_atomically(run.path / "two_batches.png", pictures.png(proof.two_batches(built["generator"], seed)))
+            write_atomically(run.path / "two_batches.png", pictures.png(_two_batches(built["generator"])))
         run.update(status="finished")
         temporary.replace(out)
     except OSError as error:
@@ -112,21 +86,54 @@ def import_run(
     return Run(out)
 
 
-def _estimate(built: dict, data: ImageData | None, device: torch.device, seed: int, progress: bool) -> tuple:
+def _described(released: Released, folder: Path, built: list[str], statistics: dict) -> dict:
+    """What run.json says."""
+    model = released.model
+    return {
+        "config": {"data": model.data, "architecture": config_io.to_dict(released.architecture), "crop": "center"},
+        "data": {"name": model.data, "fingerprint": None},
+        "authors": {
+            "model": model.folder,
+            "repository": reading.REPOSITORY,
+            "licence": "MIT",
+            "read_off_names": {"epochs": model.epochs, **model.says},
+            "nets": built,
+            "statistics": statistics,
+            "arrays": released.sha256,
+            "missing": released.missing,
+            "folder": str(folder.resolve()),
+        },
+        "lineage": [{"name": model.folder}],
+        **environment(),
+        "counters": {"images": 0, "d_updates": 0, "g_updates": 0},  # trained here: nothing
+        "minutes": 0.0,
+    }
+
+
+def _two_batches(generator: Generator) -> np.ndarray:
+    """The same z in two batches with batch statistics: a picture of both rows of images and, below, their difference x 4."""
+    a, rng, shown = generator.architecture, torch.Generator().manual_seed(SEED), 8
+    z, *others = (latent.sample(a, n, rng) for n in (shown, BATCH - shown, BATCH - shown))
+    with networks.batch_statistics(generator):
+        first, second = (latent.draw_pixels(generator, torch.cat([z, rest]))[:shown] for rest in others)
+    difference = np.abs(first.astype(int) - second).clip(0, 63).astype(np.uint8) * 4
+    return pictures.grid(np.stack([first, second, difference]))
+
+
+def _estimate(built: dict, data: ImageData | None, device: torch.device) -> tuple:
     """Batchnorm statistics for eval mode. Returns what each net's are from (None: not estimated), and a grid's pixels."""
     generator, discriminator = built.get("generator"), built.get("discriminator")
     a = next(iter(built.values())).architecture
-    rng = torch.Generator().manual_seed(seed)
+    rng = torch.Generator().manual_seed(SEED)
     noted: dict = dict.fromkeys(built)
-    how = {"batches": BATCHNORM_BATCHES, "batch": BATCH, "seed": seed}
+    how = {"batches": BATCHNORM_BATCHES, "batch": BATCH, "seed": SEED}
 
     def batches(name: str, batch: Callable[[int], torch.Tensor]) -> Iterator[tuple]:
-        steps = range(BATCHNORM_BATCHES)
-        for step in tqdm(steps, desc=f"{name}'s batchnorm statistics", unit=" batches", disable=not progress):
+        for step in tqdm(range(BATCHNORM_BATCHES), desc=f"{name}'s batchnorm statistics", unit=" batches"):
             yield (batch(step).to(device),)
 
     def photographs(step: int) -> torch.Tensor:
-        return networks.to_input(torch.from_numpy(data.images[batch_indices(step, BATCH, len(data), seed)]), a)
+        return networks.to_input(torch.from_numpy(data.images[batch_indices(step, BATCH, len(data), SEED)]), a)
 
     def samples(step: int) -> torch.Tensor:
         return latent.draw(generator, latent.sample(a, BATCH, rng))

@@ -7,28 +7,12 @@ import copy
 import numpy as np
 import torch
 
-from dcgan_core import latent, networks, pictures
+from dcgan_core import latent, networks
 from dcgan_core.authors import importing, reading
 from dcgan_core.authors.reading import Released
 from dcgan_core.errors import UserError
 from dcgan_core.intervals import Measurement, timed
-from dcgan_core.networks import Generator
 from dcgan_core.runs import Run
-
-
-def two_batches(generator: Generator, seed: int = 0, shown: int = 8) -> np.ndarray:
-    """The same z in two batches with batch statistics: a picture of both rows of images and, below, their difference x 4."""
-    rng = torch.Generator().manual_seed(seed)
-    z, *others = (
-        latent.sample(generator.architecture, n, rng) for n in (shown, importing.BATCH - shown, importing.BATCH - shown)
-    )
-    with networks.batch_statistics(generator):
-        first, second = (latent.draw_pixels(generator, torch.cat([z, rest]))[:shown] for rest in others)
-    difference = np.abs(first.astype(int) - second).clip(0, 63).astype(np.uint8) * 4
-    return pictures.grid(np.stack([first, second, difference]))
-
-
-# --- the proof --------------------------------------------------------------------------------------------------------
 
 
 def numpy_generator(released: Released, z: np.ndarray) -> np.ndarray:

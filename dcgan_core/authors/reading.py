@@ -1,3 +1,5 @@
+"""What did the authors release, and are these arrays it? Whole ones are read, others refused by name."""
+
 from __future__ import annotations
 
 import hashlib
@@ -97,9 +99,6 @@ class Released:
     missing: dict[str, str] = field(default_factory=dict)  # file -> what it would have held
 
 
-# --- reading ----------------------------------------------------------------------------------------------------------
-
-
 def read(folder: str | Path) -> Released:
     """Reads and checks the arrays in `folder`.
 
@@ -119,20 +118,23 @@ def read(folder: str | Path) -> Released:
         if len(here) < len(files):
             missing = {name: x.meaning for name, x in files.items() if name not in here}
             if net == "generator" or not model.copies_lack_arrays:
-                raise UserError(f"{folder}: {len(missing)} of the {net}'s {len(files)} arrays are missing: {named(missing)}")
+                raise UserError(f"{folder}: {len(missing)} of the {net}'s {len(files)} arrays are missing: {listed(missing)}")
         arrays[net] = {}
         for name, expected in here.items():
-            content = _bytes(folder / name)
+            try:
+                content = (folder / name).read_bytes()
+            except OSError as error:
+                raise UserError(f"{folder / name}: cannot be read ({error.strerror})") from None
             arrays[net][expected.key] = _array(folder / name, content, expected, files)
             sha256[name] = hashlib.sha256(content).hexdigest()
     architecture = model.architecture
     if missing:
         if "generator" in arrays:
             raise UserError(
-                f"{folder}: {named(missing)} missing; a discriminator that ends early does not go with a generator:"
+                f"{folder}: {listed(missing)} missing; a discriminator that ends early does not go with a generator:"
                 f" get them from {REPOSITORY}, or take either net's arrays elsewhere"
             )
-        architecture, arrays["discriminator"] = complete_layers(folder, architecture, arrays["discriminator"], missing)
+        architecture, arrays["discriminator"] = _complete_layers(folder, architecture, arrays["discriminator"], missing)
     return Released(model, architecture, arrays, sha256, missing)
 
 
@@ -158,16 +160,9 @@ def _recognise(folder: Path) -> tuple[Model, set[str]]:
     return models[0], found
 
 
-def named(missing: dict[str, str]) -> str:
+def listed(missing: dict[str, str]) -> str:
     """Missing files with what they would have held, for messages."""
     return ", ".join(f"{name} ({meaning})" for name, meaning in missing.items())
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
 
 
 def _array(path: Path, content: bytes, expected: Array, files: dict[str, Array]) -> np.ndarray:
@@ -198,12 +193,12 @@ def _by(shape: tuple[int, ...]) -> str:
     return " x ".join(map(str, shape)) or "one number"
 
 
-def complete_layers(folder: Path, a: Architecture, arrays: dict, missing: dict) -> tuple[Architecture, dict]:
+def _complete_layers(folder: Path, a: Architecture, arrays: dict, missing: dict) -> tuple[Architecture, dict]:
     """The architecture and arrays of a discriminator up to its last complete layer before the first gap, without a head."""
     gap = next(x.key for x in layout(a, "discriminator") if x.key not in arrays)
     stages = [f"convs.{i}" for i in range(len(a.widths))]
     layers = next((i for i, stage in enumerate(stages) if gap.startswith(stage)), len(stages))
     if not layers:
-        raise UserError(f"{folder}: {named(missing)} missing, so no layer is complete; get them from {REPOSITORY}")
+        raise UserError(f"{folder}: {listed(missing)} missing, so no layer is complete; get them from {REPOSITORY}")
     shorter = replace(a, widths=a.widths[:layers], strides=a.strides[:layers], head=False)
     return shorter, {key: x for key, x in arrays.items() if key.startswith(tuple(stages[:layers]))}

@@ -1,15 +1,12 @@
-from __future__ import annotations
+"""The ledger: every claim, measured on a run, read from what ships, and shown."""
 
 import datetime
-from pathlib import Path
 from typing import Any
 
-from dcgan_core import runs
-from dcgan_core.ablations import showing
+from dcgan_core.ablations import shipping
 from dcgan_core.assets import BUILD
-from dcgan_core.claims import s4, s5, s6, s7, s8
-from dcgan_core.claims import scenes as scene_claims
-from dcgan_core.claims.claim import Claim, has_photographs
+from dcgan_core.claims import book, s3, s4, s5, s6, s7, s8
+from dcgan_core.claims.claim import Claim, Setting, has_photographs
 from dcgan_core.config_io import did_you_mean
 from dcgan_core.data.sources import finding
 from dcgan_core.drawings import scenes
@@ -18,14 +15,7 @@ from dcgan_core.figures.tables import Table
 from dcgan_core.files import read_json, write_json
 from dcgan_core.runs import Run, reference_runs
 
-CLAIMS = [
-    *s4.CLAIMS,
-    *scene_claims.CLAIMS,
-    *s5.CLAIMS,
-    *s6.CLAIMS,
-    *s7.CLAIMS,
-    *s8.CLAIMS,
-]
+CLAIMS = [c for section in (s3, s4, s5, s6, s7, s8, book) for c in section.CLAIMS]  # in the paper's order
 
 
 def claim(claim_id: str) -> Claim:
@@ -52,22 +42,10 @@ def measure(run: Run, ids: list[str], device: str = "auto", seed: int = 0) -> li
     rows = []
     for c in chosen:
         measured = result(c, run, device, seed)
-        results = _results(run) | {c.id: measured}  # read only now: another `dcgan measure` may have written meanwhile
+        results = results_of(run) | {c.id: measured}  # read only now: another `dcgan measure` may have written meanwhile
         write_json(run.path / "results.json", results)
         rows.append(_row(c, measured))
     return rows
-
-
-def ship(run: Run, name: str | None = None, weights: bool = True, discriminator: bool = True) -> Path:
-    """As `runs.ship`. Results of the run shipped before that are not about its weights, such as raw pixels', are kept."""
-    old = next((r for r in reference_runs() if r.name == (name or run.name)), None)
-    same = old is not None and old.architecture == run.architecture
-    of_weights = {c.id for c in CLAIMS if c.of_weights}
-    kept = {i: r for i, r in _results(old).items() if i not in of_weights} if same else {}
-    target = runs.ship(run, name, weights, discriminator)
-    if kept:
-        write_json(target / "results.json", kept | _results(Run(target)))
-    return target
 
 
 def _has_data(c: Claim) -> bool:
@@ -76,7 +54,7 @@ def _has_data(c: Claim) -> bool:
 
 def result(c: Claim, run: Run, device: str = "auto", seed: int = 0, small: bool = False) -> dict:
     """One claim measured on one run, as results.json has it. `small`: in seconds, before a reader's eyes."""
-    m = c.measure(run, device, seed, small)
+    m = c.measure(Setting(run, device, seed, small))
     return {
         **{key: float(f"{getattr(m, key):.6g}") for key in ("value", "low", "high")},
         "n": m.n,
@@ -91,7 +69,7 @@ def result(c: Claim, run: Run, device: str = "auto", seed: int = 0, small: bool 
     }
 
 
-def _results(run: Run) -> dict:
+def results_of(run: Run) -> dict:
     path = run.path / "results.json"
     return read_json(path, "measured claims") if path.exists() else {}
 
@@ -101,13 +79,13 @@ def _results(run: Run) -> dict:
 
 def ledger_rows() -> list[dict]:
     """Every claim with every result of the reference runs and the ablations: one primary row for each id, measured or not."""
-    measured = [(claim_id, r) for run in reference_runs() for claim_id, r in _results(run).items()]
-    measured += [(r["claim"], r) for r in showing.shipped()["rows"]]
+    measured = [(claim_id, r) for run in reference_runs() for claim_id, r in results_of(run).items()]
+    measured += [(r["claim"], r) for r in shipping.shipped_table()["rows"]]
     rows = []
     for c in CLAIMS:
         mine = sorted((r for claim_id, r in measured if claim_id == c.id), key=_first)
         rows += [_row(c, r, primary=i == 0) for i, r in enumerate(mine)] or [_row(c, None)]
-    return sorted(rows, key=lambda row: [int(part) if part.isdigit() else 99 for part in row["section"].split(".")])
+    return rows
 
 
 def _first(r: dict) -> tuple:
@@ -117,7 +95,7 @@ def _first(r: dict) -> tuple:
 
 def shipped(claim_id: str, run: Run) -> dict:
     """What results.json beside the run says of a claim, `details` included. Raises UserError where it was not measured."""
-    results = _results(run)
+    results = results_of(run)
     if claim_id not in results:
         raise UserError(f"{claim_id}: not measured on {run.name}; measure it with: dcgan measure {run.path} {claim_id}")
     return results[claim_id]
@@ -125,7 +103,7 @@ def shipped(claim_id: str, run: Run) -> dict:
 
 def known(claim_id: str, run: Run, device: str = "auto", seed: int = 0) -> dict:
     """As `shipped`; where the run has no such result, such as a reader's own, a small measurement made now."""
-    if claim_id in _results(run):
+    if claim_id in results_of(run):
         return shipped(claim_id, run)
     return result(claim(claim_id), run, device, seed, small=True)
 
@@ -206,7 +184,7 @@ def demonstrate(claim_id: str, run: Run, device: str = "auto", seed: int = 0) ->
     folder = BUILD / "small"
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / f"{claim_id}.json", small)
-    rows = [("small, in this chapter", _row(c, small)), ("full size, `dcgan measure`", _row(c, _results(run).get(claim_id)))]
+    rows = [("small, in this chapter", _row(c, small)), ("full size, `dcgan measure`", _row(c, results_of(run).get(claim_id)))]
     return Table(
         ["measured", "value (95 % interval)", "n", "seconds", "verdict"],
         [[name, number(r), str(r["n"] or ""), str(r["seconds"] or ""), r["verdict"]] for name, r in rows],

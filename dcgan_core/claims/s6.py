@@ -1,33 +1,95 @@
-from __future__ import annotations
+"""Section 6, what the nets know: walks (6.1), D's features (6.2), forgetting (6.3.1) and arithmetic with z (6.3.2)."""
 
-from collections.abc import Callable
-from functools import cache
-from pathlib import Path
+from functools import cache, partial
 
-from dcgan_core import devices
-from dcgan_core.claims.claim import NOT_IN_PAPER, Claim, at_least, at_most, instead_of_lsun
-from dcgan_core.inside import arithmetic, attribution, exemplars, forgetting, marking
+from dcgan_core.claims.claim import NOT_IN_PAPER, Claim, Measure, Setting, at_least, at_most, instead_of_lsun, trained_on
+from dcgan_core.drawings import scenes
+from dcgan_core.inside import arithmetic, attribution, forgetting, marking
 from dcgan_core.intervals import Measurement
-from dcgan_core.readers import attributes, judges
-from dcgan_core.readers.finder import finder_accuracy, load_finder
+from dcgan_core.metrics import walks
+from dcgan_core.probes import features
+from dcgan_core.readers import finder, judges
 from dcgan_core.runs import Run
 
+_drawn_rooms = trained_on("drawn-rooms")
+_faces_or_drawn = trained_on("faces", *scenes.NAMES)
 
-def _drawn_rooms(run: Run) -> bool:
-    return run.data_name == "drawn-rooms"
+
+# --- 6.1: walking in z ------------------------------------------------------------------------------------------------
 
 
-def _saliency(what: str, which: str) -> Callable[[Run, str, int, bool], Measurement]:
-    def measure(run: Run, device: str, seed: int, small: bool) -> Measurement:
-        return _focus(run.path.resolve(), device, seed, small)[what, which]
+def _smoothness(s: Setting) -> Measurement:
+    return walks.walk_smoothness(s.generator(), pairs=40 if s.small else 1000, seed=s.seed)
 
-    return measure
+
+def _walk_features(s: Setting) -> Measurement:
+    seen = partial(features.pooled_features, s.discriminator())
+    return walks.walk_smoothness(s.generator(), pairs=20 if s.small else 300, seed=s.seed, features=seen)
+
+
+def _walk_nearest(s: Setting) -> Measurement:
+    """Drawings are drawn again. A run that learnt from an earlier version of them saw the same with another grain, which is
+    far less than lies between two drawings, so that copies would show all the same."""
+    name, size = s.run.info["config"]["data"], s.run.architecture.size
+    if name not in scenes.NAMES:
+        train, held_out = s.photographs()
+    elif s.small:  # a few are drawn sooner than all
+        train, held_out = (scenes.draw(name, count, size, seed).images for count, seed in ((2000, 0), (200, 1)))
+    else:
+        train, held_out = s.splits()
+    return walks.walk_nearest(s.generator(), train, held_out, pairs=20 if s.small else 150, seed=s.seed)
+
+
+def _walk_claims() -> list[Claim]:
+    of_the_way = "share of the way, largest of 16 steps"
+    return [
+        Claim(
+            "walk.smoothness",
+            "6.1",
+            "Walking through z, images change smoothly, without jumps",
+            "smooth (by eye)",
+            of_the_way,
+            at_most(0.5),
+            _smoothness,
+            lambda run: not run.architecture.num_classes,
+            instead_of_lsun,
+        ),
+        Claim(
+            "walk.smoothness.features",
+            "6.1",
+            "…nor do they jump in the features that D sees",
+            "smooth (by eye)",
+            of_the_way,
+            at_most(0.5),
+            _walk_features,
+            lambda run: not run.architecture.num_classes and _faces_or_drawn(run),
+            instead_of_lsun,
+        ),
+        Claim(
+            "walk.nearest",
+            "6.1",
+            "The images on the way are no copies of training images: they are no nearer to them than unseen pictures are",
+            "not given",
+            "ratio of distances",
+            at_least(0.9),
+            _walk_nearest,
+            _faces_or_drawn,
+            instead_of_lsun,
+        ),
+    ]
+
+
+# --- 6.2: D's features ------------------------------------------------------------------------------------------------
+
+
+def _saliency(what: str, which: str) -> Measure:
+    return lambda s: _focus(s)[what, which]
 
 
 @cache  # one pass over the drawings serves all rows
-def _focus(path: Path, device: str, seed: int, small: bool) -> dict[tuple[str, str], Measurement]:
-    sizes = {"count": 150, "top": 3, "features": 12, "nets": 1} if small else {}
-    return attribution.measure_focus(Run(path).discriminator(devices.pick(device)), seed=seed, **sizes)
+def _focus(s: Setting) -> dict[tuple[str, str], Measurement]:
+    sizes = {"count": 150, "top": 3, "features": 12, "nets": 1} if s.small else {}
+    return attribution.measure_focus(s.discriminator(), seed=s.seed, **sizes)
 
 
 def _saliency_claims() -> list[Claim]:
@@ -71,20 +133,33 @@ def _saliency_claims() -> list[Claim]:
     ]
 
 
-def _forgetting(what: str, which: str, number: str) -> Callable[[Run, str, int, bool], Measurement]:
-    def measure(run: Run, device: str, seed: int, small: bool) -> Measurement:
-        return _forgotten(run.path.resolve(), what, which, device, seed, small)[number]
+# --- 6.3.1: forgetting ------------------------------------------------------------------------------------------------
 
-    return measure
+
+def _judge(s: Setting) -> judges.Judge:
+    return judges.load_judge(s.run.data_name, size=s.run.architecture.size, device=s.place)
+
+
+def _finder(s: Setting) -> finder.Finder:
+    return finder.load_finder(s.run.data_name, size=s.run.architecture.size, device=s.place)
+
+
+def _forgetting(what: str, which: str, number: str) -> Measure:
+    return lambda s: _forgotten(s, what, which)[number]
 
 
 @cache  # the three rows of one dropping come from the same samples
-def _forgotten(path: Path, what: str, which: str, device: str, seed: int, small: bool) -> dict[str, Measurement]:
-    run, device = Run(path), devices.pick(device)
-    size = run.architecture.size
-    judge = judges.load_judge(run.data_name, size=size, device=device)
-    finder = load_finder(run.data_name, size, device)
-    return forgetting.measure_forgetting(run.generator(device), judge, finder, what, which, small, seed)
+def _forgotten(s: Setting, what: str, which: str) -> dict[str, Measurement]:
+    return forgetting.measure_forgetting(s.generator(), _judge(s), _finder(s), what, which, small=s.small, seed=s.seed)
+
+
+def _finder_accuracy(s: Setting) -> Measurement:
+    return finder.finder_accuracy(_finder(s), "window", 300 if s.small else 4000)
+
+
+def _finder_agreement(s: Setting) -> Measurement:
+    marks = marking.load_marks(forgetting.BY_HAND, s.run)
+    return marking.eye_agreement(s.generator(), _finder(s), _judge(s), marks)
 
 
 def _forgetting_claims() -> list[Claim]:
@@ -145,31 +220,11 @@ def _forgetting_claims() -> list[Claim]:
     ]
 
 
-def _finder_accuracy(run: Run, device: str, seed: int, small: bool) -> Measurement:
-    finder = load_finder(run.data_name, run.architecture.size, devices.pick(device))
-    return finder_accuracy(finder, "window", 300 if small else 4000)
+# --- 6.3.2: arithmetic ------------------------------------------------------------------------------------------------
 
 
-def _finder_agreement(run: Run, device: str, seed: int, small: bool) -> Measurement:
-    device = devices.pick(device)
-    finder = load_finder(run.data_name, run.architecture.size, device)
-    judge = judges.load_judge(run.data_name, size=run.architecture.size, device=device)
-    return marking.agreement(run.generator(device), finder, judge, marking.load_marks(forgetting.BY_HAND, run))
-
-
-def _arithmetic(name: str, kind: str) -> Callable[[Run, str, int, bool], Measurement]:
-    def measure(run: Run, device: str, seed: int, small: bool) -> Measurement:
-        return arithmetic.measured(run, name, device, seed, small)[kind]
-
-    return measure
-
-
-def _attribute_accuracy(name: str) -> Callable[[Run, str, int, bool], Measurement]:
-    def measure(run: Run, device: str, seed: int, small: bool) -> Measurement:
-        net = attributes.load_attributes(device=devices.pick(device))
-        return attributes.attribute_accuracy(net, name, count=300 if small else None)
-
-    return measure
+def _arithmetic(name: str, kind: str) -> Measure:
+    return lambda s: arithmetic.measured(s.run, name, s.device, s.seed, small=s.small)[kind]
 
 
 def _instead_of_web_faces(run: Run) -> str:
@@ -179,111 +234,36 @@ def _instead_of_web_faces(run: Run) -> str:
 
 def _arithmetic_claims(name: str) -> list[Claim]:
     """What is claimed of one of arithmetic.SUMS: three exemplars a term, one, many, and pixels."""
-    terms = arithmetic.SUMS[name]
-    said = f"{terms.first.name} - {terms.second.name} + {terms.third.name} = {terms.result.name}"
-    if name.startswith("drawn"):
-        said = f"({terms.first.name}) - ({terms.second.name}) + ({terms.third.name}) = ({terms.result.name})"
+    said, trials, gain = arithmetic.SUMS[name].said, "share of trials", "share of trials, difference"
+    others, improved = "share of other attributes", "Thirty a term, their difference twice, and the length of a random z"
     rows = (
-        (".success", "three", said, "by eye", at_least(0.5)),
-        (".above_chance", "above_chance", f"The sum shows it more often than random samples do: {said}", "by eye", at_least(0)),
-        (
-            ".others_kept",
-            "others_kept",
-            f"The sum keeps what else its third term shows: {said}",
-            NOT_IN_PAPER,
-            at_least(0.8),
-        ),
-        (
-            ".single",
-            "single",
-            f"The same with one exemplar a term instead of three is unstable: {said}",
-            "unstable",
-            at_most(0.5),
-        ),
-        (".gain", "gain", f"The mean of three exemplars a term does better than one: {said}", "by eye", at_least(0)),
-        (".many", "many", f"The same with thirty exemplars a term: {said}", NOT_IN_PAPER, at_least(0.5)),
-        (
-            ".improved",
-            "improved",
-            f"Thirty a term, their difference twice, and the length of a random z: {said}",
-            NOT_IN_PAPER,
-            at_least(0.8),
-        ),
-        (".pixels", "pixels", f"The same arithmetic with pixels fails: {said}", "noisy overlays", at_most(0.5)),
+        ("success", said, "by eye", trials, at_least(0.5)),
+        ("above_chance", f"The sum shows it more often than random samples do: {said}", "by eye", gain, at_least(0)),
+        ("others_kept", f"The sum keeps what else its third term shows: {said}", NOT_IN_PAPER, others, at_least(0.8)),
+        ("single", f"The same with one exemplar a term instead of three is unstable: {said}", "unstable", trials, at_most(0.5)),
+        ("gain", f"The mean of three exemplars a term does better than one: {said}", "by eye", gain, at_least(0)),
+        ("many", f"The same with thirty exemplars a term: {said}", NOT_IN_PAPER, trials, at_least(0.5)),
+        ("improved", f"{improved}: {said}", NOT_IN_PAPER, trials, at_least(0.8)),
+        ("pixels", f"The same arithmetic with pixels fails: {said}", "noisy overlays", trials, at_most(0.5)),
     )
-    difference = "share of trials, difference"
-    units = {"gain": difference, "above_chance": difference, "others_kept": "share of other attributes"}
+    fits = trained_on(arithmetic.DATA[name])
+    measures = {i: _arithmetic(name, "three" if i == "success" else i) for i, *_ in rows}
+    return [Claim(f"arithmetic.{name}.{i}", "6.3.2", *row, measures[i], fits, _instead_of_web_faces) for i, *row in rows]
 
-    def fits(run: Run) -> bool:
-        return run.data_name == arithmetic.DATA[name]
 
-    return [
-        Claim(
-            f"arithmetic.{name}{suffix}",
-            "6.3.2",
-            statement,
-            paper,
-            units.get(kind, "share of trials"),
-            rule,
-            _arithmetic(name, kind),
-            fits,
-            _instead_of_web_faces,
-        )
-        for suffix, kind, statement, paper, rule in rows
-    ] + [
-        Claim(
-            f"arithmetic.{name}.exemplars",
-            "book",
-            f"Where the classifier that selects is {exemplars.SURE:.0%} sure, labels agree: the terms of {said}",
-            NOT_IN_PAPER,
-            "share of what it takes, mean of the three terms",
-            at_least(exemplars.SURE),
-            lambda run, device, seed, small: arithmetic.selection(run, name, device, small),
-            fits,
-            needs=attributes.DATA if arithmetic.DATA[name] == attributes.DATA else "",
-            of_weights=False,
-        )
-    ]
+def _turn_claims() -> list[Claim]:
+    rows = (
+        ("monotone", "A turn vector from four and four faces turns others", "by eye", "share of trials", at_least(0.5)),
+        ("identity", "…and leaves them who they are", "by eye", "share of other factors", at_least(0.8)),
+    )
+    fits = trained_on("drawn-portraits")
+    return [Claim(f"turn.{i}", "6.3.2", *row, _arithmetic("turn", i), fits, _instead_of_web_faces) for i, *row in rows]
 
 
 CLAIMS = [
+    *_walk_claims(),
     *_saliency_claims(),
     *_forgetting_claims(),
     *(c for name in arithmetic.SUMS for c in _arithmetic_claims(name)),
-    Claim(
-        "turn.monotone",
-        "6.3.2",
-        "A turn vector from four and four faces turns others",
-        "by eye",
-        "share of trials",
-        at_least(0.5),
-        _arithmetic("turn", "monotone"),
-        lambda run: run.data_name == "drawn-portraits",
-        _instead_of_web_faces,
-    ),
-    Claim(
-        "turn.identity",
-        "6.3.2",
-        "…and leaves them who they are",
-        "by eye",
-        "share of other factors",
-        at_least(0.8),
-        _arithmetic("turn", "identity"),
-        lambda run: run.data_name == "drawn-portraits",
-        _instead_of_web_faces,
-    ),
-    *(
-        Claim(
-            f"faces.attribute_accuracy.{name.lower()}",
-            "book",
-            f"A small classifier reads {name} off photographs that it has not seen",
-            NOT_IN_PAPER,
-            "share of right answers, mean of those with and those without",
-            at_least(0.9),
-            _attribute_accuracy(name),
-            lambda run: run.data_name == "faces",
-            of_weights=False,
-        )
-        for name in attributes.READ
-    ),
+    *_turn_claims(),
 ]

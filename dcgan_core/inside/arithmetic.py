@@ -1,7 +1,10 @@
+"""Does a sum of z show the sum of what its terms show: smiling woman - neutral woman + neutral man? (Paper §6.3.2, Fig 7)"""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -11,11 +14,10 @@ from dcgan_core import devices, latent
 from dcgan_core.drawings import scenes
 from dcgan_core.errors import UserError
 from dcgan_core.inside import exemplars, turning
-from dcgan_core.inside.exemplars import SURE, Concept, Pool, Reader, choose, pool
-from dcgan_core.intervals import Measurement, share, timed
+from dcgan_core.inside.exemplars import Concept, Pool, Reads
+from dcgan_core.intervals import Measurement, bootstrap, share, student, timed
 from dcgan_core.networks import Discriminator, Generator, to_input, to_pixels
 from dcgan_core.readers import attributes, judges
-from dcgan_core.readers.judges import Judge
 from dcgan_core.runs import Run, weights_of
 
 SMALL, LARGE = 2000, 10_000  # random z looked at for exemplars: before a reader's eyes, measured
@@ -36,6 +38,12 @@ class Sum:
     @property
     def terms(self) -> tuple[Concept, Concept, Concept]:
         return self.first, self.second, self.third
+
+    @property
+    def said(self) -> str:
+        """The sum in words: a - b + c = d, names of several words in brackets."""
+        a, b, c, d = (f"({x.name})" if "," in x.name else x.name for x in (*self.terms, self.result))
+        return f"{a} - {b} + {c} = {d}"
 
     @property
     def added(self) -> Concept:
@@ -91,28 +99,14 @@ SUMS = {
 DATA = {name: "faces" if name.startswith("faces") else "drawn-portraits" for name in SUMS}
 
 
-def readers(run: Run, device: torch.device | str = "cpu") -> tuple[Reader, Reader]:
+def readers(run: Run, device: torch.device | str = "cpu") -> tuple[Reads, Reads]:
     """The classifier that selects exemplars, and the one that judges results: trained on different pictures."""
     if run.data_name == attributes.DATA:
-        return (
-            attributes.load_attributes(attributes.SELECTING, device).read,
-            attributes.load_attributes(attributes.JUDGING, device).read,
-        )
+        return tuple(attributes.load_attributes(half, device).read for half in (attributes.SELECTING, attributes.JUDGING))
     if run.data_name != "drawn-portraits":
         raise UserError(f"{run.path}: nothing here reads attributes off {run.data_name}; use faces or drawn-portraits")
-    size = run.architecture.size
-    return tuple(_statements(judges.load_judge(run.data_name, seed, size, device)) for seed in (1, 0))
-
-
-def _statements(judge: Judge) -> Reader:
-    """All that a judge reads, and which way a face looks."""
-
-    def read(images: np.ndarray) -> dict[str, np.ndarray]:
-        answers = judge.read(images)
-        looks = {"looks left": answers["pose"] < -1 / 3, "looks right": answers["pose"] > 1 / 3}
-        return answers | {k: v.astype(np.float32) for k, v in looks.items()}
-
-    return read
+    both = [judges.load_judge(run.data_name, seed, run.architecture.size, device) for seed in (1, 0)]
+    return tuple(lambda images, judge=judge: (answers := judge.read(images)) | judges.ways(answers["pose"]) for judge in both)
 
 
 # --- trials -----------------------------------------------------------------------------------------------------------
@@ -129,17 +123,63 @@ def pixel_sum(generator: Generator, terms: list[Tensor]) -> np.ndarray:
     return to_pixels(picture, a).cpu().numpy()
 
 
-def as_long_as(z: Tensor, length: float) -> Tensor:
+def _as_long_as(z: Tensor, length: float) -> Tensor:
     """The same directions, all of this length."""
     return z * (length / z.norm(dim=-1, keepdim=True).clamp_min(1e-6))
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """The exemplars of every trial, for each of the three terms."""
+
+    three: list[Tensor]  # trials x 3 x latent
+    many: list[Tensor]  # trials x latent: the mean of thirty, or of as many as there are
+    sets: dict[str, int]  # how many sets of three, of many, serve in the trials
+    details: dict
+
+
+def _choose(candidates: Pool, arithmetic: Sum, count: int, rng: torch.Generator) -> _Chosen:
+    found = {concept.name: candidates.of(concept) for concept in arithmetic.terms}
+    three = [exemplars.choose_sets(z, name, count, exemplars.FEW, rng) for name, z in found.items()]
+    thirty = {name: min(exemplars.MANY, max(len(z), 1)) for name, z in found.items()}
+    many = [latent.mean(exemplars.choose_sets(z, name, count, thirty[name], rng)) for name, z in found.items()]
+    sets = {
+        "three": min(len(z) // exemplars.FEW for z in found.values()),
+        "many": min(len(z) // thirty[name] for name, z in found.items()),
+    }
+    there = {name: len(z) for name, z in found.items()}
+    return _Chosen(three, many, sets, {"exemplars": there, "exemplars_of_many": min(thirty.values()), "sets": sets})
+
+
+def _sums(chosen: _Chosen, fresh: Tensor) -> dict[str, Tensor]:
+    """The z of every kind of sum, and of what it is compared with: N x latent each. fresh: random z that no trial has."""
+    length = float(fresh.norm(dim=1).mean())
+    three, single = chosen.three, [z[:, 0] for z in chosen.three]
+    return {
+        "three": latent.combine([latent.mean(z) for z in three]),
+        "single": latent.combine(single),
+        "single_scaled": _as_long_as(latent.combine(single), length),
+        "many": latent.combine(chosen.many),
+        "many_scaled": _as_long_as(latent.combine(chosen.many), length),
+        "improved": _as_long_as(latent.combine(chosen.many, [TWICE, -TWICE, 1]), length),
+        "one_face": latent.combine([*chosen.many[:2], single[2]], [TWICE, -TWICE, 1]),
+        "third_single": single[2],
+        "third_term": latent.mean(three[2]),
+        "random": fresh,
+    }
+
+
+# what else should be as before -> in which kinds of sum
+_BEFORE = {"third_term": ("three", "pixels"), "third_single": ("single", "one_face", "random")}  # random: by chance
 
 
 def trials(
     generator: Generator,
     candidates: Pool,
-    judge: Reader,
+    judge: Reads,
     arithmetic: Sum,
     count: int,
+    *,
     seed: int = 0,
     discriminator: Discriminator | None = None,
 ) -> dict[str, Measurement]:
@@ -158,82 +198,83 @@ def trials(
     """
     with timed() as seconds:
         rng = torch.Generator().manual_seed(seed)
-        found = [(candidates.of(concept), concept.name) for concept in arithmetic.terms]
-        three = [choose(z, name, count, exemplars.FEW, rng) for z, name in found]
-        thirty = [min(exemplars.MANY, max(len(z), 1)) for z, _ in found]
-        many = [latent.mean(choose(z, name, count, k, rng)) for (z, name), k in zip(found, thirty, strict=True)]
-        sets = {
-            "three": min(len(z) // exemplars.FEW for z, _ in found),
-            "many": min(len(z) // k for (z, _), k in zip(found, thirty, strict=True)),
-        }
+        chosen = _choose(candidates, arithmetic, count, rng)
         fresh = latent.sample(generator.architecture, 4 * count, torch.Generator().manual_seed(seed + 1_000_000))
-        length = float(fresh.norm(dim=1).mean())
-        sums = {
-            "three": latent.combine([latent.mean(z) for z in three]),
-            "single": latent.combine([z[:, 0] for z in three]),
-            "single_scaled": as_long_as(latent.combine([z[:, 0] for z in three]), length),
-            "many": latent.combine(many),
-            "many_scaled": as_long_as(latent.combine(many), length),
-            "improved": as_long_as(latent.combine(many, [TWICE, -TWICE, 1]), length),
-            "one_face": latent.combine([*many[:2], three[2][:, 0]], [TWICE, -TWICE, 1]),
-            "third_single": three[2][:, 0],
-            "third_term": latent.mean(three[2]),
-            "random": fresh,
-        }
+        sums = _sums(chosen, fresh)
         images = {key: latent.draw_pixels(generator, z) for key, z in sums.items()}
-        images["pixels"] = pixel_sum(generator, three)
+        images["pixels"] = pixel_sum(generator, chosen.three)
         answers = {key: judge(pictures) for key, pictures in images.items()}
         right = {key: arithmetic.result.shown(a) for key, a in answers.items()}
+        others = {
+            key: _as_before(answers[key], answers[before], arithmetic.others)
+            for before, keys in _BEFORE.items()
+            for key in keys
+        }
         neighbours = latent.around(sums["three"], 8, rng).flatten(0, 1)
         around = arithmetic.result.shown(judge(latent.draw_pixels(generator, neighbours)))
+        success = _means(right)
         details = {
-            "success": exemplars.rounded(right),
-            "base_rate": round(float(right["random"].mean()), 4),
+            "success": success,
+            "base_rate": success["random"],
             "neighbours": round(float(around.mean()), 4),
-            "added": exemplars.rounded({key: arithmetic.added.shown(a) for key, a in answers.items()}),
-            "kept": exemplars.rounded({key: arithmetic.kept.shown(a) for key, a in answers.items()}),
-            "others_kept": {
-                key: round(float(exemplars.agreement(answers[key], answers[before], arithmetic.others).mean()), 4)
-                for key, before in (
-                    ("three", "third_term"),
-                    ("pixels", "third_term"),
-                    ("single", "third_single"),
-                    ("one_face", "third_single"),
-                    ("random", "third_single"),  # by chance
-                )
-            },
-            "length_of_z": exemplars.rounded({key: z.norm(dim=1).numpy() for key, z in sums.items()}),
-            "exemplars": {name: len(z) for z, name in found},
-            "exemplars_of_many": min(thirty),
-            "sets": sets,
+            "added": _means({key: arithmetic.added.shown(a) for key, a in answers.items()}),
+            "kept": _means({key: arithmetic.kept.shown(a) for key, a in answers.items()}),
+            "others_kept": _means(others),
+            "length_of_z": _means({key: z.norm(dim=1).numpy() for key, z in sums.items()}),
+            **chosen.details,
         }
         if discriminator is not None:  # how far D takes them for data
-            details["D"] = exemplars.rounded(
-                {key: believed(discriminator, pictures[:count]) for key, pictures in images.items()}
-            )
+            details["D"] = _means({key: _believed(discriminator, pictures[:count]) for key, pictures in images.items()})
         values = {key: right[key] for key in ("three", "single", "many", "improved", "pixels")}
         values["gain"] = right["three"].astype(float) - right["single"]
         values["above_chance"] = right["three"].astype(float)
-        values["others_kept"] = exemplars.agreement(answers["three"], answers["third_term"], arithmetic.others)
+        values["others_kept"] = others["three"]
         measured = {}
         for key, each in values.items():
-            of_trial = np.arange(count) % sets["many" if key in ("many", "improved") else "three"]
+            sets = np.arange(count) % chosen.sets["many" if key in ("many", "improved") else "three"]
             minus = right["random"] if key == "above_chance" else None  # from z that no trial has
-            measured[key] = Measurement(*exemplars.over_sets(each, of_trial, seed, minus), count, seconds())
+            measured[key] = Measurement(*_over_sets(each, sets, seed, minus), count, seconds())
         measured["three"].details = details
         return measured
 
 
+def _over_sets(values: np.ndarray, sets: np.ndarray, seed: int, minus: np.ndarray | None = None) -> tuple[float, float, float]:
+    """The mean of `values`, one for each trial, less that of `minus`, with its 95 % interval.
+
+    Trials with the same set of exemplars are not independent. So the interval is that of the mean over sets (Student's), unless
+    the one over trials is wider.
+    """
+    if minus is None and values.dtype == bool:
+        value, low, high = share(values)
+    else:
+        others = () if minus is None else (minus,)
+        value = float(values.mean() - sum(o.mean() for o in others))
+        low, high = bootstrap(lambda x, *more: float(x.mean() - sum(m.mean() for m in more)), values, *others, seed=seed)
+    means = [float(values[sets == s].mean()) for s in np.unique(sets)]
+    if 1 < len(means) < len(values):
+        _, lowest, highest = student(means)
+        margin = (highest - lowest) / 2
+        low, high = min(low, max(value - margin, 0.0 if values.dtype == bool else -1.0)), max(high, min(value + margin, 1.0))
+    return value, low, high
+
+
+def _means(table: dict[str, np.ndarray]) -> dict[str, float]:
+    return {key: round(float(np.mean(values)), 4) for key, values in table.items()}
+
+
+def _as_before(answers: dict[str, np.ndarray], before: dict[str, np.ndarray], keys: tuple[str, ...]) -> np.ndarray:
+    """For each picture the share of `keys` that are as before; where fewer are before, they come again from the first."""
+    pairs = [(answers[key] > 0.5, np.resize(before[key] > 0.5, len(answers[key]))) for key in keys]
+    return np.mean([a == b for a, b in pairs], 0)
+
+
 @torch.no_grad()
-def believed(discriminator: Discriminator, images: np.ndarray) -> np.ndarray:
+def _believed(discriminator: Discriminator, images: np.ndarray) -> np.ndarray:
     """D's probability that each of these (uint8, N x C x S x S) is data."""
     a = discriminator.architecture
     device = next(discriminator.parameters()).device
     parts = [discriminator(to_input(p.to(device), a)).sigmoid() for p in torch.from_numpy(images).split(256)]
     return torch.cat(parts).cpu().numpy()
-
-
-# --- can the selection be trusted? --------------------------------------------------------------------------------------
 
 
 def selection(run: Run, name: str, device: str = "auto", small: bool = False) -> Measurement:
@@ -252,7 +293,7 @@ def selection(run: Run, name: str, device: str = "auto", small: bool = False) ->
             images, truth = drawn.images, {key: (drawn.factors[key] > 0.5).astype(np.float32) for key in names}
         answers, right = readers(run, place)[0](images), {}
         for concept in parts.terms:
-            taken = concept.shown(answers, SURE)
+            taken = concept.shown(answers, exemplars.SURE)
             if not taken.any():
                 raise UserError(f"concept {concept.name!r}: the classifier is sure of none of {len(images)} pictures")
             right[concept.name] = concept.shown(truth)[taken]
@@ -272,33 +313,42 @@ def _mean_of_terms(right: list[np.ndarray]) -> tuple[float, float, float]:
 # --- on a run ---------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class _Setting:
+    """The key of what is read or measured once."""
+
+    path: Path
+    weights: str  # a run that was trained anew is another
+    device: str
+    seed: int
+
+
 def candidates(run: Run, device: str = "auto", seed: int = 0, count: int = SMALL) -> Pool:
-    """The `pool` of a run, read once: enough for one trial of each sum, and for a turn, as far as `LIMIT` samples have it."""
-    return _pool(str(run.path.resolve()), weights_of(run), device, seed, count, turning.TURN_EXEMPLARS)
+    """The `Pool` of a run, read once: enough for one trial of each sum, and for a turn, as far as `LIMIT` samples have it."""
+    return _pool(_Setting(run.path.resolve(), weights_of(run), device, seed), count, turning.TURN_EXEMPLARS)
 
 
 def measured(run: Run, name: str, device: str = "auto", seed: int = 0, small: bool = False) -> dict[str, Measurement]:
     """`trials` of one of SUMS, or (`turn`) `turns`, on a run. What was measured once is not measured again."""
-    return _measured(str(run.path.resolve()), weights_of(run), name, device, seed, small)
+    return _measured(_Setting(run.path.resolve(), weights_of(run), device, seed), name, small)
 
 
 @cache
-def _measured(path: str, weights: str, name: str, device: str, seed: int, small: bool) -> dict[str, Measurement]:
-    run, place = Run(path), devices.pick(device)
-    count = 60 if small else 400
+def _measured(setting: _Setting, name: str, small: bool) -> dict[str, Measurement]:
+    run, place, count = Run(setting.path), devices.pick(setting.device), 60 if small else 400
     generator, (_, judge) = run.generator(place), readers(run, place)
-    size = (SMALL, turning.TURN_EXEMPLARS) if small else (LARGE, SETS * exemplars.MANY)
-    candidates = _pool(path, weights, device, seed, *size)
+    found = _pool(setting, *((SMALL, turning.TURN_EXEMPLARS) if small else (LARGE, SETS * exemplars.MANY)))
     if name == "turn":
-        return turning.turns(generator, candidates, judge, count, seed)
+        return turning.turns(generator, found, judge, count, setting.seed)
     discriminator = run.discriminator(place) if run.has_net("discriminator") else None
-    return trials(generator, candidates, judge, SUMS[name], count, seed, discriminator)
+    return trials(generator, found, judge, SUMS[name], count, seed=setting.seed, discriminator=discriminator)
 
 
 @cache
-def _pool(path: str, weights: str, device: str, seed: int, count: int, enough: int) -> Pool:
-    run, place = Run(path), devices.pick(device)
+def _pool(setting: _Setting, count: int, enough: int) -> Pool:
+    run, place = Run(setting.path), devices.pick(setting.device)
     concepts = [concept for name, parts in SUMS.items() if DATA[name] == run.data_name for concept in parts.terms]
     if run.data_name == DATA["drawn_smile"]:
         concepts += [turning.LEFT, turning.RIGHT]
-    return pool(run.generator(place), readers(run, place)[0], count, seed, concepts, enough)
+    read, _ = readers(run, place)
+    return exemplars.gather(run.generator(place), read, count, setting.seed, concepts=concepts, enough=enough)

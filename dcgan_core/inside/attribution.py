@@ -1,3 +1,5 @@
+"""What in a picture makes a feature of D respond, and is it an object? Guided backpropagation (paper §6.2, Fig 5)."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -17,6 +19,7 @@ from dcgan_core.intervals import Measurement
 from dcgan_core.networks import Architecture, Discriminator
 
 Leak = Literal["blocked", "passed"]
+BATCH = 256  # pictures at once
 
 
 class _Guided(torch.autograd.Function):
@@ -34,7 +37,7 @@ class _Guided(torch.autograd.Function):
         return gradient.clamp_min(0) * torch.where(x > 0, 1.0, ctx.below), None, None
 
 
-def check_conv_layer(architecture: Architecture, layer: int) -> int:
+def _conv_layer(architecture: Architecture, layer: int) -> int:
     """The layer's number from 0 on (-1 is the last). Raises UserError where D has no such conv layer."""
     count = len(architecture.widths)
     if not -count <= layer < count:
@@ -42,9 +45,9 @@ def check_conv_layer(architecture: Architecture, layer: int) -> int:
     return layer % count
 
 
-def check_features(architecture: Architecture, layer: int, features: Sequence[int]) -> None:
+def _check_features(architecture: Architecture, layer: int, features: Sequence[int]) -> None:
     """Raises UserError where there are none, or the layer does not have them."""
-    width = architecture.widths[check_conv_layer(architecture, layer)]
+    width = architecture.widths[layer]
     if not len(features):
         raise UserError("no feature is chosen; name at least one")
     odd = next((int(f) for f in features if not 0 <= f < width), None)
@@ -52,34 +55,39 @@ def check_features(architecture: Architecture, layer: int, features: Sequence[in
         raise UserError(f"feature {odd}: layer {layer} of D has {width} features, numbered from 0 to {width - 1}")
 
 
-def guided(
-    discriminator: Discriminator,
-    pixels: Tensor,
-    features: Sequence[int],
-    rows: Sequence[int],
-    columns: Sequence[int],
-    layer: int = -1,
-    leak: Leak = "blocked",
-    batch: int = 256,
-) -> Tensor:
-    """For picture i the guided gradient of the unit at (rows[i], columns[i]) of the map features[i] of conv layer `layer`.
+def _inputs(net: Discriminator, pixels: np.ndarray) -> Tensor:
+    return networks.to_input(torch.from_numpy(np.array(pixels)).to(next(net.parameters()).device), net.architecture)
+
+
+@dataclass(frozen=True)
+class Units:
+    """A unit of D for each of N pictures: for picture i that at (rows[i], columns[i]) of map features[i] of a conv layer."""
+
+    features: Sequence[int]
+    rows: Sequence[int]
+    columns: Sequence[int]
+    layer: int = -1
+
+
+def guided(discriminator: Discriminator, pixels: np.ndarray, units: Units, *, leak: Leak = "blocked") -> Tensor:
+    """The guided gradient of each picture's unit. `leak`: what becomes of LeakyReLU's slope below zero on the way back.
 
     pixels: uint8 N x C x S x S. Returns float32 N x C x S x S on the CPU. D should be in eval mode, so that pictures do not
     influence each other. Raises UserError for a feature, layer or place that D does not have.
     """
     a = discriminator.architecture
-    layer = check_conv_layer(a, layer)
-    check_features(a, layer, features)
+    layer = _conv_layer(a, units.layer)
+    _check_features(a, layer, units.features)
     if a.num_classes:
         raise UserError("guided backpropagation is for nets without classes")
     device = next(discriminator.parameters()).device
-    index = torch.tensor(np.stack([features, rows, columns]), device=device, dtype=torch.long)
+    index = torch.tensor(np.stack([units.features, units.rows, units.columns]), device=device, dtype=torch.long)
     parts = []
-    for start in range(0, len(pixels), batch):
-        x = h = networks.to_input(pixels[start : start + batch].to(device), a).requires_grad_()
+    for start in range(0, len(pixels), BATCH):
+        x = h = _inputs(discriminator, pixels[start : start + BATCH]).requires_grad_()
         for stage in discriminator.convs[: layer + 1]:
             h = _Guided.apply(stage.norm(stage.layer(h)), a.leak, leak)
-        f, r, c = index[:, start : start + batch]
+        f, r, c = index[:, start : start + BATCH]
         if not bool(((r >= 0) & (r < h.shape[2]) & (c >= 0) & (c < h.shape[3])).all()):
             raise UserError(f"layer {layer} of D has {h.shape[2]} x {h.shape[3]} places, numbered from 0")
         (gradient,) = torch.autograd.grad(h[torch.arange(len(h)), f, r, c].sum(), x)
@@ -101,47 +109,41 @@ class Responses:
     rows: np.ndarray  # K x top: where in the feature map
     columns: np.ndarray  # K x top
 
-    def first(self, count: int) -> Responses:
-        """Those of the first `count` features."""
-        parts = (part[:count] for part in (self.features, self.values, self.images, self.rows, self.columns))
+    def __getitem__(self, chosen: slice) -> Responses:
+        """Those of some of the features."""
+        parts = (part[chosen] for part in (self.features, self.values, self.images, self.rows, self.columns))
         return Responses(self.layer, *parts)
 
-    def saliency(self, discriminator: Discriminator, data: np.ndarray, leak: Leak = "blocked") -> np.ndarray:
+    def saliency(self, discriminator: Discriminator, data: np.ndarray, *, leak: Leak = "blocked") -> np.ndarray:
         """The guided gradient of every one of them: float32 K x top x C x S x S. data: the same pictures."""
-        pixels = torch.from_numpy(np.array(data[self.images.ravel()]))
         features = np.repeat(self.features, self.images.shape[1])
-        found = guided(discriminator, pixels, features, self.rows.ravel(), self.columns.ravel(), self.layer, leak)
-        return found.numpy().reshape(*self.images.shape, *found.shape[1:])
+        units = Units(features, self.rows.ravel(), self.columns.ravel(), self.layer)
+        found = guided(discriminator, data[self.images.ravel()], units, leak=leak).numpy()
+        return found.reshape(*self.images.shape, *found.shape[1:])
 
 
 @torch.no_grad()
 def top_responses(
-    discriminator: Discriminator,
-    data: np.ndarray,
-    features: Sequence[int] | None = None,
-    layer: int = -1,
-    top: int = 9,
-    batch: int = 256,
+    discriminator: Discriminator, data: np.ndarray, features: Sequence[int] | None = None, *, layer: int = -1, top: int = 9
 ) -> Responses:
     """Finds them in one pass over `data` (uint8 N x C x S x S, a memory map too); memory does not grow with N.
 
     features: None for all of the layer. Raises UserError for features or a layer that D does not have, or too few pictures.
     """
     a = discriminator.architecture
-    layer = check_conv_layer(a, layer)
+    layer = _conv_layer(a, layer)
     features = np.arange(a.widths[layer]) if features is None else np.asarray(features)
-    check_features(a, layer, features)
+    _check_features(a, layer, features)
     if len(data) < top or top < 1:
         raise UserError(f"the {top} strongest responses cannot be found in {len(data)} pictures")
     device = next(discriminator.parameters()).device
     best = torch.empty(len(features), 0, device=device)
     where = torch.empty(len(features), 0, 2, dtype=torch.long, device=device)  # picture, place
-    for start in range(0, len(data), batch):
-        pixels = torch.from_numpy(np.array(data[start : start + batch])).to(device)
-        maps = discriminator.features(networks.to_input(pixels, a))[layer][:, features]  # n x K x s x s
+    for start in range(0, len(data), BATCH):
+        maps = discriminator.features(_inputs(discriminator, data[start : start + BATCH]))[layer][:, features]  # n x K x s x s
         side = maps.shape[-1]
         values, place = maps.flatten(2).max(2)  # one place a picture: n x K
-        number = torch.arange(start, start + len(pixels), device=device)[:, None].expand_as(place)
+        number = torch.arange(start, start + len(maps), device=device)[:, None].expand_as(place)
         best = torch.cat([best, values.T], 1)
         where = torch.cat([where, torch.stack([number, place], 2).transpose(0, 1)], 1)
         best, order = best.topk(min(top, best.shape[1]), dim=1)
@@ -156,7 +158,7 @@ def receptive_field(architecture: Architecture, layer: int = -1) -> tuple[int, i
     `start` is negative: units at the edge see beyond the picture, where there are zeros.
     """
     size, step, start = 1, 1, 0
-    for stride in architecture.strides[: check_conv_layer(architecture, layer) + 1]:
+    for stride in architecture.strides[: _conv_layer(architecture, layer) + 1]:
         size += (architecture.kernel - 1) * step
         start -= architecture.padding * step
         step *= stride
@@ -188,105 +190,100 @@ CHOOSE_SEED, SCORE_SEED = 2000, 2001  # of drawings; those that nets are trained
 
 
 @dataclass(frozen=True)
+class Looks:
+    """How strong responses look at objects, whichever is looked for: K features x top responses x O objects each."""
+
+    inside: np.ndarray  # share of saliency inside the object's mask
+    pointing: np.ndarray  # does the most salient pixel lie in the mask?
+    centre: np.ndarray  # does the picture's centre?
+    field_centre: np.ndarray  # does the centre of what the unit sees? A hard opponent: it knows the unit
+    there: np.ndarray  # does the picture show the object at all?
+    even: np.ndarray  # `inside` if saliency were spread evenly over the picture
+    even_in_field: np.ndarray  # … evenly over what the unit sees of the picture
+
+
+@dataclass(frozen=True)
 class Focus:
     """How K features look at objects. The object of a feature is chosen on one set of drawings, all else is of another."""
 
-    objects: np.ndarray  # K: the name of each feature's object
-    inside: np.ndarray  # K: share of saliency inside the object's mask, mean over its strongest responses
-    pointing: np.ndarray  # K: share of these whose most salient pixel lies in the mask
-    centre: np.ndarray  # K: the same for the picture's centre
-    field_centre: np.ndarray  # K: the same for the centre of what the unit sees, which is a hard opponent: it knows the unit
-    there: np.ndarray  # K: share of these pictures that show the object at all
-    even: np.ndarray  # K: `inside` if saliency were spread evenly over the picture
-    even_in_field: np.ndarray  # K: … evenly over what the unit sees of the picture
-    any: np.ndarray  # K: share of saliency inside any object, which needs no choice
-    any_even: np.ndarray  # K: `any` if saliency were spread evenly over the picture
-    any_even_in_field: np.ndarray  # K: … evenly over what the unit sees of the picture
     names: np.ndarray  # O: all objects
-    table: np.ndarray  # K x top x O: share of each response's saliency inside each object
-    chosen_by: np.ndarray  # K x O: the mean of such a table on the drawings for choosing
+    chosen_by: np.ndarray  # K x O: mean share of saliency inside each object, on the drawings for choosing
+    looks: Looks  # on the others
+
+    @property
+    def objects(self) -> np.ndarray:
+        """K: the name of each feature's object."""
+        return self.names[self.chosen_by.argmax(1)]
+
+    def own(self, what: str) -> np.ndarray:
+        """K: one of `Looks` for each feature's own object, the mean over its strongest responses."""
+        return getattr(self.looks, what).mean(1)[np.arange(len(self.chosen_by)), self.chosen_by.argmax(1)]
+
+    def any(self, what: str) -> np.ndarray:
+        """K: the same for any object, which needs no choice (masks do not overlap)."""
+        return getattr(self.looks, what).sum(2).mean(1)
 
     def best(self) -> tuple[np.ndarray, np.ndarray]:
         """For each object the feature that looked at it most on the drawings for choosing: O, and its shares: O x top."""
         features = self.chosen_by.argmax(0)
-        return features, self.table[features, :, np.arange(len(self.names))]
+        return features, self.looks.inside[features, :, np.arange(len(self.names))]
 
 
-def focus(
-    discriminator: Discriminator,
-    choose: Drawn,
-    score: Drawn,
-    found: tuple[Responses, Responses],
-    leak: Leak = "blocked",
+def _focus(
+    discriminator: Discriminator, choose: Drawn, score: Drawn, found: tuple[Responses, Responses], *, leak: Leak = "blocked"
 ) -> Focus:
     """Gives each feature the object in whose mask most of its saliency lies on `choose`, and scores it on `score`.
 
     found: the strongest responses on both. Saliency is the sum of the absolute guided gradient over colours. Where an object
     is not in the picture, its share is 0.
     """
-    names = np.array(list(choose.masks))
-    chosen_by = _look(discriminator, choose, found[0], names, leak)[0].mean(1)  # K x O
-    chosen = chosen_by.argmax(1)  # K
-    parts = _look(discriminator, score, found[1], names, leak)
-    each = (part.mean(1)[np.arange(len(chosen)), chosen] for part in parts)
-    all_of_them = (parts[i].sum(2).mean(1) for i in (0, 5, 6))  # masks do not overlap
-    return Focus(names[chosen], *each, *all_of_them, names, parts[0], chosen_by)
+    chosen_by = _look(discriminator, choose, found[0], leak).inside.mean(1)
+    return Focus(np.array(list(choose.masks)), chosen_by, _look(discriminator, score, found[1], leak))
 
 
-def _look(
-    discriminator: Discriminator, drawn: Drawn, found: Responses, names: np.ndarray, leak: Leak, at_once: int = 32
-) -> list[np.ndarray]:
-    """For every response and object, K x top x O each: all that `Focus` has of them."""
+def _look(discriminator: Discriminator, drawn: Drawn, found: Responses, leak: Leak) -> Looks:
+    some = range(0, len(found.features), 32)  # features at a time, for memory's sake
+    parts = [_look_at_once(discriminator, drawn, found[k : k + 32], leak) for k in some]
+    shape = *found.images.shape, len(drawn.masks)
+    return Looks(*(np.concatenate(columns).astype(np.float64).reshape(shape) for columns in zip(*parts, strict=True)))
+
+
+def _look_at_once(discriminator: Discriminator, drawn: Drawn, found: Responses, leak: Leak) -> tuple[np.ndarray, ...]:
+    """The columns of `Looks`, n x O each: all responses in one row."""
+    side = drawn.images.shape[-1]
+    each, pixel, half = np.arange(found.images.size), np.arange(side), side // 2
+    amount = np.abs(found.saliency(discriminator, drawn.images, leak=leak)).sum(2).reshape(-1, side, side)  # n x S x S
+    masks = np.stack([mask[found.images.ravel()] for mask in drawn.masks.values()], 1)  # n x O x S x S
+    total = np.maximum(amount.sum((1, 2)), 1e-12)
+    top, left = np.unravel_index(amount.reshape(len(amount), -1).argmax(1), (side, side))
     size, step, start = receptive_field(discriminator.architecture, found.layer)
-    side, pixel = drawn.images.shape[-1], np.arange(drawn.images.shape[-1])
-    count, top = found.images.shape
-    table = []
-    for k in range(0, count, at_once):  # some features at a time, for memory's sake
-        parts = (part[k : k + at_once] for part in (found.features, found.values, found.images, found.rows, found.columns))
-        some = Responses(found.layer, *parts)
-        amount = np.abs(some.saliency(discriminator, drawn.images, leak)).sum(2).reshape(-1, side, side)  # n x S x S
-        masks = np.stack([drawn.masks[name][some.images.ravel()] for name in names], 1)  # n x O x S x S
-        total = np.maximum(amount.sum((1, 2)), 1e-12)
-        peak = np.unravel_index(amount.reshape(len(amount), -1).argmax(1), (side, side))
-        edges = [start + step * place.reshape(-1, 1) for place in (some.rows, some.columns)]
-        seen_rows, seen_columns = ((pixel >= edge) & (pixel < edge + size) for edge in edges)  # n x S each
-        field = seen_rows[:, :, None] & seen_columns[:, None, :]  # n x S x S
-        middles = [np.clip(edge[:, 0] + size // 2, 0, side - 1) for edge in edges]
-        each, half = np.arange(len(amount)), side // 2
-        table.append(
-            [
-                np.einsum("nyx,noyx->no", amount, masks, optimize=True) / total[:, None],
-                masks[each, :, peak[0], peak[1]],
-                masks[:, :, half - 1 : half + 1, half - 1 : half + 1].mean((2, 3)),
-                masks[each, :, middles[0], middles[1]],
-                masks.any((2, 3)),
-                masks.mean((2, 3)),
-                (masks & field[:, None]).sum((2, 3)) / field.sum((1, 2))[:, None],
-            ]
-        )
-    columns = (np.concatenate([np.asarray(entry[i], np.float64) for entry in table]) for i in range(len(table[0])))
-    return [column.reshape(count, top, len(names)) for column in columns]
+    edges = [start + step * place.reshape(-1, 1) for place in (found.rows, found.columns)]
+    seen_rows, seen_columns = ((pixel >= edge) & (pixel < edge + size) for edge in edges)  # n x S each
+    field = seen_rows[:, :, None] & seen_columns[:, None, :]  # n x S x S
+    middle, across = (np.clip(edge[:, 0] + size // 2, 0, side - 1) for edge in edges)
+    return (
+        np.einsum("nyx,noyx->no", amount, masks, optimize=True) / total[:, None],
+        masks[each, :, top, left],
+        masks[:, :, half - 1 : half + 1, half - 1 : half + 1].mean((2, 3)),
+        masks[each, :, middle, across],
+        masks.any((2, 3)),
+        masks.mean((2, 3)),
+        (masks & field[:, None]).sum((2, 3)) / field.sum((1, 2))[:, None],
+    )
 
 
 def untrained(discriminator: Discriminator, data: np.ndarray, seed: int, batches: int = 40, batch: int = 32) -> Discriminator:
     """A D of the same architecture with random weights; its batchnorm statistics are those of `data`, as D's own are."""
-    a = discriminator.architecture
-    device = next(discriminator.parameters()).device
-    _, net = networks.build(a, seed)
-    net = net.to(device, memory_format=torch.channels_last).eval()
+    _, net = networks.build(discriminator.architecture, seed)
+    net = net.to(next(discriminator.parameters()).device, memory_format=torch.channels_last).eval()
     rng = np.random.default_rng(seed)
-
-    def pictures():
-        for _ in range(batches):
-            chosen = np.sort(rng.choice(len(data), min(batch, len(data)), replace=False))
-            yield (networks.to_input(torch.from_numpy(np.array(data[chosen])).to(device), a),)
-
-    networks.estimate_batchnorm(net, pictures())
+    chosen = (np.sort(rng.choice(len(data), min(batch, len(data)), replace=False)) for _ in range(batches))
+    networks.estimate_batchnorm(net, ((_inputs(net, data[numbers]),) for numbers in chosen))
     return net
 
 
 def measure_focus(
-    discriminator: Discriminator, count: int = 2000, top: int = 5, features: int | None = None, seed: int = 0, nets: int = 3
+    discriminator: Discriminator, *, count: int = 2000, top: int = 5, features: int | None = None, seed: int = 0, nets: int = 3
 ) -> dict[tuple[str, str], Measurement]:
     """How D's features, and those of `nets` random Ds, look at the objects of drawn rooms: (what, which).
 
@@ -296,63 +293,63 @@ def measure_focus(
     (`inside_best`: responses) and random nets anew. The procedure is the same for all nets.
     """
     a = discriminator.architecture
-    choose_from, score_on = (scenes.draw("drawn-rooms", count, a.size, s) for s in (CHOOSE_SEED, SCORE_SEED))
+    drawings = [scenes.draw("drawn-rooms", count, a.size, s) for s in (CHOOSE_SEED, SCORE_SEED)]
     used = None if features is None else range(min(features, a.widths[-1]))
-
-    def look(net: Discriminator) -> tuple[Focus, dict]:
-        strongest = tuple(top_responses(net, drawn.images, used, top=top) for drawn in (choose_from, score_on))
-        found = focus(net, choose_from, score_on, strongest)
-        some = min(len(found.objects), 32)  # enough to compare the two choices about the leak
-        passed = focus(net, choose_from, score_on, tuple(r.first(some) for r in strongest), "passed")
-        features_of, shares = found.best()
-        return found, {
-            "drawings": count,
-            "responses_per_feature": top,
-            "features_by_object": {str(n): int((found.objects == n).sum()) for n in np.unique(found.objects)},
-            "feature_and_share_by_object": {
-                str(n): [int(f), round(float(v.mean()), 4)] for n, f, v in zip(found.names, features_of, shares, strict=True)
-            },
-            "object_in_picture": float(found.there.mean()),
-            "even": float(found.even.mean()),
-            "even_in_what_the_unit_sees": float(found.even_in_field.mean()),
-            "any_object_even": float(found.any_even.mean()),
-            "any_object_even_in_what_the_unit_sees": float(found.any_even_in_field.mean()),
-            "pointing_at_the_middle_of_what_the_unit_sees": float(found.field_centre.mean()),
-            "leak": {
-                "features": some,
-                "blocked": {key: float(getattr(found, key)[:some].mean()) for key in ("inside", "pointing")},
-                "passed": {key: float(getattr(passed, key).mean()) for key in ("inside", "pointing")},
-            },
-            "share_of_features_above_half": float((found.inside >= 0.5).mean()),
-            "first_six": {"objects": found.objects[:6].tolist(), "inside": [round(float(x), 4) for x in found.inside[:6]]},
-        }
-
-    seconds, found = {}, {}
-    for which in ("trained", "random"):
-        with intervals.timed() as taken:
-            these = [discriminator]
-            if which == "random":
-                these = [untrained(discriminator, choose_from.images, seed + i) for i in range(nets)]
-            found[which] = [look(net) for net in these]
-            seconds[which] = taken()
+    with intervals.timed() as seconds:
+        found = {"trained": [_focus_of(discriminator, drawings, used, top)]}
+        taken = {"trained": seconds()}
+    with intervals.timed() as seconds:
+        random = [untrained(discriminator, drawings[0].images, seed + i) for i in range(nets)]
+        found["random"] = [_focus_of(net, drawings, used, top) for net in random]
+        taken["random"] = seconds()
     results = {}
-    for what in ("inside", "any", "pointing", "centre", "inside_best"):
-        values = {
-            which: [list(f.best()[1]) if what == "inside_best" else [getattr(f, what)] for f, _ in looked]
-            for which, looked in found.items()
-        }
+    for what, samples in _SAMPLES.items():
+        values = {which: [samples(f) for f, _ in looked] for which, looked in found.items()}
+        means = {which: [round(float(np.mean(net)), 4) for net in nets] for which, nets in values.items()}
         for which, looked in found.items():
-            means = [round(float(np.mean(net)), 4) for net in values[which]]
-            results[what, which] = Measurement(
-                *_mean_and_interval(values[which], seed),
-                sum(len(f.names if what == "inside_best" else f.objects) for f, _ in looked),
-                seconds[which],
-                {"nets": means, **looked[0][1]},
-            )
+            n = sum(len(f.names if what == "inside_best" else f.chosen_by) for f, _ in looked)
+            details = {"nets": means[which], **looked[0][1]}
+            results[what, which] = Measurement(*_mean_and_interval(values[which], seed), n, taken[which], details)
         gain = _mean_and_interval(values["trained"], seed, minus=values["random"])
-        parts = {which: results[what, which].details["nets"] for which in found}
-        results[what, "gain"] = Measurement(*gain, results[what, "trained"].n, sum(seconds.values()), parts)
+        results[what, "gain"] = Measurement(*gain, results[what, "trained"].n, sum(taken.values()), means)
     return results
+
+
+_SAMPLES = {  # of which a measurement is the mean
+    "inside": lambda found: [found.own("inside")],
+    "any": lambda found: [found.any("inside")],
+    "pointing": lambda found: [found.own("pointing")],
+    "centre": lambda found: [found.own("centre")],
+    "inside_best": lambda found: list(found.best()[1]),
+}
+
+
+def _focus_of(net: Discriminator, drawings: list[Drawn], features: Sequence[int] | None, top: int) -> tuple[Focus, dict]:
+    """With what helps to read it. drawings: to choose objects on, and to score on."""
+    strongest = tuple(top_responses(net, drawn.images, features, top=top) for drawn in drawings)
+    found = _focus(net, *drawings, strongest)
+    some = slice(min(len(found.chosen_by), 32))  # enough to compare the two choices about the leak
+    passed = _focus(net, *drawings, tuple(responses[some] for responses in strongest), leak="passed")
+    inside, best = found.own("inside"), zip(found.names, *found.best(), strict=True)
+    return found, {
+        "drawings": len(drawings[0].images),
+        "responses_per_feature": top,
+        "features_by_object": {str(n): int((found.objects == n).sum()) for n in np.unique(found.objects)},
+        "feature_and_share_by_object": {str(n): [int(f), round(float(shares.mean()), 4)] for n, f, shares in best},
+        "object_in_picture": float(found.own("there").mean()),
+        "even": float(found.own("even").mean()),
+        "even_in_what_the_unit_sees": float(found.own("even_in_field").mean()),
+        "any_object_even": float(found.any("even").mean()),
+        "any_object_even_in_what_the_unit_sees": float(found.any("even_in_field").mean()),
+        "pointing_at_the_middle_of_what_the_unit_sees": float(found.own("field_centre").mean()),
+        "leak": {
+            "features": some.stop,
+            "blocked": {key: float(found.own(key)[some].mean()) for key in ("inside", "pointing")},
+            "passed": {key: float(passed.own(key).mean()) for key in ("inside", "pointing")},
+        },
+        "share_of_features_above_half": float((inside >= 0.5).mean()),
+        "first_six": {"objects": found.objects[:6].tolist(), "inside": [round(float(x), 4) for x in inside[:6]]},
+    }
 
 
 def _mean_and_interval(

@@ -14,11 +14,13 @@ from dcgan_core import latent
 from dcgan_core.config_io import did_you_mean
 from dcgan_core.errors import UserError
 from dcgan_core.files import read_json
-from dcgan_core.intervals import bootstrap, share, student
 from dcgan_core.networks import Generator
 from dcgan_core.runs import Run, weights_of
 
 FEW, MANY = 3, 30  # exemplars of a concept: the paper's three, and a mean that has next to no accidents left
+Reads = Callable[[np.ndarray], dict[str, np.ndarray]]  # uint8 N x 3 x S x S -> probabilities and numbers, N each
+LIMIT = 60_000  # random z looked at, at most
+SURE = 0.9  # the classifier that selects wants to be that sure, or as sure of the opposite
 
 
 @dataclass(frozen=True)
@@ -41,44 +43,6 @@ class Concept:
         return np.min(probabilities, 0)
 
 
-def over_sets(values: np.ndarray, sets: np.ndarray, seed: int, minus: np.ndarray | None = None) -> tuple[float, float, float]:
-    """The mean of `values`, one for each trial, less that of `minus`, with its 95 % interval.
-
-    Trials with the same set of exemplars are not independent. So the interval is that of the mean over sets (Student's), unless
-    the one over trials is wider.
-    """
-    if minus is None and values.dtype == bool:
-        value, low, high = share(values)
-    else:
-        others = () if minus is None else (minus,)
-        value = float(values.mean() - sum(o.mean() for o in others))
-        low, high = bootstrap(lambda x, *more: float(x.mean() - sum(m.mean() for m in more)), values, *others, seed=seed)
-    means = [float(values[sets == s].mean()) for s in np.unique(sets)]
-    if 1 < len(means) < len(values):
-        _, lowest, highest = student(means)
-        margin = (highest - lowest) / 2
-        low, high = min(low, max(value - margin, 0.0 if values.dtype == bool else -1.0)), max(high, min(value + margin, 1.0))
-    return value, low, high
-
-
-def rounded(table: dict[str, np.ndarray]) -> dict[str, float]:
-    return {key: round(float(np.mean(values)), 4) for key, values in table.items()}
-
-
-def agreement(answers: dict[str, np.ndarray], before: dict[str, np.ndarray], keys: tuple[str, ...]) -> np.ndarray:
-    """For each picture the share of `keys` that are as before; where fewer are before, they come again from the first."""
-    pairs = [(answers[key] > 0.5, np.resize(before[key] > 0.5, len(answers[key]))) for key in keys]
-    return np.mean([a == b for a, b in pairs], 0)
-
-
-Reader = Callable[[np.ndarray], dict[str, np.ndarray]]  # uint8 N x 3 x S x S -> probabilities and numbers, N each
-LIMIT = 60_000  # random z looked at, at most
-SURE = 0.9  # the classifier that selects wants to be that sure, or as sure of the opposite
-
-
-# --- exemplars --------------------------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class Pool:
     """Random z, and what a classifier reads off their images: exemplars are chosen from it."""
@@ -91,20 +55,20 @@ class Pool:
         return self.z[torch.from_numpy(np.flatnonzero(concept.shown(self.answers, sure)))]
 
 
-def pool(
-    generator: Generator, reader: Reader, count: int, seed: int, concepts: Sequence[Concept] = (), enough: int = 0
+def gather(
+    generator: Generator, read: Reads, count: int, seed: int, *, concepts: Sequence[Concept] = (), enough: int = 0
 ) -> Pool:
     """Looks at `count` random z, and at as many again while a concept has less than `enough` exemplars, up to `LIMIT`."""
     z = latent.sample(generator.architecture, max(count, LIMIT), torch.Generator().manual_seed(seed))
     found = Pool(z[:0], {})
     while not len(found.z) or (len(found.z) + count <= LIMIT and any(len(found.of(concept)) < enough for concept in concepts)):
-        more = reader(latent.draw_pixels(generator, z[len(found.z) : len(found.z) + count]))
+        more = read(latent.draw_pixels(generator, z[len(found.z) : len(found.z) + count]))
         answers = {key: np.concatenate([found.answers.get(key, values[:0]), values]) for key, values in more.items()}
         found = Pool(z[: len(found.z) + count], answers)
     return found
 
 
-def choose(found: Tensor, concept: str, trials: int, count: int, rng: torch.Generator) -> Tensor:
+def choose_sets(found: Tensor, concept: str, trials: int, count: int, rng: torch.Generator) -> Tensor:
     """A set of `count` different z of `found` (N x latent) for each trial: trials x count x latent.
 
     Sets share no z. Where there are fewer than trials, they come again in the same order, so that trials with the same set

@@ -1,26 +1,26 @@
+"""What becomes of rooms when the feature maps that draw their windows are dropped? (Paper §6.3.1, Fig 6)"""
+
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
 from dcgan_core import assets, intervals, latent
 from dcgan_core.drawings import scenes
 from dcgan_core.errors import UserError
 from dcgan_core.files import read_json
-from dcgan_core.inside import marking
-from dcgan_core.inside.marking import LEAST, Marks
+from dcgan_core.inside.marking import LEAST, Marks, mark
 from dcgan_core.intervals import Measurement
 from dcgan_core.networks import Generator
 from dcgan_core.readers.finder import Box, Finder, objects
+from dcgan_core.readers.judges import Judge
 from dcgan_core.runs import Run, weights_of
 
 READINGS = (0, 1)  # the layers of G that "second highest" may mean: 512 x 8 x 8 and 256 x 16 x 16 in the paper's net
@@ -36,7 +36,7 @@ class Dropping:
     maps: tuple[int, ...]
 
 
-def stage_of(generator: Generator, layer: int) -> nn.Module:
+def _stage(generator: Generator, layer: int) -> nn.Module:
     """The layer of G. Raises UserError where there is none, or it is the last, whose maps are the picture's colours."""
     last = len(generator.convs) - 2
     if not 0 <= layer <= last:
@@ -48,15 +48,12 @@ def stage_of(generator: Generator, layer: int) -> nn.Module:
 def activations(generator: Generator, z: Tensor, layer: int) -> Tensor:
     """A conv layer's maps after its ReLU, N x C x s x s on the CPU."""
     kept: list[Tensor] = []
-    handle = stage_of(generator, layer).register_forward_hook(lambda module, inputs, out: kept.append(out.float().cpu()))
-    try:
+    with _stage(generator, layer).register_forward_hook(lambda module, inputs, out: kept.append(out.float().cpu())):
         latent.draw(generator, z)
-    finally:
-        handle.remove()
     return torch.cat(kept)
 
 
-def examples(generator: Generator, marks: Marks, layer: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def _examples(generator: Generator, marks: Marks, layer: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Activations at places inside boxes, and at as many random places outside of them in the same samples.
 
     Returns M x C activations and M times 1 (inside) or 0. A place of the map is inside where its middle is; a box that holds
@@ -92,9 +89,11 @@ def weights(generator: Generator, marks: Marks, layer: int, seed: int = 0) -> np
 
     Raises UserError where too few boxes are marked.
     """
+    from sklearn.linear_model import LogisticRegression
+
     if marks.number < LEAST:
         raise UserError(f"{marks.what}: {marks.number} boxes in {marks.count} samples are too few to learn from; mark {LEAST}")
-    x, y = examples(generator, marks, layer, seed)
+    x, y = _examples(generator, marks, layer, seed)
     if y.min() == y.max():
         raise UserError(f"{marks.what}: the boxes leave no place outside of them; mark them more tightly")
     return LogisticRegression(max_iter=5000).fit(x, y).coef_[0]
@@ -107,7 +106,7 @@ def paper_rule(generator: Generator, marks: Marks, layer: int, seed: int = 0) ->
 
 def at_random(generator: Generator, like: Dropping, seed: int) -> Dropping:
     """As many maps of the same layer, whichever."""
-    width = stage_of(generator, like.layer).norm.num_features
+    width = _stage(generator, like.layer).norm.num_features
     chosen = np.random.default_rng(seed).permutation(width)[: len(like.maps)]
     return Dropping(like.layer, tuple(sorted(chosen.tolist())))
 
@@ -115,7 +114,7 @@ def at_random(generator: Generator, like: Dropping, seed: int) -> Dropping:
 @contextmanager
 def without(generator: Generator, dropping: Dropping) -> Iterator[None]:
     """Inside, these maps of G are zero everywhere. Raises UserError for maps or a layer that G does not have, or none."""
-    stage = stage_of(generator, dropping.layer)
+    stage = _stage(generator, dropping.layer)
     width = stage.norm.num_features
     if not dropping.maps:
         raise UserError("no feature map is chosen; name at least one to drop")
@@ -124,22 +123,11 @@ def without(generator: Generator, dropping: Dropping) -> Iterator[None]:
         raise UserError(f"map {odd}: layer {dropping.layer} of G has {width} feature maps, numbered from 0 to {width - 1}")
     kept = torch.ones(width, device=next(generator.parameters()).device)
     kept[list(dropping.maps)] = 0
-    handle = stage.register_forward_hook(lambda module, inputs, out: out * kept.to(out.dtype)[:, None, None])
-    try:
+    with stage.register_forward_hook(lambda module, inputs, out: out * kept.to(out.dtype)[:, None, None]):
         yield
-    finally:
-        handle.remove()
 
 
 # --- what becomes of the rooms? ---------------------------------------------------------------------------------------
-
-
-class Reader(Protocol):
-    """A judge, or a finder: says for every object whether pictures show it (above 0.5)."""
-
-    name: str
-
-    def read(self, images: np.ndarray) -> dict[str, np.ndarray]: ...
 
 
 @dataclass(frozen=True)
@@ -169,7 +157,7 @@ class Effect:
         return np.concatenate(list(self.kept.values()))
 
 
-def shown(generator: Generator, reader: Reader, finder: Finder, what: str, count: int, seed: int) -> Shown:
+def shown(generator: Generator, reader: Judge | Finder, finder: Finder, what: str, *, count: int, seed: int) -> Shown:
     """Draws `count` samples and keeps those of which `reader` says that they show the object. Raises UserError for none."""
     z = latent.sample(generator.architecture, count, torch.Generator().manual_seed(seed))
     images = latent.draw_pixels(generator, z)
@@ -186,12 +174,12 @@ def shown(generator: Generator, reader: Reader, finder: Finder, what: str, count
     return Shown(what, z[torch.from_numpy(kept)], images[kept], {k: v[kept] for k, v in there.items()}, outside)
 
 
-def _there(reader: Reader, images: np.ndarray) -> dict[str, np.ndarray]:
+def _there(reader: Judge | Finder, images: np.ndarray) -> dict[str, np.ndarray]:
     answers = reader.read(images)
     return {what: answers[what] > 0.5 for what in scenes.yes_no(reader.name) if what in objects(reader.name)}
 
 
-def effect(generator: Generator, dropping: Dropping, samples: Shown, reader: Reader) -> Effect:
+def effect(generator: Generator, dropping: Dropping, samples: Shown, reader: Judge | Finder) -> Effect:
     """Draws the same z without these maps, and asks the same reader again."""
     with without(generator, dropping):
         images = latent.draw_pixels(generator, samples.z)
@@ -216,49 +204,46 @@ SHARES = (0.08, 0.12, 0.15, 0.17, 0.19, 0.2, 0.22, 0.25, 0.3)  # of a layer's ma
 MARGIN = 2.0  # a finder's answer that is this far on the right side of zero is right enough
 
 
-def one_by_one(generator: Generator, finder: Finder, samples: Shown, layer: int, count: int, batch: int = 48) -> list[int]:
+def _one_by_one(generator: Generator, finder: Finder, samples: Shown, layer: int, count: int) -> list[int]:
     """`count` maps of a layer in an order for dropping: each time the one that takes most of the object and least of all else.
 
     Most and least by the finder's answers at the places where it saw things before, each thing's mean counting the same. What
     a map contributes is read off the gradient for a factor on each map: the first order of what dropping it would change.
     """
-    stage, parts, a = stage_of(generator, layer), range(0, len(samples.z), batch), generator.architecture
+    stage, a, batch = _stage(generator, layer), generator.architecture, 48
     device = next(generator.parameters()).device
+    parts = [slice(i, i + batch) for i in range(0, len(samples.z), batch)]
     wanted = torch.tensor([-1.0 if what == samples.what else 1.0 for what in finder.objects], device=device)[:, None, None]
     with torch.no_grad():
-        there = torch.cat([finder(torch.from_numpy(samples.images[i : i + batch]).to(device)) for i in parts]) > 0
+        there = torch.cat([finder(torch.from_numpy(samples.images[part]).to(device)) for part in parts]) > 0
     places = there.sum((0, 2, 3)).clamp_min(1)  # for each thing
     factors, order = torch.ones(stage.norm.num_features, device=device), []
     for _ in range(count):
         now, gain = factors.clone().requires_grad_(), torch.zeros_like(factors)
-        handle = stage.register_forward_hook(lambda module, inputs, out, now=now: out * now[:, None, None])
-        try:
-            for i in parts:
-                pictures = generator(samples.z[i : i + batch].to(device)).float()
+        with stage.register_forward_hook(lambda module, inputs, out, now=now: out * now[:, None, None]):
+            for part in parts:
+                pictures = generator(samples.z[part].to(device)).float()
                 answers = finder((pictures + 1) * 127.5 if a.output == "tanh" else pictures * 255)
-                wrong = F.relu(MARGIN - wanted * answers) * there[i : i + batch]
-                loss = (wrong.sum((0, 2, 3)) / places).sum()
-                gain += torch.autograd.grad(loss, now)[0]
-        finally:
-            handle.remove()
+                wrong = F.relu(MARGIN - wanted * answers) * there[part]
+                gain += torch.autograd.grad((wrong.sum((0, 2, 3)) / places).sum(), now)[0]
         gain[order] = -torch.inf
         order.append(int(gain.argmax()))
         factors[order[-1]] = 0
     return order
 
 
-def tune(
+def _tune(
     generator: Generator, finder: Finder, samples: Shown, layers: Sequence[int] = READINGS, shares: Sequence[float] = SHARES
 ) -> tuple[Dropping, dict]:
-    """Not the paper's: drops the first k maps of `one_by_one`. Layer and k are chosen on `samples`, by the finder.
+    """Not the paper's: drops the first k maps of `_one_by_one`. Layer and k are chosen on `samples`, by the finder.
 
     Chosen is what comes nearest to `GOAL`, or passes it furthest, in the worse of its two parts. Returns it and how it was
     chosen.
     """
     best, tried = (-np.inf, None, {}), 0
     for layer in layers:
-        counts = sorted({max(1, round(share * stage_of(generator, layer).norm.num_features)) for share in shares})
-        order = one_by_one(generator, finder, samples, layer, counts[-1])
+        counts = sorted({max(1, round(share * _stage(generator, layer).norm.num_features)) for share in shares})
+        order = _one_by_one(generator, finder, samples, layer, counts[-1])
         for k in counts:
             dropping = Dropping(layer, tuple(sorted(order[:k])))
             found = effect(generator, dropping, samples, finder)
@@ -282,21 +267,21 @@ def looked_at(run: Run, path: Path = BY_HAND) -> bool:
     return run.has_net("generator") and read_json(path, "what was seen").get("weights") == weights_of(run)
 
 
-def choose(
-    generator: Generator, finder: Finder, what: str, which: str, small: bool = False, seed: int = 0
+def _choose_maps(
+    generator: Generator, finder: Finder, what: str, which: str, *, small: bool, seed: int
 ) -> tuple[Dropping, Marks, dict]:
-    """The maps to drop for an object: by the `paper`'s rule, by its `second reading`, or `tuned`. With marks and details."""
-    marks = marking.mark(generator, finder, what, MARK_SEED + seed)
+    """By the `paper`'s rule, by its `second reading`, or `tuned`. With marks, and how they were chosen."""
+    marks = mark(generator, finder, what, MARK_SEED + seed)
     if which == "tuned":
-        samples = shown(generator, finder, finder, what, 150 if small else 300, CHOOSE_SEED + seed)
+        samples = shown(generator, finder, finder, what, count=150 if small else 300, seed=CHOOSE_SEED + seed)
         layers, shares = (READINGS[:1], SHARES[1:7:2]) if small else (READINGS, SHARES)
-        dropping, details = tune(generator, finder, samples, layers, shares)
-        return dropping, marks, {"chosen": details}
+        dropping, chosen = _tune(generator, finder, samples, layers, shares)
+        return dropping, marks, {"chosen": chosen}
     return paper_rule(generator, marks, READINGS[which == "second reading"], seed), marks, {}
 
 
 def measure_forgetting(
-    generator: Generator, judge: Reader, finder: Finder, what: str, which: str, small: bool = False, seed: int = 0
+    generator: Generator, judge: Judge, finder: Finder, what: str, which: str, *, small: bool = False, seed: int = 0
 ) -> dict[str, Measurement]:
     """What becomes of the object and of others in samples of fresh z, and what as many maps dropped at random do.
 
@@ -306,16 +291,14 @@ def measure_forgetting(
     samples is in `details`: the two differ where something dim or framed is left in the object's place.
     """
     with intervals.timed() as seconds:
-        dropping, marks, details = choose(generator, finder, what, which, small, seed)
-        samples = shown(generator, judge, finder, what, 300 if small else 2500, SCORE_SEED + seed)
-        found = effect(generator, dropping, samples, judge)
-        again = shown(generator, finder, finder, what, 300 if small else 2500, SCORE_SEED + seed)
-        by_finder = effect(generator, dropping, again, finder)
-        taken = seconds()
+        dropping, marks, details = _choose_maps(generator, finder, what, which, small=small, seed=seed)
+        count, fresh = 300 if small else 2500, SCORE_SEED + seed
+        samples, again = (shown(generator, reader, finder, what, count=count, seed=fresh) for reader in (judge, finder))
+        found, by_finder = effect(generator, dropping, samples, judge), effect(generator, dropping, again, finder)
         details |= {
             "layer": dropping.layer,
             "maps": list(dropping.maps),
-            "of": stage_of(generator, dropping.layer).norm.num_features,
+            "of": _stage(generator, dropping.layer).norm.num_features,
             "boxes": marks.number,
             "marked_samples": marks.count,
             "kept": {name: round(float(flags.mean()), 4) if len(flags) else None for name, flags in found.kept.items()},
@@ -328,24 +311,22 @@ def measure_forgetting(
             "change_elsewhere": round(found.change, 4),
             "between_two_samples": round(found.between, 4),
         }
+        gone, kept = (
+            Measurement(*intervals.share(flags), len(flags), seconds(), details) for flags in (found.gone, found.others)
+        )
     with intervals.timed() as seconds:
-        few = shown(generator, judge, finder, what, 100 if small else 400, SCORE_SEED + seed)
+        few = shown(generator, judge, finder, what, count=100 if small else 400, seed=fresh)
         draws = [at_random(generator, dropping, RANDOM_SEED + 100 * seed + i) for i in range(3 if small else 12)]
         tries = [effect(generator, drawn, few, judge) for drawn in draws]
-        gone = np.array([t.gone.mean() for t in tries])
-        kept = np.array([t.others.mean() for t in tries])
-        low, high = intervals.bootstrap(lambda x: float(x.mean()), gone, seed=seed)
-        same = effect(generator, dropping, few, judge)
-        random = {
-            "draws": [round(float(x), 4) for x in gone],
-            "kept": round(float(kept.mean()), 4),
+        shares = np.array([t.gone.mean() for t in tries])
+        by_chance = {
+            "draws": [round(float(x), 4) for x in shares],
+            "kept": round(float(np.mean([t.others.mean() for t in tries])), 4),
             "change_elsewhere": round(float(np.mean([t.change for t in tries])), 4),
             "samples": len(few.z),
-            "these_maps": round(float(same.gone.mean()), 4),
+            "these_maps": round(float(effect(generator, dropping, few, judge).gone.mean()), 4),
         }
-        by_chance = Measurement(float(gone.mean()), low, high, len(draws), seconds(), details | {"random": random})
-    return {
-        "gone": Measurement(*intervals.share(found.gone), len(found.gone), taken, details),
-        "kept": Measurement(*intervals.share(found.others), len(found.others), taken, details),
-        "random": by_chance,
-    }
+        interval = intervals.bootstrap(lambda x: float(x.mean()), shares, seed=seed)
+        details = details | {"random": by_chance}
+        random = Measurement(float(shares.mean()), *interval, len(draws), seconds(), details)
+    return {"gone": gone, "kept": kept, "random": random}

@@ -1,3 +1,5 @@
+"""Where are windows in samples? Marks around them, by hand or by a finder, and how well the two agree (paper §6.3.1)."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -20,8 +22,7 @@ from dcgan_core.runs import Run, weights_of
 
 SAMPLES = 150  # as many as the paper's authors looked at
 LEAST = 10  # boxes below which nothing is fitted
-
-# --- marks ------------------------------------------------------------------------------------------------------------
+_NUMBERS = ("seed", "count", "size")
 
 
 @dataclass(frozen=True)
@@ -71,12 +72,8 @@ def check_box(box: Sequence[int], size: int, where: str) -> None:
 def save_marks(marks: Marks, path: Path | str) -> None:
     """As JSON."""
     boxes = {str(i): [list(box) for box in found] for i, found in sorted(marks.boxes.items())}
-    values = {key: getattr(marks, key) for key in (*_NUMBERS, "what", "weights", "unsure")}
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    write_json(Path(path), values | {"boxes": boxes})
-
-
-_NUMBERS = ("seed", "count", "size")
+    write_json(Path(path), {key: getattr(marks, key) for key in (*_NUMBERS, "what", "weights", "unsure")} | {"boxes": boxes})
 
 
 def load_marks(path: Path | str, run: Run | None = None) -> Marks:
@@ -93,7 +90,7 @@ def load_marks(path: Path | str, run: Run | None = None) -> Marks:
         if not (whole and isinstance(what, str) and isinstance(weights, str)):
             raise TypeError("numbers and names")
     except (KeyError, TypeError, ValueError, AttributeError):
-        raise UserError(f"{path}: not marked boxes; delete it, and save some with widgets.Marker") from None
+        raise UserError(f"{path}: not marked boxes; delete it, and save some with inside.marker.Marker") from None
     if run is not None and weights != weights_of(run):
         raise UserError(f"{path}: marked in samples of other weights than those of {run.path}; mark them again")
     return Marks(boxes, what, **numbers, weights=weights, unsure=unsure)
@@ -106,7 +103,7 @@ def mark(generator: Generator, finder: Finder, what: str = "window", seed: int =
     return Marks({i: b for i, b in enumerate(found) if b}, what, seed, count, generator.architecture.size)
 
 
-def agreement(generator: Generator, finder: Finder, judge: Judge, marks: Marks) -> Measurement:
+def eye_agreement(generator: Generator, finder: Finder, judge: Judge, marks: Marks) -> Measurement:
     """On samples that were marked by eye: how often do finder and eye agree that there is a window?
 
     `details`: how often eye and judge agree; the same without samples in which it is hard to say; how well boxes overlap.
@@ -119,11 +116,13 @@ def agreement(generator: Generator, finder: Finder, judge: Judge, marks: Marks) 
         boxes = finder.boxes(images, marks.what)
         found = np.array([bool(b) for b in boxes])
         said = judge.read(images)[marks.what] > 0.5
-        pairs = [
-            max((detection.overlap(np.array(mine), np.array(theirs)) for theirs in boxes[i]), default=0.0)
-            for i, marked in marks.boxes.items()
-            for mine in marked
-        ]
+        pairs = np.array(
+            [
+                max((detection.overlap(np.array(mine), np.array(theirs)) for theirs in boxes[i]), default=0.0)
+                for i, marked in marks.boxes.items()
+                for mine in marked
+            ]
+        )
         details = {
             "samples_with_one": {"eye": int(by_eye.sum()), "finder": int(found.sum()), "judge": int(said.sum())},
             "sure": int(sure.sum()),
@@ -131,7 +130,7 @@ def agreement(generator: Generator, finder: Finder, judge: Judge, marks: Marks) 
             "judge_agrees": round(float((said == by_eye).mean()), 4),
             "judge_agrees_where_sure": round(float((said == by_eye)[sure].mean()), 4),
             "boxes": len(pairs),
-            "boxes_found": round(float(np.mean(np.array(pairs) >= 0.5)), 4),  # overlap (IoU) of a half or more
+            "boxes_found": round(float(np.mean(pairs >= 0.5)), 4),  # overlap (IoU) of a half or more
             "overlap": round(float(np.mean(pairs)), 4),
             "disagree": np.flatnonzero(found != by_eye).tolist(),
         }

@@ -8,11 +8,9 @@ from torch import Tensor
 
 from dcgan_core import latent
 from dcgan_core.drawings import scenes
-from dcgan_core.inside.exemplars import MANY, Concept, Pool, Reader, choose, rounded
+from dcgan_core.inside.exemplars import MANY, Concept, Pool, Reads, choose_sets
 from dcgan_core.intervals import Measurement, bootstrap, share, timed
 from dcgan_core.networks import Generator
-
-# --- turning ----------------------------------------------------------------------------------------------------------
 
 LEFT, RIGHT = Concept("looks left", {"looks left": True}), Concept("looks right", {"looks right": True})
 OTHERS = ("smile", "glasses", "beard", "long_hair", "hair_colour", "skin")  # what should not change when a head turns
@@ -25,7 +23,7 @@ def turned(z: Tensor, vector: Tensor, steps: int = TURN_STEPS) -> Tensor:
     return latent.walk(z - vector / 2, z + vector / 2, steps)
 
 
-def turns(generator: Generator, candidates: Pool, judge: Reader, count: int, seed: int = 0) -> dict[str, Measurement]:
+def turns(generator: Generator, candidates: Pool, judge: Reads, count: int, seed: int = 0) -> dict[str, Measurement]:
     """Does a vector from four faces looking left to four looking right turn others? (Paper, Fig 8)
 
     `count` trials, each with a vector of its own and one random face, moved in nine steps from half a vector back to half of
@@ -37,48 +35,50 @@ def turns(generator: Generator, candidates: Pool, judge: Reader, count: int, see
     with timed() as seconds:
         rng = torch.Generator().manual_seed(seed)
         ends = [(candidates.of(c), c.name) for c in (LEFT, RIGHT)]
-        vectors = latent.combine([latent.mean(choose(z, name, count, TURN_EXEMPLARS, rng)) for z, name in ends], [-1, 1])
-        many = latent.combine([latent.mean(choose(z, name, count, MANY, rng)) for z, name in ends], [-1, 1])
-        start = latent.sample(generator.architecture, count, rng)
-        nowhere = latent.combine(
-            [latent.mean(latent.sample(generator.architecture, 4 * count, rng).unflatten(0, (count, 4))) for _ in range(2)],
-            [1, -1],
+        vectors, many = (
+            latent.combine([latent.mean(choose_sets(z, name, count, size, rng)) for z, name in ends], [-1, 1])
+            for size in (TURN_EXEMPLARS, MANY)
         )
+        start = latent.sample(generator.architecture, count, rng)
+        fours = [latent.sample(generator.architecture, 4 * count, rng).unflatten(0, (count, 4)) for _ in range(2)]
+        nowhere = latent.combine([latent.mean(z) for z in fours], [1, -1])
         nowhere = nowhere * (vectors.norm(dim=1) / nowhere.norm(dim=1))[:, None]
         rises, same, poses = {}, {}, {}
         for key, vector in (("turn", vectors), ("many", many), ("random", nowhere)):
-            z = turned(start, vector)
-            answers = judge(latent.draw_pixels(generator, z.flatten(0, 1)))
+            answers = judge(latent.draw_pixels(generator, turned(start, vector).flatten(0, 1)))
             answers = {k: v.reshape(count, TURN_STEPS) for k, v in answers.items()}
             poses[key] = pose = answers["pose"]
             rises[key] = (pose[:, -1] - pose[:, 0] >= RISE) & (np.diff(pose, axis=1) >= -FALL).all(1)
             same[key] = _unchanged(answers, TURN_STEPS // 2, (0, -1))
         middle = {key: v[:, TURN_STEPS // 2] for key, v in answers.items()}  # the random faces themselves
         strangers = _unchanged({key: np.stack([v, np.roll(v, 1)], 1) for key, v in middle.items()}, 0, (1,))
-        quantiles = np.quantile(poses["turn"], [0.05, 0.5, 0.95], axis=0)
-        low, high = bootstrap(lambda x: float(x.mean()), same["turn"].mean(1), seed=seed)
-        details = {
+        pose, kept = poses["turn"], same["turn"]
+        quantiles = np.quantile(pose, [0.05, 0.5, 0.95], axis=0)
+        monotone = {
             "steps": TURN_STEPS,
             "pose": {q: [round(float(p), 3) for p in row] for q, row in zip(("5%", "median", "95%"), quantiles, strict=True)},
-            "rise": round(float(np.mean(poses["turn"][:, -1] - poses["turn"][:, 0])), 3),
-            "never_falls": round(float((np.diff(poses["turn"], axis=1) >= -FALL).all(1).mean()), 4),
-            "thirty_exemplars": round(float(rises["many"].mean()), 4),
-            "random_direction": round(float(rises["random"].mean()), 4),
-            "length_of_vector": rounded({"four": vectors.norm(dim=1).numpy(), "thirty": many.norm(dim=1).numpy()}),
+            "rise": _mean(pose[:, -1] - pose[:, 0], 3),
+            "never_falls": _mean((np.diff(pose, axis=1) >= -FALL).all(1)),
+            "thirty_exemplars": _mean(rises["many"]),
+            "random_direction": _mean(rises["random"]),
+            "length_of_vector": {"four": _mean(vectors.norm(dim=1).numpy()), "thirty": _mean(many.norm(dim=1).numpy())},
         }
-        of_factors = {k: round(float(same["turn"][:, i].mean()), 4) for i, k in enumerate(OTHERS)}
-        kept = {
-            "factors": of_factors,
-            "all_kept": round(float(same["turn"].all(1).mean()), 4),
-            "thirty_exemplars": round(float(same["many"].mean()), 4),
-            "random_direction": round(float(same["random"].mean()), 4),
-            "two_random_faces": round(float(strangers.mean()), 4),
+        identity = {
+            "factors": {factor: _mean(column) for factor, column in zip(OTHERS, kept.T, strict=True)},
+            "all_kept": _mean(kept.all(1)),
+            "thirty_exemplars": _mean(same["many"]),
+            "random_direction": _mean(same["random"]),
+            "two_random_faces": _mean(strangers),
         }
-        total = seconds()
+        interval = bootstrap(lambda x: float(x.mean()), kept.mean(1), seed=seed)
         return {
-            "monotone": Measurement(*share(rises["turn"]), count, total, details),
-            "identity": Measurement(float(same["turn"].mean()), low, high, count, total, kept),
+            "monotone": Measurement(*share(rises["turn"]), count, seconds(), monotone),
+            "identity": Measurement(float(kept.mean()), *interval, count, seconds(), identity),
         }
+
+
+def _mean(values: np.ndarray, digits: int = 4) -> float:
+    return round(float(np.mean(values)), digits)
 
 
 def _unchanged(answers: dict[str, np.ndarray], middle: int, ends: tuple[int, ...]) -> np.ndarray:

@@ -1,25 +1,28 @@
-"""Do samples cover what the data has? By the statements of a judge."""
+"""Do samples show what the data show, as often and together? By what a judge says of both."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 
 from dcgan_core.intervals import Measurement, bootstrap, timed
-from dcgan_core.readers import judges
-from dcgan_core.readers.judges import Judge
 
 
-def coverage(judge: Judge, data: np.ndarray, samples: np.ndarray, seed: int = 0) -> Measurement:
+def coverage(
+    read: Callable[[np.ndarray], dict[str, np.ndarray]], data: np.ndarray, samples: np.ndarray, seed: int = 0
+) -> Measurement:
     """Do samples show what the data show, as often, and in the same combinations?
 
-    Every picture falls into one cell: one combination of `statements`, such as bed, window, no lamp, no door, no picture. The
+    Every picture falls into one cell: one combination of what `read` says of it, such as bed, window, no lamp, no door. The
     value is the overlap of the two distributions over cells, the sum of the smaller of the two shares: 1 where they are equal,
     0 where they never meet. Both are read by the same judge. Two halves of the data give the height that can be reached with so
     many pictures (`data_with_data`). It says nothing of how good a picture is: a judge answers for a muddle too. How often it
-    hesitates (a probability from 0.1 to 0.9) is in `details`. data, samples: uint8 N x 3 x size x size.
+    hesitates (a probability from 0.1 to 0.9) is in `details`. data, samples: uint8 N x 3 x size x size. read: images -> the
+    probability of each thing that they may show, N numbers.
     """
     with timed() as seconds:
-        tables = [judges.statements(judge, images) for images in (data, samples)]
+        tables = [read(images) for images in (data, samples)]
         weights = 2 ** np.arange(len(tables[0]))
         cells = [((np.stack(list(t.values()), 1) > 0.5) * weights).sum(1) for t in tables]
         value = _overlap(*cells)

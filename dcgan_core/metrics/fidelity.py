@@ -1,3 +1,5 @@
+"""How far are samples from the data? Fréchet distance, precision and recall, in features of a small classifier; FID."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -38,24 +40,18 @@ class FeatureNet(nn.Module):
         return self.head(self.body(pixels.float() / 127.5 - 1))
 
     @torch.no_grad()
-    def features(self, images: np.ndarray, batch: int = 512) -> np.ndarray:
+    def features(self, images: np.ndarray) -> np.ndarray:
         """uint8 N x C x S x S -> float64 N x FEATURES. Raises UserError for images of another shape."""
         if images.ndim != 4 or images.shape[1:] != self.shape:
             raise UserError(
                 f"classifier: reads N x {' x '.join(map(str, self.shape))} images, got {' x '.join(map(str, images.shape))}"
             )
         device = next(self.parameters()).device
-        parts = [torch.from_numpy(np.array(images[i : i + batch])).to(device) for i in range(0, len(images), batch)]
+        parts = [torch.from_numpy(np.array(images[i : i + 512])).to(device) for i in range(0, len(images), 512)]
         return torch.cat([self.body(part.float() / 127.5 - 1) for part in parts]).cpu().double().numpy()
 
-    @torch.no_grad()
-    def answers(self, images: np.ndarray, batch: int = 512) -> np.ndarray:
-        """uint8 N x C x S x S -> N class numbers."""
-        hidden = torch.from_numpy(self.features(images, batch)).float().to(self.head.weight.device)
-        return self.head(hidden).argmax(1).cpu().numpy()
 
-
-def train_classifier(data: ImageData, seed: int = 0, images: int = 60_000, device: torch.device | str = "cpu") -> FeatureNet:
+def train_classifier(data: ImageData, seed: int = 0, *, images: int = 60_000, device: torch.device | str = "cpu") -> FeatureNet:
     """A classifier trained on labelled images, `images` of them drawn with repetition over passes. Seconds on a CPU for digits.
 
     Give it images that the metric does not see again. Raises UserError where the set has no labels.
@@ -84,7 +80,7 @@ def train_classifier(data: ImageData, seed: int = 0, images: int = 60_000, devic
 # --- metrics ----------------------------------------------------------------------------------------------------------
 
 
-def frechet(real: np.ndarray, samples: np.ndarray, seed: int = 0, draws: int = 100) -> Measurement:
+def frechet(real: np.ndarray, samples: np.ndarray, seed: int = 0, *, draws: int = 100) -> Measurement:
     """Fréchet distance of two sets of features, N x D and M x D, each taken for a Gaussian: |m - n|² + tr(C + E - 2 (C E)^½).
 
     It means: 0 for sets of the same mean and covariance, growing with any difference of either. It is biased upwards where
@@ -132,10 +128,7 @@ def precision_recall(real: np.ndarray, samples: np.ndarray, k: int = 3) -> dict[
     """
     _check_features(real, samples, k + 1)
     with timed() as seconds:
-        a, b = (
-            torch.from_numpy(np.ascontiguousarray(real, np.float64)),
-            torch.from_numpy(np.ascontiguousarray(samples, np.float64)),
-        )
+        a, b = (torch.from_numpy(np.ascontiguousarray(x, np.float64)) for x in (real, samples))
         radius_a, radius_b = _radii(a, k), _radii(b, k)
         in_real = torch.zeros(len(b), dtype=torch.long)  # in how many real balls each sample lies
         reached = torch.zeros(len(a), dtype=torch.bool)

@@ -1,4 +1,4 @@
-"""Are samples copies of training images? (Paper §4.1)"""
+"""Does a net copy what it was trained on? By distances in pixels. (Paper §4.1)"""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def draw_samples(generator: Generator, count: int, seed: int) -> np.ndarray:
 BIN = 0.01  # of histograms of distances
 
 
-def histogram(distances: np.ndarray) -> list[int]:
+def _histogram(distances: np.ndarray) -> list[int]:
     """How many distances lie in each bin of width BIN, the first beginning at 0."""
     return np.bincount((distances / BIN).astype(np.int64)).tolist()
 
@@ -47,7 +47,7 @@ def distance_ratio(generator: Generator, train: np.ndarray, held_out: np.ndarray
             "held_out_to_train": float(np.median(unseen)),
             "held_out": len(held_out),
             "train": len(train),
-            "histogram": {"bin": BIN, "samples": histogram(samples), "held_out": histogram(unseen)},
+            "histogram": {"bin": BIN, "samples": _histogram(samples), "held_out": _histogram(unseen)},
         }
         return Measurement(ratio(samples, unseen), low, high, count, seconds(), details)
 

@@ -1,3 +1,5 @@
+"""Which image is nearest, and what does a 1-nearest-neighbour classifier learn from samples? Exact searches. (Paper §4.1, 8)"""
+
 from __future__ import annotations
 
 import hashlib
@@ -14,34 +16,8 @@ from tqdm.auto import tqdm
 from dcgan_core import latent
 from dcgan_core.errors import UserError, reason
 from dcgan_core.files import write_atomically
-from dcgan_core.intervals import Measurement, share, timed
+from dcgan_core.intervals import Measurement, bootstrap, share, timed
 from dcgan_core.networks import Generator
-
-
-@torch.no_grad()
-def nearest(queries: np.ndarray, references: np.ndarray, device: torch.device | str = "cpu") -> tuple[np.ndarray, np.ndarray]:
-    """Each query's exact nearest reference: distances (RMS, 0 to 1) and indices.
-
-    queries, references: uint8, N x C x S x S. Works through the references in blocks; memory stays below about 1 GB.
-    """
-    q = _flat(queries, device)
-    best = torch.full((len(q),), torch.inf, device=q.device)
-    which = torch.zeros(len(q), dtype=torch.long, device=q.device)
-    norms = (q * q).sum(1)
-    for start in range(0, len(references), 4096):
-        r = _flat(references[start : start + 4096], device)
-        squared = torch.addmm((r * r).sum(1), q, r.T, alpha=-2)  # + |q|^2, which changes nothing about who is nearest
-        low, index = squared.min(1)
-        closer = low < best
-        best = torch.where(closer, low, best)
-        which = torch.where(closer, index + start, which)
-    distances = (best + norms).clamp_min(0).div(q.shape[1]).sqrt()
-    return distances.cpu().numpy(), which.cpu().numpy()
-
-
-def _flat(images: np.ndarray, device: torch.device | str) -> Tensor:
-    return torch.from_numpy(np.array(images)).to(device).float().div(255).flatten(1)  # a copy: memory maps are read-only
-
 
 BLOCK = 1000  # references drawn at a time; their z depends on the seed and the block's number alone
 QUERIES = 1000  # queries compared at a time: the table of products, 1000 x 1000, stays in the processor's cache
@@ -50,6 +26,39 @@ SAVE_SECONDS = 60.0
 LARGEST = 2**31 // (3 * 128**2)  # numbers in an image: with more, 2 q·r - r·r may not fit 32 bits
 
 Blocks = Callable[[int], tuple[np.ndarray, np.ndarray]]  # number of a block -> images (uint8 N x C x S x S), labels (N)
+
+
+def nearest(queries: np.ndarray, references: np.ndarray, device: torch.device | str = "cpu") -> tuple[np.ndarray, np.ndarray]:
+    """Each query's exact nearest reference: distances (RMS, 0 to 1) and indices.
+
+    queries, references: uint8, N x C x S x S. Works through the references in blocks; memory stays below about 1 GB.
+    """
+    q = _flat(queries, device).float().div(255)
+    best = torch.full((len(q),), -torch.inf, device=q.device)
+    which = torch.zeros(len(q), dtype=torch.long, device=q.device)
+    for start in range(0, len(references), 4096):
+        r = _flat(references[start : start + 4096], device).float().div(255)
+        closeness = torch.addmm((r * r).sum(1), q, r.T, alpha=-2).neg_()  # |q|^2 less the squared distance
+        _keep_nearest(closeness, torch.arange(start, start + len(r), device=q.device), best, which)
+    distances = ((q * q).sum(1) - best).clamp_min(0).div(q.shape[1]).sqrt()
+    return distances.cpu().numpy(), which.cpu().numpy()
+
+
+def _keep_nearest(closeness: Tensor, marks: Tensor, best: Tensor, kept: Tensor) -> None:
+    """Where a row of `closeness` (N x M) beats `best` (N), its largest number goes there, and its mark (M) to `kept` (N).
+
+    Of equal ones the first counts, those of earlier calls before all: PyTorch's argmax does not promise which.
+    """
+    closer = (closeness.amax(1) > best).nonzero().squeeze(1)  # few, after the first thousands
+    if len(closer):
+        rows = closeness[closer]
+        index = (rows == rows.amax(1, keepdim=True)).to(torch.uint8).argmax(1)
+        best[closer] = rows.gather(1, index[:, None]).squeeze(1)
+        kept[closer] = marks[index]
+
+
+def _flat(images: np.ndarray, device: torch.device | str) -> Tensor:
+    return torch.from_numpy(np.array(images)).to(device).flatten(1)  # a copy: memory maps are read-only
 
 
 class NearestLabels:
@@ -66,9 +75,8 @@ class NearestLabels:
         if self.queries.shape[1] > LARGEST:
             raise UserError(f"queries: images of {self.queries.shape[1]:,} numbers; an exact search is for {LARGEST:,} at most")
         least = torch.iinfo(torch.int32).min
-        self.best = torch.full(
-            (len(queries),), least, dtype=torch.int32, device=device
-        )  # 2 q·r - r·r; the distance is q·q - that
+        # 2 q·r - r·r; the squared distance is q·q - that
+        self.best = torch.full((len(queries),), least, dtype=torch.int32, device=device)
         self.labels = torch.full((len(queries),), -1, dtype=torch.int64, device=device)
         self.seen = 0
 
@@ -90,20 +98,11 @@ class NearestLabels:
         transposed = references.T.contiguous()
         for start in range(0, len(self.queries), QUERIES):
             rows = slice(start, start + QUERIES)
-            scores = products(self.queries[rows], transposed).mul_(2).sub_(norms)
-            closer = (scores.amax(1) > self.best[rows]).nonzero().squeeze(1)  # few, after the first thousands
-            if len(closer):
-                index = first_of_largest(scores[closer])
-                self.best[rows][closer] = scores[closer, index]
-                self.labels[rows][closer] = labels[index]
-
-    def distances(self) -> np.ndarray:
-        """Root-mean-square differences of pixels to the nearest reference, 0 to 1, as in `evaluation.nearest`."""
-        squared = self.queries.int().square().sum(1) - self.best
-        return squared.double().div(self.queries.shape[1]).sqrt().div(255).cpu().numpy()
+            closeness = _products(self.queries[rows], transposed).mul_(2).sub_(norms)
+            _keep_nearest(closeness, labels, self.best[rows], self.labels[rows])
 
 
-def products(a: Tensor, b: Tensor) -> Tensor:
+def _products(a: Tensor, b: Tensor) -> Tensor:
     """a (N x K) times b (K x M), int8, as exact int32 on any device."""
     if a.device.type == "cpu" and hasattr(torch, "_int_mm"):
         return torch._int_mm(a, b)
@@ -112,13 +111,8 @@ def products(a: Tensor, b: Tensor) -> Tensor:
     return (a.to(exact) @ b.to(exact)).int()
 
 
-def first_of_largest(scores: Tensor) -> Tensor:
-    """Each row's largest number, the first where there are several: PyTorch's argmax does not promise which."""
-    return (scores == scores.amax(1, keepdim=True)).to(torch.uint8).argmax(1)
-
-
 def _shifted(images: np.ndarray, device: torch.device | str) -> Tensor:
-    return (torch.from_numpy(np.array(images)).to(device).flatten(1).to(torch.int16) - 128).to(torch.int8)
+    return (_flat(images, device).to(torch.int16) - 128).to(torch.int8)
 
 
 def _check_images(images: np.ndarray, what: str) -> None:
@@ -159,6 +153,7 @@ def curve(
     queries: np.ndarray,
     answers: np.ndarray,
     milestones: tuple[int, ...] = MILESTONES,
+    *,
     device: torch.device | str = "cpu",
     state: Path | None = None,
     progress: bool = False,
@@ -249,3 +244,41 @@ def name_of(*things: object) -> str:
     for thing in things:
         h.update(np.ascontiguousarray(thing).tobytes() if isinstance(thing, np.ndarray) else repr(thing).encode())
     return h.hexdigest()[:16]
+
+
+# --- one net's, and real images' ----------------------------------------------------------------------------------------
+
+Errors = dict[int, tuple[np.ndarray, float]]  # number of references -> which queries are read wrongly, seconds
+
+
+def generated_errors(
+    generator: Generator,
+    queries: np.ndarray,
+    answers: np.ndarray,
+    count: int,
+    *,
+    seed: int = 0,
+    kept: Path | None = None,
+    progress: bool = False,
+) -> Errors:
+    """`curve` with generated images as references, up to `count`.
+
+    kept: a folder, in which what was found is kept, so that a later call goes on to a larger number.
+    """
+    weights = [v.cpu().numpy() for v in generator.state_dict().values()]
+    name = name_of(seed, BLOCK, generator.architecture, queries, *weights)
+    how = {"milestones": (*(m for m in MILESTONES if m < count), count), "device": next(generator.parameters()).device}
+    how |= {"state": kept and kept / f"{name}.npz", "progress": progress}
+    return {n: (w, s) for n, w, s in curve(generated(generator, seed), queries, answers, **how)}
+
+
+def percent(errors: Errors) -> dict[str, float]:
+    """The share of wrong answers for each number of references."""
+    return {str(number): round(100 * float(wrong.mean()), 4) for number, (wrong, _) in errors.items()}
+
+
+def paired(wrong: np.ndarray, other: np.ndarray, seed: int = 0) -> list[float]:
+    """How many percentage points more of the same queries are `wrong` than `other` (N times true or false): mean, low, high."""
+    more = 100 * (wrong.astype(float) - other)
+    low, high = bootstrap(lambda x: float(x.mean()), more, seed=seed)
+    return [round(x, 4) for x in (float(more.mean()), low, high)]

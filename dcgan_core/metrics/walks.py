@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -9,29 +11,24 @@ from torch import Tensor
 from dcgan_core import intervals, latent
 from dcgan_core.intervals import Measurement
 from dcgan_core.metrics import neighbours
-from dcgan_core.networks import Discriminator, Generator
-from dcgan_core.probes import features
+from dcgan_core.networks import Generator
+
+Points = Callable[[Tensor], Tensor]  # images as G puts them out, N x C x S x S -> what they are compared by, N x D
 
 
 def walk_steps(
-    generator: Generator,
-    pairs: int,
-    steps: int,
-    seed: int = 0,
-    path: str = "straight",
-    discriminator: Discriminator | None = None,
-    fade: bool = False,
+    generator: Generator, pairs: int, steps: int, *, seed: int = 0, features: Points | None = None, fade: bool = False
 ) -> np.ndarray:
-    """Distances between neighbours on `pairs` walks of `steps` steps, as shares of the distance between the walk's two ends.
+    """Distances between neighbours on `pairs` straight walks of `steps` steps, as shares of the way from end to end.
 
-    With a discriminator, distances are between its features instead of pixels. `fade`: not a walk, but a cross-fade of the
+    With `features`, distances are between these instead of pixels. `fade`: not a walk, but a cross-fade of the
     pixels of its two ends. Returns pairs x steps. In pixels a cross-fade gives 1 / steps everywhere; a jump gives 1 once and
     0 else.
     """
     rng = torch.Generator().manual_seed(seed)
     a = generator.architecture
     start, end = latent.sample(a, pairs, rng), latent.sample(a, pairs, rng)
-    z = latent.walk(start, end, steps + 1, path)  # pairs x (steps + 1) x latent
+    z = latent.walk(start, end, steps + 1)  # pairs x (steps + 1) x latent
     shares = np.empty((pairs, steps))
     for i in range(pairs):
         if fade:
@@ -39,59 +36,49 @@ def walk_steps(
             images = torch.stack([torch.lerp(*images, t / steps) for t in range(steps + 1)])
         else:
             images = latent.draw(generator, z[i])
-        points = images.flatten(1) if discriminator is None else pooled_features(discriminator, images)
+        points = features(images) if features else images.flatten(1)
         moves = (points[1:] - points[:-1]).pow(2).mean(1).sqrt()
         way = (points[-1] - points[0]).pow(2).mean().sqrt()
         shares[i] = (moves / way.clamp_min(1e-6)).cpu().numpy()  # between equal images nothing moves
     return shares
 
 
-@torch.no_grad()
-def pooled_features(discriminator: Discriminator, images: Tensor) -> Tensor:
-    """All of D's conv layers, each max-pooled to 4 x 4 (paper §5.1): images as G puts them out -> N x features."""
-    return torch.cat([features.pool_maps(maps) for maps in discriminator.features(images)], 1).float()
-
-
 def walk_smoothness(
-    generator: Generator,
-    pairs: int,
-    steps: int = 16,
-    seed: int = 0,
-    path: str = "straight",
-    discriminator: Discriminator | None = None,
+    generator: Generator, pairs: int, *, steps: int = 16, seed: int = 0, features: Points | None = None
 ) -> Measurement:
     """Is a walk through z smooth? (Paper §6.1) Its largest step as a share of the distance between its ends, mean over pairs.
 
-    1 would be a jump from one image to the other, 1 / steps an even cross-fade. With a discriminator: in its features instead
-    of pixels; there a cross-fade is not even, and is measured. It misleads where the whole walk leaves the straight line
+    1 would be a jump from one image to the other, 1 / steps an even cross-fade. With `features`: in these instead of pixels;
+    there a cross-fade is not even, and is measured. It misleads where the whole walk leaves the straight line
     between the two images: then even steps are larger than 1 / steps.
     """
     with intervals.timed() as seconds:
-        shares = walk_steps(generator, pairs, steps, seed, path, discriminator)
+        shares = walk_steps(generator, pairs, steps, seed=seed, features=features)
         largest = shares.max(1)
         low, high = intervals.bootstrap(lambda x: float(x.mean()), largest, seed=seed)
         fade = 1 / steps
-        if discriminator is not None:
-            fade = float(walk_steps(generator, pairs, steps, seed, path, discriminator, fade=True).max(1).mean())
+        if features:
+            fade = float(walk_steps(generator, pairs, steps, seed=seed, features=features, fade=True).max(1).mean())
         details = {
             "cross_fade": fade,
             "jump": 1.0,
             "mean_step": float(shares.mean()),
             "worst_of_all": float(largest.max()),
             "steps": steps,
-            "path": path,
+            "path": "straight",
         }
         return Measurement(float(largest.mean()), low, high, pairs, seconds(), details)
 
 
 def walk_nearest(
-    generator: Generator, train: np.ndarray, held_out: np.ndarray, pairs: int, steps: int = 12, seed: int = 0
+    generator: Generator, train: np.ndarray, held_out: np.ndarray, *, pairs: int, steps: int = 12, seed: int = 0
 ) -> Measurement:
     """Are the images on a walk copies of training images? (Paper §6.1: jumps would mean that the net has memorised them.)
 
     The median distance of the images between the ends of straight walks to their nearest training image, over the median
     distance of held-out images to theirs. Copies would give a number near 0. Details: the median at each of the walk's `steps`
-    images, ends included, on straight and on spherical walks. Misleads as `memorisation.distance_ratio` does: what is smoother is nearer.
+    images, ends included, on straight and on spherical walks. Misleads as `memorisation.distance_ratio` does: what is smoother
+    is nearer.
     """
     device = next(generator.parameters()).device
     with intervals.timed() as seconds:

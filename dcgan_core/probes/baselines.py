@@ -10,8 +10,6 @@ from torch import Tensor
 from dcgan_core.errors import UserError
 from dcgan_core.probes.features import Features
 
-# --- baselines --------------------------------------------------------------------------------------------------------
-
 
 def of_pixels(channels: int, size: int, device: torch.device | str = "cpu") -> Features:
     """The pixels themselves, from -1 to 1."""
@@ -51,7 +49,7 @@ def of_kmeans(
     centres = torch.from_numpy(learner.fit(((sample - mean) @ whiten).numpy()).cluster_centers_).float().to(device)
     mean, whiten = mean.to(device), whiten.to(device)
     lengths, side = (centres * centres).sum(1), size - patch + 1
-    half = (side + 1) // 2
+    halves = slice(0, (side + 1) // 2), slice((side + 1) // 2, None)
 
     def compute(pixels: Tensor) -> Tensor:
         parts = []
@@ -62,8 +60,7 @@ def of_kmeans(
             distances = distances.clamp_min_(0).sqrt_()
             active = torch.relu_(distances.neg_().sub_(distances.mean(1, True)))  # distances are negative by now
             active = active.view(len(image), side, side, -1)
-            quadrants = [active[:, r, c].sum((1, 2)) for r in halves(half) for c in halves(half)]
-            parts.append(torch.cat(quadrants, 1))
+            parts.append(torch.cat([active[:, r, c].sum((1, 2)) for r in halves for c in halves], 1))
         return torch.cat(parts)
 
     return Features("kmeans", 4 * centroids, compute, device, standardise=True)
@@ -73,7 +70,3 @@ def _contrast(patches: Tensor) -> Tensor:
     """Each patch (last axis, pixels 0 to 255) less its mean, over its deviation."""
     variance, mean = torch.var_mean(patches, -1, keepdim=True)
     return (patches - mean) / (variance + 10).sqrt()
-
-
-def halves(half: int) -> tuple[slice, slice]:
-    return slice(0, half), slice(half, None)

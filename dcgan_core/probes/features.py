@@ -1,3 +1,5 @@
+"""What does D say of an image? Its feature maps, pooled; and how features of many images are made and kept. (Paper §5.1)"""
+
 from __future__ import annotations
 
 import os
@@ -81,9 +83,9 @@ def layer_columns(a: Architecture, layers: Sequence[int] | None = None) -> dict[
 
 
 def of_discriminator(
-    net: Discriminator, layers: Sequence[int] | None = None, name: str = "discriminator", precision: Precision = "single"
+    net: Discriminator, layers: Sequence[int] | None = None, *, name: str = "discriminator", precision: Precision = "single"
 ) -> Features:
-    """D's pooled features; its batchnorm must have its statistics already (`estimate_statistics`).
+    """D's pooled features; its batchnorm must have its statistics already (`estimate_on`).
 
     Raises UserError for a class-conditional D, which would have to be told the answer.
     """
@@ -97,7 +99,7 @@ def of_discriminator(
     def compute(pixels: Tensor) -> Tensor:
         x = networks.to_input(pixels, a).contiguous(memory_format=torch.channels_last)
         with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
-            return torch.cat([pool_maps(maps) for i, maps in enumerate(net.features(x)) if i in chosen], 1)
+            return pooled_features(net, x, chosen)
 
     return Features(name, max(part.stop for part in columns.values()), compute, device, columns)
 
@@ -111,9 +113,14 @@ def pool_maps(maps: Tensor) -> Tensor:
     return maps.flatten(1)
 
 
-def estimate_statistics(
-    net: Discriminator, images, seed: int = 0, progress: bool = True, precision: Precision = "single"
-) -> None:
+@torch.no_grad()
+def pooled_features(net: Discriminator, images: Tensor, layers: Sequence[int] | None = None) -> Tensor:
+    """D's conv layers, pooled: images as G puts them out -> N x features, float32. layers: only these, numbered from 0."""
+    found = enumerate(net.features(images))
+    return torch.cat([pool_maps(maps) for i, maps in found if layers is None or i in layers], 1).float()
+
+
+def estimate_on(net: Discriminator, images, *, seed: int = 0, progress: bool = True, precision: Precision = "single") -> None:
     """D's batchnorm statistics on `images` (uint8 N x C x S x S), each used once, in random order and whole batches of 128."""
     device = next(net.parameters()).device
     order = np.random.default_rng(seed).permutation(len(images))
@@ -145,13 +152,13 @@ def available_memory() -> int:
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
-def storage(rows: int, count: int, dtype: torch.dtype | None = None, free: int | None = None) -> Tensor:
+def storage(rows: int, count: int) -> Tensor:
     """An empty rows x count array in main memory: float32 where that is at most about half of what is free, else float16.
 
     Raises UserError where neither would do.
     """
-    free = available_memory() if free is None else free
-    dtype = dtype or (torch.float32 if rows * count * 4 <= MEMORY_SHARE * free else torch.float16)
+    free = available_memory()
+    dtype = torch.float32 if rows * count * 4 <= MEMORY_SHARE * free else torch.float16
     need = rows * count * dtype.itemsize
     if need > 0.8 * free:
         raise UserError(
@@ -162,14 +169,12 @@ def storage(rows: int, count: int, dtype: torch.dtype | None = None, free: int |
 
 
 @torch.no_grad()
-def extract(
-    features: Features, images, dtype: torch.dtype | None = None, progress: bool = True, out: Tensor | None = None
-) -> Tensor:
+def extract(features: Features, images, *, out: Tensor | None = None, progress: bool = True) -> Tensor:
     """The features of all images (uint8 N x C x S x S, memory-mapped or not): N x count in main memory, written batch by batch.
 
     Raises UserError where a feature is not a finite number, or memory would not do.
     """
-    out = storage(len(images), features.count, dtype) if out is None else out
+    out = storage(len(images), features.count) if out is None else out
     bar = tqdm(total=len(images), desc=f"{features.name} features", unit=" images", leave=False, delay=2, disable=not progress)
     with bar:
         for i in range(0, len(images), BATCH):

@@ -1,3 +1,5 @@
+"""What would a net of D's shape learn from the labels alone? The control of §5.2."""
+
 from __future__ import annotations
 
 import time
@@ -15,7 +17,8 @@ from dcgan_core.errors import UserError
 from dcgan_core.intervals import share
 from dcgan_core.networks import Architecture, Discriminator
 from dcgan_core.probes import features
-from dcgan_core.probes.protocols import VALIDATION, Result, Shuffled
+from dcgan_core.probes.protocols import Result
+from dcgan_core.probes.tasks import VALIDATION, Shuffled
 
 
 class SupervisedNet(nn.Module):
@@ -38,6 +41,7 @@ def random_search(
     train: ImageData,
     test: ImageData,
     a: Architecture,
+    *,
     labels_each: int = 100,
     trials: int = 8,
     epochs: int = 30,
@@ -70,7 +74,7 @@ def random_search(
             }
             net = SupervisedNet(a, len(train.classes), torch.Generator().manual_seed(seed + trial))
             net.to(device, memory_format=torch.channels_last)
-            _train_classifier(net, x, y, setting, epochs, rng, seed + trial, bar)
+            _fit(net, x, y, setting, epochs=epochs, rng=rng, seed=seed + trial, bar=bar)
             value = float((_classify(net, Shuffled(train.images, held)) == train.labels[held]).mean())
             rows.append({**setting, "validation_accuracy": value})
             if value > best:
@@ -87,7 +91,7 @@ def _some(places: np.ndarray, count: int, train: ImageData, k: int, rng: np.rand
     return rng.choice(places, count, replace=False)
 
 
-def _train_classifier(net: SupervisedNet, x: Tensor, y: Tensor, setting: dict, epochs: int, rng, seed: int, bar) -> None:
+def _fit(net: SupervisedNet, x: Tensor, y: Tensor, setting: dict, *, epochs: int, rng, seed: int, bar: tqdm) -> None:
     device, batch = y.device, min(setting["batch"], len(x))
     adam = torch.optim.AdamW(net.parameters(), setting["learning_rate"], weight_decay=setting["weight_decay"])
     steps = epochs * (len(x) // batch)

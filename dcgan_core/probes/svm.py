@@ -1,6 +1,7 @@
+"""How is a linear SVM fitted? liblinear's L2-SVM, by Newton's method in few passes over the features. (Paper §5)"""
+
 from __future__ import annotations
 
-import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from dcgan_core.errors import UserError
 from dcgan_core.probes import features
 
 TOLERANCE = 1e-6  # how far from the least objective, as a share of it, by estimate
+STEPS = 50  # of Newton's method, at most
 BLOCK = 1024  # rows in work at a time: small enough for a CPU's cache
 SAMPLE = 1024  # rows that the preconditioner is made of
 SOLVERS = ("torch", "liblinear")
@@ -25,8 +27,6 @@ class SVM:
 
     weights: Tensor
     c: float
-    seconds: float = 0.0
-    passes: int = 0  # over the features, all classes at once
     converged: bool = True
 
     def scores(self, x: Tensor) -> Tensor:
@@ -40,11 +40,11 @@ class SVM:
 
 def objective(x: Tensor, labels: np.ndarray, svm: SVM) -> float:
     """What the SVM minimises, summed over the classes, in double precision."""
-    loss = signs(labels, len(svm.weights)).double().mul_(svm.scores(x).double()).neg_().add_(1).clamp_min_(0).pow(2).sum()
+    loss = _signs(labels, len(svm.weights)).double().mul_(svm.scores(x).double()).neg_().add_(1).clamp_min_(0).pow(2).sum()
     return float(svm.weights.double().pow(2).sum().cpu() / 2 + svm.c * loss)
 
 
-def signs(labels: np.ndarray, classes: int) -> Tensor:
+def _signs(labels: np.ndarray, classes: int) -> Tensor:
     """N x classes: 1 where an image is of a class, else -1."""
     return F.one_hot(torch.from_numpy(np.asarray(labels)), classes).float() * 2 - 1
 
@@ -69,18 +69,17 @@ class Solver:
     """
 
     def __init__(self, x: Tensor, labels: np.ndarray, classes: int, device: torch.device | str = "cpu", seed: int = 0) -> None:
-        check(x, labels)
+        _check(x, labels)
         self.device, self.classes = torch.device(device), classes
-        self.x, self.signs = x, signs(labels, classes).to(self.device)
+        self.x, self.signs = x, _signs(labels, classes).to(self.device)
         self.small = len(x) <= x.shape[1]
-        self.passes = 0
         if self.small:
             self.gram = self._gram()
             return
         few = x.shape[1] < 2 * SAMPLE
         count = min(8 * SAMPLE if few else SAMPLE, -(-len(x) // 2))
         chosen = torch.from_numpy(np.sort(np.random.default_rng(seed).choice(len(x), count, replace=False)))
-        sample = self._with_one(_block(x[chosen], self.device))
+        sample = F.pad(_block(x[chosen], self.device), (0, 1), value=1.0)
         self.directions = None
         if few:
             self.inner = sample.T @ sample * (len(x) / len(sample))
@@ -92,9 +91,6 @@ class Solver:
         self.directions = (vectors / values.sqrt()).T.float().to(self.device) @ sample  # r x D, orthonormal
         self.values = (values / len(chosen)).float().to(self.device)
 
-    def _with_one(self, block: Tensor) -> Tensor:
-        return torch.cat([block, block.new_ones(len(block), 1)], 1)
-
     def _gram(self) -> Tensor:
         """N x N: inner products of the features with 1 appended."""
         gram = torch.ones(len(self.x), len(self.x), device=self.device)
@@ -105,22 +101,8 @@ class Solver:
 
     # --- products with the features
 
-    def _scores(self, w: Tensor) -> Tensor:
-        """classes x D -> N x classes."""
-        self.passes += 1
-        return torch.cat([_block(b, self.device) @ w[:, :-1].T + w[:, -1] for b in self.x.split(BLOCK)])
-
-    def _back(self, r: Tensor) -> Tensor:
-        """N x classes -> classes x D."""
-        self.passes += 1
-        return self._both(None, r)[1]
-
-    def _hessian(self, v: Tensor, active: Tensor) -> tuple[Tensor, Tensor]:
-        """v's scores, N x classes, and those of the active images times the features, classes x D: one pass."""
-        self.passes += 1
-        return self._both(v, active)
-
     def _both(self, v: Tensor | None, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """v's scores, N x classes, and these times `mask` times the features, classes x D: one pass. Without v: the mask's."""
         scores = mask if v is None else torch.empty_like(mask)
         out = torch.zeros(mask.shape[1], self.x.shape[1] + 1, device=self.device)
         for i, part in enumerate(self.x.split(BLOCK)):
@@ -154,28 +136,27 @@ class Solver:
     # --- Newton
 
     @torch.no_grad()
-    def solve(self, c: float, start: SVM | None = None, tolerance: float = TOLERANCE, steps: int = 50) -> SVM:
+    def solve(self, c: float, start: SVM | None = None, tolerance: float = TOLERANCE) -> SVM:
         """The SVM for one C. `start`: one of another C, from this solver. Raises UserError where C is too large for float32."""
         try:
-            svm = self._solve_small(c, tolerance, steps) if self.small else self._solve_large(c, start, tolerance, steps)
+            svm = self._solve_small(c, tolerance) if self.small else self._solve_large(c, start, tolerance)
         except torch.linalg.LinAlgError:
             svm = None
         if svm is None or not torch.isfinite(svm.weights).all():
             raise UserError(f"--grid: C {c:g} is too large for these features in single precision; leave it out")
         return svm
 
-    def _solve_large(self, c: float, start: SVM | None, tolerance: float, steps: int) -> SVM:
-        began, before = time.perf_counter(), self.passes
+    def _solve_large(self, c: float, start: SVM | None, tolerance: float) -> SVM:
         y, width = self.signs, self.x.shape[1] + 1
         if start is None:
             w, scores = torch.zeros(self.classes, width, device=self.device), torch.zeros_like(y)
         else:
-            w, scores = start.weights.clone(), self._scores(start.weights)
+            w, scores = start.weights.clone(), start.scores(self.x).to(self.device)
         precondition, made_for = None, None
-        for _ in range(steps):
+        for _ in range(STEPS):
             margin = (1 - y * scores).clamp_min(0)
             active = (margin > 0).float()
-            gradient = w - 2 * c * self._back(y * margin)
+            gradient = w - 2 * c * self._both(None, y * margin)[1]
             if precondition is None or (active.mean(0) - made_for).abs().max() > 0.1:
                 precondition, made_for = self._preconditioner(c, active), active.mean(0)
             z = precondition(gradient)
@@ -187,7 +168,7 @@ class Solver:
             t = _line_search((w * step).sum(1), step.pow(2).sum(1), y * scores, y * step_scores, c)
             w += t[:, None] * step
             scores += t * step_scores
-        return SVM(w, c, time.perf_counter() - began, self.passes - before)
+        return SVM(w, c)
 
     def _direction(self, c: float, gradient: Tensor, z: Tensor, active: Tensor, precondition: Callable) -> tuple:
         """The Newton step by conjugate gradients, classes x D, and its scores, N x classes."""
@@ -196,7 +177,7 @@ class Solver:
         rz = (gradient * z).sum(1)
         goal = 0.01 * rz  # a tenth in the norm
         for _ in range(30):
-            direction_scores, back = self._hessian(direction, active)
+            direction_scores, back = self._both(direction, active)
             product = direction + 2 * c * back
             going = (rz > goal).float()
             alpha = going * rz / (direction * product).sum(1).clamp_min(1e-30)
@@ -213,13 +194,13 @@ class Solver:
             rz = new
         return step, step_scores
 
-    def _solve_small(self, c: float, tolerance: float, steps: int) -> SVM:
+    def _solve_small(self, c: float, tolerance: float) -> SVM:
         """With w = sum of a_i x_i, Newton's step solves (G + I / 2C) a = y among the images inside the margin, a = 0 outside.
 
         One inverse serves all classes: where less than half of the images are outside, their a are brought to 0 through it, a
         system of their number; otherwise the inside's own system is solved.
         """
-        began, y = time.perf_counter(), self.signs
+        y = self.signs
         # float32 does where the matrix's largest and smallest eigenvalues are not too far apart; MPS has nothing else
         exact = 2 * c * float(self.gram.diagonal().sum()) > 1e5
         device = torch.device("cpu") if exact and self.device.type == "mps" else self.device
@@ -230,7 +211,7 @@ class Solver:
         unbound = inverse @ y  # N x classes: with all images inside
         a, scores = unbound.clone(), gram @ unbound
         value = torch.full((self.classes,), torch.inf, device=device)
-        for _ in range(steps):
+        for _ in range(STEPS):
             margin = (1 - y * scores).clamp_min(0)
             before, value = value, (a * scores).sum(0) / 2 + c * margin.pow(2).sum(0)
             if (before - value <= tolerance * 0.01 * value).all():
@@ -254,7 +235,7 @@ class Solver:
             scores += t * step_scores
         a = a.T.float().to(self.device)  # classes x N
         parts = [a @ _block(part, self.device) for part in self.x.split(4 * BLOCK, dim=1)]
-        return SVM(torch.cat([*parts, a.sum(1, keepdim=True)], 1), c, time.perf_counter() - began)
+        return SVM(torch.cat([*parts, a.sum(1, keepdim=True)], 1), c)
 
 
 def _line_search(linear: Tensor, square: Tensor, f: Tensor, change: Tensor, c: float) -> Tensor:
@@ -286,7 +267,7 @@ class Liblinear:
     """The same with scikit-learn's `LinearSVC`, on one core. Raises UserError where its copies would not fit in memory."""
 
     def __init__(self, x: Tensor, labels: np.ndarray, classes: int, device: object = None, seed: int = 0) -> None:
-        check(x, labels)
+        _check(x, labels)
         need, free = 24 * x.numel(), features.available_memory()  # its float64 input and its own list of 16 bytes a value
         if need > free:
             raise UserError(
@@ -300,7 +281,6 @@ class Liblinear:
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.svm import LinearSVC
 
-        began = time.perf_counter()
         model = LinearSVC(C=c, dual="auto", tol=tolerance, max_iter=1000, random_state=self.seed)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", ConvergenceWarning)
@@ -312,7 +292,7 @@ class Liblinear:
         weights = np.zeros((self.classes, rows.shape[1]), np.float32)
         weights[:, -1] = -1.0  # a class that is not there
         weights[model.classes_] = rows
-        return SVM(torch.from_numpy(weights), c, time.perf_counter() - began, converged=converged)
+        return SVM(torch.from_numpy(weights), c, converged)
 
 
 def solver(kind: str) -> type[Solver] | type[Liblinear]:
@@ -321,7 +301,7 @@ def solver(kind: str) -> type[Solver] | type[Liblinear]:
     return Solver if kind == "torch" else Liblinear
 
 
-def check(x: Tensor, labels: np.ndarray) -> None:
+def _check(x: Tensor, labels: np.ndarray) -> None:
     """Raises UserError unless the features can be fitted."""
     if len(x) != len(labels):
         raise UserError(f"{len(x)} rows of features and {len(labels)} labels; one for each image")

@@ -1,1 +1,1 @@
-"""Small nets that read factors, attributes or windows off images."""
+"""What does a picture show? Small nets that read factors, attributes or windows off images."""

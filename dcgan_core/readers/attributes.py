@@ -1,13 +1,13 @@
+"""Does a face smile, does it wear glasses? Classifiers read attributes off photographs, and off samples."""
+
 from __future__ import annotations
 
 import json
 
 import numpy as np
-import safetensors.torch
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
 from dcgan_core.config_io import did_you_mean
 from dcgan_core.data import loading
@@ -16,39 +16,39 @@ from dcgan_core.data.sources import finding, source
 from dcgan_core.errors import UserError
 from dcgan_core.intervals import Measurement, bootstrap, timed
 from dcgan_core.readers import fitting
+from dcgan_core.readers.fitting import Reader
 
 READ = ("Smiling", "Eyeglasses", "Male")  # what samples are asked for
 DATA, SIZE = "faces", 64
-WIDTHS = (16, 32, 64, 128)
-STEPS, BATCH = 1500, 64
+STEPS = 1500
 JUDGING, SELECTING = 0, 1  # which half of the photographs a classifier learns from
 
 
-class Attributes(nn.Module):
+class Attributes(Reader):
     """Reads attributes off a face: a probability for each. All that the labels know are learnt, since all help the others."""
 
-    def __init__(self, names: tuple[str, ...], size: int = SIZE, widths: tuple[int, ...] = WIDTHS) -> None:
-        super().__init__()
-        self.names, self.size = names, size
-        layers, inputs = [], 3
-        for width in widths:
-            layers += [nn.Conv2d(inputs, width, 4, 2, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
-            inputs = width
-        side = size // 2 ** len(widths)
-        self.layers = nn.Sequential(*layers, nn.Dropout(0.3), nn.Flatten(), nn.Linear(inputs * side * side, len(names)))
+    kind, learning_rate, weight_decay = "attributes", 2e-3, 3e-2
+
+    def __init__(self, names: tuple[str, ...], size: int = SIZE) -> None:
+        super().__init__(DATA, size)
+        self.names, self.note = names, {"names": names}
+        self.layers = fitting.classifier(size, (16, 32, 64, 128), len(names), nn.Dropout(0.3))
 
     def forward(self, pixels: Tensor) -> Tensor:
         """pixels: uint8 or float 0 … 255, N x 3 x size x size. Returns logits, N x len(names)."""
         return self.layers(pixels.float() / 127.5 - 1)
 
-    @torch.no_grad()
+    def vary(self, pixels: Tensor, rng: torch.Generator, by: int = 3) -> Tensor:
+        """Half of the pictures mirrored, all shifted by up to `by` pixels in each direction."""
+        mirrored = torch.rand(len(pixels), 1, 1, 1, generator=rng) < 0.5
+        pixels = torch.where(mirrored, pixels.flip(3), pixels)
+        padded, size = F.pad(pixels.float(), (by,) * 4, mode="replicate"), pixels.shape[-1]
+        top, left = torch.randint(0, 2 * by + 1, (2, len(pixels)), generator=rng).tolist()
+        return torch.stack([p[:, t : t + size, x : x + size] for p, t, x in zip(padded, top, left, strict=True)])
+
     def read(self, images: np.ndarray, batch: int = 512) -> dict[str, np.ndarray]:
         """uint8 N x 3 x size x size -> for each attribute N probabilities."""
-        if images.ndim != 4 or images.shape[1:] != (3, self.size, self.size):
-            shape = " x ".join(map(str, images.shape))
-            raise UserError(f"attributes of faces: reads N x 3 x {self.size} x {self.size} pictures, got {shape}")
-        device = next(self.parameters()).device
-        parts = [self(torch.from_numpy(np.array(images[i : i + batch])).to(device)) for i in range(0, len(images), batch)]
+        parts = self.answers(images, batch)
         answers = torch.cat(parts).sigmoid().float().cpu().numpy() if parts else np.empty((0, len(self.names)), np.float32)
         return dict(zip(self.names, answers.T, strict=True))
 
@@ -58,84 +58,54 @@ def load_attributes(half: int = JUDGING, device: torch.device | str = "cpu") -> 
 
     Raises UserError where it would have to be trained and there are no photographs.
     """
-    path = fitting.shipped_or_kept(f"{DATA}-attributes-{SIZE}px-half{half}.safetensors")
-    if not path.is_file():
-        net = train_attributes(loading.load_data(DATA, SIZE), half, device)
-        fitting.save(net, path, {"attributes": json.dumps({"names": net.names})})
-    what = "a classifier of attributes"
-    try:
-        with safetensors.safe_open(path, "pt") as opened:
-            names = json.loads(opened.metadata()["attributes"])["names"]
-        net = Attributes(tuple(names))
-    except (safetensors.SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path}: not {what} ({str(error).splitlines()[0]}); delete it") from None
-    return fitting.restore(net, path, what).to(device, memory_format=torch.channels_last)
+    file = f"{DATA}-attributes-{SIZE}px-half{half}.safetensors"
+    return fitting.load(
+        file,
+        "a classifier of attributes",
+        train=lambda: train_attributes(loading.load_data(DATA, SIZE), half, device),
+        build=lambda note: Attributes(tuple(json.loads(note["attributes"])["names"])),
+        device=device,
+    )
 
 
-def halves(data: ImageData, half: int) -> np.ndarray:
+def half_of(data: ImageData, half: int) -> np.ndarray:
     """Indices of every other photograph: half 0 begins with the first, half 1 with the second."""
     if half not in (0, 1):
         raise UserError(f"attributes of faces: there are halves 0 and 1, not {half}")
     return np.arange(half, len(data), 2)
 
 
-def train_attributes(
-    data: ImageData,
-    half: int,
-    device: torch.device | str = "cpu",
-    steps: int = STEPS,
-    names: tuple[str, ...] = READ,
-    widths: tuple[int, ...] = WIDTHS,
-) -> Attributes:
+def train_attributes(data: ImageData, half: int, device: torch.device | str = "cpu", *, steps: int = STEPS) -> Attributes:
     """Trains on one half of `data`, mirrored, shifted, blurred and made noisy at random: it is to read imperfect samples.
 
-    `names` must be among the labels, with examples of both kinds; the other labels are learnt along. Photographs in which all
-    of `names` are known (a sixth of `faces`) come as often as the others together. For the one that judges, rare labels count
+    READ must be among the labels, with examples of both kinds; the other labels are learnt along. Photographs in which all
+    of READ are known (a sixth of `faces`) come as often as the others together. For the one that judges, rare labels count
     for more, so that it misses few glasses; the one that selects rather misses some than takes what is none.
     """
-    for name in names:
-        column = data.attributes[halves(data, half), index(data, name)] if data.attributes is not None else ()
+    chosen = half_of(data, half)
+    for name in READ:
+        column = data.attributes[chosen, _column(data, name)] if data.attributes is not None else ()
         if 1 not in column or -1 not in column:
             raise UserError(f"{data.name}: {name}: no photographs with it, or none without; a classifier needs both")
-    chosen = halves(data, half)
     labels = torch.from_numpy(data.attributes[chosen].astype(np.float32))
-    images = torch.from_numpy(np.array(data.images[chosen]))
-    whole = (labels[:, [index(data, n) for n in names]] != 0).all(1)
+    whole = (labels[:, [_column(data, n) for n in READ]] != 0).all(1)
     weights = torch.where(whole, 0.5 / whole.sum().clamp_min(1), 0.5 / (~whole).sum().clamp_min(1))
     rarity = ((labels < 0).sum(0) / (labels > 0).sum(0).clamp_min(1)).sqrt().clamp(1, 10)
     emphasis = (rarity if half == JUDGING else torch.ones(len(rarity))).to(device)
-    rng = torch.Generator().manual_seed(half)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(half)
-        net = Attributes(data.attribute_names, data.size, widths)
-        net.to(device, memory_format=torch.channels_last).train()
-        optimizer = torch.optim.AdamW(net.parameters(), 1e-3, weight_decay=3e-2)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps)
-        for _ in tqdm(range(steps), desc="attributes of faces", leave=False, delay=2):
-            batch = torch.multinomial(weights, BATCH, replacement=True, generator=rng)
-            answers = net(fitting.spoil(_moved(images[batch], rng), rng).to(device, memory_format=torch.channels_last))
-            truth = labels[batch].to(device)
-            losses = F.binary_cross_entropy_with_logits(answers, truth.clamp_min(0), reduction="none")
-            weight = torch.where(truth > 0, emphasis, truth.abs())  # an unknown label (0) teaches nothing
-            loss = (losses * weight).sum() / weight.sum()
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-    return net.eval()
+    net = Attributes(data.attribute_names, data.size)
+
+    def loss(batch: Tensor, chosen: Tensor) -> Tensor:
+        truth = labels[chosen].to(device)
+        losses = F.binary_cross_entropy_with_logits(net(batch), truth.clamp_min(0), reduction="none")
+        weight = torch.where(truth > 0, emphasis, truth.abs())  # an unknown label (0) teaches nothing
+        return (losses * weight).sum() / weight.sum()
+
+    images = np.array(data.images[chosen])
+    fitting.fit_reader(net, images, loss, steps=steps, seed=half, device=device, weights=weights)
+    return net
 
 
-def _moved(pixels: Tensor, rng: torch.Generator, by: int = 3) -> Tensor:
-    """Half of the pictures mirrored, all shifted by up to `by` pixels in each direction."""
-    mirrored = torch.rand(len(pixels), 1, 1, 1, generator=rng) < 0.5
-    pixels = torch.where(mirrored, pixels.flip(3), pixels)
-    size = pixels.shape[-1]
-    padded = F.pad(pixels.float(), (by,) * 4, mode="replicate")
-    top, left = torch.randint(0, 2 * by + 1, (2, len(pixels)), generator=rng).tolist()
-    return torch.stack([p[:, t : t + size, x : x + size] for p, t, x in zip(padded, top, left, strict=True)])
-
-
-def index(data: ImageData, name: str) -> int:
+def _column(data: ImageData, name: str) -> int:
     """The column of an attribute. Raises UserError where the labels have none of that name."""
     if name not in data.attribute_names:
         raise UserError(f"{data.name}: no attribute is called {name!r}{did_you_mean(name, data.attribute_names)}")
@@ -155,8 +125,8 @@ def unseen(
     images, labels = [], []
     for split in source.SPLITS:
         data = loading.load_data(DATA, size, split)
-        rows = halves(data, 1 - half) if split == "train" else np.arange(len(data))
-        table = data.attributes[rows][:, [index(data, name) for name in names]]
+        rows = half_of(data, 1 - half) if split == "train" else np.arange(len(data))
+        table = data.attributes[rows][:, [_column(data, name) for name in names]]
         known = (table != 0).all(1)
         images.append(np.array(data.images[rows[known][:count]]))
         labels.append(table[known][:count] > 0)
@@ -178,7 +148,7 @@ def attribute_accuracy(net: Attributes, name: str, half: int = JUDGING, count: i
         def balanced(a: np.ndarray, b: np.ndarray) -> float:
             return float(a.mean() + b.mean()) / 2
 
-        low, high = bootstrap(balanced, with_it, without)
-        details = {"with": len(with_it), "without": len(without), "right_with": float(with_it.mean())}
-        details["right_without"] = float(without.mean())
-        return Measurement(balanced(with_it, without), low, high, len(with_it) + len(without), seconds(), details)
+        details = {"with": len(with_it), "without": len(without)}
+        details |= {"right_with": float(with_it.mean()), "right_without": float(without.mean())}
+        interval = bootstrap(balanced, with_it, without)
+        return Measurement(balanced(with_it, without), *interval, len(right), seconds(), details)

@@ -1,8 +1,7 @@
-"""A small net that finds windows and other objects in drawn rooms, and on samples."""
+"""Where are windows, and other objects, in drawn rooms and in samples? A finder answers place by place."""
 
 from __future__ import annotations
 
-import json
 from functools import cache
 
 import numpy as np
@@ -16,35 +15,35 @@ from dcgan_core.drawings import canvas, scenes
 from dcgan_core.errors import UserError
 from dcgan_core.intervals import Measurement
 from dcgan_core.readers import fitting, judges
+from dcgan_core.readers.fitting import Reader
 
 Box = tuple[int, int, int, int]  # left, top, width, height in pixels
 
-
-# --- a finder ---------------------------------------------------------------------------------------------------------
-
 FINDER_SEED = 3000  # of the drawings it learns from; judges learn from 1000, 1001 …
-PICTURES, EPOCHS, BATCH = 2500, 2, 32
+PICTURES, EPOCHS = 2500, 2
 RARE = 4.0  # how much more a place with an object counts than one without: lamps and pictures are small
 CELL = 2  # pixels of the picture in a pixel of the finder's answer
 SMALLEST = 8  # cells; smaller specks are no object
 
 
-class Finder(nn.Module):
+class Finder(Reader):
     """Says for every place of a picture which objects are there. Fully convolutional.
 
     Raises UserError for an unknown set or a size that is no multiple of 8.
     """
 
+    kind, learning_rate, batch = "finder", 6e-3, 32
+
     def __init__(self, name: str, size: int = 64) -> None:
-        super().__init__()
+        super().__init__(name, size)
         scenes.check_drawable(name, size, seed=0)
         if size % 8:
-            raise UserError(f"finder of {name}: {size} px; choose a multiple of 8")
-        self.name, self.size = name, size
+            raise UserError(f"{self.title}: {size} px; choose a multiple of 8")
+        self.note = {"set": name, "size": size, "pictures": PICTURES, "epochs": EPOCHS}
         self.objects = objects(name)
-        self.down = nn.ModuleList(_block(i, o, 4, 2) for i, o in ((3, 16), (16, 32), (32, 64)))
-        self.middle = nn.Sequential(_block(64, 64, 3, 1), _block(64, 64, 3, 1))
-        self.up = nn.ModuleList(_block(i, o, 3, 1) for i, o in ((64 + 32, 32), (32 + 16, 16)))
+        self.down = nn.ModuleList(fitting.block(i, o, 4, 2) for i, o in ((3, 16), (16, 32), (32, 64)))
+        self.middle = nn.Sequential(fitting.block(64, 64, 3, 1), fitting.block(64, 64, 3, 1))
+        self.up = nn.ModuleList(fitting.block(i, o, 3, 1) for i, o in ((64 + 32, 32), (32 + 16, 16)))
         self.head = nn.Conv2d(16, len(self.objects), 1)
 
     def forward(self, pixels: Tensor) -> Tensor:
@@ -58,17 +57,12 @@ class Finder(nn.Module):
             h = block(torch.cat([F.interpolate(h, scale_factor=2.0), skip], 1))
         return self.head(h)
 
-    @torch.no_grad()
-    def locate(self, images: np.ndarray, what: str, batch: int = 256) -> np.ndarray:
+    def locate(self, images: np.ndarray, what: str) -> np.ndarray:
         """uint8 N x 3 x size x size -> bool N x size/2 x size/2: where the object `what` is."""
         if what not in self.objects:
-            raise UserError(f"finder of {self.name}: knows no {what!r}, only {', '.join(self.objects)}")
-        if images.ndim != 4 or images.shape[1:] != (3, self.size, self.size):
-            shape = " x ".join(map(str, images.shape))
-            raise UserError(f"finder of {self.name}: reads N x 3 x {self.size} x {self.size} pictures, got {shape}")
-        device, k = next(self.parameters()).device, self.objects.index(what)
-        parts = [self(torch.from_numpy(np.array(images[i : i + batch])).to(device)) for i in range(0, len(images), batch)]
-        return np.concatenate([(part[:, k] > 0).cpu().numpy() for part in parts])
+            raise UserError(f"{self.title}: knows no {what!r}, only {', '.join(self.objects)}")
+        k = self.objects.index(what)
+        return np.concatenate([(part[:, k] > 0).cpu().numpy() for part in self.answers(images, 256)])
 
     def boxes(self, images: np.ndarray, what: str) -> list[tuple[Box, ...]]:
         """For each picture a box around every connected patch of the object."""
@@ -85,11 +79,6 @@ def objects(name: str) -> tuple[str, ...]:
     return tuple(sorted(scenes.draw(name, 1, canvas.MIN_SIZE).masks))
 
 
-def _block(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Sequential:
-    conv = nn.Conv2d(inputs, outputs, kernel, stride, 1, bias=False)
-    return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU())
-
-
 def _boxes(mask: np.ndarray) -> tuple[Box, ...]:
     patches, _ = ndimage.label(mask)
     found = []
@@ -103,34 +92,29 @@ def _boxes(mask: np.ndarray) -> tuple[Box, ...]:
 def load_finder(name: str, size: int = 64, device: torch.device | str = "cpu") -> Finder:
     """The finder of a drawn set: shipped, else kept from an earlier call, else trained now (minutes on a CPU)."""
     finder = Finder(name, size)
-    note = {"finder": json.dumps({"set": name, "size": size, "pictures": PICTURES, "epochs": EPOCHS})}
-    path = fitting.shipped_or_kept(f"finder-{name}-{size}px-v{scenes.VERSION}.safetensors")
-    if not path.is_file():
-        train_finder(finder, device=device)
-        fitting.save(finder, path, note)
-    return fitting.restore(finder, path, "this finder's weights").to(device, memory_format=torch.channels_last)
+    file = f"finder-{name}-{size}px-v{scenes.VERSION}.safetensors"
+    return fitting.load(file, "this finder's weights", lambda: train_finder(finder, device), lambda _: finder, device)
 
 
 def train_finder(
-    finder: Finder, seed: int = 0, device: torch.device | str = "cpu", pictures: int = PICTURES, epochs: int = EPOCHS
-) -> None:
+    finder: Finder, device: torch.device | str = "cpu", *, pictures: int = PICTURES, epochs: int = EPOCHS
+) -> Finder:
     """Trains on drawings with their exact masks, some of them blurred or noisy, as judges are."""
-    drawn = scenes.draw(finder.name, pictures, finder.size, FINDER_SEED + seed)
-    images = torch.from_numpy(drawn.images)
+    drawn = scenes.draw(finder.name, pictures, finder.size, FINDER_SEED)
     masks = torch.from_numpy(np.stack([drawn.masks[what] for what in finder.objects], 1))
 
     def loss(batch: Tensor, chosen: Tensor) -> Tensor:
         target = F.avg_pool2d(masks[chosen].float(), CELL).to(device)
         return F.binary_cross_entropy_with_logits(finder(batch), target, pos_weight=torch.tensor(RARE, device=batch.device))
 
-    what = f"finder of {finder.name}"
-    fitting.fit(finder, images, loss, what, learning_rate=6e-3, epochs=epochs, batch=BATCH, seed=seed, device=device)
+    fitting.fit_reader(finder, drawn.images, loss, steps=epochs * (pictures // finder.batch), seed=0, device=device)
+    return finder
 
 
-def finder_accuracy(finder: Finder, what: str, count: int = 4000, seed: int = judges.HELD_OUT_SEED) -> Measurement:
+def finder_accuracy(finder: Finder, what: str, count: int = 4000) -> Measurement:
     """On drawings that it has not seen: how often is it right that there is one? How well its places are is in `details`."""
     with intervals.timed() as seconds:
-        drawn = scenes.draw(finder.name, count, finder.size, seed)
+        drawn = scenes.draw(finder.name, count, finder.size, judges.HELD_OUT_SEED)
         there = drawn.factors[what] > 0.5
         right = np.array([bool(b) for b in finder.boxes(drawn.images, what)]) == there
         said = finder.locate(drawn.images, what).repeat(CELL, 1).repeat(CELL, 2)

@@ -1,10 +1,13 @@
-"""How every reader learns, and how it is kept in a file."""
+"""What is a reader? How it asks its net, how it learns, and how it is kept in a file: the same for all of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import safetensors.torch
 import torch
 import torch.nn.functional as F
@@ -13,14 +16,51 @@ from tqdm.auto import tqdm
 
 from dcgan_core import assets
 from dcgan_core.data.sources import source
-from dcgan_core.errors import UserError
+from dcgan_core.errors import UserError, reason
 from dcgan_core.files import write_atomically
 
-PICTURES, EPOCHS, BATCH = 20_000, 4, 64
+Loss = Callable[[Tensor, Tensor], Tensor]  # of a spoiled batch, on its device, and its places among the images
+
+
+class Reader(nn.Module):
+    """A small net that reads something off pictures of one set and size."""
+
+    kind: str  # "judge"
+    note: dict  # what its file says of it
+    learning_rate: float  # the highest
+    weight_decay, batch = 1e-2, 64
+
+    def __init__(self, name: str, size: int) -> None:
+        super().__init__()
+        self.name, self.size, self.title = name, size, f"{self.kind} of {name}"
+
+    def vary(self, pixels: Tensor, rng: torch.Generator) -> Tensor:
+        """What happens to pictures it learns from, before they are spoiled."""
+        return pixels
+
+    @torch.no_grad()
+    def answers(self, images: np.ndarray, batch: int) -> list:
+        """What the net says of uint8 N x 3 x size x size, batch by batch. Raises UserError for other shapes."""
+        if images.ndim != 4 or images.shape[1:] != (3, self.size, self.size):
+            shape = " x ".join(map(str, images.shape))
+            raise UserError(f"{self.title}: reads N x 3 x {self.size} x {self.size} pictures, got {shape}")
+        device = next(self.parameters()).device
+        return [self(torch.from_numpy(np.array(images[i : i + batch])).to(device)) for i in range(0, len(images), batch)]
+
+
+def block(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Sequential:
+    conv = nn.Conv2d(inputs, outputs, kernel, stride, 1, bias=False)
+    return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU())
+
+
+def classifier(size: int, widths: tuple[int, ...], outputs: int, *between: nn.Module) -> nn.Sequential:
+    """Conv layers that halve the picture each, `between`, and one dense layer: N x 3 x size x size -> N x outputs."""
+    conv = [layer for inputs, width in pairwise((3, *widths)) for layer in block(inputs, width, 4, 2)]
+    return nn.Sequential(*conv, *between, nn.Flatten(), nn.Linear(widths[-1] * (size // 2 ** len(widths)) ** 2, outputs))
 
 
 def shipped_or_kept(file: str) -> Path:
-    """Where a small net's weights lie: in the book, else in the cache (where they may yet have to be put).
+    """Where a reader's weights lie: in the book, else in the cache (where they may yet have to be put).
 
     Raises UserError where neither has them and the book's cannot be found: one trained in its place would be another net.
     """
@@ -29,62 +69,83 @@ def shipped_or_kept(file: str) -> Path:
     return shipped if shipped.is_file() else kept
 
 
-def save(net: nn.Module, path: Path, note: dict[str, str]) -> None:
-    """Half precision, batchnorm statistics in single; `note` goes into the file."""
+def load(
+    file: str, what: str, train: Callable[[], Reader], build: Callable[[dict], Reader], device: torch.device | str
+) -> Reader:
+    """A reader as `file` has it: shipped, else kept from an earlier call, else trained now (minutes on a CPU).
+
+    build: makes the net from the file's note. Raises UserError where the file is damaged or of another net, so not `what`.
+    """
+    path = shipped_or_kept(file)
+    if not path.is_file():
+        _save(train(), path)
+    try:
+        with safetensors.safe_open(path, "pt") as opened:
+            net = build(opened.metadata())
+            state = {k: opened.get_tensor(k) for k in opened.keys()}  # noqa: SIM118
+        net.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in state.items()})
+    except (safetensors.SafetensorError, OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path}: not {what} ({reason(error)}); delete it") from None
+    return net.eval().to(device, memory_format=torch.channels_last)
+
+
+def _save(net: Reader, path: Path) -> None:
+    """Half precision, batchnorm statistics in single; the reader's note goes into the file."""
     single = ("running_mean", "running_var", "num_batches_tracked")
     state = {k: v.cpu().contiguous() for k, v in net.state_dict().items()}
     state = {k: v if k.endswith(single) else v.half() for k, v in state.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, safetensors.torch.save(state, note))
+    write_atomically(path, safetensors.torch.save(state, {net.kind: json.dumps(net.note)}))
 
 
-def restore(net: nn.Module, path: Path, what: str) -> nn.Module:
-    """Puts into `net` what `save` wrote. Raises UserError where the file is damaged or of another net."""
-    try:
-        state = safetensors.torch.load_file(path)
-        net.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in state.items()})
-    except (safetensors.SafetensorError, OSError, RuntimeError) as error:
-        raise UserError(f"{path}: not {what} ({str(error).splitlines()[0]}); delete it") from None
-    return net.eval()
+# --- learning ---------------------------------------------------------------------------------------------------------
 
 
-def fit(
-    net: nn.Module,
-    images: Tensor,
-    loss: Callable[[Tensor, Tensor], Tensor],
-    what: str,
+def fit_reader(
+    net: Reader,
+    images: np.ndarray,
+    loss: Loss,
     *,
-    learning_rate: float,
-    epochs: int,
-    batch: int,
+    steps: int,
     seed: int,
     device: torch.device | str,
+    weights: Tensor | None = None,
 ) -> None:
     """Trains a net from PyTorch's own initial weights on spoiled pictures, in place, with a one-cycle learning rate.
 
-    images: uint8 N x 3 x S x S. loss: of a spoiled batch on `device` and its places among the images. what: for the progress
-    bar. learning_rate: its peak.
+    images: uint8 N x 3 x S x S. weights: how often each comes, at random; without them each comes once before any comes again.
     """
-    rng, steps = torch.Generator().manual_seed(seed), len(images) // batch
+    rng = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         for module in net.modules():
             if hasattr(module, "reset_parameters"):
                 module.reset_parameters()
-    net.to(device, memory_format=torch.channels_last).train()
-    optimizer = torch.optim.AdamW(net.parameters(), weight_decay=1e-2)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=epochs * steps)
-    order = torch.cat([torch.randperm(len(images), generator=rng)[: steps * batch] for _ in range(epochs)])
-    for chosen in tqdm(order.split(batch), desc=what, leave=False, delay=2):
-        error = loss(spoil(images[chosen], rng).to(device, memory_format=torch.channels_last), chosen)
-        optimizer.zero_grad()
-        error.backward()
-        optimizer.step()
-        schedule.step()
+        net.to(device, memory_format=torch.channels_last).train()
+        optimizer = torch.optim.AdamW(net.parameters(), weight_decay=net.weight_decay)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, net.learning_rate, total_steps=steps)
+        batches = _batches(len(images), net.batch, steps, weights, rng)
+        for chosen in tqdm(batches, total=steps, desc=net.title, leave=False, delay=2):
+            pixels = _spoil(net.vary(torch.from_numpy(images[chosen.numpy()]), rng), rng)
+            error = loss(pixels.to(device, memory_format=torch.channels_last), chosen)
+            optimizer.zero_grad()
+            error.backward()
+            optimizer.step()
+            schedule.step()
     net.eval()
 
 
-def spoil(pixels: Tensor, rng: torch.Generator) -> Tensor:
+def _batches(count: int, batch: int, steps: int, weights: Tensor | None, rng: torch.Generator) -> Iterator[Tensor]:
+    if weights is None:
+        whole = count // batch * batch
+        order = torch.cat([torch.randperm(count, generator=rng)[:whole] for _ in range(steps * batch // whole)])
+        yield from order.split(batch)
+    else:
+        for _ in range(steps):
+            yield torch.multinomial(weights, batch, replacement=True, generator=rng)
+
+
+def _spoil(pixels: Tensor, rng: torch.Generator) -> Tensor:
     """Half of the pictures blurred, all with noise of a random strength: uint8 in, float 0 … 255 out."""
     picture = pixels.float()
     blurred = F.avg_pool2d(F.pad(picture, (1, 1, 1, 1), mode="replicate"), 3, 1)

@@ -23,8 +23,8 @@ from dcgan_core.data.images import ImageData
 from dcgan_core.errors import UserError, reason
 from dcgan_core.files import write_atomically
 from dcgan_core.runs import Run
-from dcgan_core.training import processes
-from dcgan_core.training.collapse import Alarm, Collapsed, Watch, diversity
+from dcgan_core.training import collapse, processes
+from dcgan_core.training.collapse import Alarm, Collapsed, Watch
 from dcgan_core.training.order import batch_indices
 from dcgan_core.training.update import COUNTERS, State, Stats
 
@@ -83,15 +83,8 @@ class Session(AbstractContextManager):
         self.last_row = (self.started, state.counts["images"])
         self.last_save = self.started if run.has_checkpoint else -math.inf
         self.next_grid = _next_grid(state.counts["images"])
-        self.bar = tqdm(
-            total=self.config.images or None,
-            initial=state.counts["images"],
-            unit=" images",
-            unit_scale=True,
-            desc=run.name,
-            disable=not (progress and self.main),
-            smoothing=0.05,
-        )
+        of = {"total": self.config.images or None, "initial": state.counts["images"], "desc": run.name}
+        self.bar = tqdm(**of, unit=" images", unit_scale=True, smoothing=0.05, disable=not (progress and self.main))
 
     def __enter__(self) -> Session:
         self.handlers = {}
@@ -176,7 +169,7 @@ class Session(AbstractContextManager):
             "loss_g": round(loss_g / max(n_g, 1), 5),
             "d_real": round(real_d / max(n_d, 1), 5),
             "d_fake": round(fake_d / max(n_d, 1), 5),
-            "diversity": round(diversity(stats.fake, real), 5),
+            "diversity": round(collapse.diversity(stats.fake, real), 5),
             "images_per_second": round((counts["images"] - self.last_row[1]) / (now - self.last_row[0]), 1),
             "minutes": round(self.elapsed / 60, 3),
         }
@@ -207,15 +200,9 @@ class Session(AbstractContextManager):
             self.on_event(Event(self.state.counts["images"], alarm=alarm))
         return alarm
 
-    def _show(self, file: str, stored_statistics: bool = False) -> None:
-        """Writes a grid of the same z as ever."""
-        generator = self.state.generator
-        if stored_statistics:
-            pixels = latent.draw_pixels(generator.eval(), self.fixed_z, self.fixed_labels, batch=GRID)
-            generator.train()
-        else:
-            with networks.batch_statistics(generator):
-                pixels = latent.draw_pixels(generator, self.fixed_z, self.fixed_labels, batch=GRID)
+    def _show(self, file: str) -> None:
+        """Writes a grid of the same z as ever: while training with the statistics of these images, at the end with those stored."""
+        pixels = latent.draw_pixels(self.state.generator, self.fixed_z, self.fixed_labels, batch=GRID)
         (self.run.path / "samples").mkdir(exist_ok=True)
         write_atomically(self.run.path / "samples" / file, pictures.png(pictures.grid(pixels)))
         if self.on_event and file != "latest.png":
@@ -269,7 +256,8 @@ class Session(AbstractContextManager):
             estimate_statistics(self.state, data)
             run.save_net("generator", self.state.generator)
             run.save_net("discriminator", self.state.discriminator)
-            self._show(f"{counts['images']:09d}.png", stored_statistics=True)
+            self.state.generator.eval()
+            self._show(f"{counts['images']:09d}.png")
             run.update(
                 status=alarm.outcome if alarm else "finished",
                 counters={k: counts[k] for k in ("images", "d_updates", "g_updates")},

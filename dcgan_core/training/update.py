@@ -75,6 +75,7 @@ def update(state: State, pixels: Tensor, labels: Tensor | None = None) -> Stats:
     train_d = config.updates == "both" or not train_g
     set_learning_rate(state)
     stats_d = stats_g = None
+    labels = labels if labels is None else labels.to(state.device, non_blocking=True)
     z = latent.sample(config.architecture, config.batch, state.rng)[state.share]
     with torch.set_grad_enabled(train_g), state.autocast:
         fake = g(z, labels)

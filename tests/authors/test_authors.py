@@ -14,7 +14,7 @@ from PIL import Image
 
 from dcgan_core import files, latent, networks, runs
 from dcgan_core.authors import importing, proof, reading
-from dcgan_core.claims import ledger
+from dcgan_core.claims import ledger, shipping
 from dcgan_core.cli import main
 from dcgan_core.data import loading
 from dcgan_core.errors import UserError
@@ -110,7 +110,7 @@ def imported_copy(imported, tmp_path) -> Run:
 
 
 # --- Theano, in NumPy -------------------------------------------------------------------------------------------------
-# Written from the definition, tap by tap, where authors.numpy_generator works window by window. Theano's convolution is the
+# Written from the definition, tap by tap, where proof.numpy_generator works window by window. Theano's convolution is the
 # true one: out[y] = sum over a of kernel[a] * in[stride * y - padding + (k - 1 - a)].
 
 
@@ -589,7 +589,7 @@ def test_a_run_shipped_without_weights_keeps_its_results_and_says_how_to_get_the
     assert main(["measure", str(shipped.path)]) == 1
     assert "shipped without weights" in capsys.readouterr().err
     with pytest.raises(UserError, match="shipped without weights"):
-        runs.ship(shipped, "again")
+        shipping.ship(shipped, "again")
     assert not (tmp_path / "shelf" / "again").exists()
     assert snapshot(shipped.path) == before
 

@@ -7,6 +7,8 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlparse
@@ -15,6 +17,7 @@ import jupytext
 import nbformat
 import pytest
 import yaml
+from conftest import make_folder, ships_from
 from docutils import nodes
 from PIL import Image
 
@@ -40,11 +43,11 @@ def build(monkeypatch, tmp_path):
     return module
 
 
-def write_chapter(tmp_path, code):
+def write_chapter(tmp_path, code, name="chapter"):
     kernel = "#   kernelspec:\n#     display_name: Python 3\n#     language: python\n#     name: python3\n"
     head = f"# ---\n# jupyter:\n{kernel}# ---\n\n"
     text = f'{head}# %% [markdown]\n# # Chapter\n\n# %% tags=["parameters", "hide-input"]\n{PARAMETERS}\n\n# %%\n{code}\n'
-    (tmp_path / "book" / "chapter.py").write_text(text)
+    (tmp_path / "book" / f"{name}.py").write_text(text)
 
 
 def code_cells(path):
@@ -101,6 +104,63 @@ def test_the_inputs_of_a_chapter_include_the_data_found(build, tmp_path, monkeyp
     (data / "mine" / "a.png").write_bytes(b"x")
     monkeypatch.setenv("DCGAN_DATA", str(data))
     assert build.inputs("chapter", {}) != before
+
+
+def test_a_chapter_depends_on_the_modules_that_it_imports_and_on_no_others(build, tmp_path, monkeypatch):
+    monkeypatch.setattr(build, "ROOT", tmp_path)
+    package = make_folder(
+        tmp_path / "dcgan_core",
+        {
+            "__init__.py": b"",
+            "networks.py": b"",
+            "latent.py": b"import dcgan_core.networks\n",
+            "probes/__init__.py": b"",
+            "probes/features.py": b"def task():\n    from dcgan_core.probes import svm\n    return svm\n",
+            "probes/svm.py": b"from dcgan_core.networks import Generator\n",
+            "unused.py": b"",
+        },
+    )
+    write_chapter(tmp_path, "from dcgan_core import latent", "walk")
+    write_chapter(tmp_path, "def later():\n    from dcgan_core.probes.features import task", "probe")
+    write_chapter(tmp_path, "print(1)", "plain")
+    known = {}
+
+    def changed() -> set[str]:
+        """The chapters whose hash is another one than when this was last asked."""
+        now = {name: build.inputs(name, {}) for name in ("walk", "probe", "plain")}
+        different = {name for name in now if now[name] != known.get(name)}
+        known.update(now)
+        return different
+
+    def after(file: str, text: bytes = b"# another\n") -> set[str]:
+        make_folder(package, {file: text})
+        return changed()
+
+    assert changed() == {"walk", "probe", "plain"} and not changed()
+    assert after("latent.py", b"import dcgan_core.networks  # another\n") == {"walk"}
+    assert after("probes/svm.py", b"from dcgan_core.networks import Discriminator\n") == {"probe"}
+    assert after("probes/__init__.py") == {"probe"}
+    assert after("networks.py") == {"walk", "probe"}
+    assert after("unused.py") == after("figures/__init__.py") == after("figures/curves.py") == set()
+    assert after("latent.py", b"import dcgan_core.networks\nfrom dcgan_core.figures import curves\n") == {"walk"}
+    assert after("figures/curves.py", b"# a third\n") == {"walk"}, "a folder that is new"
+    shelf = ships_from(monkeypatch, "trials", tmp_path / "trials")
+    assert changed() == {"walk", "probe", "plain"}
+    make_folder(shelf, {"grain/deep.json": b"{}"})
+    assert changed() == {"walk", "probe", "plain"}
+
+
+def test_the_sources_of_a_module_are_all_that_python_loads_with_it(build):
+    code = "import sys, dcgan_core.claims.ledger; print(*(m for m in sys.modules if m.startswith('dcgan_core')))"
+    loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    files = build.sources(ROOT / "dcgan_core" / "claims" / "ledger.py")
+    assert len(loaded) > 20
+    assert {importlib.util.find_spec(name).origin for name in loaded} <= {str(f) for f in files}
+
+
+def test_not_every_chapter_depends_on_every_module(build):
+    for chapter in CHAPTERS:
+        assert build.sources(chapter) < {chapter, *(ROOT / "dcgan_core").rglob("*.py")}
 
 
 def test_a_failing_cell_is_named_and_leaves_no_executed_chapter(build, tmp_path):

@@ -8,6 +8,7 @@ from dcgan_core import networks
 from dcgan_core.drawings import scenes
 from dcgan_core.errors import UserError
 from dcgan_core.inside import attribution
+from dcgan_core.inside.attribution import Looks, Units
 from dcgan_core.networks import Architecture, Discriminator
 
 # two layers of 2 x 2 kernels side by side: 4 x 4 pixels -> two maps of 2 x 2 -> one number
@@ -30,7 +31,7 @@ def by_hand():
 def patches_of(values):
     """4 x 4 pixels whose four patches are constant: 255 (as the net sees it: 1) or 0 (-1)."""
     corners = np.array([[255 if v > 0 else 0 for v in row] for row in values], np.uint8)
-    return torch.from_numpy(corners.repeat(2, 0).repeat(2, 1)[None, None])
+    return corners.repeat(2, 0).repeat(2, 1)[None, None]
 
 
 # Patches sum to +4 or -4. Map 0 is active where the patch is bright, map 1 where it is dark.
@@ -43,10 +44,10 @@ PASSED = BLOCKED + np.array([[-0.8, -1.4], [0.2, 1.0]])
 
 @pytest.mark.parametrize(("leak", "expected"), [("blocked", BLOCKED), ("passed", PASSED)])
 def test_the_guided_gradient_is_what_is_worked_out_by_hand(by_hand, leak, expected):
-    assert by_hand.features(networks.to_input(BRIGHT_DARK, SMALL))[1].item() == pytest.approx(
+    assert by_hand.features(networks.to_input(torch.from_numpy(BRIGHT_DARK), SMALL))[1].item() == pytest.approx(
         4 * (2 - 4 / 5 - 3 - 7 / 5 - 1 / 5 - 1 - 5 / 5 + 6), abs=1e-4
     )
-    found = attribution.guided(by_hand, BRIGHT_DARK, [0], [0], [0], leak=leak)
+    found = attribution.guided(by_hand, BRIGHT_DARK, Units([0], [0], [0]), leak=leak)
     np.testing.assert_allclose(found[0, 0, ::2, ::2], expected, atol=1e-5)
     np.testing.assert_allclose(found[0, 0], found[0, 0, ::2, ::2].numpy().repeat(2, 0).repeat(2, 1))
 
@@ -55,13 +56,14 @@ def test_a_response_below_zero_has_no_saliency_unless_the_leak_is_passed(by_hand
     dark_bright = patches_of([[-1, 1], [1, 1]])
     with torch.no_grad():
         by_hand.convs[1].layer.weight.mul_(-1)
-    assert by_hand.features(networks.to_input(dark_bright, SMALL))[1].item() < 0
-    assert not attribution.guided(by_hand, dark_bright, [0], [0], [0]).any()
-    assert attribution.guided(by_hand, dark_bright, [0], [0], [0], leak="passed").any()
+    assert by_hand.features(networks.to_input(torch.from_numpy(dark_bright), SMALL))[1].item() < 0
+    assert not attribution.guided(by_hand, dark_bright, Units([0], [0], [0])).any()
+    assert attribution.guided(by_hand, dark_bright, Units([0], [0], [0]), leak="passed").any()
 
 
 @pytest.mark.parametrize("leak", ["blocked", "passed"])
-def test_where_all_is_positive_it_is_the_plain_gradient(leak):
+def test_where_all_is_positive_it_is_the_plain_gradient(leak, monkeypatch):
+    monkeypatch.setattr(attribution, "BATCH", 2)
     net = Discriminator(TINY, torch.Generator().manual_seed(0)).eval()
     with torch.no_grad():
         for stage in net.convs:
@@ -70,14 +72,14 @@ def test_where_all_is_positive_it_is_the_plain_gradient(leak):
     x = networks.to_input(pixels, TINY).requires_grad_()
     maps = net.features(x)[1]
     (plain,) = torch.autograd.grad(maps[0, 5, 1, 2] + maps[1, 0, 3, 3] + maps[2, 2, 0, 1], x)
-    found = attribution.guided(net, pixels, [5, 0, 2], [1, 3, 0], [2, 3, 1], leak=leak, batch=2)
+    found = attribution.guided(net, pixels.numpy(), Units([5, 0, 2], [1, 3, 0], [2, 3, 1]), leak=leak)
     torch.testing.assert_close(found, plain)
 
 
 def test_the_net_is_left_as_it_was(by_hand):
-    before = by_hand.features(networks.to_input(BRIGHT_DARK, SMALL))[1].item()
-    attribution.guided(by_hand, BRIGHT_DARK, [0], [0], [0])
-    assert by_hand.features(networks.to_input(BRIGHT_DARK, SMALL))[1].item() == before
+    before = by_hand.features(networks.to_input(torch.from_numpy(BRIGHT_DARK), SMALL))[1].item()
+    attribution.guided(by_hand, BRIGHT_DARK, Units([0], [0], [0]))
+    assert by_hand.features(networks.to_input(torch.from_numpy(BRIGHT_DARK), SMALL))[1].item() == before
     assert all(p.grad is None for p in by_hand.parameters())
 
 
@@ -91,7 +93,8 @@ def rooms():
     return scenes.draw("drawn-rooms", 50, 16, seed=4)
 
 
-def test_the_strongest_responses_are_found_in_one_pass(net, rooms):
+def test_the_strongest_responses_are_found_in_one_pass(net, rooms, monkeypatch):
+    monkeypatch.setattr(attribution, "BATCH", 8)
     passes = []
 
     class Data:
@@ -104,7 +107,7 @@ def test_the_strongest_responses_are_found_in_one_pass(net, rooms):
             passes.extend(range(*chosen.indices(50)))
             return rooms.images[chosen]
 
-    found = attribution.top_responses(net, Data(), [4, 1], top=3, batch=8)
+    found = attribution.top_responses(net, Data(), [4, 1], top=3)
     assert passes == list(range(50))
     with torch.no_grad():
         maps = net.features(networks.to_input(torch.from_numpy(rooms.images), TINY))[1].numpy()
@@ -117,7 +120,7 @@ def test_the_strongest_responses_are_found_in_one_pass(net, rooms):
         np.testing.assert_allclose(at, found.values[k], rtol=1e-5)
     saliency = found.saliency(net, rooms.images)
     assert saliency.shape == (2, 3, 3, 16, 16)
-    np.testing.assert_allclose(found.first(1).saliency(net, rooms.images), saliency[:1])
+    np.testing.assert_allclose(found[:1].saliency(net, rooms.images), saliency[:1])
 
 
 @pytest.mark.parametrize(
@@ -129,11 +132,11 @@ def test_a_unit_sees_exactly_its_receptive_field(architecture):
         for stage in net.convs:
             stage.layer.weight.abs_().add_(0.01)
     size = architecture.size
-    pixels = torch.full((1, 3, size, size), 255, dtype=torch.uint8)
+    pixels = np.full((1, 3, size, size), 255, np.uint8)
     for layer in range(len(architecture.widths)):
         seen, step, start = attribution.receptive_field(architecture, layer)
         row, column = 3, 1
-        reached = attribution.guided(net, pixels, [0], [row], [column], layer)[0].sum(0) > 0
+        reached = attribution.guided(net, pixels, Units([0], [row], [column], layer))[0].sum(0) > 0
         for axis, place in ((1, row), (0, column)):
             touched = np.flatnonzero(reached.any(axis))
             assert touched[0] == max(0, start + step * place)
@@ -156,11 +159,11 @@ def test_saliency_becomes_a_picture_with_grey_for_nothing():
 def test_an_object_is_chosen_on_one_set_and_scored_on_the_other(net, rooms, monkeypatch):
     """A feature that seems to look at beds by chance must not be scored where it seemed so."""
     tables = iter((np.array([0.1, 0.2, 0.9]), np.array([0.7, 0.4, 0.3])))
-    monkeypatch.setattr(attribution, "_look", lambda *_: [np.tile(next(tables), (6, 5, 1))] * 7)
+    monkeypatch.setattr(attribution, "_look", lambda *_: Looks(*[np.tile(next(tables), (6, 5, 1))] * 7))
     names = list(rooms.masks)
-    found = attribution.focus(net, rooms, rooms, (None, None))
+    found = attribution._focus(net, rooms, rooms, (None, None))
     assert set(found.objects) == {names[2]}
-    np.testing.assert_allclose(found.inside, 0.3)
+    np.testing.assert_allclose(found.own("inside"), 0.3)
 
 
 def test_how_features_look_at_objects_is_counted_right(rooms):
@@ -171,17 +174,17 @@ def test_how_features_look_at_objects_is_counted_right(rooms):
         net.convs[0].layer.weight.zero_()
         net.convs[0].layer.weight[0, 0, 2, 2] = 1.0  # the pixel in the middle of what it sees
     place = attribution.top_responses(net, rooms.images, top=4)
-    found = attribution.focus(net, rooms, rooms, (place, place))
+    found = attribution._focus(net, rooms, rooms, (place, place))
     rows, columns = place.rows[0] * 4, place.columns[0] * 4
     mask = rooms.masks[found.objects[0]][place.images[0]]
     inside = mask[np.arange(4), rows, columns].mean()
-    assert found.inside[0] == found.pointing[0] == found.field_centre[0] == inside
-    assert found.even[0] == pytest.approx(mask.mean())
-    assert found.there[0] == mask.any((1, 2)).mean()
-    assert found.centre[0] == mask[:, 7:9, 7:9].mean()
+    assert found.own("inside")[0] == found.own("pointing")[0] == found.own("field_centre")[0] == inside
+    assert found.own("even")[0] == pytest.approx(mask.mean())
+    assert found.own("there")[0] == mask.any((1, 2)).mean()
+    assert found.own("centre")[0] == mask[:, 7:9, 7:9].mean()
     masks = [m[place.images[0]][np.arange(4), rows, columns] for m in rooms.masks.values()]
-    assert found.any[0] == np.any(masks, 0).mean() >= inside
-    assert found.any_even[0] == pytest.approx(np.any([m[place.images[0]] for m in rooms.masks.values()], 0).mean())
+    assert found.any("inside")[0] == np.any(masks, 0).mean() >= inside
+    assert found.any("even")[0] == pytest.approx(np.any([m[place.images[0]] for m in rooms.masks.values()], 0).mean())
     best, shares = found.best()
     assert best.tolist() == [0] * 5 and shares.shape == (5, 4)
 
@@ -238,10 +241,12 @@ def test_what_d_does_not_have_is_refused(net, rooms, arguments, message):
 
 
 def test_places_and_classes_that_cannot_be_are_refused(net, rooms):
-    pixels = torch.from_numpy(rooms.images[:1])
+    pixels = rooms.images[:1]
     with pytest.raises(UserError, match="feature 9"):
-        attribution.guided(net, pixels, [9], [0], [0])
+        attribution.guided(net, pixels, Units([9], [0], [0]))
     with pytest.raises(UserError, match="4 x 4 places, numbered from 0"):
-        attribution.guided(net, pixels, [0], [4], [0])
+        attribution.guided(net, pixels, Units([0], [4], [0]))
     with pytest.raises(UserError, match="without classes"):
-        attribution.guided(Discriminator(Architecture(16, 3, (4,), (2,), kernel=4, num_classes=2)), pixels, [0], [0], [0])
+        attribution.guided(
+            Discriminator(Architecture(16, 3, (4,), (2,), kernel=4, num_classes=2)), pixels, Units([0], [0], [0])
+        )

@@ -26,7 +26,7 @@ def test_the_toy_is_what_it_says(toy):
 
 
 def test_places_inside_boxes_are_told_from_others(toy, marks):
-    x, y = forgetting.examples(toy, marks, 0)
+    x, y = forgetting._examples(toy, marks, 0)
     assert y.mean() == 0.5
     assert len(y) == 2 * 16 * marks.number  # a quarter of 8 x 8 places is inside
     assert (x[y == 1, WINDOW] > 0).all() and (x[y == 0, WINDOW] == 0).all()
@@ -37,7 +37,7 @@ def test_the_papers_rule_finds_the_map_that_draws_windows_and_dropping_it_remove
     dropping = forgetting.paper_rule(toy, marks, 0)
     assert WINDOW in dropping.maps
     assert LAMP not in dropping.maps and NOTHING not in dropping.maps
-    samples = forgetting.shown(toy, Eye(), Eye(), "window", 80, seed=5)
+    samples = forgetting.shown(toy, Eye(), Eye(), "window", count=80, seed=5)
     found = forgetting.effect(toy, dropping, samples, Eye())
     assert found.gone.all() and len(found.gone) == len(samples.z)
     assert found.kept["lamp"].all() and len(found.kept["lamp"]) == samples.there["lamp"].sum() > 5
@@ -47,7 +47,7 @@ def test_the_papers_rule_finds_the_map_that_draws_windows_and_dropping_it_remove
 
 
 def test_change_is_measured_outside_the_boxes(toy):
-    samples = forgetting.shown(toy, Eye(), Eye(), "window", 80, seed=5)
+    samples = forgetting.shown(toy, Eye(), Eye(), "window", count=80, seed=5)
     window, wall = (forgetting.effect(toy, Dropping(0, (m,)), samples, Eye()) for m in (WINDOW, WALL))
     assert window.change == 0
     assert wall.change == pytest.approx((np.tanh(0.2) / 2) / np.sqrt(3), abs=0.01)  # one colour of three
@@ -61,7 +61,7 @@ def test_new_objects_are_counted(toy):
         def read(self, images):
             return super().read(images) | {"door": (images[:, 2].mean((1, 2)) < 135).astype(float)}
 
-    samples = forgetting.shown(toy, Dark(), Dark(), "window", 40, seed=5)
+    samples = forgetting.shown(toy, Dark(), Dark(), "window", count=40, seed=5)
     assert forgetting.effect(toy, Dropping(0, (WALL,)), samples, Dark()).new["door"] == 1
     assert forgetting.effect(toy, Dropping(0, (WINDOW,)), samples, Dark()).new["door"] == 0
 
@@ -80,16 +80,16 @@ def test_without_maps_holds_inside_only(toy):
 
 
 def test_maps_go_one_by_one_those_that_draw_windows_first_and_those_that_draw_lamps_last(toy):
-    samples = forgetting.shown(toy, Eye(), Eye(), "window", 60, seed=9)
+    samples = forgetting.shown(toy, Eye(), Eye(), "window", count=60, seed=9)
     before = latent.draw(toy, samples.z)
-    order = forgetting.one_by_one(toy, Eye(), samples, 0, 4)
+    order = forgetting._one_by_one(toy, Eye(), samples, 0, 4)
     assert order[0] == WINDOW and order[-1] == LAMP and sorted(order) == [0, 1, 2, 3]
     assert torch.equal(before, latent.draw(toy, samples.z)), "a hook was left behind"
 
 
 def test_tuning_finds_the_one_map(toy):
-    samples = forgetting.shown(toy, Eye(), Eye(), "window", 60, seed=9)
-    dropping, details = forgetting.tune(toy, Eye(), samples, layers=[0], shares=(0.25, 0.5, 1.0))
+    samples = forgetting.shown(toy, Eye(), Eye(), "window", count=60, seed=9)
+    dropping, details = forgetting._tune(toy, Eye(), samples, layers=[0], shares=(0.25, 0.5, 1.0))
     assert dropping == Dropping(0, (WINDOW,))
     assert (details["gone"], details["kept"], details["maps"]) == (1, 1, 1)
     assert details["tried"] == 3
@@ -143,9 +143,9 @@ def test_an_object_without_enough_examples_is_refused(toy):
     with pytest.raises(UserError, match="no bed is marked in any of 30 samples"):
         marking.mark(toy, Eye(), "bed", count=30)
     with pytest.raises(UserError, match="bed: 0 of 30 samples show one"):
-        forgetting.shown(toy, Eye(), Eye(), "bed", 30, seed=0)
+        forgetting.shown(toy, Eye(), Eye(), "bed", count=30, seed=0)
     with pytest.raises(UserError, match="has no 'light' that is there or not, only bed, window, lamp"):
-        forgetting.shown(toy, Eye(), Eye(), "light", 30, seed=0)
+        forgetting.shown(toy, Eye(), Eye(), "light", count=30, seed=0)
 
 
 def test_boxes_that_are_the_whole_picture_are_refused(toy):

@@ -6,17 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from conftest import ships_from
 from toy import CORNER, TOY, Eye
 
-import dcgan_core.readers.finder as finder_module
-from dcgan_core import assets, latent
-from dcgan_core.drawings import rooms, scenes
+from dcgan_core import latent
 from dcgan_core.errors import UserError
 from dcgan_core.inside import forgetting, marking
 from dcgan_core.inside.marker import Marker
 from dcgan_core.inside.marking import Marks
-from dcgan_core.readers.finder import Finder, _boxes, finder_accuracy, load_finder, train_finder
 from dcgan_core.runs import weights_of
 
 
@@ -131,74 +127,15 @@ def test_the_widget_is_a_picture_where_there_is_no_kernel(marker):
     assert "application/vnd.jupyter.widget-view+json" in bundle
 
 
-# --- the finder -------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def finder():
-    finder = Finder("drawn-rooms", 32)
-    train_finder(finder, pictures=512, epochs=3)
-    return finder
-
-
-def test_a_finder_learns_where_beds_are(finder):
-    found = finder_accuracy(finder, "bed", 200)
-    assert found.low > 0.7 and found.details["overlap_with_mask"] > 0.5
-    untrained = Finder("drawn-rooms", 32).eval()
-    assert finder_accuracy(untrained, "bed", 200).details["overlap_with_mask"] < 0.3
-    drawn = scenes.draw("drawn-rooms", 40, 32, 8)
-    assert set(finder.read(drawn.images)) == set(rooms.ROOM_OBJECTS)
-
-
-def test_every_patch_gets_its_box():
-    mask = np.zeros((16, 16), bool)
-    mask[2:5, 3:7] = mask[10:14, 8:10] = mask[0, 0] = True
-    assert _boxes(mask) == ((6, 4, 8, 6), (16, 20, 4, 8)), "in pixels, and without the speck"
-
-
-def test_a_finder_is_trained_once_and_kept(monkeypatch, tmp_path):
-    monkeypatch.setattr(finder_module, "PICTURES", 64)
-    ships_from(monkeypatch, "judges", tmp_path / "none")
-    trained = []
-    train = train_finder
-    monkeypatch.setattr(
-        finder_module, "train_finder", lambda f, device: trained.append(1) or train(f, device=device, pictures=64, epochs=1)
-    )
-    images = scenes.draw("drawn-rooms", 4, 32).images
-    first, again = (load_finder("drawn-rooms", 32).locate(images, "bed") for _ in range(2))
-    assert trained == [1]
-    np.testing.assert_array_equal(first, again)
-    kept = next((tmp_path / "cache" / "judges").glob("finder-*"))
-    kept.write_bytes(b"nonsense")
-    with pytest.raises(UserError, match="not this finder's weights"):
-        load_finder("drawn-rooms", 32)
-
-
-def test_the_shipped_finder_finds_windows():
-    assert (assets.folder("judges") / f"finder-drawn-rooms-64px-v{scenes.VERSION}.safetensors").is_file(), (
-        "would be trained anew"
-    )
-    assert finder_accuracy(load_finder("drawn-rooms"), "window", 150).value > 0.95
-
-
-def test_pictures_and_objects_that_a_finder_does_not_know_are_refused(finder):
-    with pytest.raises(UserError, match="knows no 'cat', only bed, door"):
-        finder.locate(np.zeros((1, 3, 32, 32), np.uint8), "cat")
-    with pytest.raises(UserError, match="reads N x 3 x 32 x 32 pictures, got 1 x 3 x 64 x 64"):
-        finder.locate(np.zeros((1, 3, 64, 64), np.uint8), "bed")
-    with pytest.raises(UserError, match="multiple of 8"):
-        Finder("drawn-rooms", 20)
-
-
 def test_finder_and_eye_are_compared_on_marked_samples(toy, tmp_path):
     marks = marking.mark(toy, Eye(), "window", seed=4, count=20)
     missed, *_ = marks.boxes
     fewer = Marks({i: b for i, b in marks.boxes.items() if i != missed}, "window", 4, 20, 16)
     path = tmp_path / "marks.json"
     marking.save_marks(fewer, path)
-    found = marking.agreement(toy, Eye(), Eye(), marking.load_marks(path))
+    found = marking.eye_agreement(toy, Eye(), Eye(), marking.load_marks(path))
     assert found.value == 19 / 20 and found.details["disagree"] == [missed]
     assert found.details["overlap"] == 1
     path.write_text(json.dumps(json.loads(path.read_text()) | {"unsure": [missed]}))
-    found = marking.agreement(toy, Eye(), Eye(), marking.load_marks(path))
+    found = marking.eye_agreement(toy, Eye(), Eye(), marking.load_marks(path))
     assert found.details["agreement_where_sure"] == 1

@@ -4,23 +4,18 @@ import torch
 from photos import mnist
 from scipy.stats import binomtest
 from sklearn.neighbors import KNeighborsClassifier
+from toy import CONDITIONAL, pictures
 
-from dcgan_core.claims import ledger, s8
+from dcgan_core.claims import ledger
 from dcgan_core.cli import main
 from dcgan_core.data import loading
 from dcgan_core.errors import UserError
 from dcgan_core.files import write_json
 from dcgan_core.metrics import neighbours
-from dcgan_core.metrics.neighbours import BLOCK, NearestLabels, curve, generated, stored
+from dcgan_core.metrics.neighbours import BLOCK, NearestLabels, curve, generated, nearest, stored
 from dcgan_core.networks import Architecture, Generator, estimate_batchnorm
 from dcgan_core.runs import Run
 from dcgan_core.training import session
-
-CONDITIONAL = Architecture(8, 1, (8,), (2,), kernel=4, latent=6, num_classes=10, hidden=16, output="sigmoid", norm_affine=False)
-
-
-def pictures(count: int, seed: int, size: int = 8, channels: int = 1) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, (count, channels, size, size), np.uint8)
 
 
 def labels_of(images: np.ndarray) -> np.ndarray:
@@ -34,6 +29,34 @@ def brute(references, labels, queries) -> np.ndarray:
     return KNeighborsClassifier(1, algorithm="brute").fit(flat[0], labels).predict(flat[1])
 
 
+@pytest.mark.parametrize("count", [1, 50, 4096, 9000])
+def test_nearest_equals_brute_force(count):
+    queries, references = pictures(20, 0, 4), pictures(count, 1, 4)
+    distances, indices = nearest(queries, references)
+    differences = (queries[:, None].astype(float) - references[None]) / 255
+    all_distances = np.sqrt((differences**2).mean((2, 3, 4)))
+    assert np.array_equal(indices, all_distances.argmin(1))
+    assert distances == pytest.approx(all_distances.min(1), abs=1e-4)
+
+
+def test_distances_are_0_for_a_copy_and_1_for_black_against_white():
+    black, white = np.zeros((1, 3, 8, 8), np.uint8), np.full((1, 3, 8, 8), 255, np.uint8)
+    assert nearest(black, white)[0][0] == pytest.approx(1)
+    references = pictures(5000, 1)
+    distances, indices = nearest(references[[4999, 7]], references)
+    assert indices.tolist() == [4999, 7]
+    assert distances.max() < 1e-3
+
+
+# --- the nearest one's label ------------------------------------------------------------------------------------------
+
+
+def distances(search: NearestLabels) -> np.ndarray:
+    """Root-mean-square differences of pixels to the nearest reference, 0 to 1, from what the search keeps."""
+    squared = search.queries.int().square().sum(1) - search.best
+    return squared.double().div(search.queries.shape[1]).sqrt().div(255).numpy()
+
+
 @pytest.mark.parametrize(("size", "channels"), [(8, 1), (28, 1), (16, 3)])
 def test_labels_and_distances_are_those_of_scikit_learn(size, channels):
     references, queries = pictures(2300, 0, size, channels), pictures(1100, 1, size, channels)
@@ -44,7 +67,7 @@ def test_labels_and_distances_are_those_of_scikit_learn(size, channels):
     assert np.array_equal(search.labels.numpy(), brute(references, labels, queries))
     flat = [x.reshape(len(x), -1).astype(float) / 255 for x in (references, queries[:50])]
     expected = np.sqrt(((flat[1][:, None] - flat[0]) ** 2).mean(2)).min(1)
-    assert search.distances()[:50] == pytest.approx(expected, abs=1e-12)
+    assert distances(search)[:50] == pytest.approx(expected, abs=1e-12)
 
 
 def test_whole_numbers_stay_whole_at_the_extremes():
@@ -55,7 +78,7 @@ def test_whole_numbers_stay_whole_at_the_extremes():
     search = NearestLabels(np.concatenate([white, nearly, 255 - white]))
     search.show(np.concatenate([nearly, white, 255 - white]), np.array([1, 2, 3]))
     assert search.labels.tolist() == [2, 1, 3]
-    assert search.distances().tolist() == [0, 0, 0]
+    assert distances(search).tolist() == [0, 0, 0]
 
 
 @pytest.mark.parametrize("length", [64, 1024, 1600])
@@ -64,9 +87,9 @@ def test_products_are_the_same_without_the_processors_byte_instructions(length, 
     a, b = (torch.from_numpy(rng.integers(-128, 128, s).astype(np.int8)) for s in ((30, length), (length, 50)))
     a[0], b[:, 0] = -128, -128
     expected = a.numpy().astype(np.int64) @ b.numpy().astype(np.int64)
-    assert np.array_equal(neighbours.products(a, b).numpy(), expected)
+    assert np.array_equal(neighbours._products(a, b).numpy(), expected)
     monkeypatch.delattr(torch, "_int_mm")
-    assert np.array_equal(neighbours.products(a, b).numpy(), expected)
+    assert np.array_equal(neighbours._products(a, b).numpy(), expected)
 
 
 def test_larger_images_than_32_bits_can_hold_are_refused():
@@ -75,7 +98,7 @@ def test_larger_images_than_32_bits_can_hold_are_refused():
     far, near = (np.full((1, 1, side, side), grey, np.uint8) for grey in (255, 1))
     search = NearestLabels(np.zeros_like(far))
     search.show(np.concatenate([far, near]), np.array([1, 2]))
-    assert search.labels.tolist() == [2] and search.distances() == pytest.approx(1 / 255)
+    assert search.labels.tolist() == [2] and distances(search) == pytest.approx(1 / 255)
     with pytest.raises(UserError, match="43,690 at most"):
         NearestLabels(np.zeros((1, 1, side + 1, side + 1), np.uint8))
 
@@ -277,8 +300,8 @@ def test_every_claim_of_the_supplement_is_measured_from_a_trained_net(folders, s
 
 def test_paired_differences_are_those_of_the_same_queries():
     wrong, other = np.arange(1000) < 40, np.arange(1000) < 30
-    assert s8.paired(wrong, wrong) == [0, 0, 0]
-    more, low, high = s8.paired(wrong, other)
+    assert neighbours.paired(wrong, wrong) == [0, 0, 0]
+    more, low, high = neighbours.paired(wrong, other)
     assert more == 1 and 0 < low < more < high < 2, "narrower than two intervals side by side"
 
 

@@ -56,6 +56,16 @@ def test_layers_choose_a_part_of_the_same_numbers():
         features.of_discriminator(d, [4])
 
 
+def test_pooled_features_are_four_by_four_of_every_layer():
+    a = Architecture(16, 1, (3, 5), (2, 2), kernel=4)
+    d = Discriminator(a, torch.Generator().manual_seed(0)).eval()
+    x = torch.randn(2, 1, 16, 16, generator=torch.Generator().manual_seed(1))
+    pooled = features.pooled_features(d, x)
+    assert pooled.shape == (2, (3 + 5) * 16) and not pooled.requires_grad
+    first = d.features(x)[0]  # 2 x 3 x 8 x 8
+    assert torch.equal(pooled[:, :48].view(2, 3, 4, 4), first.unflatten(3, (4, 2)).unflatten(2, (4, 2)).amax((3, 5)))
+
+
 def test_maps_that_no_grid_divides_are_pooled_all_the_same():
     maps = torch.rand(2, 3, 7, 7)
     assert torch.equal(features.pool_maps(maps), torch.nn.functional.adaptive_max_pool2d(maps, 4).flatten(1))
@@ -66,7 +76,7 @@ def test_maps_that_no_grid_divides_are_pooled_all_the_same():
 def test_statistics_are_the_means_over_batches_with_batch_statistics_below():
     """By hand, as in the authors' script."""
     d, images = net(), pictures(3 * features.BATCH + 50)
-    features.estimate_statistics(d, images, seed=3)
+    features.estimate_on(d, images, seed=3)
     order = np.random.default_rng(3).permutation(len(images))
     sums = [[0.0, 0.0], [0.0, 0.0]]
     for i in range(3):  # the last, smaller batch would weigh as much as a whole one
@@ -89,13 +99,13 @@ def test_statistics_are_the_means_over_batches_with_batch_statistics_below():
 def test_an_incomplete_discriminator_has_features():
     a = Architecture(16, 3, (4, 6), (1, 2), kernel=3, head=False)
     d = net(a)
-    features.estimate_statistics(d, pictures(130))
+    features.estimate_on(d, pictures(130))
     assert features.extract(features.of_discriminator(d), pictures(3)).shape == (3, 160)
 
 
 def test_half_precision_storage_is_nearly_the_same():
     f = features.of_discriminator(net())
-    single, half = (features.extract(f, pictures(9), dtype) for dtype in (torch.float32, torch.float16))
+    single, half = features.extract(f, pictures(9)), features.extract(f, pictures(9), out=torch.empty(9, f.count).half())
     assert half.dtype == torch.float16
     assert torch.allclose(single, half.float(), rtol=2e-3, atol=1e-4)
 
@@ -106,13 +116,21 @@ def test_bf16_features_are_nearly_the_same():
     assert torch.allclose(single, fast, rtol=0.05, atol=0.01)
 
 
-def test_storage_chooses_what_fits_and_says_what_does_not():
-    assert features.storage(100, 10, free=100_000).dtype == torch.float32
-    assert features.storage(100, 10, free=5000).dtype == torch.float16
-    assert features.storage(60_000, 28_672, free=16_000_000_000).shape == (60_000, 28_672)  # the authors' net on CIFAR-10
-    with pytest.raises(UserError, match=r"60,000 images x 28,672 need 3\.4 GB, and 4\.0 GB are free; use fewer --layers"):
-        features.storage(60_000, 28_672, free=4_000_000_000)
+def test_storage_chooses_what_fits_and_says_what_does_not(monkeypatch):
     assert features.available_memory() > 10_000_000
+
+    def free(count: int) -> None:
+        monkeypatch.setattr(features, "available_memory", lambda: count)
+
+    free(100_000)
+    assert features.storage(100, 10).dtype == torch.float32
+    free(5000)
+    assert features.storage(100, 10).dtype == torch.float16
+    free(16_000_000_000)
+    assert features.storage(60_000, 28_672).shape == (60_000, 28_672)  # the authors' net on CIFAR-10
+    free(4_000_000_000)
+    with pytest.raises(UserError, match=r"60,000 images x 28,672 need 3\.4 GB, and 4\.0 GB are free; use fewer --layers"):
+        features.storage(60_000, 28_672)
 
 
 def test_features_that_are_not_numbers_are_refused():
@@ -123,7 +141,7 @@ def test_features_that_are_not_numbers_are_refused():
         features.extract(features.of_discriminator(d), pictures(3))
     huge = Features("huge", 1, lambda x: torch.full((len(x), 1), 1e6))
     with pytest.raises(UserError, match="beyond float16's range"):
-        features.extract(huge, pictures(3), torch.float16)
+        features.extract(huge, pictures(3), out=torch.empty(3, 1).half())
 
 
 def test_a_conditional_discriminator_is_refused():

@@ -3,17 +3,15 @@ import json
 import numpy as np
 import pytest
 import torch
-from conftest import encode, make_folder, noise
-from test_cli import fails  # noqa: F401 - a fixture
 from test_svm import problem
 
 from dcgan_core.cli import main
 from dcgan_core.errors import UserError
-from dcgan_core.networks import Architecture
-from dcgan_core.probes import features, protocols
+from dcgan_core.probes import protocols
 from dcgan_core.probes.features import Features
-from dcgan_core.probes.protocols import Task
+from dcgan_core.probes.protocols import Search
 from dcgan_core.probes.svm import Solver
+from dcgan_core.probes.tasks import Task
 
 
 @pytest.mark.parametrize(
@@ -27,7 +25,7 @@ from dcgan_core.probes.svm import Solver
 )
 def test_a_grid_that_leaves_nothing_to_choose_is_refused(grid, message):
     with pytest.raises(UserError, match=message):
-        protocols.check_grid(grid)
+        Search(grid)
 
 
 # --- the protocols
@@ -38,12 +36,12 @@ def made(n: int = 800, d: int = 60, seed: int = 0) -> Task:
     x, y, test, test_y = problem(n, d, 4, 400, seed)
     columns = {"conv 1": slice(0, d // 2), "conv 2": slice(d // 2, d)}
     how = Features("made up", d, lambda p: p, columns=columns)
-    return Task("made", tuple("abcd"), x, y, n // 5, test, test_y, how, np.arange(n), np.arange(400)[::-1])
+    return Task("made", tuple("abcd"), x, y, n // 5, test, test_y, how, np.arange(400)[::-1])
 
 
 def test_all_labels_choose_c_on_held_off_images_and_refit_on_all():
     task = made()
-    result = protocols.full(task, (1e-4, 1e-2, 1.0), patience=3)
+    result = protocols.full(task, Search((1e-4, 1e-2, 1.0), patience=3))
     rest = slice(task.held_off, None)
     for c, value in result.validation.items():
         svm = Solver(task.x[rest], task.labels[rest], 4).solve(c)
@@ -58,26 +56,26 @@ def test_all_labels_choose_c_on_held_off_images_and_refit_on_all():
 def test_the_test_images_have_no_say_in_the_choice_of_c():
     task, other = made(), made()
     other.test_labels = (other.test_labels + 1) % 4
-    a, b = protocols.full(task, (1e-4, 1e-2, 1.0)), protocols.full(other, (1e-4, 1e-2, 1.0))
+    a, b = (protocols.full(t, Search((1e-4, 1e-2, 1.0))) for t in (task, other))
     assert a.c == b.c
     assert a.validation == b.validation
-    a, b = (protocols.per_class(t, 10, 3, (1e-4, 1e-2), choosing=2) for t in (task, other))
+    a, b = (protocols.per_class(t, 10, Search((1e-4, 1e-2)), draws=3, choosing=2) for t in (task, other))
     assert (a.c, a.validation) == (b.c, b.validation)
     assert a.accuracy != b.accuracy
 
 
 def test_the_end_of_the_grid_is_reported():
     task = made()
-    assert "largest of the grid" in protocols.full(task, (1e-9, 1e-2)).messages[0]
-    assert "smallest of the grid" in protocols.full(task, (1e-2, 1e5)).messages[0]
-    middle = protocols.full(task, (1e-9, 1e-2, 1e5), patience=3)
+    assert "largest of the grid" in protocols.full(task, Search((1e-9, 1e-2))).messages[0]
+    assert "smallest of the grid" in protocols.full(task, Search((1e-2, 1e5))).messages[0]
+    middle = protocols.full(task, Search((1e-9, 1e-2, 1e5), patience=3))
     assert middle.c == 1e-2
     assert middle.messages == []
 
 
 def test_few_labels_over_many_draws():
     task = made()
-    result = protocols.per_class(task, 20, draws=6, grid=(1e-3, 1e-2, 1e-1), choosing=3)
+    result = protocols.per_class(task, 20, Search((1e-3, 1e-2, 1e-1)), draws=6, choosing=3)
     assert len(result.draws) == result.n == 6
     assert len(set(result.draws)) > 1, "every draw was the same"
     assert result.accuracy == pytest.approx(np.mean(result.draws))
@@ -85,9 +83,10 @@ def test_few_labels_over_many_draws():
     margin = 2.5706 * np.std(result.draws, ddof=1) / np.sqrt(6)  # Student's t, 5 degrees of freedom
     assert (result.low, result.high) == pytest.approx((result.accuracy - margin, result.accuracy + margin), abs=1e-4)
     assert result.validation.keys() == {1e-3, 1e-2, 1e-1}
-    again = protocols.per_class(task, 20, draws=6, grid=(1e-3, 1e-2, 1e-1), choosing=3)
+    again = protocols.per_class(task, 20, Search((1e-3, 1e-2, 1e-1)), draws=6, choosing=3)
     assert again.draws == result.draws
-    assert protocols.per_class(task, 100, 2, (1e-3, 1e-2), choosing=1).accuracy > result.accuracy, "more labels, no better"
+    more = protocols.per_class(task, 100, Search((1e-3, 1e-2)), draws=2, choosing=1)
+    assert more.accuracy > result.accuracy, "more labels, no better"
 
 
 def test_few_labels_never_train_on_held_off_images():
@@ -96,7 +95,7 @@ def test_few_labels_never_train_on_held_off_images():
     spoiled = made()
     spoiled.x = spoiled.x.clone()
     spoiled.x[: spoiled.held_off] = torch.randn(spoiled.held_off, 60)  # changes the choice of C at most
-    a, b = (protocols.per_class(t, 20, 3, (1e-3, 1e-3 + 1e-12), choosing=1) for t in (task, spoiled))
+    a, b = (protocols.per_class(t, 20, Search((1e-3, 1e-3 + 1e-12)), draws=3, choosing=1) for t in (task, spoiled))
     assert a.draws == b.draws
 
 
@@ -106,7 +105,6 @@ def test_few_labels_never_train_on_held_off_images():
         ({"labels_each": 0}, "--per-class 0"),
         ({"labels_each": 500}, r"--per-class 500: made has \d+ images of class '.' that are not held off"),
         ({"labels_each": 5, "draws": 1}, "--draws 1: at least 2"),
-        ({"labels_each": 5, "grid": (1e-3,)}, "one C"),
     ],
 )
 def test_what_few_labels_cannot_do_is_refused(options, message):
@@ -114,15 +112,9 @@ def test_what_few_labels_cannot_do_is_refused(options, message):
         protocols.per_class(made(), **options)
 
 
-def test_more_labels_than_there_are_is_said_before_the_features_are_made(run, monkeypatch):
-    monkeypatch.setattr(features, "extract", lambda *a, **k: pytest.fail("made features first"))
-    with pytest.raises(UserError, match="--per-class 300: digits has"):
-        protocols.make_task(run, "digits", labels_each=300, progress=False)
-
-
 def test_the_surest_mistakes_are_named_by_their_place_in_the_test_set():
     task = made()
-    result = protocols.full(task, (1e-4, 1e-2))
+    result = protocols.full(task, Search((1e-4, 1e-2)))
     for m in protocols.mistakes(task, result, 5):
         row = list(task.test_order).index(m["place"])
         assert task.classes[task.test_labels[row]] == m["is"]
@@ -135,59 +127,12 @@ def test_one_layer_can_be_probed_from_the_same_storage():
     assert part.x.shape == (800, 30)
     assert part.x.data_ptr() != task.x.data_ptr()
     assert part.x.untyped_storage().data_ptr() == task.x.untyped_storage().data_ptr()
-    assert 0.25 < protocols.full(part, (1e-3, 1e-2)).accuracy <= 1
+    assert 0.25 < protocols.full(part, Search((1e-3, 1e-2))).accuracy <= 1
 
 
 def test_confusion_counts_rows_of_truth():
     table = protocols.confusion(np.array([0, 1, 1, 2]), np.array([0, 0, 1, 2]), 3)
     assert table.tolist() == [[1, 1, 0], [0, 1, 0], [0, 0, 1]]
-
-
-# --- from images
-
-
-def test_a_task_of_real_digits_is_shuffled_and_held_off(run):
-    task = protocols.make_task(run, "digits", progress=False)
-    assert (len(task.x) + len(task.test_x), task.x.shape[1]) == (1797, 24 * 16)
-    assert task.held_off == len(task.x) // 5
-    assert sorted(task.order) == list(range(len(task.x)))
-    assert list(task.order[:50]) != list(range(50))
-    assert protocols.full(task, progress=False).accuracy > 0.8
-
-
-@pytest.mark.parametrize("kind", ["random", "pixels", "kmeans"])
-def test_baselines_see_the_same_images_in_the_same_order(run, kind):
-    task = protocols.make_task(run, "digits", kind, images=400, centroids=20, progress=False)
-    trained = protocols.make_task(run, "digits", images=400, progress=False)
-    assert np.array_equal(task.order, trained.order)
-    assert np.array_equal(task.labels, trained.labels)
-    assert protocols.full(task, (1e-3, 1e-2, 1e-1), progress=False).accuracy > 0.6
-    if kind == "pixels":
-        assert task.x.shape[1] == 256
-    if kind == "kmeans":
-        rest = task.x[task.held_off :]
-        assert rest.mean(0).abs().max() < 1e-3
-        assert rest.std(0).max() < 1.01
-
-
-def test_grey_images_are_shown_to_a_colour_net_only_when_asked(data):
-    make_folder(
-        data / "grey", {f"{s}/{c}/{i}.png": encode(noise(i)) for s in ("train", "test") for c in "ab" for i in range(9)}
-    )
-    a = Architecture(16, 3, (4,), (2,), kernel=4)
-    with pytest.raises(UserError, match=r"digits: images of 1 channels of colour; this net sees 3; --grey-as-colour repeats"):
-        protocols.load_pair("digits", a)
-    train, _ = protocols.load_pair("digits", a, grey_as_colour=True)
-    assert train.images[3:5].shape == (2, 3, 16, 16)
-    assert (train.images[3:5].std(1) == 0).all()
-    with pytest.raises(UserError, match=r"grey: images of 3 channels of colour; this net sees 1$"):
-        protocols.load_pair("grey", Architecture(16, 1, (4,), (2,), kernel=4), grey_as_colour=True)
-
-
-def test_a_set_without_labels_is_refused(data):
-    make_folder(data / "plain", {f"{s}/{i}.png": encode(noise(i)) for s in ("train", "test") for i in range(3)})
-    with pytest.raises(UserError, match="plain: has no labels"):
-        protocols.load_pair("plain", Architecture(16, 3, (4,), (2,), kernel=4))
 
 
 # --- the command
@@ -269,5 +214,5 @@ def test_probe_of_an_unfinished_run(run_copy, capsys):
     ],
     ids=lambda x: " ".join(x) if isinstance(x, list) else "",
 )
-def test_what_probe_cannot_do_is_one_line(run, fails, arguments, names):  # noqa: F811
+def test_what_probe_cannot_do_is_one_line(run, fails, arguments, names):
     fails("probe", run.path, *arguments, "--device", "cpu", names=names)

@@ -1,5 +1,7 @@
 """Judges: they learn to read factors, say how far they can be trusted, and count what samples show."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from conftest import ships_from
@@ -10,7 +12,7 @@ from dcgan_core.data import loading
 from dcgan_core.drawings import rooms, scenes, sprites
 from dcgan_core.errors import UserError
 from dcgan_core.metrics import coverage
-from dcgan_core.readers import fitting, judges
+from dcgan_core.readers import judges
 from dcgan_core.readers.judges import Judge
 
 
@@ -53,25 +55,28 @@ def test_rooms_leave_out_the_choice_of_places():
 
 def test_equal_pictures_are_covered_and_one_sided_samples_are_not(judge):
     data = scenes.draw("drawn-portraits", 600, 32, seed=8)
-    same = coverage.coverage(judge, data.images, data.images)
+    read = partial(judges.statements, judge)
+    same = coverage.coverage(read, data.images, data.images)
     assert same.value == 1
-    more = coverage.coverage(judge, data.images, scenes.draw("drawn-portraits", 600, 32, seed=9).images)
-    one_sided = coverage.coverage(judge, data.images, data.images[data.factors["long_hair"] == 1])
+    more = coverage.coverage(read, data.images, scenes.draw("drawn-portraits", 600, 32, seed=9).images)
+    one_sided = coverage.coverage(read, data.images, data.images[data.factors["long_hair"] == 1])
     assert 0.75 < more.value < 1 and more.low <= more.value <= more.high <= 1
     assert 0.3 < one_sided.value < 0.65
     hair = one_sided.details["factors"]["long_hair"]
     assert abs(hair["data"] - 0.5) < 0.1 and hair["samples"] > 0.85
-    single = coverage.coverage(judge, data.images, np.repeat(data.images[:1], 100, 0))
+    single = coverage.coverage(read, data.images, np.repeat(data.images[:1], 100, 0))
     assert single.details["cells_in_samples"] == 1 and single.value < 0.2
 
 
 def test_a_judge_is_trained_once_and_kept(monkeypatch, tmp_path):
-    monkeypatch.setattr(fitting, "PICTURES", 128)
-    monkeypatch.setattr(fitting, "EPOCHS", 1)
+    monkeypatch.setattr(judges, "PICTURES", 128)
+    monkeypatch.setattr(judges, "EPOCHS", 1)
     ships_from(monkeypatch, "judges", tmp_path / "none")
     trained = []
     train = judges.train_judge
-    monkeypatch.setattr(judges, "train_judge", lambda j, seed, d: trained.append(seed) or train(j, seed, d, 128, 1))
+    monkeypatch.setattr(
+        judges, "train_judge", lambda j, seed, d: trained.append(seed) or train(j, seed, d, pictures=128, epochs=1)
+    )
     images = scenes.draw("drawn-rooms", 4, 32).images
     first, again, other = (judges.load_judge("drawn-rooms", seed, 32).read(images)["light"] for seed in (0, 0, 1))
     assert trained == [0, 1]

@@ -1,0 +1,58 @@
+"""What ships of the ablations with the book, and where is it read?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from dcgan_core import assets, pictures
+from dcgan_core.ablations import measuring, variants
+from dcgan_core.errors import UserError
+from dcgan_core.files import read_json, write_atomically, write_json
+
+
+def ship_ablations(out: Path) -> Path:
+    """Copies the table, the first seed's samples of each variant and the images that come back most into the book.
+
+    Raises UserError for a table with less in it than the one that ships now, or with fewer than SEEDS pairs in a row.
+    """
+    table, seeds = read_json(out / "results.json", "the table of ablations"), variants.SEEDS
+    lost = {r["run"] for r in shipped_table()["rows"]} - {r["run"] for r in table["rows"]}
+    few = {r["run"] for r in table["rows"] if r["claim"].startswith("ablation.") and r["n"] < seeds}
+    if lost or few:
+        why = f"lacks {', '.join(sorted(lost)) or 'nothing'} of what ships now; fewer than {seeds} pairs: {len(few)} rows"
+        raise UserError(f"{out / 'results.json'}: {why}. Measure all of it first: dcgan ablate --out {out}")
+    target = assets.folder("ablations")
+    write_json(target / "results.json", table)
+    for variant in variants.ALL:
+        sheet = out / f"{variant.name}-{variants.seeds_of(variant).start}" / "sheet.webp"
+        if sheet.exists():
+            write_atomically(target / f"{variant.name}.webp", sheet.read_bytes())
+    if table["finds"]:  # a row for each of a few z; lossless, since a swing may be a single grey level
+        strongest = table["finds"][0]
+        images = measuring.snapshots(out / f"{strongest['variant']}-{strongest['seed']}", strongest["size"])
+        shown = pictures.grid(images[:, :2].swapaxes(0, 1), gap=1)
+        measuring.save_webp(target / "returning.webp", shown, lossless=True)
+    return target
+
+
+def shipped_table() -> dict:
+    """The table that ships with the book; without runs and rows where none ships. Raises UserError where it cannot be found."""
+    path = assets.folder("ablations") / "results.json"
+    return read_json(path, "the table of ablations") if path.exists() else {"runs": {}, "rows": []}
+
+
+def rows(claims: Iterable[str] = ()) -> list[dict]:
+    """The shipped rows of `ablation.<claim>`, in the order of the claims given; all where none are given."""
+    there = [r for r in shipped_table()["rows"] if r["claim"].startswith("ablation.")]
+    return [r for c in claims for r in there if r["claim"] == f"ablation.{c}"] if claims else there
+
+
+def sheets(claims: Iterable[str]) -> list[tuple[str, np.ndarray]]:
+    """Labelled samples of seed 0 for `image_rows.strips`: with all guidelines, then without each; empty where none ship."""
+    wanted = [variants.GUIDELINES, *(v for c in claims for v in variants.VARIANTS if v.claim == c)]
+    found = [(v.what, assets.folder("ablations") / f"{v.name}.webp") for v in wanted]
+    size = variants.BASELINE.architecture.size
+    return [(what, pictures.tiles(path, size, gap=1)[:10]) for what, path in found if path.exists()]

@@ -1,0 +1,107 @@
+"""What the book claims beside the paper: its drawn scenes, its solver, and the classifiers that judge."""
+
+from functools import partial
+
+from dcgan_core.authors import reading
+from dcgan_core.claims.claim import NOT_IN_PAPER, Claim, Measure, Setting, at_least, imported_from, trained_on
+from dcgan_core.drawings import scenes
+from dcgan_core.inside import arithmetic, exemplars
+from dcgan_core.intervals import Measurement
+from dcgan_core.metrics import coverage, memorisation
+from dcgan_core.probes import scores
+from dcgan_core.readers import attributes, judges
+
+
+def _judge(s: Setting) -> judges.Judge:
+    return judges.load_judge(s.run.data_name, size=s.run.architecture.size, device=s.place)
+
+
+def _judge_accuracy(factor: str) -> Measure:
+    return lambda s: judges.judge_accuracy(_judge(s), factor, 500 if s.small else 4000)
+
+
+def _coverage(s: Setting) -> Measurement:
+    count = 600 if s.small else 10_000
+    data = scenes.draw(s.run.data_name, count, s.run.architecture.size, judges.HELD_OUT_SEED)
+    samples = memorisation.draw_samples(s.generator(), count, s.seed)
+    return coverage.coverage(partial(judges.statements, _judge(s)), data.images, samples, s.seed)
+
+
+def _scene_claims(name: str) -> list[Claim]:
+    """The judge's accuracy on each thing it reads in a drawn set, and what a generator trained on the set covers."""
+    fits = trained_on(name)
+    read = [*scenes.yes_no(name), *({"pose", "class"} & set(scenes.FACTORS[name]))]
+    rows = [
+        Claim(
+            f"scenes.judge_accuracy.{name}.{factor}",
+            "book",
+            f"A small classifier reads {factor.replace('_', ' ')} off {name.replace('-', ' ')} that it has not seen",
+            NOT_IN_PAPER,
+            "share of variance (R²)" if factor == "pose" else "share of right answers",
+            at_least(0.95),
+            _judge_accuracy(factor),
+            fits,
+            of_weights=False,
+        )
+        for factor in read
+        if factor != "mirrored"
+    ]
+    statement = f"Samples show what {name.replace('-', ' ')} show, as often and in the same combinations"
+    return rows + [Claim(f"scenes.coverage.{name}", "book", statement, NOT_IN_PAPER, "overlap", at_least(0.7), _coverage, fits)]
+
+
+def _solver_speedup(s: Setting) -> Measurement:
+    few = {"images": 2000, "test_images": 1000} if s.small else {}
+    return scores.solver_speedup(device=s.place, seed=s.seed, **few)
+
+
+def _exemplars(name: str) -> Claim:
+    data, said = arithmetic.DATA[name], arithmetic.SUMS[name].said
+    return Claim(
+        f"arithmetic.{name}.exemplars",
+        "book",
+        f"Where the classifier that selects is {exemplars.SURE:.0%} sure, labels agree: the terms of {said}",
+        NOT_IN_PAPER,
+        "share of what it takes, mean of the three terms",
+        at_least(exemplars.SURE),
+        lambda s: arithmetic.selection(s.run, name, s.device, small=s.small),
+        trained_on(data),
+        needs=data if data == attributes.DATA else "",
+        of_weights=False,
+    )
+
+
+def _attribute_accuracy(name: str) -> Claim:
+    def measure(s: Setting) -> Measurement:
+        return attributes.attribute_accuracy(attributes.load_attributes(device=s.place), name, count=300 if s.small else None)
+
+    return Claim(
+        f"faces.attribute_accuracy.{name.lower()}",
+        "book",
+        f"A small classifier reads {name} off photographs that it has not seen",
+        NOT_IN_PAPER,
+        "share of right answers, mean of those with and those without",
+        at_least(0.9),
+        measure,
+        trained_on("faces"),
+        of_weights=False,
+    )
+
+
+CLAIMS = [
+    *(c for name in scenes.NAMES for c in _scene_claims(name)),
+    Claim(
+        "probe.solver_speedup",
+        "book",
+        "The book's SVM solver is ten times as fast as liblinear, with the same result",
+        NOT_IN_PAPER,
+        "times as fast, 50,000 images x 7,168 features",
+        at_least(10),
+        _solver_speedup,
+        imported_from(reading.IMAGENET.folder),
+        needs="cifar10",
+        of_weights=False,
+    ),
+    *(_exemplars(name) for name in arithmetic.SUMS),
+    *(_attribute_accuracy(name) for name in attributes.READ),
+]

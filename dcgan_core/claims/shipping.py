@@ -1,0 +1,77 @@
+"""A finished run, copied into the book: what ships of it, and which of its results are still true there."""
+
+import io
+import shutil
+from pathlib import Path
+
+from PIL import Image
+
+from dcgan_core import assets
+from dcgan_core.claims import ledger
+from dcgan_core.errors import UserError
+from dcgan_core.files import write_atomically, write_json
+from dcgan_core.runs import NETS, Run, write_net
+
+
+def ship(run: Run, name: str | None = None, *, weights: bool = True, discriminator: bool = True) -> Path:
+    """Copies a finished run into `book/reference_runs/<name>`: weights in half precision, sample grids, log.
+
+    weights=False: for weights that are not ours to spread. Then results are shipped too, as measured on these very weights, and
+    run.json says how to get them. discriminator=False: for runs whose D nothing in the book asks. Results of the run shipped
+    before that are not about its weights, such as raw pixels', are kept. Writes nothing of the training data. The model card
+    (README.md) is written by hand once and kept.
+    """
+    if run.info.get("status") != "finished":
+        raise UserError(f"{run.path}: not finished; ship a run that has ended")
+    target = assets.folder("reference_runs") / (name or run.name)
+    if target.resolve() == run.path.resolve():
+        raise UserError(f"{run.path}: is shipped already")
+    nets = {"generator": run.generator()} if weights else {}
+    if weights and discriminator:
+        nets["discriminator"] = run.discriminator(will_estimate_batchnorm=True)  # whoever loads it is asked again
+    results = _lasting_results(target, run)
+    target.mkdir(parents=True, exist_ok=True)
+    for file in (*(f"{kind}.safetensors" for kind in NETS), "log.jsonl", "results.json"):
+        (target / file).unlink(missing_ok=True)
+    for kind, net in nets.items():
+        write_net(target / f"{kind}.safetensors", kind, net, half=True)
+    # no paths of this machine; `lineage` and `data` say what they were
+    info = run.info | {"config": run.info["config"] | {"data": run.data_name}, "initial": None}
+    if "authors" in info:
+        info["authors"] = {key: value for key, value in info["authors"].items() if key != "folder"}
+    if not weights:  # with weights, they were measured before rounding; `dcgan measure` the shipped ones
+        info["without_weights"] = _how_to_get_weights(info)
+        results |= {claim: result | {"run": target.name} for claim, result in ledger.results_of(run).items()}
+    write_json(target / "run.json", info)
+    if (run.path / "log.jsonl").is_file():
+        write_atomically(target / "log.jsonl", (run.path / "log.jsonl").read_bytes())
+    if results:
+        write_json(target / "results.json", results)
+    _ship_grids(run, target)
+    return target
+
+
+def _lasting_results(shipped: Path, run: Run) -> dict:
+    """What was measured on the run shipped there before and holds for `run`, which has other weights."""
+    if not (shipped / "run.json").is_file() or Run(shipped).architecture != run.architecture:
+        return {}
+    of_weights = {c.id for c in ledger.CLAIMS if c.of_weights}
+    return {claim: result for claim, result in ledger.results_of(Run(shipped)).items() if claim not in of_weights}
+
+
+def _ship_grids(run: Run, target: Path) -> None:
+    grids = [(f"samples/{images:09d}.webp", path) for images, path in run.samples().items()]
+    grids += [(f"{path.stem}.webp", path) for path in run.path.glob("*.png")]
+    shutil.rmtree(target / "samples", ignore_errors=True)
+    (target / "samples").mkdir()
+    for file, path in grids + [("grid.webp", path) for path in [*run.samples().values()][-1:]]:
+        buffer = io.BytesIO()
+        Image.open(path).save(buffer, "webp", quality=90)
+        write_atomically(target / file, buffer.getvalue())
+
+
+def _how_to_get_weights(info: dict) -> str:
+    if "authors" in info:
+        authors = info["authors"]
+        return f"dcgan import-authors FOLDER --out RUN, where FOLDER is models/{authors['model']} of {authors['repository']}"
+    return f"dcgan train {info.get('recipe') or info['data']['name']} (its settings are in run.json)"

@@ -1,0 +1,29 @@
+"""The command line, one file a command: its options, and what it does. Heavy imports wait until a command runs."""
+
+import argparse
+import sys
+
+from dcgan_core import __version__
+from dcgan_core.cli import ablate, claims, data, fid, import_authors, measure, probe, sample, ship, train
+from dcgan_core.errors import UserError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command; returns the exit code: 0, 1 after an error shown in one line, 130 when interrupted."""
+    parser = argparse.ArgumentParser("dcgan", description="The DCGAN paper, runnable: train, sample, measure.")
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for command in (train, sample, probe, data, import_authors, measure, ablate, fid, ship, claims):
+        command.add(commands)
+    args = parser.parse_args(arguments)
+    try:
+        return args.run(args) or 0
+    except UserError as error:
+        print(f"dcgan {args.command}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"\ndcgan {args.command}: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # `dcgan claims | head`
+        sys.stderr.close()
+        return 0

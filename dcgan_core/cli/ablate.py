@@ -1,0 +1,30 @@
+"""`dcgan ablate`: the paper's guidelines removed one at a time."""
+
+import argparse
+from pathlib import Path
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    p = commands.add_parser("ablate", help="train a small DCGAN, one guideline at a time removed; goes on where it stopped")
+    p.add_argument(
+        "--only", nargs="+", default=[], metavar="NAME", help="these variants, such as pooling lr-0.001 (default: all)"
+    )
+    p.add_argument("--seeds", type=int, help="pairs of each (default: as in the book's table)")
+    p.add_argument("--images", type=int, metavar="N", help="drawn from the data in each run (default: as in the book's table)")
+    p.add_argument("--data", help="a set with classes (default: the book's drawn sprites)")
+    p.add_argument("--out", type=Path, default=Path("runs/ablations"), metavar="FOLDER", help="default: runs/ablations")
+    p.add_argument("--ship", action="store_true", help="then copy the table into book/ablations")
+    p.add_argument("--device", default="auto")
+    p.set_defaults(run=_run)
+
+
+def _run(args: argparse.Namespace) -> None:
+    from dcgan_core.ablations import running, shipping
+
+    given = {key: getattr(args, key) for key in ("seeds", "images", "data") if getattr(args, key) is not None}
+    table = running.ablate(args.out, args.only, device=args.device, **given)
+    for row in table["rows"]:
+        print(f"{row['claim']:32} {row['run']:32} {row['value']:.3g} ({row['low']:.3g} to {row['high']:.3g}), n = {row['n']}")
+    print(f"{args.out / 'results.json'}: {table['seconds'] / 60:.0f} minutes in all")
+    if args.ship:
+        print(shipping.ship_ablations(args.out))

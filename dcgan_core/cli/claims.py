@@ -1,0 +1,21 @@
+"""`dcgan claims`: the ledger."""
+
+import argparse
+import json
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    p = commands.add_parser("claims", help="the paper's claims beside what was measured")
+    p.add_argument("--json", action="store_true")
+    p.set_defaults(run=_run)
+
+
+def _run(args: argparse.Namespace) -> None:
+    from dcgan_core.claims import ledger
+
+    rows = ledger.ledger_rows()
+    if args.json:
+        print(json.dumps(rows, indent=1, ensure_ascii=False))
+    else:
+        for row in rows:
+            print(ledger.line(row))

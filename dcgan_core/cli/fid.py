@@ -1,0 +1,28 @@
+"""`dcgan fid`: the usual Inception FID."""
+
+import argparse
+from pathlib import Path
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    p = commands.add_parser("fid", help="the usual Inception FID of a run (needs the extra `fid` and Inception's weights)")
+    p.add_argument("source", type=Path, metavar="RUN")
+    p.add_argument("--count", type=int, default=10_000, help="samples (default: 10,000; papers mostly use 50,000)")
+    p.add_argument("--split", choices=("train", "test"), default="train", help="the real images (default: train)")
+    p.add_argument("--weights", type=Path, metavar="FILE", help="Inception's weights, where they cannot be downloaded")
+    p.add_argument("--device", default="auto")
+    p.add_argument("--seed", type=int, default=0)
+    p.set_defaults(run=_run)
+
+
+def _run(args: argparse.Namespace) -> None:
+    from dcgan_core import devices
+    from dcgan_core.data import loading
+    from dcgan_core.metrics import fidelity
+    from dcgan_core.runs import Run
+
+    run = Run(args.source)
+    config = run.info["config"]
+    data = loading.load_data(config["data"], run.architecture.size, args.split, crop=config.get("crop", "center"))
+    m = fidelity.inception(run.generator(devices.pick(args.device)), data, args.count, args.seed, args.weights)
+    print(f"FID {m.value:.2f}: {m.n:,} samples, {m.details['real']:,} {args.split} images of {data.name}, {m.seconds:.0f} s")

@@ -1,0 +1,81 @@
+"""`dcgan probe`: what D's features know, by a linear SVM on them."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from dcgan_core.errors import UserError
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    p = commands.add_parser("probe", help="how well a linear SVM on D's features tells a labelled data set's classes apart")
+    p.add_argument("source", type=Path, metavar="RUN", help="finished, or not (then its latest checkpoint is probed)")
+    p.add_argument("--dataset", required=True, metavar="NAME", help="such as cifar10, or the path of a zip or folder")
+    p.add_argument("--features", default="trained", help="trained (default), random (D untrained), pixels or kmeans")
+    p.add_argument("--layers", metavar="1,2,…", help="these conv layers only; 1 is nearest to the image")
+    p.add_argument("--per-class", type=int, metavar="K", help="K labels a class over several draws (default: all labels)")
+    p.add_argument("--draws", type=int, metavar="N", help="with --per-class (default: 100)")
+    p.add_argument("--images", type=int, metavar="N", help="use N training images, a fifth of them to choose C (default: all)")
+    p.add_argument("--grid", metavar="C,C,…", help="values of C to choose from (default: those of the book for that data set)")
+    p.add_argument("--solver", default="torch", help="torch (default) or liblinear (scikit-learn's LinearSVC)")
+    p.add_argument("--precision", default="single", help="single (default), bf16, or auto: bf16 where it is faster")
+    p.add_argument("--grey-as-colour", action="store_true", help="show images of one channel to a net that sees three")
+    p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--json", type=Path, metavar="F.json", help="write everything that was found")
+    p.add_argument("--device", default="auto")
+    p.set_defaults(run=_run)
+
+
+def _run(args: argparse.Namespace) -> None:
+    from dcgan_core import devices
+    from dcgan_core.files import write_json
+    from dcgan_core.probes import protocols, tasks
+    from dcgan_core.runs import Run
+
+    run, device = Run(args.source), devices.pick(args.device)
+    layers = _numbers("--layers", args.layers, int, "1,2,3") if args.layers else None
+    grid = _numbers("--grid", args.grid, float, "1e-4,1e-3,1e-2") if args.grid else protocols.grid_of(args.dataset)
+    few = args.per_class is not None
+    search = protocols.Search(grid, solver=args.solver, seed=args.seed, patience=None if few else 3)
+    if args.draws is not None and not few:
+        raise UserError("--draws: goes with --per-class, the number of labels that each draw has")
+    draws = protocols.check_draws(100 if args.draws is None else args.draws)
+    precision = devices.precision(args.precision, device)
+    asked = tasks.Question(
+        run,
+        args.dataset,
+        args.features,
+        layers=layers,
+        images=args.images,
+        labels_each=args.per_class,
+        grey_as_colour=args.grey_as_colour,
+        precision=precision,
+        device=device,
+        seed=args.seed,
+    )
+    task = tasks.make_task(asked)
+    counts = f"{len(task.x):,} training images ({task.held_off:,} of them choose C), {len(task.test_x):,} test images"
+    print(f"{args.dataset}: {counts}; {task.features.count:,} {task.features.name} features, {task.seconds:.0f} s")
+    if not few:
+        result = protocols.full(task, search)
+        of = ""
+    else:
+        result = protocols.per_class(task, args.per_class, search, draws=draws)
+        of = f", spread ±{result.spread:.2%} over {result.n} draws of {args.per_class} labels a class"
+    print(
+        f"accuracy {result.accuracy:.2%} (95 %: {result.low:.2%} to {result.high:.2%}){of}, error {1 - result.accuracy:.2%};"
+        f" C {result.c:g}, {result.seconds:.0f} s"
+    )
+    for message in result.messages:
+        print(f"note: {message}", file=sys.stderr)
+    if args.json:
+        seen = run.log()[-1]["images"] if run.log() else None  # while it was trained, by the last row of its log
+        write_json(args.json, {"run": str(run.path), "seen": seen, "precision": precision, **protocols.report(task, result)})
+        print(args.json)
+
+
+def _numbers(option: str, text: str, kind: type, example: str) -> list:
+    try:
+        return [kind(part) for part in text.split(",")]
+    except ValueError:
+        raise UserError(f"{option} {text}: write numbers, such as {example}") from None

@@ -1,0 +1,95 @@
+"""`dcgan sample`: images of a run, as a picture or as numbers."""
+
+import argparse
+import io
+import zipfile
+from pathlib import Path
+
+from dcgan_core.errors import UserError, reason
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    p = commands.add_parser("sample", help="draw images from a run")
+    p.add_argument("source", type=Path, metavar="RUN")
+    p.add_argument("--count", type=int, default=64)
+    z = p.add_mutually_exclusive_group()
+    z.add_argument("--seed", type=int, default=0)
+    z.add_argument("--z", type=Path, metavar="Z.npz", help="draw these z (array `z`, N x latent)")
+    p.add_argument("--labels", metavar="0,1,…", help="classes, repeated as needed (class-conditional nets)")
+    p.add_argument("--out", type=Path, metavar="grid.png", help="default: grid.png, unless --npz is given")
+    p.add_argument("--npz", type=Path, metavar="F.npz", help="write z and float32 images in [-1, 1]")
+    p.add_argument(
+        "--batch-statistics", action="store_true", help="as the authors' code samples: images depend on their batch of 128"
+    )
+    p.add_argument("--device", default="auto")
+    p.set_defaults(run=_run)
+
+
+def _run(args: argparse.Namespace) -> None:
+    import numpy as np
+    import torch
+
+    from dcgan_core import devices, latent, networks, pictures
+    from dcgan_core.files import write_atomically
+    from dcgan_core.runs import Run
+
+    run = Run(args.source)
+    device = devices.pick(args.device)
+    generator = run.generator(device)
+    a = generator.architecture
+    if args.z:
+        z = _read_z(args.z, a.latent)
+    else:
+        if args.count < 1:
+            raise UserError(f"--count {args.count}: at least 1")
+        # on the CPU: a seed means the same z everywhere
+        z = latent.sample(a, args.count, torch.Generator().manual_seed(args.seed))
+    labels = None
+    if args.labels is not None or a.num_classes:
+        labels = _read_labels(args.labels, a.num_classes, len(z))
+    if args.batch_statistics:
+        if len(z) < 2:
+            raise UserError("--batch-statistics: one image has no batch; draw at least two")
+        batches = -(-len(z) // 128)
+        with networks.batch_statistics(generator):
+            images = latent.draw(generator, z, labels, batch=-(-len(z) // batches))  # even batches of at most 128
+    else:
+        images = latent.draw(generator, z, labels)
+    if args.npz:
+        unit = images if a.output == "tanh" else images * 2 - 1
+        buffer = io.BytesIO()
+        np.savez(buffer, z=z.numpy(), images=unit.cpu().numpy().astype(np.float32))
+        write_atomically(args.npz, buffer.getbuffer())
+        print(args.npz)
+    if args.out or not args.npz:
+        out = args.out or Path("grid.png")
+        write_atomically(out, pictures.png(pictures.grid(networks.to_pixels(images, a).cpu().numpy())))
+        print(out)
+
+
+def _read_z(path: Path, latent: int):
+    import numpy as np
+    import torch
+
+    try:
+        with np.load(path) as arrays:
+            z = np.asarray(arrays["z"], np.float32)
+    except (OSError, ValueError, KeyError, TypeError, IndexError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"--z {path}: expected an .npz with an array `z` ({reason(error)})") from None
+    if z.ndim != 2 or z.shape[1] != latent or not len(z) or not np.isfinite(z).all():
+        raise UserError(f"--z {path}: expected finite numbers, N x {latent}, got an array of {' x '.join(map(str, z.shape))}")
+    return torch.from_numpy(z)
+
+
+def _read_labels(text: str | None, num_classes: int, count: int):
+    import torch
+
+    if not num_classes:
+        raise UserError("--labels: this run is not class-conditional; leave them out")
+    try:
+        labels = [int(part) for part in text.split(",")] if text is not None else list(range(num_classes))
+    except ValueError:
+        raise UserError(f"--labels {text}: write numbers, such as 0,1,2") from None
+    if not all(0 <= label < num_classes for label in labels):
+        raise UserError(f"--labels {text}: the classes are 0 to {num_classes - 1}")
+    return torch.tensor([labels[i % len(labels)] for i in range(count)])

@@ -1,0 +1,52 @@
+"""What the tests of the ablations share."""
+
+import ast
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+from dcgan_core import assets, pictures
+from dcgan_core.ablations import measuring, variants
+from dcgan_core.cli import main
+from dcgan_core.figures.tables import Table
+from dcgan_core.metrics import fidelity
+from dcgan_core.networks import Architecture
+from dcgan_core.training import session
+
+BOOK = Path(__file__).resolve().parent.parent.parent / "book"
+
+
+def defined_in(chapter: str, **known) -> SimpleNamespace:
+    """The functions and constants of a chapter, and nothing that it runs. `known`: what its cells have by then."""
+    tree = ast.parse((BOOK / f"{chapter}.py").read_text())
+    constants = [node for node in tree.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]).isupper()]
+    tree.body = [*constants, *(node for node in tree.body if isinstance(node, ast.FunctionDef))]
+    exec(compile(tree, chapter, "exec"), known)
+    return SimpleNamespace(**known)
+
+
+CHAPTER_3 = defined_in("03_architecture", Table=Table, variants=variants)
+CHAPTER_7 = defined_in("07_instability", assets=assets, measuring=measuring, pictures=pictures, variants=variants)
+
+
+def measured(**values) -> dict:
+    fine = {"frechet": 10.0, "precision": 0.5, "recall": 0.4, "diversity": 0.9, "oscillation": 0.2, "returns": 1.4}
+    fine |= {"diverged": False, "collapsed": None, "alarms": [], "train_seconds": 1.0, "measure_seconds": 0.5}
+    sampled = {"frechet": 11.0, "precision": 0.5, "recall": 0.4, "diversity": 0.8}
+    return fine | {"returning": 0.0, "batch_statistics": sampled} | values
+
+
+def shrink(monkeypatch) -> None:
+    """Tiny nets on the digits, few samples."""
+    a = Architecture(16, 1, (4, 8), (2, 2), kernel=4, latent=10)
+    monkeypatch.setattr(variants, "BASELINE", replace(variants.BASELINE, data="digits", architecture=a, batch=16))
+    monkeypatch.setattr(measuring, "SAMPLES", 60)
+    monkeypatch.setattr(variants, "APART", 2)
+    monkeypatch.setattr(session, "LOG_EVERY", 2)
+    monkeypatch.setattr(session, "BATCHNORM_BATCHES", 3)
+    original = fidelity.train_classifier
+    monkeypatch.setattr(fidelity, "train_classifier", lambda data, device: original(data, images=640, device=device))
+
+
+def ablate(out, *more: str) -> int:
+    return main(["ablate", "--out", str(out), "--images", "320", "--data", "digits", "--device", "cpu", *more])

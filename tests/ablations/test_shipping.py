@@ -1,0 +1,103 @@
+"""What ships, and how chapters 3 and 7 show it."""
+
+import ablating
+import numpy as np
+import pytest
+from conftest import ships_from
+
+from dcgan_core import pictures
+from dcgan_core.ablations import measuring, shipping, variants
+from dcgan_core.ablations.variants import VARIANTS
+from dcgan_core.claims import ledger
+
+
+@pytest.fixture
+def small(monkeypatch):
+    ablating.shrink(monkeypatch)
+
+
+def test_what_is_shipped_reaches_the_ledger(small, tmp_path, monkeypatch):
+    ships_from(monkeypatch, "ablations", tmp_path / "book")
+    monkeypatch.setattr(variants, "SEEDS", 2)
+    monkeypatch.setattr(measuring, "RETURNS", 10.0)  # every z comes back
+    assert shipping.shipped_table()["rows"] == [] and shipping.rows() == [] and shipping.sheets(["lr"]) == []
+    assert ablating.CHAPTER_7.swinging([]) == [] and ablating.CHAPTER_7.returning({}) == []
+    assert "not measured" in str(ablating.CHAPTER_3.table([]))
+    assert ablating.ablate(tmp_path / "out", "--seeds", "2", "--only", "lr-0.001", "--ship") == 0
+    rows = {row["id"]: row for row in ledger.ledger_rows() if row["id"].startswith("ablation.")}
+    assert rows["ablation.lr"]["verdict"] in ("holds on a stand-in", "differs")
+    assert rows["ablation.lr"]["run"] == "ablations/lr-0.001" and rows["ablation.lr"]["data"] == "digits"
+    assert rows["ablation.strides"]["verdict"] == "not measured"
+    table = shipping.shipped_table()
+    searched = [("all guidelines followed", 2), ("learning rate 0.001", 2)]
+    assert [row[:2] for row in ablating.CHAPTER_7.returning(table["runs"])] == searched
+    assert [row["claim"] for row in shipping.rows(["lr", "strides"])] == ["ablation.lr"]
+    returns = [m["returns"] for runs in table["runs"].values() for m in runs.values()]
+    assert [find["returns"] for find in table["finds"]] == sorted(returns)
+    shown = ablating.CHAPTER_7.swinging(table["finds"])
+    assert len(shown) == 2 and shown[0].shape == (6, 3, 16, 16)
+    strongest = table["finds"][0]
+    last = tmp_path / "out" / f"{strongest['variant']}-{strongest['seed']}" / "snapshots" / "000000320.png"
+    assert np.array_equal(shown[1][-1], pictures.tiles(last, 16, gap=0)[1])
+    assert strongest["grey_levels"] > 0
+
+
+def test_a_table_with_less_in_it_than_the_shipped_one_is_not_shipped(small, tmp_path, monkeypatch, capsys):
+    ships_from(monkeypatch, "ablations", tmp_path / "book")
+    out = tmp_path / "out"
+    assert ablating.ablate(out, "--seeds", "2", "--only", "lr-0.001", "--ship") == 1
+    assert "fewer than 5 pairs: 2 rows" in capsys.readouterr().err and not any((tmp_path / "book").iterdir())
+    monkeypatch.setattr(variants, "SEEDS", 2)
+    assert ablating.ablate(out, "--seeds", "2", "--only", "lr-0.001", "--ship") == 0
+    before = (tmp_path / "book/results.json").read_bytes()
+    assert ablating.ablate(tmp_path / "other", "--seeds", "2", "--only", "relu", "--ship") == 1
+    assert "lacks ablations/lr-0.001 of what ships now" in capsys.readouterr().err
+    assert (tmp_path / "book/results.json").read_bytes() == before
+
+
+def test_the_shipped_table_if_there_is_one_has_five_pairs_in_each_row():
+    for row in shipping.rows():
+        assert row["n"] >= 5 and ablating.CHAPTER_3.sentence(row)
+        assert row["low"] <= row["value"] <= row["high"]
+
+
+@pytest.mark.parametrize(
+    ("claim", "ratios", "said", "so"),
+    [
+        ("lr", (2.0, 2.1, 2.2), "worse samples by the Fréchet distance", "the guideline holds for us"),
+        ("lr", (0.5, 0.52, 0.48), "better samples", "the guideline does not hold for us"),
+        ("lr", (0.5, 2.0, 1.0), "no difference shown", "neither confirmed nor refuted"),
+        ("beta1", (1.0, 1.1, 0.9), "no difference shown", "Movement of fixed z is not shown to rise: +0.00"),
+        ("kernel", (1.01, 1.02, 1.03), "no difference that counts", "3 pairs)."),
+        ("kernel", (0.5, 2.0, 1.0), "not settled", "reaches out of 0.8 to 1.25"),
+        ("kernel", (2.0, 2.1, 2.2), "worse samples", "3 pairs)."),
+    ],
+)
+def test_sentences_follow_the_numbers_and_the_ledger(claim, ratios, said, so):
+    variant = next(v for v in VARIANTS if v.claim == claim)
+    followed = {seed: ablating.measured() for seed in range(3)}
+    row = measuring.row(variant, followed, {s: ablating.measured(frechet=10 * r, recall=0.4) for s, r in enumerate(ratios)})
+    sentence = ablating.CHAPTER_3.sentence(row)
+    assert said in sentence and so in sentence and f"{row['value']:.2f} times" in sentence
+    assert "collapsed" not in sentence and "Also changed" not in sentence
+    assert ("as the paper has it" in sentence) == (claim in ablating.CHAPTER_3.OSCILLATES)
+    rule = ledger.claim(f"ablation.{claim}").rule
+    assert rule.holds(row["value"], row["low"], row["high"]) == ("holds for us" in sentence or "no difference that" in sentence)
+    removed = {s: ablating.measured(collapsed="x", recall=0.1, oscillation=0.5 + 0.01 * s) for s in range(3)}
+    row = measuring.row(variant, followed, removed)
+    assert "3 of 3 collapsed, against 0" in ablating.CHAPTER_3.sentence(row)
+    assert "Also changed: recall -0.30, movement of fixed z +0.31." in ablating.CHAPTER_3.sentence(row)
+    assert ("Movement of fixed z rose" in ablating.CHAPTER_3.sentence(row)) == (claim in ablating.CHAPTER_3.OSCILLATES)
+    assert "0 → 3 of 3" in str(ablating.CHAPTER_3.table([row])) and "0.40 → 0.10 (-0.30 to -0.30)" in str(
+        ablating.CHAPTER_3.table([row])
+    )
+
+
+def test_variants_have_names_of_their_own_in_one_table():
+    measured = {v.name: {0: {"returning": 0.0}} for v in variants.ALL}
+    assert len({where for where, *_ in ablating.CHAPTER_7.returning(measured)}) == len(variants.ALL)
+
+
+def test_every_shipped_run_is_searched_for_images_that_come_back():
+    there = shipping.shipped_table()["runs"]
+    assert sum(row[1] for row in ablating.CHAPTER_7.returning(there)) == sum(map(len, there.values()))

@@ -1,0 +1,51 @@
+import numpy as np
+import pytest
+from conftest import encode, make_folder
+
+from dcgan_core.claims import ledger
+from dcgan_core.cli import main
+from dcgan_core.data import loading
+from dcgan_core.errors import UserError
+from dcgan_core.metrics import memorisation
+from dcgan_core.runs import Run
+
+
+def photographs(path, seed: int, count: int = 60) -> None:
+    pixels = np.random.default_rng(seed).integers(0, 256, (count, 16, 16, 3), np.uint8)
+    make_folder(path, {f"{'test' if i % 3 == 0 else 'train'}/{i}.png": encode(p) for i, p in enumerate(pixels)})
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("faces", "CelebA"), ("rooms", "dining rooms, kitchens and living rooms (MIT Places)")]
+)
+def test_memorisation_is_measured_against_the_pictures_the_run_was_trained_on(data, tmp_path, name, said):
+    photographs(data / name, 0)
+    settings = ["architecture.size=16", "architecture.widths=4,4,4", "architecture.latent=5", "batch=8"]
+    more = [x for s in settings for x in ("--set", s)]
+    out = str(tmp_path / f"{name}-run")
+    assert main(["train", name, "--profile", "quick", "--images", "160", "--device", "cpu", "--out", out, *more]) == 0
+    run = Run(out)
+    generator = run.generator()
+    train, test = (loading.load_data(name, 16, split) for split in ("train", "test"))
+    for claim_id, metric in (
+        (f"memorisation.{name}", memorisation.distance_ratio),
+        (f"memorisation.{name}.seen", memorisation.memorisation_seen),
+    ):
+        small = ledger.result(ledger.claim(claim_id), run, "cpu", small=True)
+        expected = metric(generator, train.images, test.images, 400)
+        assert small["value"] == pytest.approx(expected.value, abs=1e-5)
+        assert (small["n"], small["details"]) == (400, expected.details)
+        assert said in small["instead"] and small["stand_in"]
+        assert ledger.claim(claim_id).paper == "no memorisation (argued)"
+        assert not any(ledger.claim(f"memorisation.{other}").fits(run) for other in {"faces", "rooms"} - {name})
+
+    photographs(data / name, 1)
+    with pytest.raises(UserError, match=f"{name}-run: the pictures that it was trained on .* are not here"):
+        ledger.measure(run, [f"memorisation.{name}"], "cpu")
+
+
+def test_rooms_and_faces_are_held_to_the_same_rules():
+    for suffix in ("", ".seen"):
+        faces, rooms = (ledger.claim(f"memorisation.{name}{suffix}") for name in ("faces", "rooms"))
+        assert rooms.rule.text == faces.rule.text
+        assert (rooms.unit, rooms.section) == (faces.unit, faces.section)

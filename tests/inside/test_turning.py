@@ -1,0 +1,34 @@
+"""Turning heads on a generator that is linear."""
+
+import numpy as np
+import pytest
+import torch
+from linear import Linear, candidates, reader, z_of
+
+from dcgan_core.errors import UserError
+from dcgan_core.inside import turning
+
+
+def test_a_turn_of_a_linear_head_is_even_and_thirty_exemplars_change_less_else():
+    turns = turning.turns(Linear(), candidates(1000), reader, 100, seed=2)
+    monotone, identity = turns["monotone"], turns["identity"]
+    assert monotone.value > 0.98
+    pose = monotone.details["pose"]["median"]
+    assert len(pose) == turning.TURN_STEPS and (np.diff(pose) > 0.08).all()
+    assert monotone.details["random_direction"] < 0.5
+    assert identity.details["two_random_faces"] < identity.value < identity.details["thirty_exemplars"]
+    assert identity.low <= identity.value <= identity.high
+    assert set(identity.details["factors"]) == set(turning.OTHERS)
+
+
+def test_a_turned_face_is_itself_in_the_middle():
+    z, vector = z_of(3), z_of(1, 9)[0]
+    path = turning.turned(z, vector, 5)
+    assert path.shape == (3, 5, 8)
+    assert torch.allclose(path[:, 2], z, atol=1e-6)
+    assert torch.allclose(path[:, -1] - path[:, 0], vector.expand(3, -1), atol=1e-5)
+
+
+def test_no_faces_that_look_left_is_an_error():
+    with pytest.raises(UserError, match="concept 'looks left': 0 exemplars, 4 are needed"):
+        turning.turns(Linear(scale=0), candidates(50, 0, scale=0), reader, 5)
