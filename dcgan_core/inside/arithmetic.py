@@ -1,7 +1,5 @@
 """Does a sum of z show the sum of what its terms show: smiling woman - neutral woman + neutral man? (Paper §6.3.2, Fig 7)"""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
