@@ -50,7 +50,9 @@ judge = judges.load_judge("drawn-rooms", device=devices.pick(device))
 
 marks = marking.mark(generator, finder, "window", seed + 1)
 dropping = forgetting.paper_rule(generator, marks, layer=0)
-samples = forgetting.shown(generator, judge, finder, "window", count=60, seed=seed + 2)
+samples = forgetting.shown(
+    generator, judge, finder, "window", count=60, seed=seed + 2
+)
 
 
 def drawn_without(dropping, z):
@@ -438,7 +440,9 @@ dropping_slider(samples.z[:18])
 # %% mystnb={"figure": {"caption": "Forgetting beds, and forgetting lamps, by the paper's rule.", "name": "fig-others"}}
 rows = []
 for thing in ("bed", "lamp"):
-    these = forgetting.shown(generator, judge, finder, thing, count=40, seed=seed + 3)
+    these = forgetting.shown(
+        generator, judge, finder, thing, count=40, seed=seed + 3
+    )
     boxes = marking.mark(generator, finder, thing, seed + 1)
     rule = forgetting.paper_rule(generator, boxes, layer=0)
     rows += [

@@ -1,7 +1,5 @@
 """Where do the book's shipped files lie? No other module knows."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from dcgan_core.errors import UserError

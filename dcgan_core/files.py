@@ -1,7 +1,5 @@
 """Writing so that a reader never meets half a file."""
 
-from __future__ import annotations
-
 import json
 import os
 import secrets

@@ -1,7 +1,5 @@
 """A measurement with its 95 % interval, and how the interval is found."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """What does a point of z space draw, what lies between two points (paper §6.1), and what is their sum (§6.3.2)?"""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import torch

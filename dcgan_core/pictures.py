@@ -1,7 +1,5 @@
 """A grid of images as one picture, and its bytes."""
 
-from __future__ import annotations
-
 import io
 from pathlib import Path
 

@@ -5,8 +5,6 @@ and the paper's (or the authors' code's) data, net and number of images. A data 
 its size.
 """
 
-from __future__ import annotations
-
 import os
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What does a variant's run say beside the baseline's of the same seed?"""
 
-from __future__ import annotations
-
 import datetime
 import io
 import time

@@ -1,7 +1,5 @@
 """How is every variant trained and measured, and stopped and taken up again?"""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What ships of the ablations with the book, and where is it read?"""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Which guideline is removed how, and what provokes a collapse?"""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import torch

@@ -1,7 +1,5 @@
 """How do the authors' arrays become a run like any other?"""
 
-from __future__ import annotations
-
 import secrets
 import shutil
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """Does our net compute what the authors' arrays say? An independent pass in NumPy."""
 
-from __future__ import annotations
-
 import copy
 
 import numpy as np

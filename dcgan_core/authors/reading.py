@@ -1,7 +1,5 @@
 """What did the authors release, and are these arrays it? Whole ones are read, others refused by name."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 from dataclasses import dataclass, field, replace

@@ -41,19 +41,9 @@ def _run(args: argparse.Namespace) -> None:
         raise UserError("--draws: goes with --per-class, the number of labels that each draw has")
     draws = protocols.check_draws(100 if args.draws is None else args.draws)
     precision = devices.precision(args.precision, device)
-    asked = tasks.Question(
-        run,
-        args.dataset,
-        args.features,
-        layers=layers,
-        images=args.images,
-        labels_each=args.per_class,
-        grey_as_colour=args.grey_as_colour,
-        precision=precision,
-        device=device,
-        seed=args.seed,
-    )
-    task = tasks.make_task(asked)
+    how = {"layers": layers, "images": args.images, "labels_each": args.per_class, "grey_as_colour": args.grey_as_colour}
+    how |= {"precision": precision, "device": device, "seed": args.seed}
+    task = tasks.make_task(tasks.Question(run, args.dataset, args.features, **how))
     counts = f"{len(task.x):,} training images ({task.held_off:,} of them choose C), {len(task.test_x):,} test images"
     print(f"{args.dataset}: {counts}; {task.features.count:,} {task.features.name} features, {task.seconds:.0f} s")
     if not few:

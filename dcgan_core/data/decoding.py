@@ -1,7 +1,5 @@
 """From a file's bytes to pixels: decoded, cropped, resized."""
 
-from __future__ import annotations
-
 import io
 import os
 from collections import deque

@@ -1,7 +1,5 @@
 """Near duplicates, found by the semantic hash of a small autoencoder and set aside (paper §4.1.1)."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import json

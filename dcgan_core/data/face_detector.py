@@ -1,7 +1,5 @@
 """Faces, found in photographs by OpenCV's cascade and cut out of them (paper §4.2)."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from functools import cache

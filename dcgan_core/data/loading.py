@@ -1,7 +1,5 @@
 """Data sets as memory-mapped arrays: one by its name, a list of all."""
 
-from __future__ import annotations
-
 import hashlib
 import zipfile
 import zlib

@@ -1,7 +1,5 @@
 """How well are near duplicates found? Copies of known kinds are planted among a set's images (paper §4.1.1)."""
 
-from __future__ import annotations
-
 import io
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What every drawing is made on: a canvas of shapes with soft edges, factors, colours."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager

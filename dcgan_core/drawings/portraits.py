@@ -1,7 +1,5 @@
 """Portraits: smile, glasses, hair, beard, the turn of a head."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 

@@ -1,7 +1,5 @@
 """Rooms: bed, window, lamp, door, picture, in a light."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 

@@ -1,7 +1,5 @@
 """Pictures drawn in three sets: `draw` takes factors at random, `render` the factors given."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Sprites: ten small things, one a picture."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 

@@ -1,7 +1,5 @@
 """Curves over training and over numbers of references."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

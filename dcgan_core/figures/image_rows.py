@@ -1,7 +1,5 @@
 """Rows of images: walks, sums, animations."""
 
-from __future__ import annotations
-
 import base64
 import html
 import io

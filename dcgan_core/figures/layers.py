@@ -1,7 +1,5 @@
 """Both nets layer by layer: shapes and numbers of parameters (paper, Fig 1)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

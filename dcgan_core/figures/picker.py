@@ -1,7 +1,5 @@
 """A sheet of samples to pick exemplars from."""
 
-from __future__ import annotations
-
 import html
 from collections.abc import Sequence
 from pathlib import Path

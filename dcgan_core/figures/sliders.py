@@ -1,7 +1,5 @@
 """Sliders that draw while they are moved, each with a form for a page that runs nothing."""
 
-from __future__ import annotations
-
 import base64
 import io
 from collections.abc import Callable, Sequence

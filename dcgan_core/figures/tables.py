@@ -1,7 +1,5 @@
 """A table, in a notebook and on the page."""
 
-from __future__ import annotations
-
 import html
 
 

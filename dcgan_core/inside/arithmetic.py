@@ -1,7 +1,5 @@
 """Does a sum of z show the sum of what its terms show: smiling woman - neutral woman + neutral man? (Paper §6.3.2, Fig 7)"""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -169,10 +167,6 @@ def _sums(chosen: _Chosen, fresh: Tensor) -> dict[str, Tensor]:
     }
 
 
-# what else should be as before -> in which kinds of sum
-_BEFORE = {"third_term": ("three", "pixels"), "third_single": ("single", "one_face", "random")}  # random: by chance
-
-
 def trials(
     generator: Generator,
     candidates: Pool,
@@ -201,15 +195,12 @@ def trials(
         chosen = _choose(candidates, arithmetic, count, rng)
         fresh = latent.sample(generator.architecture, 4 * count, torch.Generator().manual_seed(seed + 1_000_000))
         sums = _sums(chosen, fresh)
-        images = {key: latent.draw_pixels(generator, z) for key, z in sums.items()}
-        images["pixels"] = pixel_sum(generator, chosen.three)
+        images = {key: latent.draw_pixels(generator, z) for key, z in sums.items()} | {
+            "pixels": pixel_sum(generator, chosen.three)
+        }
         answers = {key: judge(pictures) for key, pictures in images.items()}
         right = {key: arithmetic.result.shown(a) for key, a in answers.items()}
-        others = {
-            key: _as_before(answers[key], answers[before], arithmetic.others)
-            for before, keys in _BEFORE.items()
-            for key in keys
-        }
+        others = _others_kept(answers, arithmetic.others)
         neighbours = latent.around(sums["three"], 8, rng).flatten(0, 1)
         around = arithmetic.result.shown(judge(latent.draw_pixels(generator, neighbours)))
         success = _means(right)
@@ -226,9 +217,8 @@ def trials(
         if discriminator is not None:  # how far D takes them for data
             details["D"] = _means({key: _believed(discriminator, pictures[:count]) for key, pictures in images.items()})
         values = {key: right[key] for key in ("three", "single", "many", "improved", "pixels")}
-        values["gain"] = right["three"].astype(float) - right["single"]
-        values["above_chance"] = right["three"].astype(float)
-        values["others_kept"] = others["three"]
+        three = right["three"].astype(float)
+        values |= {"gain": three - right["single"], "above_chance": three, "others_kept": others["three"]}
         measured = {}
         for key, each in values.items():
             sets = np.arange(count) % chosen.sets["many" if key in ("many", "improved") else "three"]
@@ -262,10 +252,17 @@ def _means(table: dict[str, np.ndarray]) -> dict[str, float]:
     return {key: round(float(np.mean(values)), 4) for key, values in table.items()}
 
 
-def _as_before(answers: dict[str, np.ndarray], before: dict[str, np.ndarray], keys: tuple[str, ...]) -> np.ndarray:
-    """For each picture the share of `keys` that are as before; where fewer are before, they come again from the first."""
-    pairs = [(answers[key] > 0.5, np.resize(before[key] > 0.5, len(answers[key]))) for key in keys]
-    return np.mean([a == b for a, b in pairs], 0)
+def _others_kept(answers: dict[str, dict[str, np.ndarray]], keys: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """For each kind of sum, and each picture, the share of `keys` that are as in the third term.
+
+    Where fewer pictures are before, they come again from the first.
+    """
+
+    def kept(now: dict[str, np.ndarray], before: dict[str, np.ndarray]) -> np.ndarray:
+        return np.mean([(now[key] > 0.5) == np.resize(before[key] > 0.5, len(now[key])) for key in keys], 0)
+
+    kinds = {"third_term": ("three", "pixels"), "third_single": ("single", "one_face", "random")}  # random: by chance
+    return {key: kept(answers[key], answers[term]) for term, of_term in kinds.items() for key in of_term}
 
 
 @torch.no_grad()

@@ -1,7 +1,5 @@
 """Which samples stand for a concept? Exemplars for arithmetic, found by a reader or picked by hand."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path

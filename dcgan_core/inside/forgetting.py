@@ -1,7 +1,5 @@
 """What becomes of rooms when the feature maps that draw their windows are dropped? (Paper §6.3.1, Fig 6)"""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass

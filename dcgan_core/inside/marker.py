@@ -1,7 +1,5 @@
 """A widget to draw boxes on samples with the mouse."""
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Callable
 from pathlib import Path

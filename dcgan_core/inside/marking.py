@@ -1,7 +1,5 @@
 """Where are windows in samples? Marks around them, by hand or by a finder, and how well the two agree (paper §6.3.1)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Do heads turn along a vector in z? (Paper §6.3.2, Fig 8)"""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import Tensor

@@ -1,7 +1,5 @@
 """Do samples show what the data show, as often and together? By what a judge says of both."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -1,7 +1,5 @@
 """How many of the faces that are there does a detector find? (Paper §4.2)"""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np

@@ -1,7 +1,5 @@
 """How far are samples from the data? Fréchet distance, precision and recall, in features of a small classifier; FID."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Does a net copy what it was trained on? By distances in pixels. (Paper §4.1)"""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 

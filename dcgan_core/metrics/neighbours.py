@@ -1,7 +1,5 @@
 """Which image is nearest, and what does a 1-nearest-neighbour classifier learn from samples? Exact searches. (Paper §4.1, 8)"""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import zipfile

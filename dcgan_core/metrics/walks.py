@@ -1,7 +1,5 @@
 """Is a walk through z smooth, and does it lead past copies? (Paper §6.1)"""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

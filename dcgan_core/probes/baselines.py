@@ -1,7 +1,5 @@
 """What a probe's features are compared with: raw pixels, K-means over patches."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 import torch.nn.functional as F

@@ -1,7 +1,5 @@
 """What does D say of an image? Its feature maps, pooled; and how features of many images are made and kept. (Paper §5.1)"""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress

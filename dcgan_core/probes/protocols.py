@@ -1,7 +1,5 @@
 """How well does a linear SVM tell the classes apart by some features? The paper's two protocols. (Paper §5)"""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, field

@@ -1,7 +1,5 @@
 """What would a net of D's shape learn from the labels alone? The control of §5.2."""
 
-from __future__ import annotations
-
 import time
 from math import prod
 

@@ -1,7 +1,5 @@
 """How is a linear SVM fitted? liblinear's L2-SVM, by Newton's method in few passes over the features. (Paper §5)"""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Does a face smile, does it wear glasses? Classifiers read attributes off photographs, and off samples."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Where are windows, and other objects, in drawn rooms and in samples? A finder answers place by place."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What is a reader? How it asks its net, how it learns, and how it is kept in a file: the same for all of them."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """What do drawn pictures, and samples, show? Judges read the factors of a drawn set off them."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 import torch.nn.functional as F

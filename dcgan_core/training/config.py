@@ -1,7 +1,5 @@
 """What is trained: `Config` and its checks (paper §4)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """The training loop (paper §4)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from dcgan_core import devices, networks

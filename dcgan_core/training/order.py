@@ -1,7 +1,5 @@
 """Which images make which batch? It depends on the seed and the number of the batch alone, so resuming needs no memory of it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache

@@ -3,8 +3,6 @@
 `update` is the paper's training step, on a `State`: both nets, their Adams, the random numbers, the counters.
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import torch

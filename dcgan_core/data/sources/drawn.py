@@ -1,7 +1,5 @@
 """Sets that need no files: scikit-learn's digits, the book's own drawings."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Where does a name lead?"""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Imagenet-1k (§4.3), a tree or tars."""
 
-from __future__ import annotations
-
 import re
 import tarfile
 from collections.abc import Iterator

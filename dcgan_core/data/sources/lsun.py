@@ -1,7 +1,5 @@
 """LSUN's bedrooms, from their lmdb (§4.1)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Sets that are published under a name: their licence, size, the files that mark them, how to get them."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from dcgan_core.data.sources import source

@@ -1,7 +1,5 @@
 """MNIST, CIFAR-10, SVHN and CelebA as torchvision has them."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Zips and folders: which of their files are pictures, what their folders say about splits and classes."""
 
-from __future__ import annotations
-
 import csv
 import io
 import os
