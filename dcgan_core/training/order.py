@@ -1,4 +1,4 @@
-"""Which images make which batch? It depends on the seed and the number of the batch alone, so resuming needs no memory of it."""
+"""Which images make which batch? That depends on seed and step alone, so resuming needs no memory of it."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

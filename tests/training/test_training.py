@@ -399,7 +399,13 @@ def test_only_the_budget_may_change_on_resume_and_not_even_that_under_a_decay(tm
         check_resumable(replace(decaying, images=960), start(tmp_path / "decaying", decaying))
 
 
-CHILD = "import sys; from dcgan_core import cli; from dcgan_core.training import session; session.CHECKPOINT_SECONDS = 0.05; sys.exit(cli.main(sys.argv[1:]))"
+CHILD = """
+import sys
+from dcgan_core import cli
+from dcgan_core.training import session
+session.CHECKPOINT_SECONDS = 0.05
+sys.exit(cli.main(sys.argv[1:]))
+"""
 
 
 # --- precision --------------------------------------------------------------------------------------------------------
