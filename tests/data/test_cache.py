@@ -171,8 +171,8 @@ def prepared(folder) -> dict[str, bytes | dict]:
 
 
 def unfinished(cache) -> list[str]:
-    """Whatever lies in the cache that is no cache."""
-    return [p.name for p in cache.iterdir() if p.name.startswith(".")]
+    """Whatever lies in the cache that is no cache, but for the files of locks, which stay."""
+    return [p.name for p in cache.iterdir() if p.name.startswith(".") and p.suffix != ".lock"]
 
 
 def bad_and_good(name: str, data) -> None:
