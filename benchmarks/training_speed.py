@@ -51,7 +51,7 @@ def main() -> None:
     generator.to(devices.pick(), memory_format=torch.channels_last).eval()
     z = latent.sample(ARCHITECTURES["small64"], 1024, torch.Generator().manual_seed(0))
     start = time.perf_counter()
-    latent.draw_pixels(generator, z)
+    latent.generate_pixels(generator, z)
     show("sampling small64", len(z) / (time.perf_counter() - start), "images/s")
     loading.load_data("digits", 16)
     start = time.perf_counter()

@@ -76,7 +76,7 @@ generator = Run.reference("faces").generator(devices.pick(device))
 z = latent.sample(
     generator.architecture, 8, torch.Generator().manual_seed(seed)
 )  # 8 points, 100 numbers each
-pictures.show(latent.draw_pixels(generator, z), columns=8)
+pictures.show(latent.generate_pixels(generator, z), columns=8)
 
 # %% [markdown]
 # ## Exercises

@@ -59,7 +59,7 @@ run = Run.reference("rooms")  # your own: Run("../runs/rooms")
 generator = run.generator(devices.pick(device))
 rng = torch.Generator().manual_seed(seed)
 z = latent.sample(generator.architecture, 48, rng)
-pictures.show(latent.draw_pixels(generator, z), columns=12, zoom=1)
+pictures.show(latent.generate_pixels(generator, z), columns=12, zoom=1)
 
 # %% tags=["hide-input"]
 info, counters = run.info, run.info["counters"]
@@ -196,7 +196,7 @@ with_photographs("memorisation.rooms.seen", run, device, seed)
 if at_hand:
     rng = torch.Generator().manual_seed(seed + 1)
     many = latent.sample(generator.architecture, 1000, rng)
-    many = latent.draw_pixels(generator, many)
+    many = latent.generate_pixels(generator, many)
     distance, index = neighbours.nearest(many, seen)
     closest = distance.argsort()[:5]
     pairs = [("sample", many[closest]), ("photograph", seen[index[closest]])]
@@ -225,7 +225,7 @@ if finding.find(name):
         f"{len(data):,} photographs, {done['images']:,} images drawn, {done['g_updates']:,} updates of each net"
     )
     own_z = latent.sample(config.architecture, 24, rng)
-    own_samples = latent.draw_pixels(own.generator(), own_z)
+    own_samples = latent.generate_pixels(own.generator(), own_z)
     display(pictures.show(own_samples, columns=12, zoom=2))
 else:
     print(f"Not trained: {name} is not under $DCGAN_DATA.")

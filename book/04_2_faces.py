@@ -46,7 +46,7 @@ generator = run.generator(devices.pick(device))
 z = latent.sample(
     generator.architecture, 48, torch.Generator().manual_seed(seed)
 )
-show(latent.draw_pixels(generator, z), columns=12, zoom=1)
+show(latent.generate_pixels(generator, z), columns=12, zoom=1)
 
 # %% tags=["hide-input"]
 info, trained = run.info, run.trained
@@ -173,7 +173,7 @@ if at_hand:
     train = loading.load_data(run.data_name, run.architecture.size).images
     rng = torch.Generator().manual_seed(seed + 1)
     many = latent.sample(generator.architecture, 1000, rng)
-    many = latent.draw_pixels(generator, many)
+    many = latent.generate_pixels(generator, many)
     distance, index = neighbours.nearest(many, train)
     closest = distance.argsort()[:5]
     pairs = [("sample", many[closest]), ("photograph", train[index[closest]])]
@@ -337,7 +337,7 @@ if finding.find(config.data):
     )
     rng = torch.Generator().manual_seed(seed)
     own_z = latent.sample(config.architecture, 24, rng)
-    own_samples = latent.draw_pixels(own.generator(), own_z)
+    own_samples = latent.generate_pixels(own.generator(), own_z)
     display(show(own_samples, columns=12, zoom=2))
 else:
     print(f"Not trained: {config.data} is not under $DCGAN_DATA.")
@@ -398,10 +398,10 @@ Table(
 # ```python
 # from dcgan_core import networks
 #
-# few, many = latent.draw_pixels(generator, z[:2]), latent.draw_pixels(generator, z)
+# few, many = latent.generate_pixels(generator, z[:2]), latent.generate_pixels(generator, z)
 # print("stored statistics: ", np.abs(few[0].astype(int) - many[0]).max())
 # with networks.batch_statistics(generator):
-#     few, many = latent.draw_pixels(generator, z[:2]), latent.draw_pixels(generator, z)
+#     few, many = latent.generate_pixels(generator, z[:2]), latent.generate_pixels(generator, z)
 # print("the batch's own:   ", np.abs(few[0].astype(int) - many[0]).max())
 # show(np.stack([few[0], many[0]]), zoom=4)
 # ```

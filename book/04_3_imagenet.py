@@ -191,7 +191,7 @@ shown = shipped.get("imagenet32", own)
 generator = shown.generator(devices.pick(device))
 rng = torch.Generator().manual_seed(seed)
 z = latent.sample(generator.architecture, 96, rng)
-show(latent.draw_pixels(generator, z), columns=16, zoom=2)
+show(latent.generate_pixels(generator, z), columns=16, zoom=2)
 
 # %% tags=["hide-input"]
 drawn_by = (

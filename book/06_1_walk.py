@@ -59,7 +59,7 @@ start, end = (
     latent.sample(generator.architecture, 6, rng),
 )
 z = latent.walk(start, end, 12)  # 6 x 12 x 100
-images = latent.draw_pixels(generator, z.flatten(0, 1))
+images = latent.generate_pixels(generator, z.flatten(0, 1))
 show(images, columns=12, zoom=1)
 
 # %% [markdown]
@@ -68,14 +68,14 @@ show(images, columns=12, zoom=1)
 
 # %% mystnb={"figure": {"caption": "The same twelve ends, by the spherical way. What differs comes further down.", "name": "fig-walks-spherical"}}
 z = latent.walk(start, end, 12, "spherical")
-show(latent.draw_pixels(generator, z.flatten(0, 1)), columns=12, zoom=1)
+show(latent.generate_pixels(generator, z.flatten(0, 1)), columns=12, zoom=1)
 
 # %% [markdown]
 # The same six walks, moving:
 
 # %%
 z = latent.walk(start, end, 40).transpose(0, 1)  # 40 x 6 x 100
-moving = latent.draw_pixels(generator, z.flatten(0, 1))
+moving = latent.generate_pixels(generator, z.flatten(0, 1))
 moving = moving.reshape(40, 6, *moving.shape[1:])
 Animation(
     [grid(frame, 6, gap=1) for frame in moving],
@@ -200,7 +200,7 @@ def beside_training(which, train):
     net = which.generator(devices.pick(device))
     rng = torch.Generator().manual_seed(seed + 4)
     ends = latent.sample(net.architecture, 2, rng)
-    pictures = latent.draw_pixels(net, latent.walk(ends[0], ends[1], 10)[0])
+    pictures = latent.generate_pixels(net, latent.walk(ends[0], ends[1], 10)[0])
     _, index = neighbours.nearest(pictures, train)
     return image_rows.strips([("walk", pictures), ("nearest", train[index])])
 
@@ -227,7 +227,7 @@ shown
 rows = []
 for path in ("straight", "spherical"):
     points = latent.walk(start[0], end[0], 12, path)[0]
-    rows.append((path, latent.draw_pixels(generator, points)))
+    rows.append((path, latent.generate_pixels(generator, points)))
     lengths = points.norm(dim=1)
     print(f"{path:10} length of z: {lengths[0]:.1f} at the start,", end=" ")
     print(f"{lengths[5:7].mean():.1f} halfway, {lengths[-1]:.1f} at the end")
@@ -263,7 +263,7 @@ sliders.z_sliders(
 #
 # ```python
 # far = latent.walk(start, start + 3 * (end - start), 24).flatten(0, 1)
-# show(latent.draw_pixels(generator, far), columns=24, zoom=1)
+# show(latent.generate_pixels(generator, far), columns=24, zoom=1)
 # ```
 # ```python
 # shares = walks.walk_steps(generator, pairs=100, steps=16, seed=seed)
@@ -271,7 +271,7 @@ sliders.z_sliders(
 # rng = torch.Generator().manual_seed(seed)  # the same pairs again
 # first, second = (latent.sample(generator.architecture, 100, rng) for _ in range(2))
 # rows = [
-#     (name, latent.draw_pixels(generator, latent.walk(first[i], second[i], 12)[0]))
+#     (name, latent.generate_pixels(generator, latent.walk(first[i], second[i], 12)[0]))
 #     for name, i in (("most even", order[0]), ("least even", order[-1]))
 # ]
 # image_rows.strips(rows)

@@ -37,8 +37,8 @@ from dcgan_core.figures import image_rows, sliders
 from dcgan_core.figures.tables import Table
 from dcgan_core.inside import forgetting, marking
 from dcgan_core.inside.forgetting import Dropping
-from dcgan_core.inside.marker import Marker
-from dcgan_core.pictures import grid, show, with_boxes
+from dcgan_core.inside.marker import Marker, with_boxes
+from dcgan_core.pictures import grid, show
 from dcgan_core.readers import judges
 from dcgan_core.readers.finder import load_finder
 from dcgan_core.runs import Run, weights_of
@@ -58,7 +58,7 @@ samples = forgetting.shown(
 def drawn_without(dropping, z):
     """What G draws when it has forgotten these maps."""
     with forgetting.without(generator, dropping):
-        return latent.draw_pixels(generator, z)
+        return latent.generate_pixels(generator, z)
 
 
 twelve = samples.z[:12]
@@ -80,7 +80,7 @@ image_rows.strips(
 # because it can be trained on drawings with the exact mask of every window. (You can still do it by hand: see the end.)
 
 # %% mystnb={"figure": {"caption": "The first of the 150 samples, with the boxes of the finder.", "name": "fig-marked-windows"}}
-images = latent.draw_pixels(generator, marks.z(generator))
+images = latent.generate_pixels(generator, marks.z(generator))
 framed = with_boxes(
     images[:24], [marks.boxes.get(i, ()) for i in range(24)], zoom=2
 )
@@ -127,7 +127,7 @@ if seen:
 def disagreements(places):
     """These samples, with the boxes of both."""
     hand = marking.load_marks(forgetting.BY_HAND, run)
-    pictures = latent.draw_pixels(generator, hand.z(generator))[places]
+    pictures = latent.generate_pixels(generator, hand.z(generator))[places]
     found = finder.boxes(pictures, "window")
     marked = [hand.boxes.get(i, ()) for i in places]
     doubled = [[tuple(2 * n for n in box) for box in mine] for mine in found]
@@ -420,7 +420,7 @@ def dropping_slider(z, layer=0):
             drawn = (
                 drawn_without(Dropping(layer, maps), four)
                 if count
-                else latent.draw_pixels(generator, four)
+                else latent.generate_pixels(generator, four)
             )
             pictures.append(grid(drawn, 2, gap=0).transpose(2, 0, 1))
         return np.stack(pictures)
@@ -475,7 +475,7 @@ print_new(others)
 # light. Marks belong to the weights that drew the samples: after more training, mark again.
 
 # %%
-mine = latent.draw_pixels(
+mine = latent.generate_pixels(
     generator,
     latent.sample(
         generator.architecture, 150, torch.Generator().manual_seed(seed + 4)
@@ -512,7 +512,7 @@ Marker(mine, "../runs/my_windows.json", "window", seed + 4, weights)
 #     return out
 #
 # handle = generator.convs[stored["tuned"].layer].register_forward_hook(double)
-# more = latent.draw_pixels(generator, latent.sample(run.architecture, 500, torch.Generator().manual_seed(1)))
+# more = latent.generate_pixels(generator, latent.sample(run.architecture, 500, torch.Generator().manual_seed(1)))
 # handle.remove()
 # print((judge.read(more)["window"] > 0.5).mean())
 # ```

@@ -64,14 +64,14 @@ def figure_7(run, name):
         terms.append(found)
     means = [latent.mean(z) for z in terms]
     result = latent.combine(means)  # first - second + third
-    nine = latent.draw_pixels(generator, latent.nine(result, rng))
+    nine = latent.generate_pixels(generator, latent.nine(result, rng))
     pixels = arithmetic.pixel_sum(generator, [z[None] for z in terms])
     return image_rows.equation(
         [
             (
                 concept.name,
-                latent.draw_pixels(generator, z),
-                latent.draw_pixels(generator, mean[None])[0],
+                latent.generate_pixels(generator, z),
+                latent.generate_pixels(generator, mean[None])[0],
             )
             for concept, z, mean in zip(parts.terms, terms, means, strict=True)
         ],
@@ -117,7 +117,7 @@ def weight_sliders(run, name, reach=2.0):
 
     def draw(weights):
         z = latent.combine(means, torch.from_numpy(weights))
-        return latent.draw_pixels(generator, z)
+        return latent.generate_pixels(generator, z)
 
     names = [concept.name for concept in parts.terms]
     lows, highs = (0, -reach, 0), (reach, 0, reach)
@@ -398,9 +398,9 @@ smile = latent.mean(smiling[:30]) - latent.mean(neutral[:30])
 someone = someone[torch.randperm(len(someone), generator=rng)[:8]]
 image_rows.strips(
     [
-        ("before", latent.draw_pixels(generator, someone)),
-        ("+ smile", latent.draw_pixels(generator, someone + smile)),
-        ("+ 2 smiles", latent.draw_pixels(generator, someone + 2 * smile)),
+        ("before", latent.generate_pixels(generator, someone)),
+        ("+ smile", latent.generate_pixels(generator, someone + smile)),
+        ("+ 2 smiles", latent.generate_pixels(generator, someone + 2 * smile)),
     ]
 )
 
@@ -464,7 +464,9 @@ turn = latent.turn(left, right)
 someone = latent.sample(generator.architecture, 6, rng)
 z = turning.turned(someone, turn)  # 6 x 9 x 100
 pictures.show(
-    latent.draw_pixels(generator, z.flatten(0, 1)), columns=z.shape[1], zoom=1
+    latent.generate_pixels(generator, z.flatten(0, 1)),
+    columns=z.shape[1],
+    zoom=1,
 )
 
 # %% [markdown]
@@ -478,7 +480,7 @@ thirty = latent.turn(*(pool.of(c)[:30] for c in (turning.LEFT, turning.RIGHT)))
 def turned(positions):
     """Picture of the first face at positions along both vectors."""
     moves = torch.from_numpy(positions) @ torch.stack([turn, thirty])
-    return latent.draw_pixels(generator, someone[0] + moves)
+    return latent.generate_pixels(generator, someone[0] + moves)
 
 
 sliders.sliders(
@@ -584,7 +586,7 @@ likely = [
     np.argsort(-concept.likely(shown.answers))[:8] for concept in concepts
 ]
 numbers = np.unique(np.concatenate([np.arange(60), *likely]))
-images = latent.draw_pixels(
+images = latent.generate_pixels(
     faces.generator(devices.pick(device)), shown.z[torch.from_numpy(numbers)]
 )
 chosen = {
@@ -663,7 +665,7 @@ results = latent.combine(
         for c in parts.terms
     ]
 )
-images = latent.draw_pixels(faces.generator(devices.pick(device)), results)
+images = latent.generate_pixels(faces.generator(devices.pick(device)), results)
 _, judge = arithmetic.readers(faces, devices.pick(device))
 right = parts.result.shown(judge(images))
 image_rows.strips(

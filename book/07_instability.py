@@ -107,7 +107,7 @@ from dcgan_core import latent
 if run.info["status"] == "collapsed":
     print(f"kept: after {run.info['counters']['images']:,} images")
 z = variants.fixed_z(config.architecture, seed)[:12]
-pictures.show(latent.draw_pixels(run.generator(), z), columns=12, zoom=3)
+pictures.show(latent.generate_pixels(run.generator(), z), columns=12, zoom=3)
 
 # %% [markdown]
 # This run went wrong so early that there is not much to keep. In one that goes wrong late, everything up to that point is kept: a new run can start there,

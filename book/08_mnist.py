@@ -66,7 +66,7 @@ def draw(generator, count, seed):
     a = generator.architecture
     rng = torch.Generator().manual_seed(seed)
     labels = torch.arange(10 * count) % 10
-    return latent.draw_pixels(
+    return latent.generate_pixels(
         generator, latent.sample(a, len(labels), rng), labels
     )
 

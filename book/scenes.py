@@ -265,7 +265,7 @@ def samples(run, count, seed):
     generator = run.generator(devices.pick(device))
     rng = torch.Generator().manual_seed(seed)
     z = latent.sample(generator.architecture, count, rng)
-    return latent.draw_pixels(generator, z)
+    return latent.generate_pixels(generator, z)
 
 
 room_run = Run.reference("drawn-rooms")
@@ -417,10 +417,10 @@ generator = portrait_run.generator(devices.pick(device))
 rng = torch.Generator().manual_seed(seed)
 z = latent.sample(generator.architecture, 64, rng)
 with networks.batch_statistics(generator):
-    alone = latent.draw_pixels(generator, z[:8])
-    together = latent.draw_pixels(generator, z)[:8]
-stored = latent.draw_pixels(generator, z[:8])
-same = latent.draw_pixels(generator, z)[:8]
+    alone = latent.generate_pixels(generator, z[:8])
+    together = latent.generate_pixels(generator, z)[:8]
+stored = latent.generate_pixels(generator, z[:8])
+same = latent.generate_pixels(generator, z)[:8]
 for name, a, b in (
     ("batch statistics", alone, together),
     ("stored statistics", stored, same),

@@ -1,4 +1,4 @@
-"""What does a point of z space draw, what lies between two points (paper §6.1), and what is their sum (§6.3.2)?"""
+"""What image does a point of z space give, what lies between two points (paper §6.1), and what is their sum (§6.3.2)?"""
 
 from typing import Literal
 
@@ -73,7 +73,7 @@ def turn(left: Tensor, right: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def draw(generator: Generator, z: Tensor, labels: Tensor | None = None, batch: int = 256) -> Tensor:
+def generate(generator: Generator, z: Tensor, labels: Tensor | None = None, batch: int = 256) -> Tensor:
     """G's images in its own output range, float32 N x C x S x S on G's device, computed in batches of `batch`.
 
     In `eval()` mode a z gives the same image in any batch; inside `batch_statistics(generator)` it does not.
@@ -86,6 +86,6 @@ def draw(generator: Generator, z: Tensor, labels: Tensor | None = None, batch: i
     return torch.cat(parts) if parts else torch.empty(0)
 
 
-def draw_pixels(generator: Generator, z: Tensor, labels: Tensor | None = None, batch: int = 256):
-    """`draw` as a NumPy uint8 array N x C x S x S, for figures and distances."""
-    return to_pixels(draw(generator, z, labels, batch), generator.architecture).cpu().numpy()
+def generate_pixels(generator: Generator, z: Tensor, labels: Tensor | None = None, batch: int = 256):
+    """`generate` as a NumPy uint8 array N x C x S x S, for figures and distances."""
+    return to_pixels(generate(generator, z, labels, batch), generator.architecture).cpu().numpy()

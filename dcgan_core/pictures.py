@@ -40,16 +40,3 @@ def show(images: np.ndarray, columns: int | None = None, zoom: int = 2, gap: int
     """A grid (see `grid`) as a picture that a notebook displays, each pixel `zoom` pixels wide."""
     sheet = Image.fromarray(grid(images, columns, gap))
     return sheet.resize((sheet.width * zoom, sheet.height * zoom), Image.Resampling.NEAREST)
-
-
-def with_boxes(images: np.ndarray, boxes: list, zoom: int = 2, colour: tuple[int, int, int] = (255, 60, 40)) -> np.ndarray:
-    """Frames around boxes (left, top, width, height), a list for each of N images. Returns uint8 N x 3 x S·zoom x S·zoom."""
-    large = np.broadcast_to(images, (len(images), 3, *images.shape[2:])).repeat(zoom, 2).repeat(zoom, 3)
-    for image, mine in zip(large, boxes, strict=True):
-        for box in mine:
-            left, top, width, height = (zoom * n for n in box)
-            part = image[:, top : top + height, left : left + width]
-            edge = np.ones(part.shape[1:], bool)
-            edge[2:-2, 2:-2] = False
-            part[:, edge] = np.array(colour)[:, None]
-    return large

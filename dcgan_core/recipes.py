@@ -38,8 +38,8 @@ _MNIST28, _AFFINE28 = ARCHITECTURES["mnist28"], replace(ARCHITECTURES["mnist28"]
 # mnist/train_cond_dcgan.py: 100 epochs, then 100 of linear decay, of 50,000 images
 _MNIST_PAPER = {**_MNIST, "images": 200 * 50_000, "decay_images": 100 * 50_000}
 
-# profile -> recipe -> what is trained; mnist-affine is mnist with batchnorm's scale and bias, which the paper's supplement advises
-# against; mnist-fc is the supplement's baseline, a permutation-invariant GAN: the same settings and images, no convolutions
+# profile -> recipe -> what is trained. mnist-affine: with batchnorm's scale and bias, which the paper's supplement advises
+# against. mnist-fc: the supplement's baseline, a permutation-invariant GAN, same settings and images, no convolutions
 _TABLES: dict[str, dict[str, Config]] = {
     "quick": {
         "digits": Config("digits", _DIGITS, **_SMALL, images=30_000),

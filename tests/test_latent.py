@@ -64,33 +64,33 @@ def test_a_spherical_walk_between_parallel_z_has_no_nan():
 def test_draw_gives_the_same_images_in_any_batches():
     g = networks.build(TINY, 0)[0].eval()
     z = latent.sample(TINY, 7, rng())
-    images = latent.draw(g, z)
+    images = latent.generate(g, z)
     assert images.shape == (7, 1, 16, 16)
     assert images.dtype == torch.float32
     assert not images.requires_grad
-    assert torch.allclose(images, latent.draw(g, z, batch=3), atol=1e-6)
+    assert torch.allclose(images, latent.generate(g, z, batch=3), atol=1e-6)
 
 
 def test_draw_gives_each_z_its_own_label_in_any_batches():
     a = replace(TINY, num_classes=3)
     g = networks.build(a, 0)[0].eval()
     z, y = latent.sample(a, 7, rng()), torch.tensor([0, 1, 2, 0, 1, 2, 0])
-    assert torch.allclose(latent.draw(g, z, y), latent.draw(g, z, y, batch=2), atol=1e-6)
+    assert torch.allclose(latent.generate(g, z, y), latent.generate(g, z, y, batch=2), atol=1e-6)
 
 
 def test_draw_pixels_is_draw_in_whole_numbers():
     g = networks.build(TINY, 0)[0].eval()
     z = latent.sample(TINY, 4, rng())
-    pixels = latent.draw_pixels(g, z)
+    pixels = latent.generate_pixels(g, z)
     assert pixels.dtype.name == "uint8"
-    assert abs(pixels / 255 * 2 - 1 - latent.draw(g, z).numpy()).max() <= 1 / 255 + 1e-6
+    assert abs(pixels / 255 * 2 - 1 - latent.generate(g, z).numpy()).max() <= 1 / 255 + 1e-6
 
 
 def test_images_are_drawn_on_the_nets_device_wherever_z_is():
     """The meta device stands for any device that is not the CPU: a tensor on the wrong one is an error there too."""
     with torch.device("meta"):
         g = Generator(replace(TINY, num_classes=3))
-    images = latent.draw(g, latent.sample(TINY, 4, rng()), torch.tensor([0, 1, 2, 0]))
+    images = latent.generate(g, latent.sample(TINY, 4, rng()), torch.tensor([0, 1, 2, 0]))
     assert images.device.type == "meta"
     assert images.shape == (4, 1, 16, 16)
 

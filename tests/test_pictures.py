@@ -1,4 +1,4 @@
-"""Grids of images, their bytes, frames in them."""
+"""Grids of images, their bytes."""
 
 import io
 
@@ -39,17 +39,6 @@ def test_show_makes_each_pixel_a_square():
     shown = np.asarray(pictures.show(images, columns=2, zoom=3, gap=1))
     assert np.array_equal(shown[::3, ::3], pictures.grid(images, 2, 1))
     assert np.array_equal(shown[1::3, 2::3], shown[::3, ::3])
-
-
-def test_frames_are_drawn_on_the_edges_of_boxes_alone():
-    images = np.zeros((2, 1, 8, 8), np.uint8)
-    large = pictures.with_boxes(images, [[(1, 2, 4, 5)], []], zoom=3, colour=(200, 0, 0))
-    assert large.shape == (2, 3, 24, 24) and not large[1].any() and not images.any()
-    red = large[0, 0] == 200
-    rows, columns = np.flatnonzero(red.any(1)), np.flatnonzero(red.any(0))
-    assert (rows[0], rows[-1], columns[0], columns[-1]) == (6, 20, 3, 14)
-    assert not red[8:19, 5:13].any() and red.sum() == 15 * 12 - 11 * 8
-    assert not large[0, 1:].any()
 
 
 def test_tiles_are_the_images_of_a_grid(tmp_path):

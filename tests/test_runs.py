@@ -27,7 +27,7 @@ def nets(seed: int = 0):
     g, d = networks.build(TINY, seed)
     z = latent.sample(TINY, 20, torch.Generator().manual_seed(seed))
     networks.estimate_batchnorm(g, [(z,)])
-    networks.estimate_batchnorm(d, [(latent.draw(g, z),)])
+    networks.estimate_batchnorm(d, [(latent.generate(g, z),)])
     return g.eval(), d.eval()
 
 
@@ -61,7 +61,7 @@ def test_half_precision_halves_the_weights_but_keeps_batchnorms_statistics(tmp_p
     z = latent.sample(TINY, 4, torch.Generator().manual_seed(1))
     loaded = run.generator()
     assert next(loaded.parameters()).dtype == torch.float32
-    assert torch.allclose(latent.draw(loaded, z), latent.draw(g, z), atol=2e-3)
+    assert torch.allclose(latent.generate(loaded, z), latent.generate(g, z), atol=2e-3)
 
 
 def test_equal_nets_are_equal_files(tmp_path):

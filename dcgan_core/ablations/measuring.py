@@ -131,13 +131,13 @@ def measure_variant(run: Run, judged: Judged, device: str = "auto") -> dict:
     measured["collapsed"] = collapse(measured)
     with networks.batch_statistics(generator):
         z = latent.sample(a, SAMPLES, torch.Generator().manual_seed(seed))
-        measured["batch_statistics"] = judged.measure(latent.draw_pixels(generator, z, batch=128))
+        measured["batch_statistics"] = judged.measure(latent.generate_pixels(generator, z, batch=128))
     measured = five_digits(measured) | {
         "alarms": alarms,
         "train_seconds": round(60 * run.info["minutes"], 1),
         "measure_seconds": round(time.perf_counter() - started, 1),
     }
-    sheet = pictures.grid(latent.draw_pixels(generator, variants.fixed_z(a, seed)[:16]), columns=8, gap=1)
+    sheet = pictures.grid(latent.generate_pixels(generator, variants.fixed_z(a, seed)[:16]), columns=8, gap=1)
     save_webp(run.path / "sheet.webp", sheet)
     write_json(run.path / "measured.json", measured)
     run.forget_good_checkpoint()

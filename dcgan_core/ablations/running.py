@@ -51,7 +51,7 @@ def _train_variant(config: Config, baseline: Config, path: Path, device: str = "
 
     def keep(event: Event) -> None:
         if event.row and event.images > first and event.row["g_updates"] % variants.APART == 0:
-            pixels = latent.draw_pixels(event.generator, variants.fixed_z(a, config.seed), batch=session.GRID)
+            pixels = latent.generate_pixels(event.generator, variants.fixed_z(a, config.seed), batch=session.GRID)
             (run.path / "snapshots").mkdir(exist_ok=True)
             write_atomically(run.path / "snapshots" / f"{event.images:09d}.png", pictures.png(pictures.grid(pixels, gap=0)))
 
@@ -71,7 +71,7 @@ def pair(variant: str, images: int, folder: Path, seed: int = 0, device: str = "
     for v in _called([variant]):
         run = _train_variant(v.config(baseline, seed), baseline, folder / v.name, device)
         z = variants.fixed_z(run.architecture, seed)[:10]
-        rows.append((v.what, latent.draw_pixels(run.generator(devices.pick(device)), z)))
+        rows.append((v.what, latent.generate_pixels(run.generator(devices.pick(device)), z)))
     return rows
 
 

@@ -113,7 +113,7 @@ def _two_batches(generator: Generator) -> np.ndarray:
     a, rng, shown = generator.architecture, torch.Generator().manual_seed(SEED), 8
     z, *others = (latent.sample(a, n, rng) for n in (shown, BATCH - shown, BATCH - shown))
     with networks.batch_statistics(generator):
-        first, second = (latent.draw_pixels(generator, torch.cat([z, rest]))[:shown] for rest in others)
+        first, second = (latent.generate_pixels(generator, torch.cat([z, rest]))[:shown] for rest in others)
     difference = np.abs(first.astype(int) - second).clip(0, 63).astype(np.uint8) * 4
     return pictures.grid(np.stack([first, second, difference]))
 
@@ -134,13 +134,13 @@ def _estimate(built: dict, data: ImageData | None, device: torch.device) -> tupl
         return networks.to_input(torch.from_numpy(data.images[batch_indices(step, BATCH, len(data), SEED)]), a)
 
     def samples(step: int) -> torch.Tensor:
-        return latent.draw(generator, latent.sample(a, BATCH, rng))
+        return latent.generate(generator, latent.sample(a, BATCH, rng))
 
     pixels = None
     if generator:
         networks.estimate_batchnorm(generator, batches("generator", lambda step: latent.sample(a, BATCH, rng)))
         noted["generator"] = {"from": "random z", **how}
-        pixels = latent.draw_pixels(generator, latent.sample(a, GRID, rng))
+        pixels = latent.generate_pixels(generator, latent.sample(a, GRID, rng))
     if discriminator and (data or generator):
         networks.estimate_batchnorm(discriminator, batches("discriminator", photographs if data else samples))
         source = f"training images of {data.name}" if data else "samples of its generator"

@@ -52,9 +52,9 @@ def _run(args: argparse.Namespace) -> None:
             raise UserError("--batch-statistics: one image has no batch; draw at least two")
         batches = -(-len(z) // 128)
         with networks.batch_statistics(generator):
-            images = latent.draw(generator, z, labels, batch=-(-len(z) // batches))  # even batches of at most 128
+            images = latent.generate(generator, z, labels, batch=-(-len(z) // batches))  # even batches of at most 128
     else:
-        images = latent.draw(generator, z, labels)
+        images = latent.generate(generator, z, labels)
     if args.npz:
         unit = images if a.output == "tanh" else images * 2 - 1
         buffer = io.BytesIO()

@@ -54,7 +54,7 @@ def _run(args: argparse.Namespace) -> int:
     if existing:
         check_resumable(config, existing)
 
-    device = processes.join(args.device)
+    device = processes.join_others(args.device)
     first = processes.rank() == 0
     if first:  # prepares (or downloads) it for all
         prepare(config.data, config.architecture.size, crop=config.crop)

@@ -33,7 +33,7 @@ def walk_slider(generator: Generator, stops: Tensor, *, frames: int = 9) -> Inte
     def draw(positions: np.ndarray) -> np.ndarray:
         place = torch.from_numpy(positions) * len(stops)  # K x 1
         i = place.long().clamp_max(len(stops) - 1)
-        return latent.draw_pixels(generator, torch.lerp(ring[i.flatten()], ring[i.flatten() + 1], place - i))
+        return latent.generate_pixels(generator, torch.lerp(ring[i.flatten()], ring[i.flatten() + 1], place - i))
 
     return sliders(draw, {"position": (0.0, 1.0, frames * len(stops) + 1)}, {"position": 0.0})
 
@@ -47,7 +47,7 @@ def z_sliders(
     """
 
     def draw(amounts: np.ndarray) -> np.ndarray:
-        return latent.draw_pixels(generator, z + torch.from_numpy(amounts) @ directions)
+        return latent.generate_pixels(generator, z + torch.from_numpy(amounts) @ directions)
 
     return sliders(draw, {name: (-reach, reach, frames) for name in names}, dict.fromkeys(names, 0.0))
 
@@ -112,7 +112,7 @@ def strongest_coordinates(generator: Generator, count: int, trials: int = 8, see
         low, high = z.repeat(size, 1), z.repeat(size, 1)
         low.fill_diagonal_(-1)
         high.fill_diagonal_(1)
-        change = latent.draw(generator, high) - latent.draw(generator, low)
+        change = latent.generate(generator, high) - latent.generate(generator, low)
         effect += change.pow(2).flatten(1).mean(1).cpu()
     return effect.argsort(descending=True)[:count].tolist()
 

@@ -115,7 +115,7 @@ def pixel_sum(generator: Generator, terms: list[Tensor]) -> np.ndarray:
 
     terms: three times trials x count x latent. Returns uint8, trials x C x S x S.
     """
-    means = [latent.draw(generator, z.flatten(0, 1)).unflatten(0, z.shape[:2]).mean(1) for z in terms]
+    means = [latent.generate(generator, z.flatten(0, 1)).unflatten(0, z.shape[:2]).mean(1) for z in terms]
     a = generator.architecture
     picture = (means[0] - means[1] + means[2]).clamp(-1 if a.output == "tanh" else 0, 1)
     return to_pixels(picture, a).cpu().numpy()
@@ -195,14 +195,14 @@ def trials(
         chosen = _choose(candidates, arithmetic, count, rng)
         fresh = latent.sample(generator.architecture, 4 * count, torch.Generator().manual_seed(seed + 1_000_000))
         sums = _sums(chosen, fresh)
-        images = {key: latent.draw_pixels(generator, z) for key, z in sums.items()} | {
+        images = {key: latent.generate_pixels(generator, z) for key, z in sums.items()} | {
             "pixels": pixel_sum(generator, chosen.three)
         }
         answers = {key: judge(pictures) for key, pictures in images.items()}
         right = {key: arithmetic.result.shown(a) for key, a in answers.items()}
         others = _others_kept(answers, arithmetic.others)
         neighbours = latent.around(sums["three"], 8, rng).flatten(0, 1)
-        around = arithmetic.result.shown(judge(latent.draw_pixels(generator, neighbours)))
+        around = arithmetic.result.shown(judge(latent.generate_pixels(generator, neighbours)))
         success = _means(right)
         details = {
             "success": success,

@@ -60,7 +60,7 @@ def gather(
     z = latent.sample(generator.architecture, max(count, LIMIT), torch.Generator().manual_seed(seed))
     found = Pool(z[:0], {})
     while not len(found.z) or (len(found.z) + count <= LIMIT and any(len(found.of(concept)) < enough for concept in concepts)):
-        more = read(latent.draw_pixels(generator, z[len(found.z) : len(found.z) + count]))
+        more = read(latent.generate_pixels(generator, z[len(found.z) : len(found.z) + count]))
         answers = {key: np.concatenate([found.answers.get(key, values[:0]), values]) for key, values in more.items()}
         found = Pool(z[: len(found.z) + count], answers)
     return found

@@ -47,7 +47,7 @@ def activations(generator: Generator, z: Tensor, layer: int) -> Tensor:
     """A conv layer's maps after its ReLU, N x C x s x s on the CPU."""
     kept: list[Tensor] = []
     with _stage(generator, layer).register_forward_hook(lambda module, inputs, out: kept.append(out.float().cpu())):
-        latent.draw(generator, z)
+        latent.generate(generator, z)
     return torch.cat(kept)
 
 
@@ -158,7 +158,7 @@ class Effect:
 def shown(generator: Generator, reader: Judge | Finder, finder: Finder, what: str, *, count: int, seed: int) -> Shown:
     """Draws `count` samples and keeps those of which `reader` says that they show the object. Raises UserError for none."""
     z = latent.sample(generator.architecture, count, torch.Generator().manual_seed(seed))
-    images = latent.draw_pixels(generator, z)
+    images = latent.generate_pixels(generator, z)
     there = _there(reader, images)
     if what not in there:
         raise UserError(f"{reader.name}: has no {what!r} that is there or not, only {', '.join(there)}")
@@ -180,7 +180,7 @@ def _there(reader: Judge | Finder, images: np.ndarray) -> dict[str, np.ndarray]:
 def effect(generator: Generator, dropping: Dropping, samples: Shown, reader: Judge | Finder) -> Effect:
     """Draws the same z without these maps, and asks the same reader again."""
     with without(generator, dropping):
-        images = latent.draw_pixels(generator, samples.z)
+        images = latent.generate_pixels(generator, samples.z)
     after = _there(reader, images)
     others = [what for what in after if what != samples.what]
 

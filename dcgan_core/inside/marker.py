@@ -94,6 +94,19 @@ class Marker:
         i, zoom = self.sample.value, max(1, WIDTH // self.size)
         left, top, width, height = self.box
         shown = (left, top, min(width, self.size - left), min(height, self.size - top))
-        marked = pictures.with_boxes(self.images[i][None], [self.boxes.get(i, [])], zoom)
-        both = pictures.with_boxes(marked, [[tuple(zoom * n for n in shown)]], 1, (255, 220, 0))
+        marked = with_boxes(self.images[i][None], [self.boxes.get(i, [])], zoom)
+        both = with_boxes(marked, [[tuple(zoom * n for n in shown)]], 1, (255, 220, 0))
         self._picture.value = pictures.png(pictures.grid(both))
+
+
+def with_boxes(images: np.ndarray, boxes: list, zoom: int = 2, colour: tuple[int, int, int] = (255, 60, 40)) -> np.ndarray:
+    """Frames around boxes (left, top, width, height), a list for each of N images. Returns uint8 N x 3 x S·zoom x S·zoom."""
+    large = np.broadcast_to(images, (len(images), 3, *images.shape[2:])).repeat(zoom, 2).repeat(zoom, 3)
+    for image, mine in zip(large, boxes, strict=True):
+        for box in mine:
+            left, top, width, height = (zoom * n for n in box)
+            part = image[:, top : top + height, left : left + width]
+            edge = np.ones(part.shape[1:], bool)
+            edge[2:-2, 2:-2] = False
+            part[:, edge] = np.array(colour)[:, None]
+    return large

@@ -97,7 +97,7 @@ def load_marks(path: Path | str, run: Run | None = None) -> Marks:
 def mark(generator: Generator, finder: Finder, what: str = "window", seed: int = 0, count: int = SAMPLES) -> Marks:
     """The boxes that the finder puts around an object in `count` samples. Raises UserError where it finds none."""
     z = latent.sample(generator.architecture, count, torch.Generator().manual_seed(seed))
-    found = finder.boxes(latent.draw_pixels(generator, z), what)
+    found = finder.boxes(latent.generate_pixels(generator, z), what)
     return Marks({i: b for i, b in enumerate(found) if b}, what, seed, count, generator.architecture.size)
 
 
@@ -107,7 +107,7 @@ def eye_agreement(generator: Generator, finder: Finder, judge: Judge, marks: Mar
     `details`: how often eye and judge agree; the same without samples in which it is hard to say; how well boxes overlap.
     """
     with intervals.timed() as seconds:
-        images = latent.draw_pixels(generator, marks.z(generator))
+        images = latent.generate_pixels(generator, marks.z(generator))
         by_eye = np.array([bool(marks.boxes.get(i)) for i in range(marks.count)])
         sure = np.ones(marks.count, bool)
         sure[list(marks.unsure)] = False

@@ -43,7 +43,7 @@ def turns(generator: Generator, candidates: Pool, judge: Reads, count: int, seed
         nowhere = nowhere * (vectors.norm(dim=1) / nowhere.norm(dim=1))[:, None]
         rises, same, poses = {}, {}, {}
         for key, vector in (("turn", vectors), ("many", many), ("random", nowhere)):
-            answers = judge(latent.draw_pixels(generator, turned(start, vector).flatten(0, 1)))
+            answers = judge(latent.generate_pixels(generator, turned(start, vector).flatten(0, 1)))
             answers = {k: v.reshape(count, TURN_STEPS) for k, v in answers.items()}
             poses[key] = pose = answers["pose"]
             rises[key] = (pose[:, -1] - pose[:, 0] >= RISE) & (np.diff(pose, axis=1) >= -FALL).all(1)

@@ -13,7 +13,7 @@ def draw_samples(generator: Generator, count: int, seed: int) -> np.ndarray:
     """`count` images of random z, uint8 N x C x S x S; of a class-conditional net, one of each class in turn."""
     a = generator.architecture
     labels = torch.arange(count) % a.num_classes if a.num_classes else None
-    return latent.draw_pixels(generator, latent.sample(a, count, torch.Generator().manual_seed(seed)), labels)
+    return latent.generate_pixels(generator, latent.sample(a, count, torch.Generator().manual_seed(seed)), labels)
 
 
 BIN = 0.01  # of histograms of distances

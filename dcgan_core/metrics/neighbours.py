@@ -133,7 +133,7 @@ def generated(generator: Generator, seed: int = 0) -> Blocks:
         state = np.random.SeedSequence([seed, number]).generate_state(1, np.uint64)
         rng = torch.Generator().manual_seed(int(state[0]) >> 1)
         labels = torch.arange(BLOCK) % a.num_classes
-        return latent.draw_pixels(generator, latent.sample(a, BLOCK, rng), labels, batch=BLOCK), labels.numpy()
+        return latent.generate_pixels(generator, latent.sample(a, BLOCK, rng), labels, batch=BLOCK), labels.numpy()
 
     return block
 

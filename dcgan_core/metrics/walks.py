@@ -30,10 +30,10 @@ def walk_steps(
     shares = np.empty((pairs, steps))
     for i in range(pairs):
         if fade:
-            images = latent.draw(generator, z[i][[0, -1]])
+            images = latent.generate(generator, z[i][[0, -1]])
             images = torch.stack([torch.lerp(*images, t / steps) for t in range(steps + 1)])
         else:
-            images = latent.draw(generator, z[i])
+            images = latent.generate(generator, z[i])
         points = features(images) if features else images.flatten(1)
         moves = (points[1:] - points[:-1]).pow(2).mean(1).sqrt()
         way = (points[-1] - points[0]).pow(2).mean().sqrt()
@@ -85,7 +85,7 @@ def walk_nearest(
         distances = {}
         for path in ("straight", "spherical"):
             z = latent.walk(start, end, steps, path).flatten(0, 1)
-            distances[path] = neighbours.nearest(latent.draw_pixels(generator, z), train, device)[0].reshape(pairs, steps)
+            distances[path] = neighbours.nearest(latent.generate_pixels(generator, z), train, device)[0].reshape(pairs, steps)
         unseen, _ = neighbours.nearest(held_out, train, device)
 
         def ratio(walks: np.ndarray, others: np.ndarray) -> float:

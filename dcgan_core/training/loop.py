@@ -29,7 +29,7 @@ def train(
     diverges or collapses; the checkpoint and the nets are then from before that.
     """
     check_data(config, data)
-    share, picked = processes.share(config.batch), devices.pick(device)
+    share, picked = processes.share_of(config.batch), devices.pick(device)
     state = State(config, picked, precision=processes.agree_on_precision(config, run, picked), share=share)
     processes.average_gradients(state)
     session = Session(state, run, initial=initial, on_event=on_event, progress=progress)

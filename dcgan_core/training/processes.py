@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dcgan_core.training.update import State
 
 
-def join(device: str) -> str:
+def join_others(device: str) -> str:
     """Under torchrun, joins the others and takes this process's GPU. Returns the device to train on."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return device
@@ -51,7 +51,7 @@ def agree(decision: list[Any]) -> list[Any]:
     return decision
 
 
-def share(batch: int) -> slice:
+def share_of(batch: int) -> slice:
     """The part of a batch that this process works on. Raises UserError where it cannot be shared evenly."""
     if batch % world():
         raise UserError(f"config: batch {batch} cannot be shared by {world()} processes")

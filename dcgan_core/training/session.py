@@ -202,7 +202,7 @@ class Session(AbstractContextManager):
 
     def _show(self, file: str) -> None:
         """Writes a grid of the same z as ever: with the statistics of these images, at the end with those stored."""
-        pixels = latent.draw_pixels(self.state.generator, self.fixed_z, self.fixed_labels, batch=GRID)
+        pixels = latent.generate_pixels(self.state.generator, self.fixed_z, self.fixed_labels, batch=GRID)
         (self.run.path / "samples").mkdir(exist_ok=True)
         write_atomically(self.run.path / "samples" / file, pictures.png(pictures.grid(pixels)))
         if self.on_event and file != "latest.png":

@@ -96,7 +96,7 @@ def test_the_fixed_z_are_those_of_the_runs_grids(run):
     from PIL import Image
 
     z = variants.fixed_z(run.architecture, run.info["config"]["seed"])
-    pixels = latent.draw_pixels(run.generator(), z, batch=session.GRID)
+    pixels = latent.generate_pixels(run.generator(), z, batch=session.GRID)
     last = [*run.samples().values()][-1]
     sheet = pictures.tiles(last, run.architecture.size, gap=2)
     assert np.array_equal(np.asarray(Image.open(last))[:16, :16].transpose(2, 0, 1), sheet[0])

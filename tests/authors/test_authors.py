@@ -453,7 +453,7 @@ def test_the_same_z_in_two_batches_is_two_images(imported):
 def test_one_z_gives_one_image_and_weights_are_the_arrays(imported, svhn):
     generator, discriminator = imported.generator(), imported.discriminator()
     z = latent.sample(imported.architecture, 8, torch.Generator().manual_seed(0))
-    assert torch.allclose(latent.draw(generator, z)[:1], latent.draw(generator, z[:1]), atol=1e-5)
+    assert torch.allclose(latent.generate(generator, z)[:1], latent.generate(generator, z[:1]), atol=1e-5)
     assert np.array_equal(generator.dense[0].layer.weight.detach().numpy(), np.load(svhn / G.format("01")).T)
     assert np.array_equal(generator.convs[1].layer.weight.detach().numpy(), np.load(svhn / G.format("07"))[:, :, ::-1, ::-1])
     assert np.array_equal(discriminator.dense[0].layer.weight.detach().numpy(), np.load(svhn / D.format("08")).T)

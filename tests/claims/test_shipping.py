@@ -18,7 +18,7 @@ def test_a_shipped_run_draws_the_same_images_at_half_the_size(run, shelf):
     assert shipping.ship(run) == shelf / "digits"
     shipped = Run.reference("digits")
     z = latent.sample(run.architecture, 4, torch.Generator().manual_seed(1))
-    assert torch.allclose(latent.draw(shipped.generator(), z), latent.draw(run.generator(), z), atol=5e-3)
+    assert torch.allclose(latent.generate(shipped.generator(), z), latent.generate(run.generator(), z), atol=5e-3)
     assert shipped.info == run.info
     assert shipped.log() == run.log()
     assert shipped.samples().keys() == run.samples().keys()

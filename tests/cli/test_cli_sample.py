@@ -18,7 +18,7 @@ def test_sample_draws_a_grid(run, tmp_path, capsys):
     assert sample(run, "--count", 9, "--out", "nine.png") == 0
     assert capsys.readouterr().out == "nine.png\n"
     z = latent.sample(run.architecture, 9, torch.Generator().manual_seed(0))
-    expected = pictures.grid(latent.draw_pixels(run.generator(), z))
+    expected = pictures.grid(latent.generate_pixels(run.generator(), z))
     assert np.array_equal(np.asarray(Image.open("nine.png")), expected)
     assert sample(run) == 0
     assert Image.open("grid.png").width == 8 * 16 + 7 * 2
@@ -60,10 +60,10 @@ def test_labels_choose_the_classes_repeated_as_needed(conditional):
     assert sample(conditional, "--count", 4, "--npz", "all.npz", "--labels", "3,1") == 0
     z = np.load("all.npz")["z"]
     g = conditional.generator()
-    expected = latent.draw(g, torch.from_numpy(z), torch.tensor([3, 1, 3, 1])) * 2 - 1  # sigmoid's [0, 1] as [-1, 1]
+    expected = latent.generate(g, torch.from_numpy(z), torch.tensor([3, 1, 3, 1])) * 2 - 1  # sigmoid's [0, 1] as [-1, 1]
     assert np.allclose(np.load("all.npz")["images"], expected, atol=1e-6)
     assert sample(conditional, "--count", 4, "--npz", "default.npz") == 0
-    expected = latent.draw(g, torch.from_numpy(z), torch.arange(4)) * 2 - 1
+    expected = latent.generate(g, torch.from_numpy(z), torch.arange(4)) * 2 - 1
     assert np.allclose(np.load("default.npz")["images"], expected, atol=1e-6)
 
 

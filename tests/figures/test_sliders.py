@@ -65,7 +65,7 @@ def test_the_walk_slider_draws_the_place_it_points_at(generator):
     for position, z in ((0, stops[0]), (1 / 3, stops[1]), (0.5, (stops[1] + stops[2]) / 2), (1, stops[0])):
         slider.value = position
         drawn[position] = pixels(picture.value)
-        assert abs(drawn[position].astype(int) - latent.draw_pixels(generator, z[None])[0, 0]).max() <= 2
+        assert abs(drawn[position].astype(int) - latent.generate_pixels(generator, z[None])[0, 0]).max() <= 2
     assert not np.array_equal(drawn[0], drawn[1 / 3])
     assert np.array_equal(drawn[0], drawn[1])
 
@@ -75,10 +75,10 @@ def test_the_z_sliders_add_their_directions(generator):
     picture, sliders = parts(z_sliders(generator, z, directions, ["one", "two"], reach=2.0))
     assert [s.description for s in sliders] == ["one", "two"]
     before = picture.value
-    assert np.array_equal(pixels(before), latent.draw_pixels(generator, z[None])[0, 0])
+    assert np.array_equal(pixels(before), latent.generate_pixels(generator, z[None])[0, 0])
     sliders[0].value, sliders[1].value = 1.0, -2.0
     assert picture.value != before
-    expected = latent.draw_pixels(generator, (z + directions[0] - 2 * directions[1])[None])[0, 0]
+    expected = latent.generate_pixels(generator, (z + directions[0] - 2 * directions[1])[None])[0, 0]
     assert abs(pixels(picture.value).astype(int) - expected).max() <= 1
 
 
@@ -91,7 +91,7 @@ def test_the_static_frames_are_the_images_of_the_walk(generator):
     for frame, z in ((0, stops[0]), (4, stops[1]), (6, (stops[1] + stops[2]) / 2), (12, stops[0])):
         row, column = divmod(frame, 12)
         cell = sheet[row * size : (row + 1) * size, column * size : (column + 1) * size, 0].astype(int)
-        assert abs(cell - latent.draw_pixels(generator, z[None])[0, 0]).mean() < 8  # WebP is lossy
+        assert abs(cell - latent.generate_pixels(generator, z[None])[0, 0]).mean() < 8  # WebP is lossy
 
 
 def test_the_static_z_sliders_start_in_the_middle(generator):
@@ -101,7 +101,7 @@ def test_the_static_z_sliders_start_in_the_middle(generator):
     assert sheet.shape == (size, 10 * size, 3)
     assert html.count('value="2"') == 2
     assert f"background-position:{-2 * ZOOM}px 0px" in html
-    middle = latent.draw_pixels(generator, z[None])[0, 0]
+    middle = latent.generate_pixels(generator, z[None])[0, 0]
     for frame in (2, 7):
         assert abs(sheet[:, frame * size : (frame + 1) * size, 0].astype(int) - middle).mean() < 8
 

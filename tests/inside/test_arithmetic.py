@@ -110,7 +110,7 @@ def test_a_seed_means_the_same_trials():
 
 def test_pixel_arithmetic_is_that_of_mean_images():
     terms = [z_of(6, seed).unflatten(0, (2, 3)) for seed in (1, 2, 3)]
-    expected = latent.draw_pixels(Linear(), latent.combine([latent.mean(z) for z in terms]))
+    expected = latent.generate_pixels(Linear(), latent.combine([latent.mean(z) for z in terms]))
     assert abs(arithmetic.pixel_sum(Linear(), terms).astype(int) - expected).max() <= 1
 
 

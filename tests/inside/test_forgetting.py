@@ -20,7 +20,7 @@ def marks(toy):
 
 
 def test_the_toy_is_what_it_says(toy):
-    images = latent.draw_pixels(toy, torch.tensor([[0.5, -0.5], [-0.5, 0.5], [-0.5, -0.5]]))
+    images = latent.generate_pixels(toy, torch.tensor([[0.5, -0.5], [-0.5, 0.5], [-0.5, -0.5]]))
     assert [bool(x > 0.5) for x in Eye().read(images)["window"]] == [True, False, False]
     assert [bool(x > 0.5) for x in Eye().read(images)["lamp"]] == [False, True, False]
 
@@ -68,23 +68,23 @@ def test_new_objects_are_counted(toy):
 
 def test_without_maps_holds_inside_only(toy):
     z = latent.sample(TOY, 9, torch.Generator().manual_seed(0))
-    before = latent.draw(toy, z)
+    before = latent.generate(toy, z)
     with forgetting.without(toy, Dropping(0, (WINDOW, LAMP))):
-        inside = latent.draw(toy, z)
+        inside = latent.generate(toy, z)
         assert not forgetting.activations(toy, z, 0)[:, [WINDOW, LAMP]].any()
     assert not torch.equal(before, inside)
-    assert torch.equal(before, latent.draw(toy, z))
+    assert torch.equal(before, latent.generate(toy, z))
     with pytest.raises(ZeroDivisionError), forgetting.without(toy, Dropping(0, (WINDOW,))):
         raise ZeroDivisionError
-    assert torch.equal(before, latent.draw(toy, z))
+    assert torch.equal(before, latent.generate(toy, z))
 
 
 def test_maps_go_one_by_one_those_that_draw_windows_first_and_those_that_draw_lamps_last(toy):
     samples = forgetting.shown(toy, Eye(), Eye(), "window", count=60, seed=9)
-    before = latent.draw(toy, samples.z)
+    before = latent.generate(toy, samples.z)
     order = forgetting._one_by_one(toy, Eye(), samples, 0, 4)
     assert order[0] == WINDOW and order[-1] == LAMP and sorted(order) == [0, 1, 2, 3]
-    assert torch.equal(before, latent.draw(toy, samples.z)), "a hook was left behind"
+    assert torch.equal(before, latent.generate(toy, samples.z)), "a hook was left behind"
 
 
 def test_tuning_finds_the_one_map(toy):

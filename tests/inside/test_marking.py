@@ -69,7 +69,7 @@ def test_marks_belong_to_the_weights_that_drew_the_samples(tmp_path, run):
 
 @pytest.fixture
 def marker(toy, tmp_path):
-    images = latent.draw_pixels(toy, latent.sample(TOY, 12, torch.Generator().manual_seed(3)))
+    images = latent.generate_pixels(toy, latent.sample(TOY, 12, torch.Generator().manual_seed(3)))
     return Marker(images, tmp_path / "mine.json", seed=3)
 
 
@@ -139,3 +139,14 @@ def test_finder_and_eye_are_compared_on_marked_samples(toy, tmp_path):
     path.write_text(json.dumps(json.loads(path.read_text()) | {"unsure": [missed]}))
     found = marking.eye_agreement(toy, Eye(), Eye(), marking.load_marks(path))
     assert found.details["agreement_where_sure"] == 1
+
+
+def test_frames_are_drawn_on_the_edges_of_boxes_alone():
+    images = np.zeros((2, 1, 8, 8), np.uint8)
+    large = marker.with_boxes(images, [[(1, 2, 4, 5)], []], zoom=3, colour=(200, 0, 0))
+    assert large.shape == (2, 3, 24, 24) and not large[1].any() and not images.any()
+    red = large[0, 0] == 200
+    rows, columns = np.flatnonzero(red.any(1)), np.flatnonzero(red.any(0))
+    assert (rows[0], rows[-1], columns[0], columns[-1]) == (6, 20, 3, 14)
+    assert not red[8:19, 5:13].any() and red.sum() == 15 * 12 - 11 * 8
+    assert not large[0, 1:].any()

@@ -268,7 +268,7 @@ def test_training_draws_nearer_to_the_data(tmp_path, digits):
     distance = []
     for generator in (networks.build(TINY, 0)[0], run.generator()):
         with networks.batch_statistics(generator):
-            distance.append(np.sqrt(np.mean((latent.draw_pixels(generator, z).mean(0) / 255 - target) ** 2)))
+            distance.append(np.sqrt(np.mean((latent.generate_pixels(generator, z).mean(0) / 255 - target) ** 2)))
     assert distance[1] < 0.5 * distance[0]
 
 
@@ -278,9 +278,9 @@ def test_stored_statistics_are_those_of_samples_and_data(tmp_path, digits, monke
     run = finished(tmp_path / "run", CONFIG, digits)
     g = run.generator()
     z = latent.sample(TINY, 512, torch.Generator().manual_seed(9))
-    stored = latent.draw(g, z)
+    stored = latent.generate(g, z)
     with networks.batch_statistics(g):
-        batch = latent.draw(g, z, batch=512)
+        batch = latent.generate(g, z, batch=512)
     assert (stored - batch).abs().mean() < 0.15 * stored.std()
     norm = networks.norms(run.discriminator())[0]
     assert not torch.equal(norm.running_mean, torch.zeros(16))
@@ -290,7 +290,7 @@ def test_stored_statistics_are_those_of_samples_and_data(tmp_path, digits, monke
 def test_a_conditional_net_with_sigmoid_and_hidden_layer_trains(tmp_path, digits):
     a = replace(TINY, num_classes=10, hidden=20, output="sigmoid", norm_affine=False)
     run = finished(tmp_path / "run", replace(CONFIG, architecture=a, images=160), digits)
-    images = latent.draw(run.generator(), torch.zeros(3, 10), torch.tensor([0, 1, 2]))
+    images = latent.generate(run.generator(), torch.zeros(3, 10), torch.tensor([0, 1, 2]))
     assert images.min() >= 0
     assert not torch.equal(images[0], images[1])
 
@@ -539,7 +539,7 @@ def test_two_processes_make_one_run(tmp_path):
     assert run.info["status"] == "finished"
     assert run.info["counters"] == {"images": 800, "d_updates": 50, "g_updates": 50}
     assert [row["images"] for row in run.log()] == [400, 800]
-    assert latent.draw(run.generator(), torch.zeros(1, 10)).isfinite().all()
+    assert latent.generate(run.generator(), torch.zeros(1, 10)).isfinite().all()
 
 
 DIFFERENT = """
