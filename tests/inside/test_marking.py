@@ -11,7 +11,7 @@ from toy import CORNER, TOY, Eye
 from dcgan_core import latent
 from dcgan_core.errors import UserError
 from dcgan_core.inside import forgetting, marking
-from dcgan_core.inside.marker import Marker
+from dcgan_core.inside.marker import Marker, with_boxes
 from dcgan_core.inside.marking import Marks
 from dcgan_core.runs import weights_of
 
@@ -143,7 +143,7 @@ def test_finder_and_eye_are_compared_on_marked_samples(toy, tmp_path):
 
 def test_frames_are_drawn_on_the_edges_of_boxes_alone():
     images = np.zeros((2, 1, 8, 8), np.uint8)
-    large = marker.with_boxes(images, [[(1, 2, 4, 5)], []], zoom=3, colour=(200, 0, 0))
+    large = with_boxes(images, [[(1, 2, 4, 5)], []], zoom=3, colour=(200, 0, 0))
     assert large.shape == (2, 3, 24, 24) and not large[1].any() and not images.any()
     red = large[0, 0] == 200
     rows, columns = np.flatnonzero(red.any(1)), np.flatnonzero(red.any(0))
