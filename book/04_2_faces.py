@@ -197,7 +197,7 @@ import matplotlib.pyplot as plt
 from matplotlib import cbook
 from skimage import data as pictures
 
-import dcgan_core.faces as detector
+from dcgan_core.data import face_detector as detector
 
 hopper = cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
 photos = {

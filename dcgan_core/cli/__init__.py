@@ -8,14 +8,19 @@ from dcgan_core.cli import ablate, claims, data, fid, import_authors, measure, p
 from dcgan_core.errors import UserError
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Runs one command; returns the exit code: 0, 1 after an error shown in one line, 130 when interrupted."""
+def make_parser() -> argparse.ArgumentParser:
+    """All commands with their options."""
     parser = argparse.ArgumentParser("dcgan", description="The DCGAN paper, runnable: train, sample, measure.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in (train, sample, probe, data, import_authors, measure, ablate, fid, ship, claims):
         command.add(commands)
-    args = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command; returns the exit code: 0, 1 after an error shown in one line, 130 when interrupted."""
+    args = make_parser().parse_args(arguments)
     try:
         return args.run(args) or 0
     except UserError as error:

@@ -247,7 +247,7 @@ def commands():
 
 @pytest.mark.parametrize("command", list(commands()))
 def test_every_command_that_is_shown_is_one(command):
-    cli._parser().parse_args(command)
+    cli.make_parser().parse_args(command)
     if command[0] == "train" and os.sep not in command[1]:
         recipes.recipe(command[1], command[command.index("--profile") + 1] if "--profile" in command else "cpu")
 
