@@ -114,6 +114,24 @@ def run_copy(run, tmp_path) -> Run:
     return Run(tmp_path / "copied" / "digits")
 
 
+@pytest.fixture
+def fails(capsys):
+    """Runs a command that must end with one line on stderr, which holds `names`, and a bad exit code."""
+
+    def check(*arguments, names: str) -> str:
+        capsys.readouterr()
+        code = main([str(a) for a in arguments])
+        out, err = capsys.readouterr()
+        assert code == 1
+        assert out == ""
+        assert err.count("\n") == 1, err
+        assert err.startswith(f"dcgan {arguments[0]}: ")
+        assert names in err
+        return err
+
+    return check
+
+
 def noise(seed: int, width: int = 16, height: int = 16, channels: int = 3) -> np.ndarray:
     pixels = np.random.default_rng(seed).integers(0, 256, (height, width, channels), np.uint8)
     return pixels if channels == 3 else pixels[:, :, 0]
