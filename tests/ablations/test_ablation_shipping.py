@@ -16,6 +16,7 @@ def small(monkeypatch):
     ablating.shrink(monkeypatch)
 
 
+@pytest.mark.slow
 def test_what_is_shipped_reaches_the_ledger(small, tmp_path, monkeypatch):
     ships_from(monkeypatch, "ablations", tmp_path / "book")
     monkeypatch.setattr(variants, "SEEDS", 2)
@@ -42,6 +43,7 @@ def test_what_is_shipped_reaches_the_ledger(small, tmp_path, monkeypatch):
     assert strongest["grey_levels"] > 0
 
 
+@pytest.mark.slow
 def test_a_table_with_less_in_it_than_the_shipped_one_is_not_shipped(small, tmp_path, monkeypatch, capsys):
     ships_from(monkeypatch, "ablations", tmp_path / "book")
     out = tmp_path / "out"

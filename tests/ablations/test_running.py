@@ -33,6 +33,7 @@ def test_a_pair_starts_from_the_same_weights_where_they_fit():
             assert shared or variant.name in ("pooling", "kernel-5", "fully-connected")
 
 
+@pytest.mark.slow
 def test_ablate_makes_the_table_and_a_second_call_trains_nothing(small, tmp_path, capsys, monkeypatch):
     out = tmp_path / "ablations"
     assert ablating.ablate(out, "--seeds", "2", "--only", "lr-0.001") == 0
@@ -55,6 +56,7 @@ def test_ablate_makes_the_table_and_a_second_call_trains_nothing(small, tmp_path
     assert again["runs"] == table["runs"]
 
 
+@pytest.mark.slow
 def test_an_interrupted_ablation_goes_on_and_ends_as_if_nothing_had_been(small, tmp_path, monkeypatch, capsys):
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     assert ablating.ablate(whole, "--seeds", "1", "--only", "relu") == 0
@@ -93,6 +95,7 @@ def test_a_run_that_diverges_is_measured_as_a_collapse(small, tmp_path, monkeypa
     assert np.isfinite(m["frechet"])
 
 
+@pytest.mark.slow
 def test_runs_from_before_a_setting_existed_go_on(small, tmp_path):
     assert ablating.ablate(tmp_path / "out", "--seeds", "1", "--only", "guidelines") == 0
     note = tmp_path / "out/ablations.json"

@@ -96,6 +96,7 @@ def test_an_interrupted_lsun_goes_on_behind_the_last_key(data, cache, monkeypatc
     assert len(decoded) == 190 - (64 + at) // 64 * 64
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_the_middle_of_lsun_is_one_line_and_the_same_command_goes_on(data, cache, capsys):
     """A real one, to the command and all its processes, as a terminal sends it."""
     picture, count = encode(noise(0, 5, 5)), 40_000  # so many that a fast machine is still at it when the signal comes

@@ -74,6 +74,7 @@ def test_an_object_is_painted_inside_its_mask_and_nowhere_without_it(name, thing
     assert np.median(change[mask]) > 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", scenes.NAMES)
 def test_every_factor_shows(name):
     """Between its lowest, middle and highest value a factor changes the picture; texture and grain stay."""

@@ -273,6 +273,7 @@ def folders(data, tmp_path, monkeypatch) -> dict[str, Run]:
     return found
 
 
+@pytest.mark.slow
 def test_every_claim_of_the_supplement_is_measured_from_a_trained_net(folders, shelf):
     queries = loading.load_data("mnist", 28).labels[5000:]
     small = {}

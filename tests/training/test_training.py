@@ -510,6 +510,7 @@ def killed(number: signal.Signals, out: Path) -> tuple[int, str]:
     return process.returncode, told
 
 
+@pytest.mark.slow
 def test_killed_processes_are_resumed_to_the_same_bytes(run, tmp_path, monkeypatch):
     monkeypatch.setattr(session, "LOG_EVERY", 25)
     monkeypatch.setattr(session, "BATCHNORM_BATCHES", 100)
@@ -530,6 +531,7 @@ def test_killed_processes_are_resumed_to_the_same_bytes(run, tmp_path, monkeypat
         assert Run(out).info["counters"]["d_updates"] == step + 5
 
 
+@pytest.mark.slow
 def test_two_processes_make_one_run(tmp_path):
     out = tmp_path / "two"
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "dcgan_core.cli"]
@@ -556,6 +558,7 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
+@pytest.mark.slow
 def test_of_several_processes_the_first_decides_the_precision(tmp_path):
     (tmp_path / "different.py").write_text(DIFFERENT)
     out = tmp_path / "two"
