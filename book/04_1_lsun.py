@@ -523,9 +523,9 @@ Table(
 # <summary>Solution of 2</summary>
 #
 # ```python
-# mirrored = dedup.crops(images[:500])[..., ::-1]
-# codes = dedup.codes(model, np.concatenate([dedup.crops(images[:500]), mirrored]))
-# kept = dedup.duplicates(codes)
+# mirrored = duplicates.crops(images[:500])[..., ::-1]
+# codes = duplicates.codes(model, np.concatenate([duplicates.crops(images[:500]), mirrored]))
+# kept = duplicates.duplicates(codes)
 # print((kept[500:] == np.arange(500)).mean())
 # ```
 # A hidden unit that is on where light comes from the left has no reason to be on for the mirror image. To find mirror images as well, hash every picture

@@ -2,7 +2,7 @@
 
     run.json                    what is trained and how far it is: config, data, counters, machine, versions, lineage
     checkpoint.pt               all that is needed to go on exactly (weights, both Adams, random state)
-    good.pt                     while training looks unstable (`instability`): the checkpoint before that
+    good.pt                     while training looks unstable (`training.collapse`): the checkpoint before that
     generator.safetensors       at the end: G, with batchnorm statistics estimated from the data, not from running averages
     discriminator.safetensors
     log.jsonl                   losses and speed, a line every few updates

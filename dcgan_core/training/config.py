@@ -35,7 +35,7 @@ class Config:
     precision: Literal["auto", "single", "bf16"] = "auto"  # bf16: autocast; auto: where that is faster (`devices.precision`)
     decay_images: int = 0  # the learning rate falls linearly to zero over this many images at the end (MNIST)
     seed: int = 0
-    on_collapse: Literal["stop", "warn"] = "stop"  # where the log shows that training leads nowhere (`instability`)
+    on_collapse: Literal["stop", "warn"] = "stop"  # where the log shows that training leads nowhere (`collapse`)
 
     def __post_init__(self) -> None:
         def need(condition: bool, message: str) -> None:
