@@ -147,6 +147,20 @@ Table(
     ],
 )
 
+# %% [markdown]
+# Adam {cite}`kingma2015` with `beta1 = 0.5` forgets faster than its default of 0.9. One explanation: G's target moves with every update of D, and
+# old gradients point to where the target was.
+#
+# The paper gives the batch, 128, and says nothing about who moves when. The authors' code does: **each batch trains one net**,
+# G and D in turn (`updates="alternate"`). Most later implementations train both on each batch (`"both"`), and so make twice as
+# many updates in an epoch. Numbers of epochs are not comparable between the two. This book counts images and updates.
+#
+# ## Does it matter?
+#
+# A small DCGAN, five seeds, and each setting changed alone (how it is measured is said in {doc}`03_architecture`). The authors' update
+# order draws twice the images for as many updates of each net.
+
+# %% mystnb={"figure": {"caption": "The same ten z of the same seed, with the paper's settings and with one of them changed.", "name": "fig-settings"}}
 studied = ["beta1", "lr", "updates"]
 image_rows.strips(shipping.sheets(studied)) if shipping.rows() else None
 

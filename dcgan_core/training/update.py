@@ -64,30 +64,34 @@ def generator_loss(fake: Tensor) -> Tensor:
 
 
 def update(state: State, pixels: Tensor, labels: Tensor | None = None) -> Stats:
-    """One minibatch trains D, then G (`updates="both"`), or only one of them, G first, in turn ("alternate").
+    """One minibatch trains D, then G (`updates="both"`), or one of them in turn ("alternate").
 
     pixels: uint8, N x C x S x S; labels: N classes, for conditional nets. Changes `state`.
     """
-    config, g, d = state.config, state.generator, state.discriminator
-    train_g = config.updates == "both" or state.counts["step"] % 2 == 0  # the authors' order: G, D, G, D …
+    config, a = state.config, state.config.architecture
+    g, d = state.generator, state.discriminator
+    # the authors' order, in turn: G, D, G, D …
+    train_g = config.updates == "both" or state.counts["step"] % 2 == 0
     train_d = config.updates == "both" or not train_g
     set_learning_rate(state)
     stats_d = stats_g = None
     labels = labels if labels is None else labels.to(state.device, non_blocking=True)
-    z = latent.sample(config.architecture, config.batch, state.rng)[state.share]
+    z = latent.sample(a, config.batch, state.rng)[state.share]
     with torch.set_grad_enabled(train_g), state.autocast:
         fake = g(z, labels)
 
     if train_d:
-        real = networks.to_input(pixels.to(state.device, non_blocking=True), config.architecture)
+        real = networks.to_input(pixels.to(state.device, non_blocking=True), a)
         real = real.contiguous(memory_format=torch.channels_last)
         with state.autocast:
-            d_real, d_fake = d(as_seen(state, real), labels), d(as_seen(state, fake.detach()), labels)
+            d_real = d(as_seen(state, real), labels)
+            d_fake = d(as_seen(state, fake.detach()), labels)
         loss = discriminator_loss(d_real, d_fake)
         state.optimizer_d.zero_grad()
         loss.backward()
         state.optimizer_d.step()
-        stats_d = torch.stack([loss, d_real.sigmoid().mean(), d_fake.sigmoid().mean()]).detach()
+        answers = d_real.sigmoid().mean(), d_fake.sigmoid().mean()
+        stats_d = torch.stack([loss, *answers]).detach()
 
     if train_g:
         d.requires_grad_(False)  # its gradients are not needed, and cost a third of the step
