@@ -35,13 +35,13 @@ from dcgan_core import devices, latent
 from dcgan_core.claims import ledger
 from dcgan_core.figures import image_rows, sliders
 from dcgan_core.figures.tables import Table
-from dcgan_core.inside import forgetting, marking
+from dcgan_core.inside import forgetting, marking, weights_of
 from dcgan_core.inside.forgetting import Dropping
 from dcgan_core.inside.marker import Marker, with_boxes
 from dcgan_core.pictures import grid, show
 from dcgan_core.readers import judges
 from dcgan_core.readers.finder import load_finder
-from dcgan_core.runs import Run, weights_of
+from dcgan_core.runs import Run
 
 run = Run.reference("drawn-rooms")  # your own: Run("../runs/drawn-rooms")
 generator = run.generator(devices.pick(device))

@@ -37,8 +37,8 @@ from dcgan_core.claims import ledger
 from dcgan_core.errors import UserError
 from dcgan_core.figures import image_rows, picker, sliders
 from dcgan_core.figures.tables import Table
-from dcgan_core.inside import arithmetic, exemplars, turning
-from dcgan_core.runs import Run, weights_of
+from dcgan_core.inside import arithmetic, exemplars, turning, weights_of
+from dcgan_core.runs import Run
 
 faces, portraits = Run.reference("faces"), Run.reference("drawn-portraits")
 PICKS = Path("../runs/picks-faces.json")  # what you pick further down
@@ -64,7 +64,7 @@ def figure_7(run, name):
         terms.append(found)
     means = [latent.mean(z) for z in terms]
     result = latent.combine(means)  # first - second + third
-    nine = latent.generate_pixels(generator, latent.nine(result, rng))
+    nine = latent.generate_pixels(generator, arithmetic.nine(result, rng))
     pixels = arithmetic.pixel_sum(generator, [z[None] for z in terms])
     return image_rows.equation(
         [
@@ -460,7 +460,7 @@ left, right = (
     exemplars.choose_sets(pool.of(concept), concept.name, 1, 4, rng)[0]
     for concept in (turning.LEFT, turning.RIGHT)
 )
-turn = latent.turn(left, right)
+turn = turning.turn(left, right)
 someone = latent.sample(generator.architecture, 6, rng)
 z = turning.turned(someone, turn)  # 6 x 9 x 100
 pictures.show(
@@ -474,7 +474,7 @@ pictures.show(
 # one with a slider follows.
 
 # %%
-thirty = latent.turn(*(pool.of(c)[:30] for c in (turning.LEFT, turning.RIGHT)))
+thirty = turning.turn(*(pool.of(c)[:30] for c in (turning.LEFT, turning.RIGHT)))
 
 
 def turned(positions):

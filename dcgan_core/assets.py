@@ -6,8 +6,9 @@ from dcgan_core.errors import UserError
 
 
 def _root() -> Path:
-    """The folder that holds them all: `book`, beside the package in a checkout."""
-    return Path(__file__).resolve().parent.parent / "book"
+    """The folder that holds them all: in a wheel `shipped`, inside the package (setup.py); in a checkout `book`, beside it."""
+    inside = Path(__file__).resolve().parent / "shipped"
+    return inside if inside.is_dir() else inside.parent.parent / "book"
 
 
 FOLDERS = {name: _root() / name for name in ("reference_runs", "ablations", "judges", "trials")}

@@ -33,15 +33,15 @@ def from_dict(cls: type[T], values: dict, where: str = "config") -> T:
     return cls(**{key: _check(value, hints[key], f"{where}: {key}") for key, value in values.items()})
 
 
-def override(config: T, assignments: list[str], where: str = "--set") -> T:
+def override(config: T, assignments: list[str], where: str = "`settings`") -> T:
     """A copy of `config` with every `key=value` applied; `architecture.kernel=4` reaches into a nested config.
 
     All are applied before the result is judged: values that only fit together can be changed together.
     """
     values = to_dict(config)
     for assignment in assignments:
-        key, equals, text = assignment.partition("=")
-        if not equals:
+        key, _, text = assignment.partition("=")
+        if not text:
             raise UserError(f"{where} {assignment}: write key=value")
         *path, last = key.strip().split(".")
         part, cls = values, type(config)

@@ -20,11 +20,11 @@ def pick(device: str = "auto") -> torch.device:
     try:
         picked = torch.device(device)
     except RuntimeError:
-        raise UserError(f"--device {device}: unknown; use auto, cpu, cuda, cuda:1 or mps") from None
+        raise UserError(f"`device` {device}: unknown; use auto, cpu, cuda, cuda:1 or mps") from None
     if picked.type == "cuda" and (picked.index or 0) >= torch.cuda.device_count():
-        raise UserError(f"--device {device}: there are {torch.cuda.device_count()} CUDA devices here; use auto or cpu")
+        raise UserError(f"`device` {device}: there are {torch.cuda.device_count()} CUDA devices here; use auto or cpu")
     if picked.type == "mps" and not torch.backends.mps.is_available():
-        raise UserError(f"--device {device}: no MPS device here; use auto or cpu")
+        raise UserError(f"`device` {device}: no MPS device here; use auto or cpu")
     return picked
 
 
@@ -45,7 +45,7 @@ def precision(asked: str, device: torch.device | str) -> Precision:
         faster = _cuda_has_bf16(device) if device.type == "cuda" else device.type == "cpu" and _has_amx()
         return "bf16" if faster else "single"
     if asked not in typing.get_args(Precision):
-        raise UserError(f"--precision {asked}: there are auto, {' and '.join(typing.get_args(Precision))}")
+        raise UserError(f"`precision` {asked}: there are auto, {' and '.join(typing.get_args(Precision))}")
     return asked
 
 

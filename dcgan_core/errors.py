@@ -2,7 +2,7 @@
 
 
 class UserError(Exception):
-    """Something the user can put right. Its message is one line: what is wrong, where, and the way out."""
+    """Something the user can put right. Its message is one line: what is wrong, where, the way out. `x` is a parameter."""
 
 
 def reason(error: BaseException) -> str:

@@ -1,5 +1,6 @@
 """What image does a point of z space give, what lies between two points (paper §6.1), and what is their sum (§6.3.2)?"""
 
+from collections.abc import Iterable
 from typing import Literal
 
 import torch
@@ -10,11 +11,24 @@ from dcgan_core.networks import Architecture, Generator, to_pixels
 
 
 def sample(architecture: Architecture, count: int, rng: torch.Generator) -> Tensor:
-    """`count` random z, count x latent, on the device of `rng`: uniform in (-1, 1), or standard normal (SVHN)."""
+    """`count` (from 1) random z, count x latent, on the device of `rng`: uniform in (-1, 1), or standard normal (SVHN)."""
+    if count < 1:
+        raise UserError(f"`count` {count}: at least 1")
     shape = (count, architecture.latent)
     if architecture.latent_distribution == "normal":
         return torch.randn(shape, generator=rng, device=rng.device)
     return torch.rand(shape, generator=rng, device=rng.device) * 2 - 1
+
+
+def classes(architecture: Architecture, count: int, labels: Iterable[int] | None = None) -> Tensor | None:
+    """`labels`, by default all classes, repeated for `count` images; None without any. Raises UserError for unknown ones."""
+    known = range(architecture.num_classes)
+    if labels is not None and not known:
+        raise UserError("`labels`: this run is not class-conditional; leave them out")
+    chosen = list(known if labels is None else labels)
+    if known and (not chosen or not set(chosen) <= set(known)):
+        raise UserError(f"`labels` {','.join(map(str, chosen))}: the classes are 0 to {known[-1]}")
+    return torch.tensor(chosen)[torch.arange(count) % len(chosen)] if chosen else None
 
 
 def walk(start: Tensor, end: Tensor, steps: int, path: Literal["straight", "spherical"] = "straight") -> Tensor:
@@ -53,23 +67,6 @@ def combine(terms: list[Tensor], weights: list[float] | Tensor = (1, -1, 1)) -> 
     if weights.shape[-1] != len(terms):
         raise UserError(f"arithmetic: {len(terms)} terms and {weights.shape[-1]} weights; give one for each term")
     return sum(weights[..., i, None] * term for i, term in enumerate(terms))
-
-
-def around(z: Tensor, count: int, rng: torch.Generator, reach: float = 0.25) -> Tensor:
-    """`count` neighbours of each z with uniform noise in (-reach, reach) (paper, Fig 7): … x latent -> … x count x latent."""
-    shape = (*z.shape[:-1], count, z.shape[-1])
-    return z[..., None, :] + (torch.rand(shape, generator=rng, device=rng.device).to(z.device) * 2 - 1) * reach
-
-
-def nine(z: Tensor, rng: torch.Generator, reach: float = 0.25) -> Tensor:
-    """Fig 7's square of nine: z (latent) in the middle, eight of its neighbours around it. Returns 9 x latent."""
-    neighbours = around(z, 8, rng, reach)
-    return torch.cat([neighbours[:4], z[None], neighbours[4:]])
-
-
-def turn(left: Tensor, right: Tensor) -> Tensor:
-    """The vector that leads from the mean of some z to the mean of others (paper, Fig 8): N x latent each -> latent."""
-    return mean(right) - mean(left)
 
 
 @torch.no_grad()

@@ -200,6 +200,16 @@ class Generator(nn.Module):
             h = stage(join(h, y))  # N x widths[i - 1] x (side * stride) ...
         return h
 
+    def sample(self, count: int, *, seed: int = 0, labels: Iterable[int] | None = None) -> Tensor:
+        """`count` images in G's output range, float32 N x C x S x S on its device. A seed means the same z everywhere.
+
+        labels: classes, repeated as needed (default: each in turn). Raises UserError for a class that the net does not have.
+        """
+        from dcgan_core import latent  # which imports this module
+
+        z = latent.sample(self.architecture, count, torch.Generator().manual_seed(seed))
+        return latent.generate(self, z, latent.classes(self.architecture, count, labels))
+
 
 class Discriminator(nn.Module):
     """Tells data from samples: one logit an image, > 0 for data. `rng` as in Generator."""

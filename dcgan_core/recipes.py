@@ -86,7 +86,7 @@ def recipe(name: str, profile: str = "cpu", architecture: str | None = None) -> 
     Raises UserError for unknown names, or where the recipe has no such profile.
     """
     if profile not in PROFILES:
-        raise UserError(f"--profile {profile}{did_you_mean(profile, PROFILES)}")
+        raise UserError(f"`profile` {profile}{did_you_mean(profile, PROFILES)}")
     if os.sep in name or name.endswith(".zip"):
         name = str(Path(name).expanduser().resolve())  # so that the run can be resumed and measured from anywhere
     if name in RECIPES:
@@ -98,7 +98,7 @@ def recipe(name: str, profile: str = "cpu", architecture: str | None = None) -> 
     if architecture is None:
         return config
     if architecture not in ARCHITECTURES:
-        raise UserError(f"--architecture {architecture}{did_you_mean(architecture, ARCHITECTURES)}")
+        raise UserError(f"`architecture` {architecture}{did_you_mean(architecture, ARCHITECTURES)}")
     return replace(config, architecture=ARCHITECTURES[architecture])
 
 

@@ -15,7 +15,6 @@ Every file but the log is written under another name and renamed.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import os
@@ -45,10 +44,13 @@ NETS = {"generator": Generator, "discriminator": Discriminator}
 
 
 class Run:
-    """A run's folder. `Run(path)` opens one, `Run.create` makes one. Raises UserError where it is not a run."""
+    """A run's folder, or the shipped run of that name. `Run.create` makes one. Raises UserError where it is not a run."""
 
     def __init__(self, path: str | os.PathLike) -> None:
         self.path = Path(path)
+        shipped = assets.FOLDERS["reference_runs"] / path
+        if len(self.path.parts) == 1 and shipped.is_dir() and not (self.path / "run.json").exists():
+            self.path = shipped
         if not self.path.is_dir():
             raise UserError(f"{self.path}: no such run{_known_runs()}")
         self.info: dict = read_json(self.path / "run.json", "a run's description")
@@ -61,11 +63,11 @@ class Run:
         """A new run whose run.json holds `info` (JSON values; `config` at least). The folder must be empty or absent."""
         path = Path(path)
         if path.exists() and (not path.is_dir() or any(not p.name.endswith(".tmp") for p in path.iterdir())):
-            raise UserError(f"{path}: already there; go on with --resume, or choose another --out")
+            raise UserError(f"{path}: already there; go on with `resume`, or choose another `out`")
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise UserError(f"{path}: cannot be made ({error.strerror}); choose another --out") from None
+            raise UserError(f"{path}: cannot be made ({error.strerror}); choose another `out`") from None
         write_json(path / "run.json", {"format": FORMAT, "status": "training", **info})
         return cls(path)
 
@@ -119,7 +121,7 @@ class Run:
             raise UserError(f"{path}: no such file; the run was stopped before its first checkpoint, or was shipped") from None
         except Exception as error:  # torch.load raises pickle's, zip's and its own errors
             raise UserError(
-                f"{path}: damaged or not a checkpoint ({reason(error)}); start the run anew with another --out"
+                f"{path}: damaged or not a checkpoint ({reason(error)}); start the run anew with another `out`"
             ) from None
 
     def keep_good_checkpoint(self) -> None:
@@ -158,7 +160,7 @@ class Run:
             not will_estimate_batchnorm
             and self.info.get("authors", {}).get("statistics", {}).get("discriminator", True) is None
         ):
-            raise UserError(f"{self.path}: its D has no batchnorm statistics; import it again with --statistics DATASET")
+            raise UserError(f"{self.path}: its D has no batchnorm statistics; import it again with `statistics` DATASET")
         return net
 
     def has_net(self, kind: str) -> bool:
@@ -171,7 +173,7 @@ class Run:
                 raise UserError(f"{self.path}: was shipped without weights; get them with: {self.info['without_weights']}")
             if kind not in self.info.get("authors", {}).get("nets", NETS):
                 raise UserError(f"{self.path}: has no {kind}; there were no arrays of one to import")
-            way_out = "let it end, or go on with --resume" if self.has_checkpoint else "train it, or get it again"
+            way_out = "let it end, or go on with `resume`" if self.has_checkpoint else "train it, or get it again"
             raise UserError(f"{path}: no such file; the run has no finished {kind}: {way_out}")
         net = NETS[kind](self.architecture)
         try:
@@ -258,14 +260,10 @@ def write_net(path: Path, kind: str, net: torch.nn.Module, half: bool = False) -
     write_atomically(path, safetensors.torch.save(tensors, note))
 
 
-def weights_of(run: Run) -> str:
-    """A few digits that tell one set of G's weights from another: picks and marks belong to the weights they were made with."""
-    return hashlib.sha256((run.path / "generator.safetensors").read_bytes()).hexdigest()[:12]
-
-
 def _known_runs() -> str:
-    runs = [p.parent for p in [*Path("runs").glob("*/run.json"), *assets.FOLDERS["reference_runs"].glob("*/run.json")]]
-    return f"; there are: {', '.join(str(p) for p in runs)}" if runs else "; make one with: dcgan train"
+    shipped = sorted(p.parent.name for p in assets.FOLDERS["reference_runs"].glob("*/run.json"))
+    runs = [str(p.parent) for p in Path("runs").glob("*/run.json")] + shipped
+    return f"; there are: {', '.join(runs)}" if runs else "; make one with: dcgan train"
 
 
 def reference_runs() -> list[Run]:

@@ -28,7 +28,9 @@ WINGS = {
     "authors": ("data",),
     "figures": (),
     "claims": ("drawings", "data", "metrics", "readers", "probes", "inside", "ablations", "authors", "figures"),
-    "cli": ("drawings", "data", "metrics", "readers", "probes", "inside", "ablations", "authors", "figures", "claims"),
+    # what `import dcgan_core` offers
+    "api": ("drawings", "data", "metrics", "readers", "probes", "inside", "ablations", "authors", "figures"),
+    "cli": ("api", "drawings", "data", "metrics", "readers", "probes", "inside", "ablations", "authors", "figures", "claims"),
 }
 # the core imports no wing, but for the type of images and a set's own size
 EXCEPTIONS = {"training": ("data.images",), "recipes": ("data.loading", "data.sources.finding")}
@@ -45,8 +47,8 @@ class Module:
 
     @property
     def part(self) -> str:
-        """`core` or a wing. The package's own file belongs to the core."""
-        return "core" if not self.name or within(self.name, CORE) else self.name.split(".")[0]
+        """`core` or a wing. The package's own file passes on what `api` offers."""
+        return "core" if within(self.name, CORE) else self.name.split(".")[0] or "api"
 
     def imports(self) -> list[tuple[str, int, bool]]:
         """All that it imports, with the line, and whether that happens as soon as the module is loaded.
@@ -123,7 +125,8 @@ def shared_names(found: list[Module]) -> list[str]:
     """Public functions and classes of one name in several modules."""
     places: dict[str, list[str]] = {}
     for module in found:
-        for node in module.tree.body if module.part != "cli" else ():  # each command has an `add`
+        # each command has an `add`; what `api` offers may be called as what it wraps
+        for node in module.tree.body if module.part not in ("api", "cli") else ():
             if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
                 places.setdefault(node.name, []).append(module.name)
     return [f"{name}: {', '.join(where)}" for name, where in sorted(places.items()) if len(where) > 1]

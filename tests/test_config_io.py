@@ -35,7 +35,7 @@ def test_a_config_survives_json():
 def test_an_unknown_key_is_refused_with_the_nearest_known():
     with pytest.raises(UserError, match=r"file\.json: unknown key 'bacth' \(did you mean 'batch'\?\)"):
         config_io.from_dict(Config, {"data": "digits", "images": 1, "bacth": 3}, "file.json")
-    with pytest.raises(UserError, match=r"--set architecture\.kernal: unknown key 'kernal' \(did you mean 'kernel'\?\)"):
+    with pytest.raises(UserError, match=r"`settings` architecture\.kernal: unknown key 'kernal' \(did you mean 'kernel'\?\)"):
         config_io.override(CONFIG, ["architecture.kernal=4"])
 
 
@@ -124,7 +124,7 @@ def test_override_takes_lists_with_and_without_brackets_and_spaces():
 def test_a_bad_assignment_is_refused_in_one_line_that_names_it(assignment):
     with pytest.raises(UserError) as caught:
         config_io.override(CONFIG, [assignment])
-    assert str(caught.value).startswith(f"--set {assignment.partition('=')[0]}")
+    assert str(caught.value).startswith(f"`settings` {assignment.partition('=')[0]}")
     assert "\n" not in str(caught.value)
 
 

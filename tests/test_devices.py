@@ -44,5 +44,5 @@ def test_where_torch_does_not_say_linux_does(monkeypatch, tmp_path, flags, taken
 def test_what_is_asked_for_is_taken_and_an_unknown_one_refused(monkeypatch):
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True, raising=False)
     assert [devices.precision(asked, "cpu") for asked in ("single", "bf16")] == ["single", "bf16"]
-    with pytest.raises(UserError, match="--precision half: there are auto, single and bf16"):
+    with pytest.raises(UserError, match="`precision` half: there are auto, single and bf16"):
         devices.precision("half", "cpu")

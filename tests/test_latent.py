@@ -116,20 +116,3 @@ def test_terms_are_added_with_their_weights():
     assert torch.equal(rows, torch.tensor([[1.0], [10], [11]]).expand(3, 3))
     with pytest.raises(UserError, match="3 terms and 2 weights"):
         latent.combine([a, b, c], [1, -1])
-
-
-def test_neighbours_lie_within_reach_on_all_sides_and_the_middle_of_nine_is_the_result():
-    z = latent.sample(TINY, 4, rng())
-    moved = latent.around(z, 500, rng(), 0.25) - z[:, None]
-    assert moved.shape == (4, 500, 10)
-    assert 0.24 < moved.max() <= 0.25 and -0.25 <= moved.min() < -0.24
-    assert abs(moved.mean()) < 0.01
-    square = latent.nine(z[0], rng())
-    assert square.shape == (9, 10)
-    assert torch.equal(square[4], z[0])
-    assert (square[[0, 1, 2, 3, 5, 6, 7, 8]] - z[0]).abs().amax(1).min() > 0.1
-
-
-def test_a_turn_leads_from_the_mean_on_the_left_to_that_on_the_right():
-    left, right = latent.sample(TINY, 4, rng()), latent.sample(TINY, 4, rng()) + 1
-    assert torch.allclose(left.mean(0) + latent.turn(left, right), right.mean(0), atol=1e-6)

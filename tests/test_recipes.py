@@ -86,9 +86,9 @@ def test_a_recipe_fits_its_data_set_also_when_that_comes_as_a_zip(data):
     ("arguments", "message"),
     [
         (("fases",), "'fases'.*did you mean 'faces'"),
-        (("faces", "fast"), "--profile fast"),
+        (("faces", "fast"), "`profile` fast"),
         (("digits", "paper"), "no profile 'paper'.*quick, cpu"),
-        (("faces", "cpu", "small23"), "--architecture small23.*did you mean 'small32'"),
+        (("faces", "cpu", "small23"), "`architecture` small23.*did you mean 'small32'"),
         (("no/such.zip",), "no such zip or folder"),
     ],
 )

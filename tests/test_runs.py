@@ -233,7 +233,7 @@ def test_an_unfinished_run_has_no_nets_and_says_what_to_do(tmp_path):
     with pytest.raises(UserError, match=r"checkpoint\.pt: no such file"):
         run.load_checkpoint()
     run.save_checkpoint({})
-    with pytest.raises(UserError, match="--resume"):
+    with pytest.raises(UserError, match="`resume`"):
         run.discriminator()
 
 

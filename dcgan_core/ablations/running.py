@@ -93,13 +93,13 @@ def ablate(
     Raises UserError where `out` holds runs of other settings, KeyboardInterrupt where it was stopped.
     """
     if seeds < 1:
-        raise UserError(f"--seeds {seeds}: at least 1; intervals need at least 2")
+        raise UserError(f"`seeds` {seeds}: at least 1; intervals need at least 2")
     chosen, provoking = _called(only), variants.PROVOKING
     a, channels = variants.BASELINE.architecture, (loading.native(data) or (0, 3))[1]
     baseline = replace(variants.BASELINE, data=data, images=images, architecture=replace(a, channels=channels))
     note = out / "ablations.json"
     if note.exists() and _baseline(out) != baseline:
-        raise UserError(f"{out}: holds runs of another length or data; choose another --out")
+        raise UserError(f"{out}: holds runs of another length or data; choose another `out`")
     judged = Judged(data, a.size, out / "classifier.safetensors", device)
     provoked = None
     if any(v in variants.PROVOKED for v in chosen):
@@ -126,7 +126,7 @@ def _called(names: Iterable[str]) -> list[Variant]:
     known = {v.name: v for v in variants.ALL}
     for name in names:
         if name not in known:
-            raise UserError(f"--only {name}{config_io.did_you_mean(name, known)}")
+            raise UserError(f"`only` {name}{config_io.did_you_mean(name, known)}")
     return [v for v in variants.ALL if not names or v.name in names or v is variants.GUIDELINES]
 
 

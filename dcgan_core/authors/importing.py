@@ -55,14 +55,14 @@ def import_run(
     """
     out, device = Path(out), devices.pick(device)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UserError(f"{out}: already there; choose another --out")
+        raise UserError(f"{out}: already there; choose another `out`")
     released = reading.read(folder)
     a = released.architecture
     data = loading.load_data(statistics, a.size) if statistics else None
     if data and data.channels != a.channels:
-        raise UserError(f"--statistics {statistics}: images of {data.channels} channels of colour; these nets see {a.channels}")
+        raise UserError(f"`statistics` {statistics}: images of {data.channels} channels of colour; these nets see {a.channels}")
     if data and "discriminator" not in released.arrays:
-        raise UserError(f"--statistics {statistics}: {folder} has no discriminator that needs them; leave it out")
+        raise UserError(f"`statistics` {statistics}: {folder} has no discriminator that needs them; leave it out")
     built = {name: net.to(device) for name, net in nets(released).items()}
     noted, pixels = _estimate(built, data, device)
     temporary = out.parent / f".{out.name}.{secrets.token_hex(4)}.tmp"
@@ -78,7 +78,7 @@ def import_run(
         run.update(status="finished")
         temporary.replace(out)
     except OSError as error:
-        raise UserError(f"could not write {out}: {error.strerror or error}; free some space or choose another --out") from None
+        raise UserError(f"could not write {out}: {error.strerror or error}; free some space or choose another `out`") from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return Run(out)

@@ -1,11 +1,15 @@
 """The command line, one file a command: its options, and what it does. Heavy imports wait until a command runs."""
 
 import argparse
+import re
 import sys
 
 from dcgan_core import __version__
 from dcgan_core.cli import ablate, claims, data, fid, import_authors, measure, probe, sample, ship, train
 from dcgan_core.errors import UserError
+
+# parameters of the library whose options have names of their own
+OPTIONS = {"initial": "init", "kind": "features", "labels_each": "per-class", "settings": "set"}
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -24,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return args.run(args) or 0
     except UserError as error:
-        print(f"dcgan {args.command}: {error}", file=sys.stderr)
+        print(f"dcgan {args.command}: {with_dashes(str(error))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"\ndcgan {args.command}: interrupted", file=sys.stderr)
@@ -32,3 +36,9 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:  # `dcgan claims | head`
         sys.stderr.close()
         return 0
+
+
+def with_dashes(message: str) -> str:
+    """A library's message, its parameters as options: `min_size` as --min-size, the setting `noise=0.1` as --set noise=0.1."""
+    message = re.sub(r"`(\w+=[^`]+)`", r"--set \1", message)
+    return re.sub(r"`([a-z_]+)`", lambda m: "--" + OPTIONS.get(m[1], m[1]).replace("_", "-"), message)

@@ -28,6 +28,7 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 def _run(args: argparse.Namespace) -> None:
     from dcgan_core import devices
+    from dcgan_core.cli import with_dashes
     from dcgan_core.files import write_json
     from dcgan_core.probes import protocols, tasks
     from dcgan_core.runs import Run
@@ -57,7 +58,7 @@ def _run(args: argparse.Namespace) -> None:
         f" C {result.c:g}, {result.seconds:.0f} s"
     )
     for message in result.messages:
-        print(f"note: {message}", file=sys.stderr)
+        print(f"note: {with_dashes(message)}", file=sys.stderr)
     if args.json:
         seen = run.log()[-1]["images"] if run.log() else None  # while it was trained, by the last row of its log
         write_json(args.json, {"run": str(run.path), "seen": seen, "precision": precision, **protocols.report(task, result)})

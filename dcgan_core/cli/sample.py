@@ -37,16 +37,9 @@ def _run(args: argparse.Namespace) -> None:
     device = devices.pick(args.device)
     generator = run.generator(device)
     a = generator.architecture
-    if args.z:
-        z = _read_z(args.z, a.latent)
-    else:
-        if args.count < 1:
-            raise UserError(f"--count {args.count}: at least 1")
-        # on the CPU: a seed means the same z everywhere
-        z = latent.sample(a, args.count, torch.Generator().manual_seed(args.seed))
-    labels = None
-    if args.labels is not None or a.num_classes:
-        labels = _read_labels(args.labels, a.num_classes, len(z))
+    # on the CPU: a seed means the same z everywhere
+    z = _read_z(args.z, a.latent) if args.z else latent.sample(a, args.count, torch.Generator().manual_seed(args.seed))
+    labels = latent.classes(a, len(z), None if args.labels is None else _read_labels(args.labels))
     if args.batch_statistics:
         if len(z) < 2:
             raise UserError("--batch-statistics: one image has no batch; draw at least two")
@@ -81,15 +74,8 @@ def _read_z(path: Path, latent: int):
     return torch.from_numpy(z)
 
 
-def _read_labels(text: str | None, num_classes: int, count: int):
-    import torch
-
-    if not num_classes:
-        raise UserError("--labels: this run is not class-conditional; leave them out")
+def _read_labels(text: str) -> list[int]:
     try:
-        labels = [int(part) for part in text.split(",")] if text is not None else list(range(num_classes))
+        return [int(part) for part in text.split(",")]
     except ValueError:
         raise UserError(f"--labels {text}: write numbers, such as 0,1,2") from None
-    if not all(0 <= label < num_classes for label in labels):
-        raise UserError(f"--labels {text}: the classes are 0 to {num_classes - 1}")
-    return torch.tensor([labels[i % len(labels)] for i in range(count)])

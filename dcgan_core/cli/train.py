@@ -1,11 +1,8 @@
 """`dcgan train`: trains a recipe, a data set, or a zip or folder of images; goes on with a run that was stopped."""
 
 import argparse
-import os
 import sys
 from pathlib import Path
-
-from dcgan_core.errors import UserError
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -27,56 +24,15 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from dcgan_core import config_io, devices, recipes
-    from dcgan_core.data import loading
-    from dcgan_core.data.cache import prepare
-    from dcgan_core.data.images import part
-    from dcgan_core.runs import Run, start
-    from dcgan_core.training import loop, processes
-    from dcgan_core.training.config import check_data, check_resumable
+    from dcgan_core import api
+    from dcgan_core.training import processes
 
-    devices.pick(args.device)
-    config = recipes.recipe(args.recipe, args.profile, args.architecture)
-    settings = []
-    if args.images is not None:
-        settings = [f"images={args.images}", "minutes=0"]
-    if args.minutes is not None:
-        settings = [f"minutes={args.minutes}", "images=0"]
-    if args.seed is not None:
-        settings.append(f"seed={args.seed}")
-    config = config_io.override(config, [*settings, *args.set])  # all at once: some only fit together
-
-    out = args.out or Path("runs") / Path(config.data if os.sep in config.data else args.recipe).stem
-    initial = Run(args.init) if args.init else None
-    if initial and initial.architecture != config.architecture:
-        raise UserError(f"--init {args.init}: its architecture differs; use --architecture or --set to match it")
-    existing = Run(out) if args.resume and (out / "run.json").exists() else None
-    if existing:
-        check_resumable(config, existing)
-
-    device = processes.join_others(args.device)
-    first = processes.rank() == 0
-    if first:  # prepares (or downloads) it for all
-        prepare(config.data, config.architecture.size, crop=config.crop)
-    processes.wait_for_all()
-    data = loading.load_data(config.data, config.architecture.size, crop=config.crop)
-    if config.first:
-        data = part(data, 0, config.first)
-    if existing and existing.info["data"].get("fingerprint") != data.provenance["fingerprint"]:
-        raise UserError(
-            f"{out}: was trained on other pictures called {data.name!r}; give it the same data, or another --out"
-            f" (dcgan data dedup {config.data} changes them, with --undo it changes them back)"
-        )
-    check_data(config, data)
-    if existing and not existing.has_checkpoint and existing.info.get("initial"):
-        initial = Run(existing.info["initial"])
-    if first and not existing:
-        start(config, data, out, recipe=args.recipe, profile=args.profile, initial=initial)
-    processes.wait_for_all()  # until run.json is there
-    run = existing or Run(out)
-    ended = loop.train(config, data, run, device, initial=initial)
-    processes.wait_for_all()
-    if first:
+    settings = {key: value for key, _, value in (text.partition("=") for text in args.set)}
+    options = ("profile", "architecture", "images", "minutes", "out", "resume", "seed", "device")
+    given = {name: getattr(args, name) for name in options}
+    run = api.train(args.recipe, **given, initial=args.init, settings=settings)
+    ended = run.info["status"] == "finished"
+    if processes.rank() == 0:
         if ended:
             print(f"{run.path}: finished. Look at {run.path / 'samples'}, or draw more: dcgan sample {run.path}")
         else:

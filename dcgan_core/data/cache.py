@@ -52,7 +52,7 @@ def prepare(name: str, size: int | None = None, *, crop: Crop = "center", downlo
     Raises UserError where the set is not to be had, has no usable picture, or (with `verify`) is damaged.
     """
     if size is not None and not decoding.MIN_SIDE <= size <= 1024:
-        raise UserError(f"--size {size}: choose between {decoding.MIN_SIDE} and 1024 pixels")
+        raise UserError(f"`size` {size}: choose between {decoding.MIN_SIDE} and 1024 pixels")
     source = finding.find(name)
     if source is None:
         if cached := _any_cache(name, size, crop):

@@ -221,6 +221,6 @@ def undo(name: str, size: int | None = None, *, crop: Crop = "center") -> bool:
 def _check_images(data: ImageData) -> None:
     if data.size < SIDE:
         what = f"its images have {data.size} px, deduplication looks at {SIDE}"
-        raise UserError(f"{data.name}: {what}; choose --size {SIDE} or more")
+        raise UserError(f"{data.name}: {what}; choose `size` {SIDE} or more")
     if len(data) < 2:
         raise UserError(f"{data.name}: it has one training image; there is nothing to compare it with")

@@ -109,7 +109,7 @@ def crop_folder(folder: Path, out: Path, *, size: int = 64, margin: float = 0.3,
     report = Cropped(rows, out)
     if not report.faces:
         counts = ", ".join(f"{count:,} {state}" for state, count in report.counts.items())
-        way_out = "try a smaller --min-size with another OUT, or other photos: only upright frontal faces are found"
+        way_out = "try a smaller `min_size` with another OUT, or other photos: only upright frontal faces are found"
         raise UserError(f"{folder}: no face in it ({counts}; see {out / tree.FACES_REPORT}); {way_out}")
     return report
 
@@ -121,11 +121,11 @@ def _photos(folder: Path, out: Path, settings: dict) -> list[str]:
     if out.resolve().is_relative_to(folder.resolve()):
         raise UserError(f"{out}: lies in {folder}, so that crops would be taken for photos; choose an OUT elsewhere")
     if not decoding.MIN_SIDE <= settings["size"] <= 1024:
-        raise UserError(f"--size {settings['size']}: choose between {decoding.MIN_SIDE} and 1024 pixels")
+        raise UserError(f"`size` {settings['size']}: choose between {decoding.MIN_SIDE} and 1024 pixels")
     if not 0 <= settings["margin"] <= 2:
-        raise UserError(f"--margin {settings['margin']:g}: a share of the face's box on each side, 0 to 2")
+        raise UserError(f"`margin` {settings['margin']:g}: a share of the face's box on each side, 0 to 2")
     if settings["min_size"] < SMALLEST:
-        raise UserError(f"--min-size {settings['min_size']}: the detector sees no faces below {SMALLEST} pixels")
+        raise UserError(f"`min_size` {settings['min_size']}: the detector sees no faces below {SMALLEST} pixels")
     photos = [file for file, _ in tree.files_below(folder) if tree.is_picture_path(file)]
     if not photos:
         raise UserError(f"{folder}: no files in it; put photos there, at any depth")

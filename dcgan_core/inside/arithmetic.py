@@ -11,12 +11,12 @@ from torch import Tensor
 from dcgan_core import devices, latent
 from dcgan_core.drawings import scenes
 from dcgan_core.errors import UserError
-from dcgan_core.inside import exemplars, turning
+from dcgan_core.inside import exemplars, turning, weights_of
 from dcgan_core.inside.exemplars import Concept, Pool, Reads
 from dcgan_core.intervals import Measurement, bootstrap, share, student, timed
 from dcgan_core.networks import Discriminator, Generator, to_input, to_pixels
 from dcgan_core.readers import attributes, judges
-from dcgan_core.runs import Run, weights_of
+from dcgan_core.runs import Run
 
 SMALL, LARGE = 2000, 10_000  # random z looked at for exemplars: before a reader's eyes, measured
 SETS = 10  # of thirty exemplars, at least, where they can be had: of fewer the mean is hardly known
@@ -110,6 +110,18 @@ def readers(run: Run, device: torch.device | str = "cpu") -> tuple[Reads, Reads]
 # --- trials -----------------------------------------------------------------------------------------------------------
 
 
+def around(z: Tensor, count: int, rng: torch.Generator, reach: float = 0.25) -> Tensor:
+    """`count` neighbours of each z with uniform noise in (-reach, reach) (paper, Fig 7): … x latent -> … x count x latent."""
+    shape = (*z.shape[:-1], count, z.shape[-1])
+    return z[..., None, :] + (torch.rand(shape, generator=rng, device=rng.device).to(z.device) * 2 - 1) * reach
+
+
+def nine(z: Tensor, rng: torch.Generator) -> Tensor:
+    """Fig 7's square of nine: z (latent) in the middle, eight of its neighbours around it. Returns 9 x latent."""
+    neighbours = around(z, 8, rng)
+    return torch.cat([neighbours[:4], z[None], neighbours[4:]])
+
+
 def pixel_sum(generator: Generator, terms: list[Tensor]) -> np.ndarray:
     """The same arithmetic with pixels (paper, Fig 7, below): mean images instead of mean z.
 
@@ -201,13 +213,13 @@ def trials(
         answers = {key: judge(pictures) for key, pictures in images.items()}
         right = {key: arithmetic.result.shown(a) for key, a in answers.items()}
         others = _others_kept(answers, arithmetic.others)
-        neighbours = latent.around(sums["three"], 8, rng).flatten(0, 1)
-        around = arithmetic.result.shown(judge(latent.generate_pixels(generator, neighbours)))
+        neighbours = around(sums["three"], 8, rng).flatten(0, 1)
+        near = arithmetic.result.shown(judge(latent.generate_pixels(generator, neighbours)))
         success = _means(right)
         details = {
             "success": success,
             "base_rate": success["random"],
-            "neighbours": round(float(around.mean()), 4),
+            "neighbours": round(float(near.mean()), 4),
             "added": _means({key: arithmetic.added.shown(a) for key, a in answers.items()}),
             "kept": _means({key: arithmetic.kept.shown(a) for key, a in answers.items()}),
             "others_kept": _means(others),

@@ -12,8 +12,9 @@ from dcgan_core import latent
 from dcgan_core.config_io import did_you_mean
 from dcgan_core.errors import UserError
 from dcgan_core.files import read_json
+from dcgan_core.inside import weights_of
 from dcgan_core.networks import Generator
-from dcgan_core.runs import Run, weights_of
+from dcgan_core.runs import Run
 
 FEW, MANY = 3, 30  # exemplars of a concept: the paper's three, and a mean that has next to no accidents left
 Reads = Callable[[np.ndarray], dict[str, np.ndarray]]  # uint8 N x 3 x S x S -> probabilities and numbers, N each

@@ -14,12 +14,13 @@ from dcgan_core import assets, intervals, latent
 from dcgan_core.drawings import scenes
 from dcgan_core.errors import UserError
 from dcgan_core.files import read_json
+from dcgan_core.inside import weights_of
 from dcgan_core.inside.marking import LEAST, Marks, mark
 from dcgan_core.intervals import Measurement
 from dcgan_core.networks import Generator
 from dcgan_core.readers.finder import Box, Finder, objects
 from dcgan_core.readers.judges import Judge
-from dcgan_core.runs import Run, weights_of
+from dcgan_core.runs import Run
 
 READINGS = (0, 1)  # the layers of G that "second highest" may mean: 512 x 8 x 8 and 256 x 16 x 16 in the paper's net
 

@@ -11,12 +11,13 @@ from torch import Tensor
 from dcgan_core import intervals, latent
 from dcgan_core.errors import UserError
 from dcgan_core.files import read_json, write_json
+from dcgan_core.inside import weights_of
 from dcgan_core.intervals import Measurement
 from dcgan_core.metrics import detection
 from dcgan_core.networks import Generator
 from dcgan_core.readers.finder import Box, Finder
 from dcgan_core.readers.judges import Judge
-from dcgan_core.runs import Run, weights_of
+from dcgan_core.runs import Run
 
 SAMPLES = 150  # as many as the paper's authors looked at
 LEAST = 10  # boxes below which nothing is fitted

@@ -16,6 +16,11 @@ TURN_EXEMPLARS, TURN_STEPS = 4, 9
 RISE, FALL, CLOSE = 0.5, 0.08, 0.25  # see `turns`; FALL is the judge's own error of the pose in drawings, RMS
 
 
+def turn(left: Tensor, right: Tensor) -> Tensor:
+    """The vector that leads from the mean of some z to the mean of others (paper, Fig 8): N x latent each -> latent."""
+    return latent.mean(right) - latent.mean(left)
+
+
 def turned(z: Tensor, vector: Tensor, steps: int = TURN_STEPS) -> Tensor:
     """Each z moved along the vector, from half of it back to half of it ahead: N x latent -> N x steps x latent."""
     return latent.walk(z - vector / 2, z + vector / 2, steps)

@@ -183,14 +183,14 @@ def inception(
     except ImportError:
         raise UserError("FID needs the package torch-fidelity: pip install 'dcgan-core[fid]'. The book does without") from None
     if weights and not weights.is_file():
-        raise UserError(f"--weights {weights}: no such file")
+        raise UserError(f"`weights` {weights}: no such file")
     if count < 2:
-        raise UserError(f"--count {count}: at least 2")
+        raise UserError(f"`count` {count}: at least 2")
     if weights:
         try:
             torch.load(weights, map_location="cpu", weights_only=True)
         except Exception as error:  # torch.load raises pickle's, zip's and its own errors
-            raise UserError(f"--weights {weights}: no file of weights ({reason(error)})") from None
+            raise UserError(f"`weights` {weights}: no file of weights ({reason(error)})") from None
     device = next(generator.parameters()).device
     with timed() as seconds:
         options = {"feature_extractor_weights_path": str(weights)} if weights else {}
@@ -205,12 +205,12 @@ def inception(
             )
         except OSError as error:  # no network, a full disk; urllib's errors are of this kind too
             raise UserError(
-                f"Inception's weights cannot be had ({reason(error)}); put the file somewhere and name it with --weights"
+                f"Inception's weights cannot be had ({reason(error)}); put the file somewhere and name it with `weights`"
             ) from None
         except RuntimeError as error:
             if not weights or "state_dict" not in str(error):
                 raise
-            raise UserError(f"--weights {weights}: not those of Inception that torch-fidelity uses") from None
+            raise UserError(f"`weights` {weights}: not those of Inception that torch-fidelity uses") from None
         value = float(values["frechet_inception_distance"])
         return Measurement(value, value, value, count, seconds(), {"real": len(data), "data": data.name, "split": data.split})
 

@@ -71,7 +71,7 @@ def layer_columns(a: Architecture, layers: Sequence[int] | None = None) -> dict[
     known = range(1, len(a.widths) + 1)
     for layer in layers or ():
         if layer not in known:
-            raise UserError(f"--layers {layer}: this discriminator's conv layers are 1 to {len(a.widths)}")
+            raise UserError(f"`layers` {layer}: this discriminator's conv layers are 1 to {len(a.widths)}")
     columns, start = {}, 0
     for layer in sorted(set(layers)) if layers else known:
         count = a.widths[layer - 1] * min(sides(a)[layer - 1], SIDE) ** 2
@@ -161,7 +161,7 @@ def storage(rows: int, count: int) -> Tensor:
     if need > 0.8 * free:
         raise UserError(
             f"features of {rows:,} images x {count:,} need {need / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free;"
-            " use fewer --layers, or fewer --images"
+            " use fewer `layers`, or fewer `images`"
         )
     return torch.empty(rows, count, dtype=dtype)
 

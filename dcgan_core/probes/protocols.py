@@ -35,9 +35,9 @@ class Search:
         svm.solver(self.solver)
         rising = tuple(sorted(set(self.grid)))
         if len(rising) < 2:
-            raise UserError("--grid: one C leaves nothing to choose; give at least two, such as 1e-4,1e-3,1e-2")
+            raise UserError("`grid`: one C leaves nothing to choose; give at least two, such as 1e-4,1e-3,1e-2")
         if not all(0 < c < np.inf for c in rising):
-            raise UserError(f"--grid {','.join(f'{c:g}' for c in self.grid)}: every C must be a positive number")
+            raise UserError(f"`grid` {','.join(f'{c:g}' for c in self.grid)}: every C must be a positive number")
         object.__setattr__(self, "grid", rising)
 
     def machine(self, task: Task, rows: slice | np.ndarray = slice(None)) -> Solver | Liblinear:
@@ -92,7 +92,7 @@ def grid_of(dataset: str) -> tuple[float, ...]:
 
 def check_draws(draws: int) -> int:
     if draws < 2:
-        raise UserError(f"--draws {draws}: at least 2, or there is no spread")
+        raise UserError(f"`draws` {draws}: at least 2, or there is no spread")
     return draws
 
 
@@ -164,9 +164,9 @@ def _messages(fitted: SVM, grid: Sequence[float]) -> list[str]:
     found = []
     if fitted.c in (grid[0], grid[-1]):
         end = "smallest" if fitted.c == grid[0] else "largest"
-        found.append(f"the best C, {fitted.c:g}, is the {end} of the grid; a wider --grid may do better")
+        found.append(f"the best C, {fitted.c:g}, is the {end} of the grid; a wider `grid` may do better")
     if not fitted.converged:
-        found.append("liblinear stopped before it had converged; --solver torch does better")
+        found.append("liblinear stopped before it had converged; `solver` torch does better")
     return found
 
 

@@ -141,7 +141,7 @@ class Solver:
         except torch.linalg.LinAlgError:
             svm = None
         if svm is None or not torch.isfinite(svm.weights).all():
-            raise UserError(f"--grid: C {c:g} is too large for these features in single precision; leave it out")
+            raise UserError(f"`grid`: C {c:g} is too large for these features in single precision; leave it out")
         return svm
 
     def _solve_large(self, c: float, start: SVM | None, tolerance: float) -> SVM:
@@ -269,8 +269,8 @@ class Liblinear:
         need, free = 24 * x.numel(), features.available_memory()  # its float64 input and its own list of 16 bytes a value
         if need > free:
             raise UserError(
-                f"--solver liblinear: {len(x):,} images x {x.shape[1]:,} features need {need / 1e9:.0f} GB, and"
-                f" {free / 1e9:.0f} GB are free; use --solver torch"
+                f"`solver` liblinear: {len(x):,} images x {x.shape[1]:,} features need {need / 1e9:.0f} GB, and"
+                f" {free / 1e9:.0f} GB are free; use `solver` torch"
             )
         self.x, self.labels, self.classes, self.seed = x, np.asarray(labels), classes, seed
 
@@ -295,7 +295,7 @@ class Liblinear:
 
 def solver(kind: str) -> type[Solver] | type[Liblinear]:
     if kind not in SOLVERS:
-        raise UserError(f"--solver {kind}: there are {' and '.join(SOLVERS)}")
+        raise UserError(f"`solver` {kind}: there are {' and '.join(SOLVERS)}")
     return Solver if kind == "torch" else Liblinear
 
 

@@ -89,7 +89,7 @@ def make_task(q: Question) -> Task:
     order = np.random.default_rng(q.seed).permutation(len(train))
     if q.images is not None:
         if not 10 <= q.images <= len(train):
-            raise UserError(f"--images {q.images}: {train.name} has {len(train):,} training images; use 10 or more of them")
+            raise UserError(f"`images` {q.images}: {train.name} has {len(train):,} training images; use 10 or more of them")
         order = order[: q.images]
     held_off = min(VALIDATION, len(order) // 5)
     if not held_off:
@@ -113,11 +113,11 @@ def make_task(q: Question) -> Task:
 def _maker(q: Question) -> Callable[[Shuffled], Features]:
     """Makes features, having estimated what they need on the images it gets: the training images that are not held off."""
     if q.kind not in KINDS:
-        raise UserError(f"--features {q.kind}{did_you_mean(q.kind, KINDS)}")
+        raise UserError(f"`kind` {q.kind}{did_you_mean(q.kind, KINDS)}")
     a, precision = q.architecture, devices.precision(q.precision, q.device)
     if q.kind in ("pixels", "kmeans"):
         if q.layers:
-            raise UserError(f"--layers: {q.kind} have none; leave it out")
+            raise UserError(f"`layers`: {q.kind} have none; leave it out")
         if q.kind == "pixels":
             return lambda rest: baselines.of_pixels(a.channels, a.size, q.device)
         return lambda rest: baselines.of_kmeans(rest, q.centroids, q.seed, q.device)
@@ -147,7 +147,7 @@ def load_pair(
         raise UserError(f"{name}: has no labels; a probe needs folders named after the classes, in train/ and test/")
     if train.channels != a.channels:
         if not (grey_as_colour and train.channels == 1):
-            hint = "; --grey-as-colour repeats the one channel" if train.channels == 1 else ""
+            hint = "; `grey_as_colour` repeats the one channel" if train.channels == 1 else ""
             raise UserError(f"{name}: images of {train.channels} channels of colour; this net sees {a.channels}{hint}")
         train, test = (replace(d, images=Shuffled(d.images, np.arange(len(d)), a.channels)) for d in (train, test))
     return train, test
@@ -158,12 +158,12 @@ def places_of_classes(
 ) -> list[np.ndarray]:
     """The rows of each class that are not held off. Raises UserError where a class has fewer than `labels_each`."""
     if labels_each < 1:
-        raise UserError(f"--per-class {labels_each}: at least 1")
+        raise UserError(f"`labels_each` {labels_each}: at least 1")
     places = [np.flatnonzero(labels[held_off:] == k) + held_off for k in range(len(classes))]
     fewest = min(range(len(classes)), key=lambda k: len(places[k]))
     if labels_each > len(places[fewest]):
         raise UserError(
-            f"--per-class {labels_each}: {name} has {len(places[fewest])} images of class {classes[fewest]!r}"
+            f"`labels_each` {labels_each}: {name} has {len(places[fewest])} images of class {classes[fewest]!r}"
             " that are not held off; ask for at most so many"
         )
     return places

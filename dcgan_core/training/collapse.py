@@ -16,7 +16,7 @@ SURE = 0.99  # D(x) from here on, with D(G(z)) below one minus it. In the shippe
 ALIKE = 0.25
 
 ADVICE = {
-    "saturated": "give it more data, add noise to all that D sees (--set noise=0.1), or try a smaller learning_rate",
+    "saturated": "give it more data, add noise to all that D sees (noise=0.1), or try a smaller learning_rate",
     "alike": "try wider architecture.widths or another seed; keep beta1 at 0.5 and batchnorm where the guidelines have it",
     "diverged": "try a lower learning_rate or another seed in a new run",
 }

@@ -52,7 +52,7 @@ class Config:
         need(0 <= self.tint <= 1, f"tint must be 0 to 1, got {self.tint}")
         need(self.first >= 0, f"first cannot be negative, got {self.first}")
         need(self.images >= 0 and self.minutes >= 0, "images and minutes cannot be negative")
-        need(self.images > 0 or self.minutes > 0, "say how long to train: --images or --minutes")
+        need(self.images > 0 or self.minutes > 0, "say how long to train: `images` or `minutes`")
         need(0 <= self.decay_images <= self.images or not self.decay_images, "decay_images needs images of at least as many")
         need(0 <= self.seed < 2**62, f"seed must be a number from 0, got {self.seed}")
 
@@ -66,7 +66,7 @@ def check_resumable(config: Config, run: Run) -> None:
     """Raises UserError unless `run` was started with `config`, up to its budget, by `dcgan train`."""
     run.data_name  # noqa: B018  raises where run.json does not name its data
     if "authors" in run.info:
-        raise UserError(f"{run.path}: was imported, not trained here; use --init to start from its weights")
+        raise UserError(f"{run.path}: was imported, not trained here; use `initial` to start from its weights")
     old = config_io.to_dict(config_io.from_dict(Config, run.info["config"], str(run.path / "run.json")))
     new = config_io.to_dict(config)
     old["precision"] = run.precision or old["precision"]
@@ -77,7 +77,7 @@ def check_resumable(config: Config, run: Run) -> None:
         if key not in free and old.get(key) != new.get(key):
             raise UserError(
                 f"{run.path}: was started with {key} {_short(old.get(key), new.get(key))}, not"
-                f" {_short(new.get(key), old.get(key))}; resume it with its own settings, or choose another --out"
+                f" {_short(new.get(key), old.get(key))}; resume it with its own settings, or choose another `out`"
             )
 
 
@@ -87,7 +87,7 @@ def check_data(config: Config, data: ImageData) -> None:
     if (data.size, data.channels) != (a.size, a.channels):
         raise UserError(
             f"{data.name}: images of {data.channels} x {data.size} x {data.size}, but the architecture makes"
-            f" {a.channels} x {a.size} x {a.size}; choose another --architecture"
+            f" {a.channels} x {a.size} x {a.size}; choose another `architecture`"
         )
     if a.num_classes and (data.labels is None or len(data.classes) != a.num_classes):
         raise UserError(

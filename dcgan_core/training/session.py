@@ -67,7 +67,7 @@ class Session(AbstractContextManager):
         elif run.info["status"] == "finished":
             raise UserError(
                 f"{run.path / 'checkpoint.pt'}: no such file; without it the run cannot go on."
-                " Use --init to start from its weights"
+                " Use `initial` to start from its weights"
             )
         elif initial is not None:  # a run's exported batchnorm statistics are not used in training
             state.generator.load_state_dict(initial.generator(device).state_dict())
@@ -178,7 +178,7 @@ class Session(AbstractContextManager):
             self.log.write((json.dumps(row) + "\n").encode())
         except OSError as error:
             where = self.run.path / "log.jsonl"
-            raise UserError(f"{where}: cannot be written ({error.strerror}); make space, then --resume") from None
+            raise UserError(f"{where}: cannot be written ({error.strerror}); make space, then `resume`") from None
         shown = {"D": row["loss_d"], "G": row["loss_g"], "D(x)": row["d_real"], "D(G(z))": row["d_fake"]}
         if self.config.minutes:
             shown["min"] = f"{row['minutes']:.1f}/{self.config.minutes:g}"
@@ -264,10 +264,10 @@ class Session(AbstractContextManager):
                 minutes=round(self.seconds / 60, 2),
             )
         if alarm:
-            onwards = ", or go on all the same with --resume --set on_collapse=warn" if alarm.outcome == "collapsed" else ""
+            onwards = ", or go on all the same with `resume` `on_collapse=warn`" if alarm.outcome == "collapsed" else ""
             raise Collapsed(
                 f"{run.path}: training {alarm.outcome}: {alarm}. Its nets are those of {counts['images']:,} images, before"
-                f" that: a new run of the same architecture starts from them with --init {run.path}{onwards}"
+                f" that: a new run of the same architecture starts from them with `initial` {run.path}{onwards}"
             )
         return self.ended
 

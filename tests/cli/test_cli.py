@@ -1,10 +1,16 @@
+import ast
 import json
+import re
+from pathlib import Path
 
 import pytest
 from conftest import ships_from, snapshot, train_arguments
 
 from dcgan_core import __version__
-from dcgan_core.cli import main
+from dcgan_core.cli import main, make_parser, with_dashes
+from dcgan_core.errors import UserError
+
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 @pytest.mark.parametrize(
@@ -56,3 +62,35 @@ def test_ctrl_c_before_training_is_exit_code_130(monkeypatch, capsys):
     monkeypatch.setattr("dcgan_core.data.cache.prepare", interrupted)
     assert main(["data", "prepare", "digits"]) == 130
     assert "interrupted" in capsys.readouterr().err
+
+
+def test_parameters_are_shown_as_options(monkeypatch, capsys):
+    told = "`labels_each` 0, `grey_as_colour`, `initial` runs/a and `on_collapse=warn`"
+    assert with_dashes(told) == "--per-class 0, --grey-as-colour, --init runs/a and --set on_collapse=warn"
+
+    def fails(*args, **kwargs):
+        raise UserError(told)
+
+    monkeypatch.setattr("dcgan_core.data.cache.prepare", fails)
+    assert main(["data", "prepare", "digits"]) == 1
+    assert capsys.readouterr().err == f"dcgan data: {with_dashes(told)}\n"
+
+
+def test_every_parameter_named_in_a_message_is_an_option():
+    parser = make_parser()
+    named = set()
+    for path in (ROOT / "dcgan_core").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "UserError":
+                named |= set(re.findall(r"`([a-z_]+)`", ast.unparse(node)))
+    helps = "".join(_helps(parser))
+    assert len(named) > 20
+    assert [name for name in sorted(named) if with_dashes(f"`{name}`") not in helps] == []
+
+
+def _helps(parser):
+    """The help of a parser and of all commands below it."""
+    yield parser.format_help()
+    for action in parser._actions:
+        for below in action.choices.values() if isinstance(action.choices, dict) else ():
+            yield from _helps(below)

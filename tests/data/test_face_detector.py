@@ -223,9 +223,9 @@ def test_what_cannot_be_asked_for_is_refused_before_anything_is_written(tmp_path
         ((photos, photos / "out"), {}, "lies in"),
         ((photos, photos), {}, "lies in"),
         ((photos, tmp_path / "full"), {}, "full: not empty"),
-        ((photos, tmp_path / "out"), {"size": 3}, "--size 3"),
-        ((photos, tmp_path / "out"), {"margin": -0.1}, "--margin -0.1"),
-        ((photos, tmp_path / "out"), {"min_size": 5}, "--min-size 5"),
+        ((photos, tmp_path / "out"), {"size": 3}, "`size` 3"),
+        ((photos, tmp_path / "out"), {"margin": -0.1}, "`margin` -0.1"),
+        ((photos, tmp_path / "out"), {"min_size": 5}, "`min_size` 5"),
     ]
     before = snapshot(tmp_path)
     for places, settings, message in wrong:

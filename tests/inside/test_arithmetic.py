@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from conftest import TINY
 from linear import Linear, candidates, reader, z_of
 
 from dcgan_core import assets, latent
@@ -176,3 +177,16 @@ def test_at_full_size_ten_sets_of_thirty_exemplars_are_looked_for(run, monkeypat
 def test_json_can_hold_the_details(outcome):
     assert json.loads(json.dumps(outcome["three"].details)) == outcome["three"].details
     assert isinstance(Pool(z_of(1), {}).z, torch.Tensor)
+
+
+def test_neighbours_lie_within_reach_on_all_sides_and_the_middle_of_nine_is_the_result():
+    rng = torch.Generator().manual_seed(0)
+    z = latent.sample(TINY, 4, rng)
+    moved = arithmetic.around(z, 500, rng, 0.25) - z[:, None]
+    assert moved.shape == (4, 500, 10)
+    assert 0.24 < moved.max() <= 0.25 and -0.25 <= moved.min() < -0.24
+    assert abs(moved.mean()) < 0.01
+    square = arithmetic.nine(z[0], rng)
+    assert square.shape == (9, 10)
+    assert torch.equal(square[4], z[0])
+    assert (square[[0, 1, 2, 3, 5, 6, 7, 8]] - z[0]).abs().amax(1).min() > 0.1

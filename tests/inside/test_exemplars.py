@@ -8,9 +8,8 @@ from linear import Linear, candidates, reader, z_of
 from dcgan_core import latent
 from dcgan_core.errors import UserError
 from dcgan_core.files import write_json
-from dcgan_core.inside import arithmetic, exemplars
+from dcgan_core.inside import arithmetic, exemplars, weights_of
 from dcgan_core.inside.exemplars import Concept
-from dcgan_core.runs import weights_of
 
 SMILE = arithmetic.SUMS["drawn_smile"]
 

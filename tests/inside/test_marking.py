@@ -10,10 +10,9 @@ from toy import CORNER, TOY, Eye
 
 from dcgan_core import latent
 from dcgan_core.errors import UserError
-from dcgan_core.inside import forgetting, marking
+from dcgan_core.inside import forgetting, marking, weights_of
 from dcgan_core.inside.marker import Marker, with_boxes
 from dcgan_core.inside.marking import Marks
-from dcgan_core.runs import weights_of
 
 
 @pytest.mark.parametrize(

@@ -32,3 +32,9 @@ def test_a_turned_face_is_itself_in_the_middle():
 def test_no_faces_that_look_left_is_an_error():
     with pytest.raises(UserError, match="concept 'looks left': 0 exemplars, 4 are needed"):
         turning.turns(Linear(scale=0), candidates(50, 0, scale=0), reader, 5)
+
+
+def test_a_turn_leads_from_the_mean_on_the_left_to_that_on_the_right():
+    left = torch.rand(4, 10, generator=torch.Generator().manual_seed(0))
+    right = left + 1
+    assert torch.allclose(left.mean(0) + turning.turn(left, right), right.mean(0), atol=1e-6)

@@ -52,7 +52,7 @@ def test_layers_choose_a_part_of_the_same_numbers():
     expected = features.extract(whole, images)
     expected = torch.cat([expected[:, whole.columns["conv 1"]], expected[:, whole.columns["conv 3"]]], 1)
     assert torch.equal(features.extract(part, images), expected)
-    with pytest.raises(UserError, match="--layers 4: this discriminator's conv layers are 1 to 3"):
+    with pytest.raises(UserError, match="`layers` 4: this discriminator's conv layers are 1 to 3"):
         features.of_discriminator(d, [4])
 
 
@@ -129,7 +129,7 @@ def test_storage_chooses_what_fits_and_says_what_does_not(monkeypatch):
     free(16_000_000_000)
     assert features.storage(60_000, 28_672).shape == (60_000, 28_672)  # the authors' net on CIFAR-10
     free(4_000_000_000)
-    with pytest.raises(UserError, match=r"60,000 images x 28,672 need 3\.4 GB, and 4\.0 GB are free; use fewer --layers"):
+    with pytest.raises(UserError, match=r"60,000 images x 28,672 need 3\.4 GB, and 4\.0 GB are free; use fewer `layers`"):
         features.storage(60_000, 28_672)
 
 

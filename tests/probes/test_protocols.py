@@ -102,9 +102,9 @@ def test_few_labels_never_train_on_held_off_images():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"labels_each": 0}, "--per-class 0"),
-        ({"labels_each": 500}, r"--per-class 500: made has \d+ images of class '.' that are not held off"),
-        ({"labels_each": 5, "draws": 1}, "--draws 1: at least 2"),
+        ({"labels_each": 0}, "`labels_each` 0"),
+        ({"labels_each": 500}, r"`labels_each` 500: made has \d+ images of class '.' that are not held off"),
+        ({"labels_each": 5, "draws": 1}, "`draws` 1: at least 2"),
     ],
 )
 def test_what_few_labels_cannot_do_is_refused(options, message):

@@ -75,9 +75,9 @@ def test_liblinear_can_be_chosen_and_says_where_memory_would_not_do(monkeypatch)
     both = [solver(kind)(x, y, 5).solve(1e-2) for kind in SOLVERS]
     assert (both[0].predict(test) == both[1].predict(test)).mean() >= 0.995
     monkeypatch.setattr(features, "available_memory", lambda: 1_000_000)
-    with pytest.raises(UserError, match="--solver liblinear: 600 images x 90 features need 0 GB.*use --solver torch"):
+    with pytest.raises(UserError, match="`solver` liblinear: 600 images x 90 features need 0 GB.*use `solver` torch"):
         solver("liblinear")(x, y, 5)
-    with pytest.raises(UserError, match="--solver sgd: there are torch and liblinear"):
+    with pytest.raises(UserError, match="`solver` sgd: there are torch and liblinear"):
         solver("sgd")
 
 
@@ -105,7 +105,7 @@ def test_a_c_too_large_for_single_precision_is_named():
     all_, labels, _, _ = problem(800, 60, 4)
     for few in (all_, all_[:40]):  # both of the solver's ways
         x = few[:, :1].repeat(1, 60)  # columns all alike
-        with pytest.raises(UserError, match=r"--grid: C 1e\+35 is too large"):
+        with pytest.raises(UserError, match=r"`grid`: C 1e\+35 is too large"):
             Solver(x, labels[: len(x)], 4).solve(1e35)
 
 

@@ -39,7 +39,7 @@ def test_grey_images_are_shown_to_a_colour_net_only_when_asked(data):
         data / "grey", {f"{s}/{c}/{i}.png": encode(noise(i)) for s in ("train", "test") for c in "ab" for i in range(9)}
     )
     a = Architecture(16, 3, (4,), (2,), kernel=4)
-    with pytest.raises(UserError, match=r"digits: images of 1 channels of colour; this net sees 3; --grey-as-colour repeats"):
+    with pytest.raises(UserError, match=r"digits: images of 1 channels of colour; this net sees 3; `grey_as_colour` repeats"):
         tasks.load_pair("digits", a)
     train, _ = tasks.load_pair("digits", a, grey_as_colour=True)
     assert train.images[3:5].shape == (2, 3, 16, 16)
@@ -56,5 +56,5 @@ def test_a_set_without_labels_is_refused(data):
 
 def test_more_labels_than_there_are_is_said_before_the_features_are_made(run, monkeypatch):
     monkeypatch.setattr(features, "extract", lambda *a, **k: pytest.fail("made features first"))
-    with pytest.raises(UserError, match="--per-class 300: digits has"):
+    with pytest.raises(UserError, match="`labels_each` 300: digits has"):
         make_task(Question(run, "digits", labels_each=300))

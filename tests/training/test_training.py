@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from conftest import TINY, UPDATES, train_arguments
 from torch.overrides import TorchFunctionMode
 
-from dcgan_core import config_io, latent, networks, pictures
+from dcgan_core import config_io, devices, latent, networks, pictures
 from dcgan_core.cli import main
 from dcgan_core.data import loading
 from dcgan_core.data.images import ImageData
@@ -569,6 +569,13 @@ def test_of_several_processes_the_first_decides_the_precision(tmp_path):
     assert said == {"rank 0 True", "rank 1 True"} and Run(out).precision == "bf16"
 
 
+def test_the_fastest_convolutions_are_asked_for_on_the_device_that_trains(tmp_path, digits, monkeypatch):
+    told = []
+    monkeypatch.setattr(devices, "prefer_speed", told.append)
+    train(CONFIG, digits, start(tmp_path / "run"), "cpu", progress=False)
+    assert told == [torch.device("cpu")]
+
+
 # --- what goes wrong --------------------------------------------------------------------------------------------------
 
 
@@ -582,9 +589,9 @@ def test_losses_that_are_no_numbers_end_the_run_and_the_state_before_is_kept(tmp
     original, calls = update.generator_loss, iter(range(1000))
     monkeypatch.setattr(update, "generator_loss", lambda fake: original(fake) * (math.nan if next(calls) == 12 else 1))
     run = start(tmp_path / "run")
-    with pytest.raises(UserError, match="diverged.*learning_rate.*--init") as stopped:
+    with pytest.raises(UserError, match="diverged.*learning_rate.*`initial`") as stopped:
         train(CONFIG, digits, run, "cpu", progress=False)
-    assert "--resume" not in str(stopped.value), "it would end there again"
+    assert "`resume`" not in str(stopped.value), "it would end there again"
     state = run.load_checkpoint()
     assert 0 < state["counts"]["step"] <= 12 if seconds == 0 else state["counts"]["step"] == 0
     assert finite(state)
@@ -624,10 +631,10 @@ def test_a_discriminator_without_a_head_is_not_trained():
 
 
 def test_a_device_that_is_not_there_is_refused(tmp_path, digits):
-    with pytest.raises(UserError, match="--device toaster"):
+    with pytest.raises(UserError, match="`device` toaster"):
         train(CONFIG, digits, start(tmp_path / "run"), "toaster")
     if not torch.cuda.is_available():
-        with pytest.raises(UserError, match="--device cuda"):
+        with pytest.raises(UserError, match="`device` cuda"):
             train(CONFIG, digits, start(tmp_path / "other"), "cuda")
 
 
