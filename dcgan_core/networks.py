@@ -34,23 +34,23 @@ class Architecture:
     """
 
     size: int = 64  # images are size x size pixels
-    channels: int = 3
+    channels: int = 3  # 3: RGB, 1: grey
     widths: tuple[int, ...] = (128, 256, 512, 1024)  # feature maps of D's conv layers, image side first; G mirrors them
-    strides: tuple[int, ...] = (2, 2, 2, 2)  # one for each width
-    kernel: int = 5
+    strides: tuple[int, ...] = (2, 2, 2, 2)  # of D's conv layers, one for each width
+    kernel: int = 5  # side of the convolution kernels, pixels
     latent: int = 100  # numbers in z
     latent_distribution: Literal["uniform", "normal"] = "uniform"  # uniform in (-1, 1), or standard normal
-    num_classes: int = 0  # > 0: class-conditional, one-hot labels joined to the input of every layer
+    num_classes: int = 0  # > 0: class-conditional, with one-hot labels joined to the input of every layer
     hidden: int = 0  # > 0: one fully connected hidden layer of this width in each net (the MNIST net)
-    hidden_layers: int = 1  # how many of them; without `widths`, they are all there is: nets that know nothing of neighbours
+    hidden_layers: int = 1  # how many of them; without widths the nets are fully connected
     output: Literal["tanh", "sigmoid"] = "tanh"  # images in [-1, 1], or in [0, 1]
     norm_affine: bool = True  # batchnorm with gain and bias
-    norm_eps: float = 1e-5
+    norm_eps: float = 1e-5  # added to the variance
     leak: float = 0.2  # slope of D's LeakyReLU for negative inputs
-    head: bool = True  # False: D ends at its last conv layer; it has features, but no logit (the incomplete ImageNet D)
+    head: bool = True  # D gives a logit; False: it ends at its last conv layer (the incomplete ImageNet D)
     # Against the guidelines, to see what they are good for:
     resample: Literal["strides", "pooling"] = "strides"  # pooling: max-pooling in D, nearest-neighbour upsampling in G
-    norm: Literal["inner", "none", "everywhere"] = "inner"  # inner: not on G's output and D's first layer; none: biases instead
+    norm: Literal["inner", "none", "everywhere"] = "inner"  # batchnorm; inner: not on G's output and D's input; none: biases
     d_activation: Literal["leaky_relu", "sigmoid"] = "leaky_relu"  # of D's hidden layers; leak=0 makes it a ReLU
 
     def __post_init__(self) -> None:
