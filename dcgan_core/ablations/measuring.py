@@ -1,7 +1,6 @@
 """What does a variant's run say beside the baseline's of the same seed?"""
 
 import datetime
-import io
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import Any
 import numpy as np
 import safetensors.torch
 import torch
-from PIL import Image
 
 from dcgan_core import devices, intervals, latent, networks, pictures
 from dcgan_core.ablations import variants
@@ -138,7 +136,7 @@ def measure_variant(run: Run, judged: Judged, device: str = "auto") -> dict:
         "measure_seconds": round(time.perf_counter() - started, 1),
     }
     sheet = pictures.grid(latent.generate_pixels(generator, variants.fixed_z(a, seed)[:16]), columns=8, gap=1)
-    save_webp(run.path / "sheet.webp", sheet)
+    write_atomically(run.path / "sheet.webp", pictures.encode(sheet, "webp", quality=90))
     write_json(run.path / "measured.json", measured)
     run.forget_good_checkpoint()
     (run.path / "checkpoint.pt").unlink(missing_ok=True)
@@ -262,9 +260,3 @@ def five_digits(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [five_digits(v) for v in value]
     return float(f"{value:.5g}") if isinstance(value, float) else value
-
-
-def save_webp(path: Path, picture: np.ndarray, lossless: bool = False) -> None:
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "webp", quality=90, lossless=lossless)
-    write_atomically(path, buffer.getvalue())

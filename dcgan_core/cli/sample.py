@@ -63,7 +63,7 @@ def _run(args: argparse.Namespace) -> None:
         print(args.npz)
     if args.out or not args.npz:
         out = args.out or Path("grid.png")
-        write_atomically(out, pictures.png(pictures.grid(networks.to_pixels(images, a).cpu().numpy())))
+        write_atomically(out, pictures.encode(pictures.grid(networks.to_pixels(images, a).cpu().numpy())))
         print(out)
 
 

@@ -96,7 +96,7 @@ class Marker:
         shown = (left, top, min(width, self.size - left), min(height, self.size - top))
         marked = with_boxes(self.images[i][None], [self.boxes.get(i, [])], zoom)
         both = with_boxes(marked, [[tuple(zoom * n for n in shown)]], 1, (255, 220, 0))
-        self._picture.value = pictures.png(pictures.grid(both))
+        self._picture.value = pictures.encode(pictures.grid(both))
 
 
 def with_boxes(images: np.ndarray, boxes: list, zoom: int = 2, colour: tuple[int, int, int] = (255, 60, 40)) -> np.ndarray:

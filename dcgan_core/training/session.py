@@ -204,7 +204,7 @@ class Session(AbstractContextManager):
         """Writes a grid of the same z as ever: with the statistics of these images, at the end with those stored."""
         pixels = latent.generate_pixels(self.state.generator, self.fixed_z, self.fixed_labels, batch=GRID)
         (self.run.path / "samples").mkdir(exist_ok=True)
-        write_atomically(self.run.path / "samples" / file, pictures.png(pictures.grid(pixels)))
+        write_atomically(self.run.path / "samples" / file, pictures.encode(pictures.grid(pixels)))
         if self.on_event and file != "latest.png":
             self.on_event(Event(self.state.counts["images"], samples=pixels))
 

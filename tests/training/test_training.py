@@ -305,7 +305,7 @@ def test_events_and_grids_tell_how_it_goes(tmp_path, digits):
     grids = [e for e in events if e.samples is not None]
     assert all(e.samples.shape == (64, 1, 16, 16) for e in grids)
     assert list(run.samples()) == [1008, 1120]  # after 1000 images, and at the end
-    assert run.samples()[1120].read_bytes() == pictures.png(pictures.grid(grids[-1].samples))
+    assert run.samples()[1120].read_bytes() == pictures.encode(pictures.grid(grids[-1].samples))
 
 
 def test_minutes_stop_the_run(tmp_path, digits):
