@@ -61,9 +61,9 @@ def around(z: Tensor, count: int, rng: torch.Generator, reach: float = 0.25) -> 
     return z[..., None, :] + (torch.rand(shape, generator=rng, device=rng.device).to(z.device) * 2 - 1) * reach
 
 
-def nine(z: Tensor, rng: torch.Generator, reach: float = 0.25) -> Tensor:
+def nine(z: Tensor, rng: torch.Generator) -> Tensor:
     """Fig 7's square of nine: z (latent) in the middle, eight of its neighbours around it. Returns 9 x latent."""
-    neighbours = around(z, 8, rng, reach)
+    neighbours = around(z, 8, rng)
     return torch.cat([neighbours[:4], z[None], neighbours[4:]])
 
 

@@ -44,7 +44,7 @@ def _run(args: argparse.Namespace) -> None:
     how = {"layers": layers, "images": args.images, "labels_each": args.per_class, "grey_as_colour": args.grey_as_colour}
     how |= {"precision": precision, "device": device, "seed": args.seed}
     task = tasks.make_task(tasks.Question(run, args.dataset, args.features, **how))
-    counts = f"{len(task.x):,} training images ({task.held_off:,} of them choose C), {len(task.test_x):,} test images"
+    counts = f"{len(task.x):,} training images ({task.held_out:,} of them choose C), {len(task.test_x):,} test images"
     print(f"{args.dataset}: {counts}; {task.features.count:,} {task.features.name} features, {task.seconds:.0f} s")
     if not few:
         result = protocols.full(task, search)

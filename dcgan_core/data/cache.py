@@ -234,7 +234,8 @@ class _Unfinished:
         self.done["seconds"] = round(time.monotonic() - self.started, 1)
         write_atomically(self.path / "progress.json", json.dumps(self.done).encode())
 
-    def some_left_out(self, most: int = 10) -> str:
+    def some_left_out(self) -> str:
+        most = 10
         self.files["left_out.jsonl"].seek(0)
         rows = [json.loads(line) for line in islice(self.files["left_out.jsonl"], most)]
         text = ", ".join(f"{file} ({why})" for file, why in rows)

@@ -30,6 +30,7 @@ def train(
     """
     check_data(config, data)
     share, picked = processes.share_of(config.batch), devices.pick(device)
+    devices.prefer_speed(picked)
     state = State(config, picked, precision=processes.agree_on_precision(config, run, picked), share=share)
     processes.average_gradients(state)
     session = Session(state, run, initial=initial, on_event=on_event, progress=progress)
