@@ -18,17 +18,9 @@ def from_dict(cls: type[T], values: dict, where: str = "config") -> T:
     """Builds `cls` from plain JSON values; `where` names the file or option in errors."""
     if not isinstance(values, dict):
         raise UserError(f"{where}: expected named values, got {values!r}")
-    hints = typing.get_type_hints(cls)
-    fields = {f.name for f in dataclasses.fields(cls)}
-    for key in values:
-        if key not in fields:
-            raise UserError(f"{where}: unknown key {key!r}{did_you_mean(key, fields)}")
-    missing = [
-        f.name
-        for f in dataclasses.fields(cls)
-        if f.name not in values and f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
-    ]
-    if missing:
+    hints = {key: _field(cls, key, where) for key in values}
+    needed = (f.name for f in dataclasses.fields(cls) if f.default is f.default_factory is dataclasses.MISSING)
+    if missing := [name for name in needed if name not in values]:
         raise UserError(f"{where}: missing key {missing[0]!r}")
     return cls(**{key: _check(value, hints[key], f"{where}: {key}") for key, value in values.items()})
 

@@ -26,7 +26,6 @@ def add(commands: argparse._SubParsersAction) -> None:
     start = p.add_mutually_exclusive_group()
     start.add_argument("--resume", action="store_true", help="continue the run in --out exactly where it stopped")
     start.add_argument("--init", type=Path, metavar="RUN", help="start from another run's weights")
-    p.add_argument("--seed", type=int, help="seed of the weights, of z and of the order of images")
     p.add_argument("--device", default="auto", help="auto (default), cpu, cuda, mps")
     p.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="such as batch=64: the same as --batch 64")
     p.set_defaults(run=_run)
@@ -54,7 +53,7 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
             if kind is bool:
                 for no, value, about in (("", "true", text), ("no-", "false", f"not --{flag}")):
                     group.add_argument(f"--{no}{flag}", dest="set", action="append_const", const=f"{key}={value}", help=about)
-            elif f"--{flag}" not in parser._option_string_actions:  # some are options with a say of their own
+            elif key not in ("images", "minutes", "architecture"):  # options with a meaning of their own
                 form = "|".join(get_args(kind)) if get_origin(kind) is Literal else forms.get(kind, "N,N,…")
                 given = {"type": f"{key}={{}}".format, "metavar": form, "help": text}
                 group.add_argument(f"--{flag}", dest="set", action="append", **given)
@@ -71,14 +70,9 @@ def _run(args: argparse.Namespace) -> int:
 
     devices.pick(args.device)
     config = recipes.recipe(args.recipe, args.profile, args.architecture)
-    settings = []
-    if args.images is not None:
-        settings = [f"images={args.images}", "minutes=0"]
-    if args.minutes is not None:
-        settings = [f"minutes={args.minutes}", "images=0"]
-    if args.seed is not None:
-        settings.append(f"seed={args.seed}")
-    config = config_io.override(config, [*settings, *args.set], "setting")  # all at once: some only fit together
+    budget = {"images": args.images or 0, "minutes": args.minutes or 0}
+    limits = [f"{key}={limit}" for key, limit in budget.items() if args.images is not None or args.minutes is not None]
+    config = config_io.override(config, [*limits, *args.set], "setting")  # all at once: some only fit together
 
     out = args.out or Path("runs") / Path(config.data if os.sep in config.data else args.recipe).stem
     initial = Run(args.init) if args.init else None
