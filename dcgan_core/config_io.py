@@ -1,3 +1,5 @@
+"""Configs as JSON values and back; every key and type is checked."""
+
 import dataclasses
 import difflib
 import json
@@ -28,7 +30,7 @@ def from_dict(cls: type[T], values: dict, where: str = "config") -> T:
 def override(config: T, assignments: list[str], where: str = "--set") -> T:
     """A copy of `config` with every `key=value` applied; `architecture.kernel=4` reaches into a nested config.
 
-    All are applied before the result is judged: values that only fit together can be changed together.
+    All are applied before the result is checked: values that only fit together can be changed together.
     """
     values = to_dict(config)
     for assignment in assignments:
@@ -89,7 +91,7 @@ def _check(value: Any, hint: Any, where: str) -> Any:
 
 
 def did_you_mean(word: str, known: typing.Iterable[str]) -> str:
-    """` (did you mean 'x'?)` when one of `known` is close, and always the list of what there is."""
+    """` (did you mean 'x'?)` if one of `known` is close, and always the list of all."""
     known = sorted(known)
     close = difflib.get_close_matches(word, known, n=1)
     return (f" (did you mean {close[0]!r}?)" if close else "") + f"; there are: {', '.join(known)}"

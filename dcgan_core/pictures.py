@@ -1,4 +1,4 @@
-"""A grid of images as one picture, and its bytes."""
+"""Grids of images as one picture, and pictures as the bytes of a file."""
 
 import io
 from pathlib import Path

@@ -55,7 +55,7 @@ def import_run(
     """
     out, device = Path(out), devices.pick(device)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UserError(f"{out}: already there; choose another --out")
+        raise UserError(f"{out}: already exists; choose another --out")
     released = reading.read(folder)
     a = released.architecture
     data = loading.load_data(statistics, a.size) if statistics else None

@@ -1,4 +1,4 @@
-"""`dcgan train`: trains a recipe, a data set, or a zip or folder of images; goes on with a run that was stopped."""
+"""`dcgan train`: trains on a recipe, a data set, or a zip or folder of images; resumes a run that was stopped."""
 
 import argparse
 import inspect
@@ -14,14 +14,14 @@ from dcgan_core.errors import UserError
 
 
 def add(commands: argparse._SubParsersAction) -> None:
-    p = commands.add_parser("train", help="train a recipe, a data set, or any zip or folder of images")
+    p = commands.add_parser("train", help="train on a recipe, a data set, or any zip or folder of images")
     p.usage = "dcgan train RECIPE_OR_DATA [options]"
     p.add_argument("recipe", metavar="RECIPE_OR_DATA", help="such as faces, mnist, or the path of a zip or folder")
     p.add_argument("--profile", default="cpu", help="quick, cpu (default) or paper")
     p.add_argument("--architecture", metavar="NAME", help="a named architecture instead of the recipe's")
     budget = p.add_mutually_exclusive_group()
     budget.add_argument("--images", type=int, metavar="N", help="stop after N training images have been seen")
-    budget.add_argument("--minutes", type=float, metavar="M", help="stop after M minutes, all sessions together")
+    budget.add_argument("--minutes", type=float, metavar="M", help="stop after M minutes of training, all sessions together")
     p.add_argument("--out", type=Path, metavar="RUN", help="the run's folder (default: runs/RECIPE)")
     start = p.add_mutually_exclusive_group()
     start.add_argument("--resume", action="store_true", help="continue the run in --out exactly where it stopped")
@@ -77,7 +77,7 @@ def _run(args: argparse.Namespace) -> int:
     out = args.out or Path("runs") / Path(config.data if os.sep in config.data else args.recipe).stem
     initial = Run(args.init) if args.init else None
     if initial and initial.architecture != config.architecture:
-        raise UserError(f"--init {args.init}: its architecture differs; use --architecture or --set to match it")
+        raise UserError(f"--init {args.init}: its architecture differs; use --architecture to match it")
     existing = Run(out) if args.resume and (out / "run.json").exists() else None
     if existing:
         check_resumable(config, existing)
@@ -106,7 +106,7 @@ def _run(args: argparse.Namespace) -> int:
     processes.wait_for_all()
     if first:
         if ended:
-            print(f"{run.path}: finished. Look at {run.path / 'samples'}, or draw more: dcgan sample {run.path}")
+            print(f"{run.path}: finished. Look at {run.path / 'samples'}, or generate more: dcgan sample {run.path}")
         else:
-            print(f"{run.path}: stopped. Go on with the same command and --resume", file=sys.stderr)
+            print(f"{run.path}: stopped. To continue, run the same command with --resume", file=sys.stderr)
     return 0 if ended else 130

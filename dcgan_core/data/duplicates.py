@@ -180,8 +180,8 @@ def deduplicate(
 ) -> Deduplicated:
     """Finds the near duplicates among a set's training images and writes the list of those to keep, which `load_data` honours.
 
-    Trains on the whole set, or on TRAINING_IMAGES of it; then reads it once, a block at a time. Raises UserError where the set
-    is not to be had, is smaller than 32 px, or has but one image.
+    Trains on the whole set, or on TRAINING_IMAGES of it; then reads it once, a block at a time. Raises UserError if the set
+    cannot be found, is smaller than 32 px, or has only one image.
     """
     with timed() as seconds:
         data = loading.load_data(name, size, crop=crop, duplicates=True)

@@ -1,4 +1,4 @@
-"""Sliders that draw while they are moved, each with a form for a page that runs nothing."""
+"""Sliders that update a picture while they move, each with a static form for pages without a kernel."""
 
 import base64
 from collections.abc import Callable, Sequence

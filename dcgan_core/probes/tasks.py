@@ -79,7 +79,7 @@ class Task:
 
 
 def make_task(q: Question) -> Task:
-    """Shuffles, holds images out for choosing C, and computes the features of all.
+    """Shuffles, holds images out to choose C, and computes the features of all.
 
     Raises UserError for what cannot be probed, before anything is computed.
     """

@@ -61,10 +61,10 @@ FREE = ("on_collapse",)
 
 
 def check_resumable(config: Config, run: Run) -> None:
-    """Raises UserError unless `run` was started with `config`, up to its budget, by `dcgan train`."""
+    """Raises UserError unless `run` was trained here with this config; only its budget and `on_collapse` may differ."""
     run.data_name  # noqa: B018  raises where run.json does not name its data
     if "authors" in run.info:
-        raise UserError(f"{run.path}: was imported, not trained here; use --init to start from its weights")
+        raise UserError(f"{run.path}: was imported, not trained here; use --init to start a new run from its weights")
     old = config_io.to_dict(config_io.from_dict(Config, run.info["config"], str(run.path / "run.json")))
     new = config_io.to_dict(config)
     old["precision"] = run.precision or old["precision"]

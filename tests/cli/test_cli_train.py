@@ -173,9 +173,9 @@ def test_a_start_that_fails_leaves_no_run_in_the_way_of_the_next(fails, tmp_path
 
 def test_out_that_is_already_there_is_left_alone(run_copy, fails, tmp_path):
     before = snapshot(run_copy.path)
-    fails(*train_arguments(run_copy.path), names=f"{run_copy.path}: already there")
+    fails(*train_arguments(run_copy.path), names=f"{run_copy.path}: already exists")
     make_folder(tmp_path / "photos", {"one.png": b"mine"})
-    fails(*train_arguments(tmp_path / "photos"), names="photos: already there")
+    fails(*train_arguments(tmp_path / "photos"), names="photos: already exists")
     assert snapshot(run_copy.path) == before
     assert snapshot(tmp_path / "photos") == {"one.png": b"mine"}
 

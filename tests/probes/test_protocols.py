@@ -210,7 +210,7 @@ def test_probe_of_an_unfinished_run(run_copy, capsys):
         (["--dataset", "digits", "--images", "100", "--per-class", "50"], "--per-class 50"),
         (["--dataset", "digits", "--per-class", "0"], "--per-class 0: at least 1"),
         (["--dataset", "digits", "--per-class", "5", "--draws", "1"], "--draws 1: at least 2"),
-        (["--dataset", "digits", "--draws", "5"], "--draws: goes with --per-class"),
+        (["--dataset", "digits", "--draws", "5"], "--draws: only goes with --per-class"),
     ],
     ids=lambda x: " ".join(x) if isinstance(x, list) else "",
 )
