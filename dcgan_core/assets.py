@@ -16,7 +16,7 @@ BUILD = Path(__file__).resolve().parent.parent / "_build"  # where chapters and 
 
 
 def folder(name: str) -> Path:
-    """One of FOLDERS. Raises UserError where it is not there: what ships is then unknown, and not nothing."""
+    """One of FOLDERS. Raises UserError if it does not exist: then it is unknown what ships."""
     path = FOLDERS[name]
     if not path.is_dir():
         raise UserError(

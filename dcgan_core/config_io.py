@@ -1,3 +1,5 @@
+"""Configs as JSON values and back; every key and type is checked."""
+
 import dataclasses
 import difflib
 import json
@@ -18,17 +20,9 @@ def from_dict(cls: type[T], values: dict, where: str = "config") -> T:
     """Builds `cls` from plain JSON values; `where` names the file or option in errors."""
     if not isinstance(values, dict):
         raise UserError(f"{where}: expected named values, got {values!r}")
-    hints = typing.get_type_hints(cls)
-    fields = {f.name for f in dataclasses.fields(cls)}
-    for key in values:
-        if key not in fields:
-            raise UserError(f"{where}: unknown key {key!r}{did_you_mean(key, fields)}")
-    missing = [
-        f.name
-        for f in dataclasses.fields(cls)
-        if f.name not in values and f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
-    ]
-    if missing:
+    hints = {key: _field(cls, key, where) for key in values}
+    needed = (f.name for f in dataclasses.fields(cls) if f.default is f.default_factory is dataclasses.MISSING)
+    if missing := [name for name in needed if name not in values]:
         raise UserError(f"{where}: missing key {missing[0]!r}")
     return cls(**{key: _check(value, hints[key], f"{where}: {key}") for key, value in values.items()})
 
@@ -36,7 +30,7 @@ def from_dict(cls: type[T], values: dict, where: str = "config") -> T:
 def override(config: T, assignments: list[str], where: str = "`settings`") -> T:
     """A copy of `config` with every `key=value` applied; `architecture.kernel=4` reaches into a nested config.
 
-    All are applied before the result is judged: values that only fit together can be changed together.
+    All are applied before the result is checked: values that only fit together can be changed together.
     """
     values = to_dict(config)
     for assignment in assignments:
@@ -97,7 +91,7 @@ def _check(value: Any, hint: Any, where: str) -> Any:
 
 
 def did_you_mean(word: str, known: typing.Iterable[str]) -> str:
-    """` (did you mean 'x'?)` when one of `known` is close, and always the list of what there is."""
+    """` (did you mean 'x'?)` if one of `known` is close, and always the list of all."""
     known = sorted(known)
     close = difflib.get_close_matches(word, known, n=1)
     return (f" (did you mean {close[0]!r}?)" if close else "") + f"; there are: {', '.join(known)}"

@@ -1,4 +1,4 @@
-"""Which processor runs it, and in which precision?"""
+"""Which device computes, and in which precision?"""
 
 import typing
 from pathlib import Path
@@ -12,7 +12,7 @@ Precision = Literal["single", "bf16"]  # bf16: autocast, the weights stay single
 
 
 def pick(device: str = "auto") -> torch.device:
-    """The device named by `device`; `auto` is the first there is of CUDA, Apple's MPS and the CPU."""
+    """The device named by `device`; `auto`: CUDA, else Apple's MPS, else the CPU. Raises UserError where there is none."""
     if device == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")
@@ -29,7 +29,7 @@ def pick(device: str = "auto") -> torch.device:
 
 
 def prefer_speed(device: torch.device) -> None:
-    """On CUDA: the fastest convolutions, found by trying, and matrix products in TF32."""
+    """On CUDA: convolutions by the fastest algorithm (cuDNN's benchmark), and matrix products in TF32."""
     if device.type == "cuda":
         torch.backends.cudnn.benchmark = True
         torch.set_float32_matmul_precision("high")

@@ -2,9 +2,9 @@
 
 
 class UserError(Exception):
-    """Something the user can put right. Its message is one line: what is wrong, where, the way out. `x` is a parameter."""
+    """Something the user can fix. Its message is one line: where, what happened, what to do. `x` in it is a parameter."""
 
 
 def reason(error: BaseException) -> str:
-    """Another library's error in a few words: its first line, or its kind where it says nothing."""
+    """Another library's error in a few words: the first line of its message, or its type if there is none."""
     return next(iter(str(error).splitlines()), "") or type(error).__name__

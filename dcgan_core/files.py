@@ -1,4 +1,4 @@
-"""Writing so that a reader never meets half a file."""
+"""Writes files atomically: a reader never sees half a file."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from dcgan_core.errors import UserError
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Writes to a temporary name beside `path`, then renames. On any failure the old file is still there, whole."""
+    """Writes to a temporary name beside `path`, then renames. If anything fails, the old file is still intact."""
     temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}.tmp"
     try:
         with open(temporary, "wb") as f:

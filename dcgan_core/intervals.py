@@ -1,4 +1,4 @@
-"""A measurement with its 95 % interval, and how the interval is found."""
+"""Measurements with their 95 % intervals, and how the intervals are computed."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence

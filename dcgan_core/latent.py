@@ -1,4 +1,4 @@
-"""What image does a point of z space give, what lies between two points (paper §6.1), and what is their sum (§6.3.2)?"""
+"""Which image does a z give, what lies between two z (paper §6.1), and what does their sum show (§6.3.2)?"""
 
 from collections.abc import Iterable
 from typing import Literal
@@ -11,7 +11,7 @@ from dcgan_core.networks import Architecture, Generator, to_pixels
 
 
 def sample(architecture: Architecture, count: int, rng: torch.Generator) -> Tensor:
-    """`count` (from 1) random z, count x latent, on the device of `rng`: uniform in (-1, 1), or standard normal (SVHN)."""
+    """`count` (from 1) random z, count x latent, on the device of `rng`: uniform in (-1, 1) (paper §4), or normal (SVHN)."""
     if count < 1:
         raise UserError(f"`count` {count}: at least 1")
     shape = (count, architecture.latent)
@@ -34,8 +34,8 @@ def classes(architecture: Architecture, count: int, labels: Iterable[int] | None
 def walk(start: Tensor, end: Tensor, steps: int, path: Literal["straight", "spherical"] = "straight") -> Tensor:
     """`steps` points from `start` to `end`, both included. start, end: N x latent (or latent). Returns N x steps x latent.
 
-    `spherical` turns the direction at an even angle and changes the length evenly (slerp): random z of a hundred numbers
-    all have about the same length, and the middle of a straight line is shorter than any of them.
+    `spherical` (slerp) turns the direction by equal angles and changes the length evenly: random z of a hundred numbers all
+    have about the same length, and the middle of a straight line is shorter than any of them.
     """
     start, end = torch.atleast_2d(start)[:, None], torch.atleast_2d(end)[:, None]  # N x 1 x latent
     t = torch.linspace(0, 1, steps, device=start.device, dtype=start.dtype)[None, :, None]  # 1 x steps x 1
@@ -51,7 +51,7 @@ def walk(start: Tensor, end: Tensor, steps: int, path: Literal["straight", "sphe
 def mean(exemplars: Tensor) -> Tensor:
     """The plain mean of a concept's exemplars (paper §6.3.2): … x N x latent -> … x latent.
 
-    The mean of N random z is shorter than each of them, by about the root of N. Raises UserError where there are none.
+    The mean of N random z is shorter than each of them, by a factor of about the root of N. Raises UserError for none.
     """
     if exemplars.ndim < 2 or not exemplars.shape[-2]:
         raise UserError("mean of a concept: no exemplars were chosen; choose at least one")
@@ -61,7 +61,7 @@ def mean(exemplars: Tensor) -> Tensor:
 def combine(terms: list[Tensor], weights: list[float] | Tensor = (1, -1, 1)) -> Tensor:
     """The weighted sum of `terms` (… x latent each): by default the first, minus the second, plus the third.
 
-    weights: a number for each term, or N x len(terms) for N sums at once. Raises UserError where there is not one each.
+    weights: one for each term, or N x len(terms) for N sums at once. Raises UserError for another number of them.
     """
     weights = torch.as_tensor(weights, dtype=terms[0].dtype, device=terms[0].device)
     if weights.shape[-1] != len(terms):
@@ -73,7 +73,7 @@ def combine(terms: list[Tensor], weights: list[float] | Tensor = (1, -1, 1)) -> 
 def generate(generator: Generator, z: Tensor, labels: Tensor | None = None, batch: int = 256) -> Tensor:
     """G's images in its own output range, float32 N x C x S x S on G's device, computed in batches of `batch`.
 
-    In `eval()` mode a z gives the same image in any batch; inside `batch_statistics(generator)` it does not.
+    In `eval()` mode a z gives the same image in any batch; inside `networks.batch_statistics(generator)` it does not.
     """
     device = next(generator.parameters()).device
     parts = []

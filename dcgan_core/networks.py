@@ -28,29 +28,29 @@ from dcgan_core.errors import UserError
 
 @dataclass(frozen=True)
 class Architecture:
-    """The shape of both nets. The defaults are the LSUN generator of Fig 1 and the authors' faces code.
+    """The shape of both nets. The defaults are those of the LSUN generator of Fig 1 and the authors' faces code.
 
-    Raises UserError where the values contradict each other.
+    Raises UserError if the values contradict each other.
     """
 
     size: int = 64  # images are size x size pixels
-    channels: int = 3
+    channels: int = 3  # 3: RGB, 1: grey
     widths: tuple[int, ...] = (128, 256, 512, 1024)  # feature maps of D's conv layers, image side first; G mirrors them
-    strides: tuple[int, ...] = (2, 2, 2, 2)  # one for each width
-    kernel: int = 5
+    strides: tuple[int, ...] = (2, 2, 2, 2)  # of D's conv layers, one for each width
+    kernel: int = 5  # side of the convolution kernels, pixels
     latent: int = 100  # numbers in z
     latent_distribution: Literal["uniform", "normal"] = "uniform"  # uniform in (-1, 1), or standard normal
-    num_classes: int = 0  # > 0: class-conditional, one-hot labels joined to the input of every layer
+    num_classes: int = 0  # > 0: class-conditional, with one-hot labels joined to the input of every layer
     hidden: int = 0  # > 0: one fully connected hidden layer of this width in each net (the MNIST net)
-    hidden_layers: int = 1  # how many of them; without `widths`, they are all there is: nets that know nothing of neighbours
+    hidden_layers: int = 1  # how many of them; without widths the nets are fully connected
     output: Literal["tanh", "sigmoid"] = "tanh"  # images in [-1, 1], or in [0, 1]
     norm_affine: bool = True  # batchnorm with gain and bias
-    norm_eps: float = 1e-5
+    norm_eps: float = 1e-5  # added to the variance
     leak: float = 0.2  # slope of D's LeakyReLU for negative inputs
-    head: bool = True  # False: D ends at its last conv layer; it has features, but no logit (the incomplete ImageNet D)
+    head: bool = True  # D gives a logit; False: it ends at its last conv layer (the incomplete ImageNet D)
     # Against the guidelines, to see what they are good for:
     resample: Literal["strides", "pooling"] = "strides"  # pooling: max-pooling in D, nearest-neighbour upsampling in G
-    norm: Literal["inner", "none", "everywhere"] = "inner"  # inner: not on G's output and D's first layer; none: biases instead
+    norm: Literal["inner", "none", "everywhere"] = "inner"  # batchnorm; inner: not on G's output and D's input; none: biases
     d_activation: Literal["leaky_relu", "sigmoid"] = "leaky_relu"  # of D's hidden layers; leak=0 makes it a ReLU
 
     def __post_init__(self) -> None:
@@ -64,14 +64,14 @@ class Architecture:
                 f"architecture: hidden_layers must be at least 1, got {self.hidden_layers}; no hidden layer is hidden=0"
             )
         if not self.widths and not (self.hidden and self.head):
-            raise UserError("architecture: a net without widths has no convolutions; it needs hidden layers, and a head")
+            raise UserError("architecture: a net without widths has no convolutions; it needs hidden layers and a head")
         if min(self.widths, default=1) < 1:
             raise UserError(f"architecture: widths must be positive numbers, got {list(self.widths)}")
         if len(self.strides) != len(self.widths) or min(self.strides, default=1) < 1:
             raise UserError(f"architecture: strides {list(self.strides)} need one number >= 1 for each of {list(self.widths)}")
         if self.size % prod(self.strides):
             raise UserError(
-                f"architecture: images of {self.size} pixels cannot be halved by strides {list(self.strides)};"
+                f"architecture: images of {self.size} pixels cannot be divided by strides {list(self.strides)};"
                 f" the size must be a multiple of {prod(self.strides)}"
             )
         for stride in self.strides if self.resample == "strides" else (1,):
@@ -83,12 +83,12 @@ class Architecture:
         return (self.kernel - 1) // 2
 
     def output_padding(self, stride: int) -> int:
-        """What a transposed convolution adds on one side so that it multiplies the size by exactly `stride`."""
+        """Extra padding on one side, so that a transposed convolution multiplies the size by exactly `stride`."""
         return stride - self.kernel + 2 * self.padding
 
     @property
     def base(self) -> tuple[int, int, int]:
-        """Shape of the highest feature maps: where z is projected to in G, what D's head reads. Without any, the image's."""
+        """Shape of the feature maps that z is projected to in G and D's head reads; without conv layers, the image's."""
         if not self.widths:
             return (self.channels, self.size, self.size)
         side = self.size // prod(self.strides)
@@ -138,14 +138,14 @@ class Stage(nn.Module):
 
 
 def batchnorm(a: Architecture, outputs: int, images: bool, edge: bool = False) -> nn.Module | None:
-    """A layer's batchnorm, or none. `images`: over maps, not single numbers. `edge`: the layer is G's last or D's first."""
+    """A layer's batchnorm, or None. `images`: of feature maps, not of units. `edge`: the layer is G's last or D's first."""
     if a.norm == "none" or (edge and a.norm == "inner"):
         return None
     return (nn.BatchNorm2d if images else nn.BatchNorm1d)(outputs, eps=a.norm_eps, affine=a.norm_affine)
 
 
 def growing(a: Architecture, inputs: int, outputs: int, stride: int) -> nn.Module:
-    """G's layer that makes maps `stride` times as large: a transposed convolution, or upsampling and a convolution."""
+    """G's layer that enlarges feature maps by `stride`: a transposed convolution, or upsampling and a convolution."""
     bias = a.norm == "none"
     if a.resample == "pooling":
         return nn.Sequential(nn.Upsample(scale_factor=stride), nn.Conv2d(inputs, outputs, a.kernel, 1, a.padding, bias=bias))
@@ -154,7 +154,7 @@ def growing(a: Architecture, inputs: int, outputs: int, stride: int) -> nn.Modul
 
 
 def shrinking(a: Architecture, inputs: int, outputs: int, stride: int) -> nn.Module:
-    """D's layer that makes maps `stride` times as small: a strided convolution, or a convolution and max-pooling."""
+    """D's layer that shrinks feature maps by `stride`: a strided convolution, or a convolution and max-pooling."""
     bias = a.norm == "none"
     if a.resample == "pooling":
         return nn.Sequential(nn.Conv2d(inputs, outputs, a.kernel, 1, a.padding, bias=bias), nn.MaxPool2d(stride))
@@ -162,9 +162,9 @@ def shrinking(a: Architecture, inputs: int, outputs: int, stride: int) -> nn.Mod
 
 
 class Generator(nn.Module):
-    """Draws images from z.
+    """Generates images from z (paper §3).
 
-    `rng` draws the weights: N(0, 0.02), batchnorm gains N(1, 0.02) (paper §4; gains from the authors' code).
+    The weights are drawn by `rng`: N(0, 0.02), batchnorm gains N(1, 0.02) (paper §4; gains from the authors' code).
     """
 
     def __init__(self, architecture: Architecture, rng: torch.Generator | None = None) -> None:
@@ -190,7 +190,7 @@ class Generator(nn.Module):
         initialise(self, rng)
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """z: N x latent; labels: N class numbers where the net is conditional. Returns N x channels x size x size."""
+        """z: N x latent; labels: N class numbers, for class-conditional nets. Returns images, N x channels x size x size."""
         y = one_hot(self.architecture, labels)
         h = z
         for stage in self.dense:
@@ -212,7 +212,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Tells data from samples: one logit an image, > 0 for data. `rng` as in Generator."""
+    """Tells real images from generated ones: one logit per image, > 0 for real (paper §3). `rng` as in Generator."""
 
     def __init__(self, architecture: Architecture, rng: torch.Generator | None = None) -> None:
         super().__init__()
@@ -237,7 +237,7 @@ class Discriminator(nn.Module):
         initialise(self, rng)
 
     def features(self, x: Tensor, labels: Tensor | None = None) -> list[Tensor]:
-        """Every conv layer's map after its activation, image side first: N x widths[i] x S_i x S_i (paper §5.1)."""
+        """Each conv layer's feature maps, after its activation, image side first: N x widths[i] x S_i x S_i (paper §5.1)."""
         y = one_hot(self.architecture, labels)
         maps = []
         for stage in self.convs:
@@ -248,10 +248,10 @@ class Discriminator(nn.Module):
     def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
         """x: N x channels x size x size, scaled as G's output. Returns N logits; the sigmoid of §3 is in the loss.
 
-        Raises UserError where the net has no head.
+        Raises UserError if the net has no head.
         """
         if not self.architecture.head:
-            raise UserError("this discriminator ends at its last conv layer and judges nothing; use its features()")
+            raise UserError("this discriminator has no head, so it gives no logits; use its features()")
         y = one_hot(self.architecture, labels)
         h = [x, *self.features(x, labels)][-1].flatten(1)  # N x units
         for stage in self.dense:
@@ -280,15 +280,15 @@ def build(architecture: Architecture, seed: int) -> tuple[Generator, Discriminat
 def one_hot(architecture: Architecture, labels: Tensor | None) -> Tensor | None:
     if not architecture.num_classes:
         if labels is not None:
-            raise UserError("labels given to a net without classes; leave them out")
+            raise UserError("this net has no classes; leave the labels out")
         return None
     if labels is None:
-        raise UserError(f"this net draws {architecture.num_classes} classes and needs labels, one an image")
+        raise UserError(f"this net has {architecture.num_classes} classes and needs a label for each image")
     return F.one_hot(labels.long(), architecture.num_classes).float()
 
 
 def join(h: Tensor, y: Tensor | None) -> Tensor:
-    """h with the one-hot labels behind its channels: N x C [x H x W] -> N x (C + classes) [x H x W]."""
+    """h with the one-hot labels appended to its channels: N x C [x H x W] -> N x (C + classes) [x H x W]."""
     if y is None:
         return h
     if h.ndim == 4:
@@ -297,13 +297,13 @@ def join(h: Tensor, y: Tensor | None) -> Tensor:
 
 
 def to_input(pixels: Tensor, architecture: Architecture) -> Tensor:
-    """uint8 pixels as the nets see them: float32 in [-1, 1] (tanh) or [0, 1] (sigmoid). Nothing else is done to them (§4)."""
+    """uint8 pixels as the nets see them: float32 in [-1, 1] (tanh) or [0, 1] (sigmoid). No other preprocessing (§4)."""
     unit = pixels.float() / 255
     return unit * 2 - 1 if architecture.output == "tanh" else unit
 
 
 def to_pixels(images: Tensor, architecture: Architecture) -> Tensor:
-    """The way back: uint8."""
+    """The inverse of `to_input`: images in G's output range -> uint8."""
     unit = (images + 1) / 2 if architecture.output == "tanh" else images
     return (unit * 255).round().clamp(0, 255).to(torch.uint8)
 
@@ -314,9 +314,9 @@ def norms(net: nn.Module) -> list[nn.Module]:
 
 @contextmanager
 def batch_statistics(*nets: nn.Module) -> Iterator[None]:
-    """Inside, batchnorm uses the statistics of the batch at hand and leaves the stored ones alone.
+    """Inside `with`, batchnorm uses the statistics of the current batch and does not update the stored ones.
 
-    That is how the paper's nets train, and how the authors' code samples as well.
+    The paper's nets train that way, and the authors' code samples that way too.
     """
     saved = [(m, m.training, m.track_running_stats) for net in nets for m in norms(net)]
     for module, _, _ in saved:
@@ -335,8 +335,8 @@ def estimate_batchnorm(net: nn.Module, batches: Iterable[tuple]) -> None:
     """Stores in every batchnorm the mean over `batches` of the batch mean and the (biased) batch variance.
 
     Each layer's input is computed with batch statistics below it, as in the authors' SVHN code. Each batch is a tuple of
-    arguments for `net` (for its features, where D has no head). Afterwards `net.eval()` gives an image of its own to every z,
-    whatever else is in the batch.
+    arguments for `net` (for its features, where D has no head). Afterwards, in `net.eval()`, a z gives the same
+    image in any batch.
     """
     sums = {module: [0, 0.0, 0.0] for module in norms(net)}
 
@@ -362,5 +362,5 @@ def estimate_batchnorm(net: nn.Module, batches: Iterable[tuple]) -> None:
 
 
 def all_layers(net: nn.Module) -> Callable:
-    """What to call so that every layer runs: a D without a head has no forward."""
+    """What to call so that every layer runs: `net`, or the features of a D without a head."""
     return net.features if isinstance(net, Discriminator) and not net.architecture.head else net

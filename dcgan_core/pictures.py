@@ -1,7 +1,8 @@
-"""A grid of images as one picture, and its bytes."""
+"""Grids of images as one picture, and pictures as the bytes of a file."""
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -29,10 +30,10 @@ def tiles(path: Path, size: int, gap: int = 2) -> np.ndarray:
     return np.stack([sheet[:, top : top + size, left : left + size] for top in corners[0] for left in corners[1]])
 
 
-def png(picture: np.ndarray) -> bytes:
-    """A picture H x W x 3 as the bytes of a PNG file."""
+def encode(picture: np.ndarray, kind: str = "png", **options: Any) -> bytes:
+    """A picture, uint8 H x W x 3, as the bytes of a file. options: Pillow's for this kind, such as quality=90 for "webp"."""
     buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "png")
+    Image.fromarray(picture).save(buffer, kind, **options)
     return buffer.getvalue()
 
 

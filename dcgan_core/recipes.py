@@ -1,7 +1,7 @@
 """What exactly is trained under a name, at each profile?
 
-A recipe is a `Config`. `quick` is for a reader who waits, `cpu` for two cores and up to 150 minutes, `paper` for a GPU
-and the paper's (or the authors' code's) data, net and number of images. A data set without a recipe gets the default net for
+A recipe is a `Config`. `quick` takes minutes, `cpu` up to 150 minutes on two cores; `paper` is for a GPU, with the
+paper's (or the authors' code's) data, net and number of images. A data set without a recipe gets the default net for
 its size.
 """
 
@@ -20,7 +20,7 @@ PROFILES = ("quick", "cpu", "paper")
 
 # On two cores, many small updates teach more than few large ones: batch 32, and both nets on every batch.
 _SMALL = {"batch": 32, "updates": "both"}
-# mnist/train_cond_dcgan.py: the last 10,000 training images are kept for choosing; L2 on every parameter.
+# mnist/train_cond_dcgan.py: 10,000 training images are held out for model selection; L2 on every parameter.
 _MNIST = {"first": 50_000, "weight_decay": 2.5e-5}
 # In place of the authors' 200 passes 12, half of them with a falling rate like theirs. Moving the 13 million weights takes
 # most of an update at any batch, so small batches and both nets on each: 18,750 updates of each net, theirs have 39,000.
@@ -81,9 +81,9 @@ RECIPES = {  # recipe -> profile -> what is trained
 
 
 def recipe(name: str, profile: str = "cpu", architecture: str | None = None) -> Config:
-    """The config of a recipe, or of a data set without one, at a profile; `architecture` names another net.
+    """The config of a recipe, or of a data set without one, at a profile. architecture: the name of another net.
 
-    Raises UserError for unknown names, or where the recipe has no such profile.
+    Raises UserError for unknown names, and if the recipe has no such profile.
     """
     if profile not in PROFILES:
         raise UserError(f"`profile` {profile}{did_you_mean(profile, PROFILES)}")

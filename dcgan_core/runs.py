@@ -1,15 +1,15 @@
 """A run on disk: what was trained, how far it got, and its weights.
 
     run.json                    what is trained and how far it is: config, data, counters, machine, versions, lineage
-    checkpoint.pt               all that is needed to go on exactly (weights, both Adams, random state)
-    good.pt                     while training looks unstable (`training.collapse`): the checkpoint before that
+    checkpoint.pt               what is needed to continue exactly (weights, both Adams, random state)
+    good.pt                     while training looks unstable (`training.collapse`): the last checkpoint before that
     generator.safetensors       at the end: G, with batchnorm statistics estimated from the data, not from running averages
     discriminator.safetensors
     log.jsonl                   losses and speed, a line every few updates
     samples/                    grids of the same z, named by the number of images seen
     results.json                claims measured on this run (`dcgan measure`)
 
-A run imported from the authors' arrays (`authors`) has no checkpoint and no log. One shipped without weights has neither net.
+A run imported from the authors' arrays (`authors`) has no checkpoint and no log. A run shipped without weights has no nets.
 Every file but the log is written under another name and renamed.
 """
 
@@ -44,7 +44,7 @@ NETS = {"generator": Generator, "discriminator": Discriminator}
 
 
 class Run:
-    """A run's folder, or the shipped run of that name. `Run.create` makes one. Raises UserError where it is not a run."""
+    """A run's folder, or the shipped run of that name. `Run.create` makes one. Raises UserError if it is not a run."""
 
     def __init__(self, path: str | os.PathLike) -> None:
         self.path = Path(path)
@@ -63,7 +63,7 @@ class Run:
         """A new run whose run.json holds `info` (JSON values; `config` at least). The folder must be empty or absent."""
         path = Path(path)
         if path.exists() and (not path.is_dir() or any(not p.name.endswith(".tmp") for p in path.iterdir())):
-            raise UserError(f"{path}: already there; go on with `resume`, or choose another `out`")
+            raise UserError(f"{path}: already exists; continue it with `resume`, or choose another `out`")
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -82,7 +82,7 @@ class Run:
 
     @property
     def data_name(self) -> str:
-        """The data set that it was trained on."""
+        """The data set that it was trained on. Raises UserError if run.json does not say."""
         data = self.info.get("data")
         if not isinstance(data, dict) or "name" not in data:
             raise UserError(f"{self.path / 'run.json'}: does not say what it was trained on; train it with dcgan train")
@@ -94,7 +94,7 @@ class Run:
 
     @property
     def precision(self) -> str | None:
-        """What it is trained in, `single` or `bf16`; None before training began. Runs once had it in their config alone."""
+        """`single` or `bf16`; None before training has started. Old runs have it only in their config."""
         asked = self.info["config"].get("precision", "single")
         return self.info.get("precision") or (None if asked == "auto" else asked)
 
@@ -118,20 +118,20 @@ class Run:
         try:
             return torch.load(path, map_location=device, weights_only=True)
         except FileNotFoundError:
-            raise UserError(f"{path}: no such file; the run was stopped before its first checkpoint, or was shipped") from None
+            raise UserError(f"{path}: no such file; the run stopped before its first checkpoint, or was shipped") from None
         except Exception as error:  # torch.load raises pickle's, zip's and its own errors
             raise UserError(
-                f"{path}: damaged or not a checkpoint ({reason(error)}); start the run anew with another `out`"
+                f"{path}: damaged or not a checkpoint ({reason(error)}); start a new run with another `out`"
             ) from None
 
     def keep_good_checkpoint(self) -> None:
-        """Before a checkpoint is written that may be useless: keeps the one there is, unless a good one is kept already."""
+        """Keeps the current checkpoint before one is written that may be useless, unless a good one is kept already."""
         good = self.path / "good.pt"
         if self.has_checkpoint and not good.exists():
             write_atomically(good, (self.path / "checkpoint.pt").read_bytes())
 
     def restore_good_checkpoint(self) -> None:
-        """The good checkpoint becomes the run's own; without one the run's own is good."""
+        """Makes the good checkpoint, if one was kept, the run's checkpoint."""
         good = self.path / "good.pt"
         if good.exists():
             os.replace(good, self.path / "checkpoint.pt")
@@ -152,8 +152,8 @@ class Run:
     def discriminator(self, device: torch.device | str = "cpu", will_estimate_batchnorm: bool = False) -> Discriminator:
         """D in eval mode and float32 on `device`.
 
-        An imported D may come without batchnorm statistics. That is a UserError, unless the caller promises to estimate
-        them (`networks.estimate_batchnorm`), or to use batch statistics.
+        An imported D may have no batchnorm statistics. That raises a UserError, unless the caller will estimate them
+        (`networks.estimate_batchnorm`) or use batch statistics.
         """
         net = self._net("discriminator", device)
         if (
@@ -172,8 +172,8 @@ class Run:
             if "without_weights" in self.info:
                 raise UserError(f"{self.path}: was shipped without weights; get them with: {self.info['without_weights']}")
             if kind not in self.info.get("authors", {}).get("nets", NETS):
-                raise UserError(f"{self.path}: has no {kind}; there were no arrays of one to import")
-            way_out = "let it end, or go on with `resume`" if self.has_checkpoint else "train it, or get it again"
+                raise UserError(f"{self.path}: has no {kind}; none was among the imported arrays")
+            way_out = "let it finish, or continue it with `resume`" if self.has_checkpoint else "train it, or get it again"
             raise UserError(f"{path}: no such file; the run has no finished {kind}: {way_out}")
         net = NETS[kind](self.architecture)
         try:
@@ -187,7 +187,7 @@ class Run:
             raise UserError(f"{path}: not this run's {kind} ({odd[0]} does not fit the architecture in run.json)")
         bad = next((k for k, v in state.items() if not v.isfinite().all()), None)
         if bad:
-            raise UserError(f"{path}: {bad} has values that are not numbers; train it again")
+            raise UserError(f"{path}: {bad} has values that are NaN or infinite; train it again")
         net.load_state_dict(state, strict=False)
         return net.to(device, memory_format=torch.channels_last).eval()
 
@@ -195,14 +195,14 @@ class Run:
 
     @property
     def trained(self) -> dict[str, float]:
-        """`images`, `d_updates`, `g_updates` and `minutes` so far, those of the runs whose weights it started from included."""
+        """`images` seen, `d_updates`, `g_updates` and `minutes` so far, including the runs whose weights it started from."""
         parts = [*self.info.get("lineage", []), self.info]
         counts = [part.get("counters") or {} for part in parts]  # none in what the authors released
         counters = {key: sum(c.get(key, 0) for c in counts) for key in ("images", "d_updates", "g_updates")}
         return counters | {"minutes": sum(part.get("minutes") or 0 for part in parts)}
 
     def log(self) -> list[dict]:
-        """The rows of log.jsonl; a last line that was being written when the run was killed is left out."""
+        """The rows of log.jsonl; a line that was only half written when the run was killed is left out."""
         path = self.path / "log.jsonl"
         rows = []
         for line in path.read_text().splitlines() if path.is_file() else []:
@@ -227,10 +227,10 @@ def start(
     profile: str | None = None,
     initial: Run | None = None,
 ) -> Run:
-    """A new run of `config` on `data`, not trained yet: the only place that makes one.
+    """Makes a new run of `config` on `data` in `path`, not trained yet. No other function makes one.
 
-    recipe, profile: how people call what is trained; initial: the run whose weights it starts from. run.json notes these, the
-    data's fingerprint, the machine, versions and commit. Raises UserError where `path` holds something already.
+    recipe, profile: the names of what is trained; initial: the run whose weights it starts from. run.json records these, the
+    data's fingerprint, the machine, versions and commit. Raises UserError if `path` is not empty.
     """
     lineage = []
     if initial:
@@ -267,7 +267,7 @@ def _known_runs() -> str:
 
 
 def reference_runs() -> list[Run]:
-    """Every shipped run. Raises UserError where the book's runs cannot be found."""
+    """Every shipped run. Raises UserError if the book's runs cannot be found."""
     return [Run(p.parent) for p in sorted(assets.folder("reference_runs").glob("*/run.json"))]
 
 

@@ -322,9 +322,9 @@ def test_an_architecture_is_refused_or_makes_images_of_its_size(kernel, stride):
 
 def test_labels_given_or_missing_where_they_should_not_be():
     g, d = networks.build(TINY, 0)
-    with pytest.raises(UserError, match="without classes"):
+    with pytest.raises(UserError, match="no classes"):
         g(z_for(TINY, 2), torch.tensor([0, 1]))
-    with pytest.raises(UserError, match="without classes"):
+    with pytest.raises(UserError, match="no classes"):
         d(torch.zeros(2, 1, 16, 16), torch.tensor([0, 1]))
     g, d = networks.build(CONDITIONAL, 0)
     with pytest.raises(UserError, match="needs labels"):

@@ -31,7 +31,7 @@ def test_a_grid_is_about_square_or_as_its_rows_say():
 
 def test_a_png_comes_back_pixel_by_pixel():
     picture = noise(0, 7, 5)
-    assert np.array_equal(np.asarray(Image.open(io.BytesIO(pictures.png(picture)))), picture)
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(pictures.encode(picture)))), picture)
 
 
 def test_show_makes_each_pixel_a_square():

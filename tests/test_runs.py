@@ -124,10 +124,10 @@ def test_a_run_json_from_before_a_setting_was_there_still_loads(run_copy):
 def test_create_refuses_a_folder_with_something_in_it_and_leaves_it_alone(tmp_path):
     run = described(tmp_path / "run")
     before = snapshot(run.path)
-    with pytest.raises(UserError, match="already there"):
+    with pytest.raises(UserError, match="already exists"):
         described(run.path)
     (tmp_path / "file").write_text("x")
-    with pytest.raises(UserError, match="already there"):
+    with pytest.raises(UserError, match="already exists"):
         described(tmp_path / "file")
     with pytest.raises(UserError, match="cannot be made"):
         described(tmp_path / "file" / "run")
@@ -222,7 +222,7 @@ def test_weights_that_are_no_numbers_are_refused(tmp_path):
     with torch.no_grad():
         g.convs[0].layer.weight[0, 0, 0, 0] = torch.nan
     run.save_net("generator", g)
-    with pytest.raises(UserError, match=r"convs\.0\.layer\.weight has values that are not numbers"):
+    with pytest.raises(UserError, match=r"convs\.0\.layer\.weight has values that are NaN or infinite"):
         run.generator()
 
 

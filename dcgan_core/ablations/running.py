@@ -53,7 +53,7 @@ def _train_variant(config: Config, baseline: Config, path: Path, device: str = "
         if event.row and event.images > first and event.row["g_updates"] % variants.APART == 0:
             pixels = latent.generate_pixels(event.generator, variants.fixed_z(a, config.seed), batch=session.GRID)
             (run.path / "snapshots").mkdir(exist_ok=True)
-            write_atomically(run.path / "snapshots" / f"{event.images:09d}.png", pictures.png(pictures.grid(pixels, gap=0)))
+            write_atomically(run.path / "snapshots" / f"{event.images:09d}.png", pictures.encode(pictures.grid(pixels, gap=0)))
 
     start = Start(a, baseline.architecture, config.seed)
     try:

@@ -32,7 +32,7 @@ def ship_ablations(out: Path) -> Path:
         strongest = table["finds"][0]
         images = measuring.snapshots(out / f"{strongest['variant']}-{strongest['seed']}", strongest["size"])
         shown = pictures.grid(images[:, :2].swapaxes(0, 1), gap=1)
-        measuring.save_webp(target / "returning.webp", shown, lossless=True)
+        write_atomically(target / "returning.webp", pictures.encode(shown, "webp", quality=90, lossless=True))
     return target
 
 

@@ -9,7 +9,7 @@ from dcgan_core.networks import Architecture
 from dcgan_core.training import session
 from dcgan_core.training.config import Config
 
-SEEDS, IMAGES = 5, 16_000  # pairs of each variant, and images drawn from the data in each run
+SEEDS, IMAGES = 5, 16_000  # pairs of each variant, and training images seen in each run
 SNAPSHOTS, APART = 6, 25  # of the fixed z, at the end of a run, and G's updates between two
 BAND = (0.8, 1.25)  # for the book's own choices: as a multiple of the Fréchet distance, what is called no difference
 

@@ -55,7 +55,7 @@ def import_run(
     """
     out, device = Path(out), devices.pick(device)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UserError(f"{out}: already there; choose another `out`")
+        raise UserError(f"{out}: already exists; choose another `out`")
     released = reading.read(folder)
     a = released.architecture
     data = loading.load_data(statistics, a.size) if statistics else None
@@ -73,8 +73,8 @@ def import_run(
             run.save_net(name, net)
         if pixels is not None:
             (run.path / "samples").mkdir()
-            write_atomically(run.path / "samples" / f"{0:09d}.png", pictures.png(pictures.grid(pixels)))
-            write_atomically(run.path / "two_batches.png", pictures.png(_two_batches(built["generator"])))
+            write_atomically(run.path / "samples" / f"{0:09d}.png", pictures.encode(pictures.grid(pixels)))
+            write_atomically(run.path / "two_batches.png", pictures.encode(_two_batches(built["generator"])))
         run.update(status="finished")
         temporary.replace(out)
     except OSError as error:

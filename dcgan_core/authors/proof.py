@@ -51,7 +51,7 @@ def _spread(image: np.ndarray, kernel: np.ndarray, stride: int) -> np.ndarray:
 def max_abs_diff(run: Run, images: int, seed: int = 0) -> Measurement:
     """The largest difference of any pixel value (-1 to 1) between the run's generator and `numpy_generator`.
 
-    Both draw the same z with batch statistics, in batches of 128 (`images` is rounded up to whole ones). `details` has the same
+    Both use the same z and batch statistics, in batches of 128 (`images` is rounded up to whole ones). `details` has the same
     for our net in double precision: what is left there is no rounding. Raises UserError where the arrays are not at hand.
     """
     # on the CPU, because GPUs round convolutions to fewer digits; channels-last batchnorm on the CPU loses one more

@@ -23,7 +23,7 @@ def _judge_accuracy(factor: str) -> Measure:
 def _coverage(s: Setting) -> Measurement:
     count = 600 if s.small else 10_000
     data = scenes.draw(s.run.data_name, count, s.run.architecture.size, judges.HELD_OUT_SEED)
-    samples = memorisation.draw_samples(s.generator(), count, s.seed)
+    samples = memorisation.generate_samples(s.generator(), count, s.seed)
     return coverage.coverage(partial(judges.statements, _judge(s)), data.images, samples, s.seed)
 
 

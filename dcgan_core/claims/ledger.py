@@ -31,7 +31,7 @@ def claim(claim_id: str) -> Claim:
 def measure(run: Run, ids: list[str], device: str = "auto", seed: int = 0) -> list[dict]:
     """Measures the claims `ids` on a run at full size, writes its results.json; returns their rows.
 
-    None: all that fit and whose data is there, but those that take hours.
+    Without ids: every applicable claim whose data is there, except those that take hours.
     """
     chosen = [claim(i) for i in ids] or [c for c in CLAIMS if c.measure and c.fits(run) and _has_data(c) and not c.on_request]
     for c in chosen:

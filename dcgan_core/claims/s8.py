@@ -23,7 +23,7 @@ def _is_mnist(run: Run, fully_connected: bool = False, affine: bool = False) -> 
 
 
 def _digits(s: Setting) -> tuple[ImageData, ImageData]:
-    """What real references are taken from, and the queries: test digits; small: digits kept back for choosing."""
+    """What real references are taken from, and the queries: test digits; small: digits held out of training."""
     check_photographs(s.run)
     real = s.pictures("train")
     if s.small:

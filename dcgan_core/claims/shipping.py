@@ -1,12 +1,12 @@
 """A finished run, copied into the book: what ships of it, and which of its results are still true there."""
 
-import io
 import shutil
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
-from dcgan_core import assets
+from dcgan_core import assets, pictures
 from dcgan_core.claims import ledger
 from dcgan_core.errors import UserError
 from dcgan_core.files import write_atomically, write_json
@@ -65,9 +65,7 @@ def _ship_grids(run: Run, target: Path) -> None:
     shutil.rmtree(target / "samples", ignore_errors=True)
     (target / "samples").mkdir()
     for file, path in grids + [("grid.webp", path) for path in [*run.samples().values()][-1:]]:
-        buffer = io.BytesIO()
-        Image.open(path).save(buffer, "webp", quality=90)
-        write_atomically(target / file, buffer.getvalue())
+        write_atomically(target / file, pictures.encode(np.asarray(Image.open(path)), "webp", quality=90))
 
 
 def _how_to_get_weights(info: dict) -> str:

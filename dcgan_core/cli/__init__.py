@@ -13,7 +13,7 @@ OPTIONS = {"initial": "init", "kind": "features", "labels_each": "per-class", "s
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """All commands with their options."""
+    """The parser of all commands and their options."""
     parser = argparse.ArgumentParser("dcgan", description="The DCGAN paper, runnable: train, sample, measure.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -23,7 +23,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs one command; returns the exit code: 0, 1 after an error shown in one line, 130 when interrupted."""
+    """Runs one command. Returns the exit code: 0, 1 after an error (printed as one line), 130 after an interrupt."""
     args = make_parser().parse_args(arguments)
     try:
         return args.run(args) or 0

@@ -5,16 +5,16 @@ from pathlib import Path
 
 
 def add(commands: argparse._SubParsersAction) -> None:
-    p = commands.add_parser("ablate", help="train a small DCGAN, one guideline at a time removed; goes on where it stopped")
+    p = commands.add_parser("ablate", help="train small DCGANs, each without one guideline; continues where it stopped")
     p.add_argument(
-        "--only", nargs="+", default=[], metavar="NAME", help="these variants, such as pooling lr-0.001 (default: all)"
+        "--only", nargs="+", default=[], metavar="NAME", help="only these variants, such as pooling lr-0.001 (default: all)"
     )
-    p.add_argument("--seeds", type=int, help="pairs of each (default: as in the book's table)")
-    p.add_argument("--images", type=int, metavar="N", help="drawn from the data in each run (default: as in the book's table)")
+    p.add_argument("--seeds", type=int, help="pairs of runs per variant (default: as in the book's table)")
+    p.add_argument("--images", type=int, metavar="N", help="training images seen by each run (default: as in the book's table)")
     p.add_argument("--data", help="a set with classes (default: the book's drawn sprites)")
     p.add_argument("--out", type=Path, default=Path("runs/ablations"), metavar="FOLDER", help="default: runs/ablations")
-    p.add_argument("--ship", action="store_true", help="then copy the table into book/ablations")
-    p.add_argument("--device", default="auto")
+    p.add_argument("--ship", action="store_true", help="copy the finished table into book/ablations")
+    p.add_argument("--device", default="auto", help="auto (default), cpu, cuda, mps")
     p.set_defaults(run=_run)
 
 

@@ -5,8 +5,8 @@ import json
 
 
 def add(commands: argparse._SubParsersAction) -> None:
-    p = commands.add_parser("claims", help="the paper's claims beside what was measured")
-    p.add_argument("--json", action="store_true")
+    p = commands.add_parser("claims", help="list the paper's claims and what was measured")
+    p.add_argument("--json", action="store_true", help="print the rows as JSON")
     p.set_defaults(run=_run)
 
 

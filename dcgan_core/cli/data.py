@@ -1,4 +1,4 @@
-"""`dcgan data`: what data sets there are; prepares them, cuts faces out of photos, leaves near duplicates out."""
+"""`dcgan data`: lists and prepares data sets, cuts faces out of photos, leaves near duplicates out."""
 
 import argparse
 from pathlib import Path
@@ -7,29 +7,29 @@ from pathlib import Path
 def add(commands: argparse._SubParsersAction) -> None:
     p = commands.add_parser("data", help="list and prepare data sets")
     data = p.add_subparsers(dest="data_command", required=True, metavar="list | prepare | crop-faces | dedup")
-    d = data.add_parser("list", help="what there is, and what is prepared")
+    d = data.add_parser("list", help="list the data sets: which are available, which are prepared")
     d.set_defaults(run=_list)
     d = data.add_parser("prepare", help="decode a data set into the cache")
     d.add_argument("name", help="a data set's name, or the path of a zip or folder")
     d.add_argument("--size", type=int, help="pixels (default: the set's own)")
-    d.add_argument("--crop", choices=("center", "exact"), default="center")
-    d.add_argument("--verify", action="store_true", help="read everything again and compare")
+    d.add_argument("--crop", choices=("center", "exact"), default="center", help="exact: crop without resizing first")
+    d.add_argument("--verify", action="store_true", help="read the data and the cache again and compare them")
     d.set_defaults(run=_prepare)
-    d = data.add_parser("crop-faces", help="cut the faces out of a folder of photos, into a folder to train on")
-    d.add_argument("folder", type=Path, metavar="FOLDER")
-    d.add_argument("out", type=Path, metavar="OUT")
-    d.add_argument("--min-size", type=int, default=48, metavar="N", help="least width of a face in pixels (default: 48)")
-    d.add_argument("--margin", type=float, default=0.3, metavar="M", help="around a face, as a share of it (default: 0.3)")
-    d.add_argument("--size", type=int, default=64, help="pixels of a crop (default: 64)")
+    d = data.add_parser("crop-faces", help="cut the faces out of a folder of photos; the new folder can be trained on")
+    d.add_argument("folder", type=Path, metavar="FOLDER", help="photos, at any depth")
+    d.add_argument("out", type=Path, metavar="OUT", help="a new folder for the crops")
+    d.add_argument("--min-size", type=int, default=48, metavar="N", help="smallest width of a face in pixels (default: 48)")
+    d.add_argument("--margin", type=float, default=0.3, help="on each side, as a fraction of a face (default: 0.3)")
+    d.add_argument("--size", type=int, default=64, help="size of the crops in pixels (default: 64)")
     d.set_defaults(run=_crop_faces)
 
-    d = data.add_parser("dedup", help="find near duplicates among the training images and leave them out from now on")
+    d = data.add_parser("dedup", help="find near duplicates among the training images and leave them out of all later training")
     d.add_argument("name", help="a data set's name, or the path of a zip or folder")
     d.add_argument("--size", type=int, help="pixels (default: the set's own)")
-    d.add_argument("--crop", choices=("center", "exact"), default="center")
-    d.add_argument("--seed", type=int, default=0)
-    d.add_argument("--device", default="auto")
-    d.add_argument("--undo", action="store_true", help="use all images again")
+    d.add_argument("--crop", choices=("center", "exact"), default="center", help="exact: crop without resizing first")
+    d.add_argument("--seed", type=int, default=0, help="default: 0")
+    d.add_argument("--device", default="auto", help="auto (default), cpu, cuda, mps")
+    d.add_argument("--undo", action="store_true", help="use all training images again")
     d.set_defaults(run=_dedup)
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 def add(commands: argparse._SubParsersAction) -> None:
     p = commands.add_parser("fid", help="the usual Inception FID of a run (needs the extra `fid` and Inception's weights)")
-    p.add_argument("source", type=Path, metavar="RUN")
-    p.add_argument("--count", type=int, default=10_000, help="samples (default: 10,000; papers mostly use 50,000)")
+    p.add_argument("source", type=Path, metavar="RUN", help="a run's folder")
+    p.add_argument("--count", type=int, default=10_000, help="number of samples (default: 10,000; papers mostly use 50,000)")
     p.add_argument("--split", choices=("train", "test"), default="train", help="the real images (default: train)")
-    p.add_argument("--weights", type=Path, metavar="FILE", help="Inception's weights, where they cannot be downloaded")
-    p.add_argument("--device", default="auto")
-    p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--weights", type=Path, metavar="FILE", help="Inception's weights (default: they are downloaded)")
+    p.add_argument("--device", default="auto", help="auto (default), cpu, cuda, mps")
+    p.add_argument("--seed", type=int, default=0, help="seed of z (default: 0)")
     p.set_defaults(run=_run)
 
 

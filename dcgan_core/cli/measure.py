@@ -5,11 +5,12 @@ from pathlib import Path
 
 
 def add(commands: argparse._SubParsersAction) -> None:
-    p = commands.add_parser("measure", help="measure the paper's claims on a run, at full size, into its results.json")
-    p.add_argument("source", type=Path, metavar="RUN")
-    p.add_argument("ids", nargs="*", metavar="ID", help="such as walk.smoothness (default: all that fit, but those of hours)")
-    p.add_argument("--device", default="auto")
-    p.add_argument("--seed", type=int, default=0)
+    p = commands.add_parser("measure", help="measure the paper's claims on a run at full size; writes its results.json")
+    p.add_argument("source", type=Path, metavar="RUN", help="a run's folder")
+    which = "such as walk.smoothness (default: every applicable claim except those that take hours)"
+    p.add_argument("ids", nargs="*", metavar="ID", help=which)
+    p.add_argument("--device", default="auto", help="auto (default), cpu, cuda, mps")
+    p.add_argument("--seed", type=int, default=0, help="default: 0")
     p.set_defaults(run=_run)
 
 

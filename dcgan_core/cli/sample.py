@@ -1,4 +1,4 @@
-"""`dcgan sample`: images of a run, as a picture or as numbers."""
+"""`dcgan sample`: generates images, as a picture or as numbers."""
 
 import argparse
 import io
@@ -9,19 +9,17 @@ from dcgan_core.errors import UserError, reason
 
 
 def add(commands: argparse._SubParsersAction) -> None:
-    p = commands.add_parser("sample", help="draw images from a run")
-    p.add_argument("source", type=Path, metavar="RUN")
-    p.add_argument("--count", type=int, default=64)
+    p = commands.add_parser("sample", help="generate images with a run's G")
+    p.add_argument("source", type=Path, metavar="RUN", help="a run's folder")
+    p.add_argument("--count", type=int, default=64, help="number of images (default: 64)")
     z = p.add_mutually_exclusive_group()
-    z.add_argument("--seed", type=int, default=0)
-    z.add_argument("--z", type=Path, metavar="Z.npz", help="draw these z (array `z`, N x latent)")
-    p.add_argument("--labels", metavar="0,1,…", help="classes, repeated as needed (class-conditional nets)")
-    p.add_argument("--out", type=Path, metavar="grid.png", help="default: grid.png, unless --npz is given")
-    p.add_argument("--npz", type=Path, metavar="F.npz", help="write z and float32 images in [-1, 1]")
-    p.add_argument(
-        "--batch-statistics", action="store_true", help="as the authors' code samples: images depend on their batch of 128"
-    )
-    p.add_argument("--device", default="auto")
+    z.add_argument("--seed", type=int, default=0, help="seed of z (default: 0)")
+    z.add_argument("--z", type=Path, metavar="Z.npz", help="generate the images of these z (array `z`, N x latent)")
+    p.add_argument("--labels", metavar="0,1,…", help="classes, repeated as needed (for class-conditional nets)")
+    p.add_argument("--out", type=Path, metavar="grid.png", help="a picture to write (default: grid.png, unless --npz is given)")
+    p.add_argument("--npz", type=Path, metavar="F.npz", help="write z and the images, float32 in [-1, 1], to this file")
+    p.add_argument("--batch-statistics", action="store_true", help="as the authors' code: an image depends on its batch of 128")
+    p.add_argument("--device", default="auto", help="auto (default), cpu, cuda, mps")
     p.set_defaults(run=_run)
 
 
@@ -42,7 +40,7 @@ def _run(args: argparse.Namespace) -> None:
     labels = latent.classes(a, len(z), None if args.labels is None else _read_labels(args.labels))
     if args.batch_statistics:
         if len(z) < 2:
-            raise UserError("--batch-statistics: one image has no batch; draw at least two")
+            raise UserError("--batch-statistics: one image has no batch; generate at least two")
         batches = -(-len(z) // 128)
         with networks.batch_statistics(generator):
             images = latent.generate(generator, z, labels, batch=-(-len(z) // batches))  # even batches of at most 128
@@ -56,7 +54,7 @@ def _run(args: argparse.Namespace) -> None:
         print(args.npz)
     if args.out or not args.npz:
         out = args.out or Path("grid.png")
-        write_atomically(out, pictures.png(pictures.grid(networks.to_pixels(images, a).cpu().numpy())))
+        write_atomically(out, pictures.encode(pictures.grid(networks.to_pixels(images, a).cpu().numpy())))
         print(out)
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 def add(commands: argparse._SubParsersAction) -> None:
     p = commands.add_parser("ship", help="copy a finished run into book/reference_runs")
-    p.add_argument("source", type=Path, metavar="RUN")
-    p.add_argument("--name", help="default: the run's own")
-    p.add_argument("--without-weights", action="store_true", help="where the weights are not ours to spread")
-    p.add_argument("--without-discriminator", action="store_true", help="where nothing in the book asks D")
+    p.add_argument("source", type=Path, metavar="RUN", help="a run's folder")
+    p.add_argument("--name", help="the shipped run's name (default: its own)")
+    p.add_argument("--without-weights", action="store_true", help="for weights that may not be redistributed")
+    p.add_argument("--without-discriminator", action="store_true", help="for runs whose D the book does not use")
     p.set_defaults(run=_run)
 
 

@@ -48,8 +48,8 @@ def _fingerprint_of(source: Source) -> str:
 def prepare(name: str, size: int | None = None, *, crop: Crop = "center", download: bool = True, verify: bool = False) -> Path:
     """Decodes a data set into the cache unless that is done already; returns the cache's folder.
 
-    Goes on where an interrupted preparation stopped, and waits for another process that is at it.
-    Raises UserError where the set is not to be had, has no usable picture, or (with `verify`) is damaged.
+    Continues an interrupted preparation, and waits for another process that is preparing the same set.
+    Raises UserError if the set cannot be found, has no usable picture, or (with `verify`) is damaged.
     """
     if size is not None and not decoding.MIN_SIDE <= size <= 1024:
         raise UserError(f"`size` {size}: choose between {decoding.MIN_SIDE} and 1024 pixels")
@@ -100,7 +100,7 @@ def _decode(source: Source, fingerprint: str, folder: Path, size: int, crop: Cro
     unfinished = folder.with_name(f".{folder.name}.partial")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        waiting = f"{source.name}: another process prepares it; waiting for that to end"
+        waiting = f"{source.name}: another process is preparing it; waiting for it to finish"
         with locked(unfinished.with_suffix(".lock"), waiting):
             if _is_prepared(folder):
                 return
@@ -128,7 +128,7 @@ def _decode(source: Source, fingerprint: str, folder: Path, size: int, crop: Cro
             finally:
                 cache.close()
     except OSError as error:
-        way_out = "free some space, or set DCGAN_CACHE; the same command goes on where it stopped"
+        way_out = "free some space, or set DCGAN_CACHE; the same command continues where it stopped"
         raise UserError(f"could not write {folder}: {error.strerror or error}; {way_out}") from None
 
 
@@ -136,7 +136,7 @@ def _decode_into(cache: _Unfinished, source: Source, contents: Contents, size: i
     """Every picture that is not in it yet. However this ends, what it has written counts."""
     done = saved = cache.done["read"]
     if done:
-        print(f"{source.name}: going on behind the first {done:,} files", file=sys.stderr)
+        print(f"{source.name}: continuing after the first {done:,} files", file=sys.stderr)
     bar = tqdm(
         initial=done, total=contents.count, desc=f"preparing {source.name} at {size} px", unit=" images", leave=False, delay=2
     )
@@ -234,7 +234,8 @@ class _Unfinished:
         self.done["seconds"] = round(time.monotonic() - self.started, 1)
         write_atomically(self.path / "progress.json", json.dumps(self.done).encode())
 
-    def some_left_out(self, most: int = 10) -> str:
+    def some_left_out(self) -> str:
+        most = 10
         self.files["left_out.jsonl"].seek(0)
         rows = [json.loads(line) for line in islice(self.files["left_out.jsonl"], most)]
         text = ", ".join(f"{file} ({why})" for file, why in rows)

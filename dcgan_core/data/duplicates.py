@@ -50,7 +50,7 @@ class Autoencoder(nn.Module):
 
 
 def train_autoencoder(
-    images: np.ndarray, seed: int = 0, *, device: torch.device | str = "cpu", steps: int = STEPS, batch: int = 128
+    images: np.ndarray, seed: int = 0, *, device: torch.device | str = "cpu", steps: int = STEPS
 ) -> Autoencoder:
     """Learns to undo noise (of the pixels' scale 0 to 1) with dropped-out hidden units; Adam, the rate falling to 0.
 
@@ -64,9 +64,9 @@ def train_autoencoder(
     adam = torch.optim.Adam(model.parameters(), 1e-3, fused=model.mean.device.type in ("cpu", "cuda"))
     schedule = torch.optim.lr_scheduler.LinearLR(adam, 1.0, 0.0, steps)
     for _ in tqdm(range(steps), desc="training the autoencoder", unit=" steps", leave=False, delay=2):
-        x = model.center(images[rng.integers(0, len(images), batch)])
+        x = model.center(images[rng.integers(0, len(images), 128)])
         noisy = x + NOISE * torch.from_numpy(rng.standard_normal(x.shape, np.float32)).to(device)
-        kept = torch.from_numpy(rng.random((batch, BITS), np.float32) >= DROPOUT).to(device)
+        kept = torch.from_numpy(rng.random((len(x), BITS), np.float32) >= DROPOUT).to(device)
         loss = F.mse_loss(model.decoder(model.encode(noisy) * kept / (1 - DROPOUT)), x)
         adam.zero_grad()
         loss.backward()
@@ -180,8 +180,8 @@ def deduplicate(
 ) -> Deduplicated:
     """Finds the near duplicates among a set's training images and writes the list of those to keep, which `load_data` honours.
 
-    Trains on the whole set, or on TRAINING_IMAGES of it; then reads it once, a block at a time. Raises UserError where the set
-    is not to be had, is smaller than 32 px, or has but one image.
+    Trains on the whole set, or on TRAINING_IMAGES of it; then reads it once, a block at a time. Raises UserError if the set
+    cannot be found, is smaller than 32 px, or has only one image.
     """
     with timed() as seconds:
         data = loading.load_data(name, size, crop=crop, duplicates=True)

@@ -172,6 +172,6 @@ def _crop_photo(path: Path, photo: str, out: Path, settings: dict) -> dict:
             continue
         name = f"{photo}-{len(row['faces'])}.png"
         (out / name).parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(out / name, pictures.png(crop(image, box, settings["margin"], settings["size"])))
+        write_atomically(out / name, pictures.encode(crop(image, box, settings["margin"], settings["size"])))
         row["faces"].append({"box": box, "crop": name})
     return row | {"state": "found" if row["faces"] else "too small" if row["too_small"] else "none"}

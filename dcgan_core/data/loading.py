@@ -41,7 +41,7 @@ def load_data(
     """One split of a data set, prepared on first use.
 
     name: a data set's name, or the path of a zip or folder. size: pixels, else the set's own. duplicates: with the training
-    images that `dcgan data dedup` has set aside, if it has. Raises UserError where the set is not to be had or has no such
+    images that `dcgan data dedup` has set aside, if it has. Raises UserError if the set cannot be found or has no such
     split.
     """
     if split not in SPLITS:

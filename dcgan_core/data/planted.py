@@ -38,8 +38,8 @@ def change(image: np.ndarray, kind: str, rng: np.random.Generator) -> np.ndarray
     return np.asarray(picture).transpose(2, 0, 1)
 
 
-def twins(images: np.ndarray, distance: float = duplicates.TWINS) -> np.ndarray:
-    """Indices of crops that have an earlier one within `distance` (RMS, 0 to 1). Compares all pairs by their pixels."""
+def twins(images: np.ndarray) -> np.ndarray:
+    """Indices of crops with an earlier one at most `duplicates.TWINS` away (RMS, 0 to 1), by the pixels of all pairs."""
     x = torch.from_numpy(images).flatten(1)
     size, found = duplicates.BLOCK, []
     norms = torch.cat([b.float().pow(2).sum(1) for b in x.split(size)])
@@ -52,7 +52,7 @@ def twins(images: np.ndarray, distance: float = duplicates.TWINS) -> np.ndarray:
             if i == j:  # a crop's own place, and the later ones
                 squared.masked_fill_(torch.ones_like(squared, dtype=torch.bool).triu(), torch.inf)
             nearest = nearest.minimum(squared.min(1).values)
-        found.append(torch.nonzero(nearest <= (distance * 255) ** 2 * x.shape[1]).flatten() + i)
+        found.append(torch.nonzero(nearest <= (duplicates.TWINS * 255) ** 2 * x.shape[1]).flatten() + i)
     return torch.cat(found).numpy()
 
 

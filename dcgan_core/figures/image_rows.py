@@ -2,26 +2,24 @@
 
 import base64
 import html
-import io
 import textwrap
 
 import numpy as np
 from PIL import Image
 
+from dcgan_core import pictures
 from dcgan_core.pictures import grid
 
 
 class Animation:
     """A picture that moves by itself, forth and back: an animated WebP inside the page, which needs no script and no server."""
 
-    def __init__(self, frames: list[np.ndarray], label: str, zoom: int = 2, milliseconds: int = 60) -> None:
-        """frames: pictures H x W x 3, uint8. label: what a reader who cannot see it is told."""
-        pictures = [Image.fromarray(frame) for frame in [*frames, *frames[-2:0:-1]]]
-        buffer = io.BytesIO()
-        options = {"duration": milliseconds, "loop": 0, "quality": 75, "method": 2}
-        pictures[0].save(buffer, "webp", save_all=True, append_images=pictures[1:], **options)
-        self.webp = buffer.getvalue()
-        self.label, self.width = label, pictures[0].width * zoom
+    def __init__(self, frames: list[np.ndarray], label: str, zoom: int = 2) -> None:
+        """frames: pictures H x W x 3, uint8. label: its text for readers who cannot see it."""
+        more = [Image.fromarray(frame) for frame in [*frames[1:], *frames[-2:0:-1]]]
+        options = {"save_all": True, "append_images": more, "duration": 60, "loop": 0, "quality": 75, "method": 2}
+        self.webp = pictures.encode(frames[0], "webp", **options)
+        self.label, self.width = label, frames[0].shape[1] * zoom
 
     def _repr_html_(self) -> str:
         source = f"data:image/webp;base64,{base64.b64encode(self.webp).decode()}"

@@ -1,13 +1,11 @@
-"""Sliders that draw while they are moved, each with a form for a page that runs nothing."""
+"""Sliders that update a picture while they move, each with a static form for pages without a kernel."""
 
 import base64
-import io
 from collections.abc import Callable, Sequence
 
 import ipywidgets
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from dcgan_core import latent, pictures
@@ -92,9 +90,8 @@ class Sheet:
     def __init__(self, images: np.ndarray) -> None:
         self.columns = min(len(images), 12)
         self.rows = -(-len(images) // self.columns)
-        buffer = io.BytesIO()
-        Image.fromarray(pictures.grid(images, self.columns, gap=0)).save(buffer, "webp", quality=85)
-        self.url = f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+        webp = pictures.encode(pictures.grid(images, self.columns, gap=0), "webp", quality=85)
+        self.url = f"data:image/webp;base64,{base64.b64encode(webp).decode()}"
 
     def place(self, i: int, side: int, end: str = "") -> str:
         """The style of a background that shows picture i alone, `side` pixels wide."""
@@ -103,12 +100,12 @@ class Sheet:
         return f"background-size:{size[0]}px {size[1]}px{end};background-position:{position[0]}px {position[1]}px{end}"
 
 
-def strongest_coordinates(generator: Generator, count: int, trials: int = 8, seed: int = 0) -> list[int]:
+def strongest_coordinates(generator: Generator, count: int, seed: int = 0) -> list[int]:
     """The numbers of z that change the image most when they go from -1 to 1, strongest first."""
     size = generator.architecture.latent
     rng = torch.Generator().manual_seed(seed)
     effect = torch.zeros(size)
-    for z in latent.sample(generator.architecture, trials, rng):
+    for z in latent.sample(generator.architecture, 8, rng):
         low, high = z.repeat(size, 1), z.repeat(size, 1)
         low.fill_diagonal_(-1)
         high.fill_diagonal_(1)
@@ -157,7 +154,7 @@ def _live(sliders: list[ipywidgets.Widget], draw: Callable[[], np.ndarray]) -> i
     picture = ipywidgets.Image(format="png", width=ZOOM, height=ZOOM, layout={"object_fit": "contain"})
 
     def refresh(_: object = None) -> None:
-        picture.value = pictures.png(pictures.grid(draw()))
+        picture.value = pictures.encode(pictures.grid(draw()))
 
     for slider in sliders:
         slider.observe(refresh, "value")

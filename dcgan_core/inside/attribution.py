@@ -272,12 +272,12 @@ def _look_at_once(discriminator: Discriminator, drawn: Drawn, found: Responses, 
     )
 
 
-def untrained(discriminator: Discriminator, data: np.ndarray, seed: int, batches: int = 40, batch: int = 32) -> Discriminator:
+def untrained(discriminator: Discriminator, data: np.ndarray, seed: int) -> Discriminator:
     """A D of the same architecture with random weights; its batchnorm statistics are those of `data`, as D's own are."""
     _, net = networks.build(discriminator.architecture, seed)
     net = net.to(next(discriminator.parameters()).device, memory_format=torch.channels_last).eval()
     rng = np.random.default_rng(seed)
-    chosen = (np.sort(rng.choice(len(data), min(batch, len(data)), replace=False)) for _ in range(batches))
+    chosen = (np.sort(rng.choice(len(data), min(32, len(data)), replace=False)) for _ in range(40))
     networks.estimate_batchnorm(net, ((_inputs(net, data[numbers]),) for numbers in chosen))
     return net
 

@@ -49,9 +49,9 @@ class Pool:
     z: Tensor  # N x latent
     answers: dict[str, np.ndarray]  # N each
 
-    def of(self, concept: Concept, sure: float = SURE) -> Tensor:
+    def of(self, concept: Concept) -> Tensor:
         """The z whose images show the concept for sure, N x latent."""
-        return self.z[torch.from_numpy(np.flatnonzero(concept.shown(self.answers, sure)))]
+        return self.z[torch.from_numpy(np.flatnonzero(concept.shown(self.answers, SURE)))]
 
 
 def gather(

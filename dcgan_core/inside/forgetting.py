@@ -24,7 +24,7 @@ from dcgan_core.runs import Run
 
 READINGS = (0, 1)  # the layers of G that "second highest" may mean: 512 x 8 x 8 and 256 x 16 x 16 in the paper's net
 
-# --- which maps? ------------------------------------------------------------------------------------------------------
+# --- which feature maps? ----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -36,16 +36,16 @@ class Dropping:
 
 
 def _stage(generator: Generator, layer: int) -> nn.Module:
-    """The layer of G. Raises UserError where there is none, or it is the last, whose maps are the picture's colours."""
+    """The layer of G. Raises UserError where there is none, or it is the last, whose feature maps are the picture's colours."""
     last = len(generator.convs) - 2
     if not 0 <= layer <= last:
-        raise UserError(f"layer {layer}: maps can be dropped in G's conv layers 0 (next to z) to {last}")
+        raise UserError(f"layer {layer}: feature maps can be dropped in G's conv layers 0 (next to z) to {last}")
     return generator.convs[layer]
 
 
 @torch.no_grad()
 def activations(generator: Generator, z: Tensor, layer: int) -> Tensor:
-    """A conv layer's maps after its ReLU, N x C x s x s on the CPU."""
+    """A conv layer's feature maps after its ReLU, N x C x s x s on the CPU."""
     kept: list[Tensor] = []
     with _stage(generator, layer).register_forward_hook(lambda module, inputs, out: kept.append(out.float().cpu())):
         latent.generate(generator, z)
@@ -104,7 +104,7 @@ def paper_rule(generator: Generator, marks: Marks, layer: int, seed: int = 0) ->
 
 
 def at_random(generator: Generator, like: Dropping, seed: int) -> Dropping:
-    """As many maps of the same layer, whichever."""
+    """As many feature maps of the same layer, chosen at random."""
     width = _stage(generator, like.layer).norm.num_features
     chosen = np.random.default_rng(seed).permutation(width)[: len(like.maps)]
     return Dropping(like.layer, tuple(sorted(chosen.tolist())))
@@ -112,7 +112,7 @@ def at_random(generator: Generator, like: Dropping, seed: int) -> Dropping:
 
 @contextmanager
 def without(generator: Generator, dropping: Dropping) -> Iterator[None]:
-    """Inside, these maps of G are zero everywhere. Raises UserError for maps or a layer that G does not have, or none."""
+    """Inside `with`, these feature maps of G are zero. Raises UserError for none, or for any that G does not have."""
     stage = _stage(generator, dropping.layer)
     width = stage.norm.num_features
     if not dropping.maps:
@@ -142,7 +142,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Effect:
-    """What dropping maps did to the samples in a `Shown`."""
+    """What dropping feature maps did to the samples in a `Shown`."""
 
     gone: np.ndarray  # bool, one for each sample: the object is no longer there
     kept: dict[str, np.ndarray]  # other objects: bool, one for each sample that showed it
@@ -157,7 +157,7 @@ class Effect:
 
 
 def shown(generator: Generator, reader: Judge | Finder, finder: Finder, what: str, *, count: int, seed: int) -> Shown:
-    """Draws `count` samples and keeps those of which `reader` says that they show the object. Raises UserError for none."""
+    """Generates `count` samples and keeps those that show the object, by `reader`. Raises UserError for fewer than two."""
     z = latent.sample(generator.architecture, count, torch.Generator().manual_seed(seed))
     images = latent.generate_pixels(generator, z)
     there = _there(reader, images)
@@ -165,7 +165,7 @@ def shown(generator: Generator, reader: Judge | Finder, finder: Finder, what: st
         raise UserError(f"{reader.name}: has no {what!r} that is there or not, only {', '.join(there)}")
     kept = there[what]
     if kept.sum() < 2:
-        raise UserError(f"{what}: {kept.sum()} of {count} samples show one; draw more, or take a generator that knows it")
+        raise UserError(f"{what}: {kept.sum()} of {count} samples show one; generate more, or use a generator that knows it")
     outside = np.ones((int(kept.sum()), *images.shape[2:]), bool)
     for mask, boxes in zip(outside, finder.boxes(images[kept], what), strict=True):
         for left, top, width, height in boxes:
@@ -179,7 +179,7 @@ def _there(reader: Judge | Finder, images: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def effect(generator: Generator, dropping: Dropping, samples: Shown, reader: Judge | Finder) -> Effect:
-    """Draws the same z without these maps, and asks the same reader again."""
+    """Generates the same z without these feature maps, and asks the same reader again."""
     with without(generator, dropping):
         images = latent.generate_pixels(generator, samples.z)
     after = _there(reader, images)
@@ -204,7 +204,7 @@ MARGIN = 2.0  # a finder's answer that is this far on the right side of zero is 
 
 
 def _one_by_one(generator: Generator, finder: Finder, samples: Shown, layer: int, count: int) -> list[int]:
-    """`count` maps of a layer in an order for dropping: each time the one that takes most of the object and least of all else.
+    """`count` feature maps of a layer ordered for dropping: each takes most of the object and least of all else.
 
     Most and least by the finder's answers at the places where it saw things before, each thing's mean counting the same. What
     a map contributes is read off the gradient for a factor on each map: the first order of what dropping it would change.

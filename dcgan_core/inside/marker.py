@@ -18,8 +18,8 @@ WIDTH = 256  # of the picture on the page, in pixels
 class Marker:
     """Marks boxes in samples by hand, and saves them as JSON for `marking.load_marks`.
 
-    images: uint8 N x C x S x S, drawn from `latent.sample` with this seed. weights: `weights_of` the run that drew
-    them. Marks that are already at `path` are gone on with; raises UserError where they are of something else. Choose a sample,
+    images: uint8 N x C x S x S, generated from `latent.sample` with this seed. weights: `runs.weights_of` their run.
+    Marks that are already at `path` are gone on with; raises UserError where they are of something else. Choose a sample,
     move the four sliders until the frame fits, press add. Nothing is written before save is pressed.
     """
 
@@ -96,7 +96,7 @@ class Marker:
         shown = (left, top, min(width, self.size - left), min(height, self.size - top))
         marked = with_boxes(self.images[i][None], [self.boxes.get(i, [])], zoom)
         both = with_boxes(marked, [[tuple(zoom * n for n in shown)]], 1, (255, 220, 0))
-        self._picture.value = pictures.png(pictures.grid(both))
+        self._picture.value = pictures.encode(pictures.grid(both))
 
 
 def with_boxes(images: np.ndarray, boxes: list, zoom: int = 2, colour: tuple[int, int, int] = (255, 60, 40)) -> np.ndarray:

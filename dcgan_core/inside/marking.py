@@ -36,7 +36,7 @@ class Marks:
     seed: int = 0
     count: int = SAMPLES
     size: int = 64  # of a sample, in pixels
-    weights: str = ""  # of the G that drew the samples, see `weights_of`
+    weights: str = ""  # of the G that generated the samples, see `weights_of`
     unsure: tuple[int, ...] = ()  # samples in which it is hard to say
 
     def __post_init__(self) -> None:
@@ -55,7 +55,9 @@ class Marks:
     def z(self, generator: Generator) -> Tensor:
         """The z of all samples, count x latent."""
         if generator.architecture.size != self.size:
-            raise UserError(f"marks: made in pictures of {self.size} px; this generator draws {generator.architecture.size} px")
+            raise UserError(
+                f"marks: made in pictures of {self.size} px, but this generator's have {generator.architecture.size}"
+            )
         return latent.sample(generator.architecture, self.count, torch.Generator().manual_seed(self.seed))
 
 
@@ -78,7 +80,7 @@ def save_marks(marks: Marks, path: Path | str) -> None:
 def load_marks(path: Path | str, run: Run | None = None) -> Marks:
     """Raises UserError where the file is missing or damaged, marks nothing, or marks what is not in a picture.
 
-    run: whose samples they should be; raises UserError where other weights than its own drew them.
+    run: whose samples they should be; raises UserError if other weights generated them.
     """
     values = read_json(Path(path), "marked boxes")
     try:

@@ -17,13 +17,13 @@ RISE, FALL, CLOSE = 0.5, 0.08, 0.25  # see `turns`; FALL is the judge's own erro
 
 
 def turn(left: Tensor, right: Tensor) -> Tensor:
-    """The vector that leads from the mean of some z to the mean of others (paper, Fig 8): N x latent each -> latent."""
+    """The vector from the mean of `left` to the mean of `right` (paper, Fig 8): N x latent each -> latent."""
     return latent.mean(right) - latent.mean(left)
 
 
-def turned(z: Tensor, vector: Tensor, steps: int = TURN_STEPS) -> Tensor:
-    """Each z moved along the vector, from half of it back to half of it ahead: N x latent -> N x steps x latent."""
-    return latent.walk(z - vector / 2, z + vector / 2, steps)
+def turned(z: Tensor, vector: Tensor) -> Tensor:
+    """Each z moved along the vector, from half of it back to half of it ahead: N x latent -> N x TURN_STEPS x latent."""
+    return latent.walk(z - vector / 2, z + vector / 2, TURN_STEPS)
 
 
 def turns(generator: Generator, candidates: Pool, judge: Reads, count: int, seed: int = 0) -> dict[str, Measurement]:

@@ -12,8 +12,9 @@ FACE = (0.2, 0.28, 0.6)  # left, top and side of the face in a square crop of Ce
 OVERLAP = 0.4  # of a face's box and a detection (IoU) from which the face counts as found
 
 
-def canvas(rng: np.random.Generator, height: int = 240, width: int = 320) -> np.ndarray:
-    """A texture without faces, as smooth as photographs are: noise of amplitude 1 / frequency. uint8, height x width x 3."""
+def canvas(rng: np.random.Generator) -> np.ndarray:
+    """A texture without faces, as smooth as photographs are: noise of amplitude 1 / frequency. uint8, 240 x 320 x 3."""
+    height, width = 240, 320
     y, x = np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)
     falling = 1 / np.maximum(np.hypot(y, x), 1 / width)
     noise = np.fft.irfft2(np.fft.rfft2(rng.normal(size=(3, height, width))) * falling, (height, width))
@@ -29,9 +30,9 @@ def overlap(a: np.ndarray, b: np.ndarray) -> float:
     return common / (float(np.prod(a[2:])) + float(np.prod(b[2:])) - common)
 
 
-def pasted(photographs: np.ndarray, seed: int = 0, side: int = 96) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Each photograph (uint8, N x 3 x S x S) scaled to `side` somewhere on a canvas of its own, and the box of its face."""
-    rng = np.random.default_rng(seed)
+def pasted(photographs: np.ndarray, seed: int = 0) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Each photograph (uint8, N x 3 x S x S) scaled to 96 pixels somewhere on a canvas of its own, and the box of its face."""
+    rng, side = np.random.default_rng(seed), 96
     for photograph in photographs:
         image = canvas(rng)
         left, top = rng.integers(0, image.shape[1] - side + 1), rng.integers(0, image.shape[0] - side + 1)

@@ -11,7 +11,7 @@ from tqdm.auto import tqdm
 from dcgan_core.data.images import ImageData
 from dcgan_core.errors import UserError, reason
 from dcgan_core.intervals import Measurement, bootstrap, share, timed
-from dcgan_core.metrics.memorisation import draw_samples
+from dcgan_core.metrics.memorisation import generate_samples
 from dcgan_core.networks import Generator
 
 FEATURES = 64  # numbers that the classifier says of an image
@@ -50,7 +50,7 @@ class FeatureNet(nn.Module):
 
 
 def train_classifier(data: ImageData, seed: int = 0, *, images: int = 60_000, device: torch.device | str = "cpu") -> FeatureNet:
-    """A classifier trained on labelled images, `images` of them drawn with repetition over passes. Seconds on a CPU for digits.
+    """A classifier, trained on `images` labelled images, taken at random with repetition. Seconds on a CPU for digits.
 
     Give it images that the metric does not see again. Raises UserError where the set has no labels.
     """
@@ -121,7 +121,7 @@ def precision_recall(real: np.ndarray, samples: np.ndarray, k: int = 3) -> dict[
     more images make smaller balls. Two sets of the same distribution do not score 1 but about 0.8 to 0.95 (measure the real
     data with other real data). They mislead in this: one outlier's large ball lets anything in (density and coverage mind
     less), and recall can be had with a few wide-spread poor samples. Intervals are Wilson's over the images counted, density's
-    a bootstrap over samples; they leave out that the balls, too, were drawn by chance. Raises UserError where a set has not
+    a bootstrap over samples; they ignore that the balls are random, too. Raises UserError where a set has not
     more than k images.
     """
     _check_features(real, samples, k + 1)
@@ -162,7 +162,7 @@ def _check_features(real: np.ndarray, samples: np.ndarray, least: int) -> None:
     if min(len(real), len(samples)) < least:
         raise UserError(f"features: at least {least} images of each are needed, got {len(real)} and {len(samples)}")
     if not (np.isfinite(real).all() and np.isfinite(samples).all()):
-        raise UserError("features: some are not numbers")
+        raise UserError("features: some are NaN or infinite")
 
 
 # --- Inception, optional ----------------------------------------------------------------------------------------------
@@ -196,7 +196,7 @@ def inception(
         options = {"feature_extractor_weights_path": str(weights)} if weights else {}
         try:
             values = torch_fidelity.calculate_metrics(
-                input1=_Coloured(draw_samples(generator, count, seed)),
+                input1=_Coloured(generate_samples(generator, count, seed)),
                 input2=_Coloured(data.images),
                 fid=True,
                 cuda=device.type == "cuda",

@@ -9,8 +9,8 @@ from dcgan_core.metrics import neighbours
 from dcgan_core.networks import Generator
 
 
-def draw_samples(generator: Generator, count: int, seed: int) -> np.ndarray:
-    """`count` images of random z, uint8 N x C x S x S; of a class-conditional net, one of each class in turn."""
+def generate_samples(generator: Generator, count: int, seed: int) -> np.ndarray:
+    """Generates `count` images of random z, uint8 N x C x S x S; with a class-conditional net, of each class in turn."""
     a = generator.architecture
     labels = torch.arange(count) % a.num_classes if a.num_classes else None
     return latent.generate_pixels(generator, latent.sample(a, count, torch.Generator().manual_seed(seed)), labels)
@@ -37,7 +37,7 @@ def distance_ratio(generator: Generator, train: np.ndarray, held_out: np.ndarray
         return float(np.median(a) / np.median(b))
 
     with intervals.timed() as seconds:
-        samples, _ = neighbours.nearest(draw_samples(generator, count, seed), train, device)
+        samples, _ = neighbours.nearest(generate_samples(generator, count, seed), train, device)
         unseen, _ = neighbours.nearest(held_out, train, device)
         low, high = intervals.bootstrap(ratio, samples, unseen, seed=seed)
         details = {
@@ -63,7 +63,7 @@ def memorisation_seen(generator: Generator, train: np.ndarray, held_out: np.ndar
         return float(a.mean() / b.mean())
 
     with intervals.timed() as seconds:
-        samples = draw_samples(generator, count, seed)
+        samples = generate_samples(generator, count, seed)
         chosen = np.random.default_rng(seed).permutation(len(train))[: len(held_out)]
         seen, _ = neighbours.nearest(train[np.sort(chosen)], samples, device)
         unseen, _ = neighbours.nearest(held_out, samples, device)

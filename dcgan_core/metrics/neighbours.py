@@ -17,7 +17,7 @@ from dcgan_core.files import write_atomically
 from dcgan_core.intervals import Measurement, bootstrap, share, timed
 from dcgan_core.networks import Generator
 
-BLOCK = 1000  # references drawn at a time; their z depends on the seed and the block's number alone
+BLOCK = 1000  # references generated at a time; their z depends on the seed and the block's number alone
 QUERIES = 1000  # queries compared at a time: the table of products, 1000 x 1000, stays in the processor's cache
 MILESTONES = (1_000, 10_000, 50_000, 100_000, 500_000, 1_000_000, 5_000_000, 10_000_000)
 SAVE_SECONDS = 60.0
@@ -127,7 +127,7 @@ def generated(generator: Generator, seed: int = 0) -> Blocks:
     """Blocks of BLOCK generated images, every class as often as the others. Raises UserError for a net without classes."""
     a = generator.architecture
     if not a.num_classes:
-        raise UserError("1-NN needs images with labels, and this net draws none: it is not class-conditional")
+        raise UserError("1-NN needs labelled images, and this net is not class-conditional")
 
     def block(number: int) -> tuple[np.ndarray, np.ndarray]:
         state = np.random.SeedSequence([seed, number]).generate_state(1, np.uint64)

@@ -14,9 +14,7 @@ def of_pixels(channels: int, size: int, device: torch.device | str = "cpu") -> F
     return Features("pixels", channels * size * size, lambda pixels: pixels.float().flatten(1) / 127.5 - 1, device)
 
 
-def of_kmeans(
-    images, centroids: int = 1600, seed: int = 0, device: torch.device | str = "cpu", patches: int = 400_000
-) -> Features:
+def of_kmeans(images, centroids: int = 1600, seed: int = 0, device: torch.device | str = "cpu") -> Features:
     """The 1-layer K-means of Coates, Lee and Ng (2011), learnt from `images`: 4 numbers for each centroid.
 
     6x6 patches, brightness and contrast normalised, whitened (ZCA); K-means; every patch of an image (stride 1) gives each
@@ -28,7 +26,7 @@ def of_kmeans(
     size, patch = images.shape[-1], 6
     if size < 2 * patch:
         raise UserError(f"K-means: images of {size} pixels are too small for patches of {patch}; use 12 or more")
-    patches = min(patches, len(images) * min(50, (size - patch + 1) ** 2))
+    patches = min(400_000, len(images) * min(50, (size - patch + 1) ** 2))
     each = -(-patches // len(images))
     blocks = []
     for start in range(0, len(images), 1000):

@@ -55,7 +55,7 @@ def discriminator_of(run: Run, device: torch.device | str = "cpu") -> Discrimina
 
 
 def sides(a: Architecture) -> list[int]:
-    """Height and width of each conv layer's maps."""
+    """Height and width of each conv layer's feature maps."""
     side, result = a.size, []
     for stride in a.strides:
         side //= stride

@@ -46,8 +46,8 @@ class Search:
         return kind(task.x[rows], task.labels[rows], len(task.classes), device, self.seed)
 
     def tried(self, task: Task, machines: list[Solver | Liblinear]) -> Iterator[tuple[float, float, list[SVM]]]:
-        """Each C, from the smallest upwards, with its mean accuracy on the held-off images and the machines' SVMs."""
-        held, values = task.held_off, []
+        """Each C, from the smallest upwards, with its mean accuracy on the held-out images and the machines' SVMs."""
+        held, values = task.held_out, []
         svms: list[SVM | None] = [None] * len(machines)
         for c in self.grid:
             svms = [machine.solve(c, before, ROUGHLY) for machine, before in zip(machines, svms, strict=True)]
@@ -71,7 +71,7 @@ class Result:
     high: float
     n: int  # test images, or draws
     c: float
-    validation: dict[float, float]  # C -> accuracy on the held-off images
+    validation: dict[float, float]  # C -> accuracy on the held-out images
     seconds: float
     predictions: np.ndarray  # test images; of the last draw
     confidence: np.ndarray | None = None  # the highest of each test image's scores
@@ -99,13 +99,13 @@ def check_draws(draws: int) -> int:
 def full(task: Task, search: Search = Search()) -> Result:
     """The protocol of §5.1: all labels.
 
-    From the smallest C upwards, fits on what is not held off. The best is then fitted on all training images, and scored on the
+    From the smallest C upwards, fits on what is not held out. The best is then fitted on all training images, and scored on the
     test images.
     """
     began, best = time.perf_counter(), None
     validation: dict[float, float] = {}
     with tqdm(total=len(search.grid), desc="choosing C", leave=False, delay=2, disable=not search.progress) as bar:
-        for c, validation[c], svms in search.tried(task, [search.machine(task, slice(task.held_off, None))]):
+        for c, validation[c], svms in search.tried(task, [search.machine(task, slice(task.held_out, None))]):
             bar.set_postfix_str(f"C {c:g}: {validation[c]:.1%}", refresh=False)
             bar.update()
             if best is None or validation[c] > validation[best.c]:
@@ -123,13 +123,13 @@ def per_class(
 ) -> Result:
     """The authors' protocol for SVHN (§5.2): few labels, many draws.
 
-    `choosing` draws of `labels_each` images a class choose C by their mean accuracy on the held-off images. Then `draws` others
+    `choosing` draws of `labels_each` images a class choose C by their mean accuracy on the held-out images. Then `draws` others
     are fitted with it and scored on the test images. All of the grid is tried in the authors' script. The interval is that of
     the mean over draws (Student's t); it says nothing of other test images. Raises UserError where a class has too few images.
     """
     began = time.perf_counter()
     check_draws(draws)
-    places = places_of_classes(task.labels, task.held_off, task.classes, labels_each, task.name)
+    places = places_of_classes(task.labels, task.held_out, task.classes, labels_each, task.name)
     rng = np.random.default_rng([search.seed, labels_each])
 
     def draw() -> Solver | Liblinear:
@@ -183,7 +183,7 @@ def report(task: Task, result: Result) -> dict:
         "count": task.x.shape[1],
         "layers": {name: part.stop - part.start for name, part in task.features.columns.items()},
         "train": len(task.x),
-        "held_off": task.held_off,
+        "held_off": task.held_out,
         "test": len(task.test_x),
         **{key: getattr(result, key) for key in ("accuracy", "low", "high", "n", "spread", "draws", "c")},
         "validation": {f"{c:g}": value for c, value in result.validation.items()},
@@ -208,9 +208,9 @@ def confusion(predictions: np.ndarray, labels: np.ndarray, classes: int) -> np.n
     return np.bincount(labels * classes + predictions, minlength=classes * classes).reshape(classes, classes)
 
 
-def speedup(task: Task, c: float = 1e-3, seed: int = 0) -> dict:
+def speedup(task: Task, seed: int) -> dict:
     """Both solvers on all training images: seconds, objectives, and how often they give the same answer on test images."""
-    found, answers = {}, {}
+    found, answers, c = {}, {}, 1e-3
     for kind in svm.SOLVERS:
         began = time.perf_counter()
         fitted = Search(solver=kind, seed=seed).machine(task).solve(c)

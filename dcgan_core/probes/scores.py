@@ -63,7 +63,7 @@ def solver_speedup(**options) -> Measurement:
     The time of setting up counts for both. options: of `tasks.Question`. Raises UserError where the SVMs are not the same.
     """
     asked = Question(networks.ARCHITECTURES["small32"], "cifar10", "random", precision="auto", **options)
-    found = protocols.speedup(tasks.make_task(asked), seed=asked.seed)
+    found = protocols.speedup(tasks.make_task(asked), asked.seed)
     objectives = [found[kind]["objective"] for kind in SOLVERS]
     if max(objectives) > 1.001 * min(objectives) or found["same_answers"] < 0.995:
         raise UserError(f"the two solvers do not find the same SVM, so their times cannot be compared: {found}")

@@ -49,14 +49,14 @@ def random_search(
 ) -> tuple[Result, list[dict]]:
     """The paper's control (§5.2): a net like D that sees the labelled images alone, best of a random search.
 
-    Trials draw learning rate, weight decay, dropout and batch size; the one that is best on held-off images (at most
+    Trials draw learning rate, weight decay, dropout and batch size; the one that is best on held-out images (at most
     VALIDATION) is scored on test. Returns the result (Wilson's interval) and a row for each trial.
     """
     began = time.perf_counter()
     rng = np.random.default_rng([seed, 64])
     order = rng.permutation(len(train))
-    held_off = min(VALIDATION, len(order) // 5)
-    held, rest = order[:held_off], order[held_off:]
+    held_out = min(VALIDATION, len(order) // 5)
+    held, rest = order[:held_out], order[held_out:]
     chosen = np.concatenate(
         [_some(rest[train.labels[rest] == k], labels_each, train, k, rng) for k in range(len(train.classes))]
     )

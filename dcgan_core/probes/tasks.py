@@ -22,7 +22,7 @@ from dcgan_core.probes.features import Features
 from dcgan_core.probes.svm import BLOCK
 from dcgan_core.runs import Run
 
-VALIDATION = 10_000  # images held off the training set to choose C (paper §5.2)
+VALIDATION = 10_000  # training images held out to choose C (paper §5.2)
 KINDS = ("trained", "random", "pixels", "kmeans")
 
 
@@ -39,7 +39,7 @@ class Question:
     kind: str = "trained"  # or another of KINDS
     _: KW_ONLY
     layers: Sequence[int] | None = None  # D's conv layers, numbered from 1; default: all
-    images: int | None = None  # so many training images (default: all), of which a fifth, at most VALIDATION, are held off
+    images: int | None = None  # so many training images (default: all), of which a fifth, at most VALIDATION, are held out
     test_images: int | None = None
     labels_each: int | None = None  # what `per_class` will ask for; too many are refused before the features are made
     grey_as_colour: bool = False  # images of one channel are shown to a net that sees three, the channel repeated
@@ -58,7 +58,7 @@ class Question:
 class Task:
     """A labelled data set as features: everything a protocol needs.
 
-    The training images come in random order; the first `held_off` of them choose C. Batchnorm's statistics, centroids and
+    The training images come in random order; the first `held_out` of them choose C. Batchnorm's statistics, centroids and
     scalings come from the others alone.
     """
 
@@ -66,7 +66,7 @@ class Task:
     classes: tuple[str, ...]
     x: Tensor  # training features, shuffled
     labels: np.ndarray
-    held_off: int
+    held_out: int
     test_x: Tensor
     test_labels: np.ndarray
     features: Features
@@ -79,7 +79,7 @@ class Task:
 
 
 def make_task(q: Question) -> Task:
-    """Shuffles, holds images off for choosing C, makes the features of all.
+    """Shuffles, holds images out to choose C, and computes the features of all.
 
     Raises UserError for what cannot be probed, before anything is computed.
     """
@@ -91,27 +91,27 @@ def make_task(q: Question) -> Task:
         if not 10 <= q.images <= len(train):
             raise UserError(f"`images` {q.images}: {train.name} has {len(train):,} training images; use 10 or more of them")
         order = order[: q.images]
-    held_off = min(VALIDATION, len(order) // 5)
-    if not held_off:
-        raise UserError(f"{train.name}: {len(order)} training images are too few to hold some off")
+    held_out = min(VALIDATION, len(order) // 5)
+    if not held_out:
+        raise UserError(f"{train.name}: {len(order)} training images are too few to hold any out")
     labels, tested = train.labels[order], np.arange(len(test))
     if q.labels_each is not None:
-        places_of_classes(labels, held_off, train.classes, q.labels_each, train.name)
+        places_of_classes(labels, held_out, train.classes, q.labels_each, train.name)
     if q.test_images:
         tested = np.random.default_rng([q.seed, 1]).permutation(len(test))[: q.test_images]
-    how = make(Shuffled(train.images, order[held_off:]))
+    how = make(Shuffled(train.images, order[held_out:]))
     both = features.storage(len(order) + len(tested), how.count)  # one check of memory for both
     x, test_x = both[: len(order)], both[len(order) :]
     features.extract(how, Shuffled(train.images, order), out=x, progress=q.progress)
     features.extract(how, Shuffled(test.images, tested), out=test_x, progress=q.progress)
     if how.standardise:
-        _standardise(x[held_off:], both)
+        _standardise(x[held_out:], both)
     seconds = time.perf_counter() - began
-    return Task(train.name, train.classes, x, labels, held_off, test_x, test.labels[tested], how, tested, seconds)
+    return Task(train.name, train.classes, x, labels, held_out, test_x, test.labels[tested], how, tested, seconds)
 
 
 def _maker(q: Question) -> Callable[[Shuffled], Features]:
-    """Makes features, having estimated what they need on the images it gets: the training images that are not held off."""
+    """Makes features, having estimated what they need on the images it gets: the training images that are not held out."""
     if q.kind not in KINDS:
         raise UserError(f"`kind` {q.kind}{did_you_mean(q.kind, KINDS)}")
     a, precision = q.architecture, devices.precision(q.precision, q.device)
@@ -154,17 +154,17 @@ def load_pair(
 
 
 def places_of_classes(
-    labels: np.ndarray, held_off: int, classes: Sequence[str], labels_each: int, name: str
+    labels: np.ndarray, held_out: int, classes: Sequence[str], labels_each: int, name: str
 ) -> list[np.ndarray]:
-    """The rows of each class that are not held off. Raises UserError where a class has fewer than `labels_each`."""
+    """The rows of each class that are not held out. Raises UserError where a class has fewer than `labels_each`."""
     if labels_each < 1:
         raise UserError(f"`labels_each` {labels_each}: at least 1")
-    places = [np.flatnonzero(labels[held_off:] == k) + held_off for k in range(len(classes))]
+    places = [np.flatnonzero(labels[held_out:] == k) + held_out for k in range(len(classes))]
     fewest = min(range(len(classes)), key=lambda k: len(places[k]))
     if labels_each > len(places[fewest]):
         raise UserError(
             f"`labels_each` {labels_each}: {name} has {len(places[fewest])} images of class {classes[fewest]!r}"
-            " that are not held off; ask for at most so many"
+            " that are not held out; ask for at most so many"
         )
     return places
 

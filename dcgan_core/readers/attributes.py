@@ -36,8 +36,9 @@ class Attributes(Reader):
         """pixels: uint8 or float 0 … 255, N x 3 x size x size. Returns logits, N x len(names)."""
         return self.layers(pixels.float() / 127.5 - 1)
 
-    def vary(self, pixels: Tensor, rng: torch.Generator, by: int = 3) -> Tensor:
-        """Half of the pictures mirrored, all shifted by up to `by` pixels in each direction."""
+    def vary(self, pixels: Tensor, rng: torch.Generator) -> Tensor:
+        """Half of the pictures mirrored, all shifted by up to 3 pixels in each direction."""
+        by = 3
         mirrored = torch.rand(len(pixels), 1, 1, 1, generator=rng) < 0.5
         pixels = torch.where(mirrored, pixels.flip(3), pixels)
         padded, size = F.pad(pixels.float(), (by,) * 4, mode="replicate"), pixels.shape[-1]

@@ -1,3 +1,5 @@
+"""Has training gone wrong? Signs of instability, read off the log. (Paper §7)"""
+
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -8,27 +10,27 @@ import torch
 from dcgan_core.errors import UserError
 
 WARN, STOP = 10, 40  # rows of the log, each the mean over `training.LOG_EVERY` updates
-CALM = 3  # rows without a sign after which a checkpoint counts as good
+CALM = 3  # rows without a sign of instability, after which a checkpoint counts as good
 SURE = 0.99  # D(x) from here on, with D(G(z)) below one minus it. In the shipped runs, ten rows of 0.975 at most
 # Samples differ from each other by less than this share of what images of the data do. Chosen on the logs of a hundred short
 # runs (`dcgan ablate`, seeds 0 to 4): ten rows of less had 23 of the 24 that collapsed, and 1 of the 52 healthy ones. At 0.1
-# they had only the 9 that drew one single image.
+# they had only the 9 that generated one single image.
 ALIKE = 0.25
 
 ADVICE = {
-    "saturated": "give it more data, add noise to all that D sees (noise=0.1), or try a smaller learning_rate",
-    "alike": "try wider architecture.widths or another seed; keep beta1 at 0.5 and batchnorm where the guidelines have it",
-    "diverged": "try a lower learning_rate or another seed in a new run",
+    "saturated": "use more data, add noise to what D sees (noise=0.1), or try a smaller learning_rate",
+    "alike": "try larger architecture.widths or another seed; keep beta1 at 0.5, and batchnorm where the guidelines put it",
+    "diverged": "try a smaller learning_rate or another seed in a new run",
 }
 
 
 class Collapsed(UserError):
-    """Training stopped because it led nowhere."""
+    """Training collapsed or diverged, and was stopped."""
 
 
 @dataclass(frozen=True)
 class Alarm:
-    """What `training` reports: which sign, after how many images, and whether it has lasted long enough to stop."""
+    """A sign of instability: which, after how many images, and whether it has lasted long enough to stop training."""
 
     kind: Literal["saturated", "alike", "diverged"]
     images: int
@@ -36,15 +38,15 @@ class Alarm:
 
     def __str__(self) -> str:
         seen = {
-            "saturated": "D is sure of every image and has nothing to tell G",
-            "alike": "G draws much the same image for every z",
-            "diverged": "losses are not numbers",
+            "saturated": "D is certain about every image, so that G learns nothing from it",
+            "alike": "G maps every z to nearly the same image",
+            "diverged": "losses are NaN",
         }[self.kind]
-        return f"after {self.images:,} images {seen}; {ADVICE[self.kind]}"
+        return f"after {self.images:,} images, {seen}; {ADVICE[self.kind]}"
 
     @property
     def outcome(self) -> str:
-        """The status of a run that it ends."""
+        """The status of a run that ends with it."""
         return "diverged" if self.kind == "diverged" else "collapsed"
 
     def to_dict(self) -> dict:
@@ -53,19 +55,19 @@ class Alarm:
 
 @torch.no_grad()
 def diversity(fake: torch.Tensor, real: torch.Tensor) -> float:
-    """How much a batch of samples differ from each other, as a share of what images of the data do: 0 where all are alike.
+    """How much the samples of a batch differ from each other, relative to real images: 0 if all are the same.
 
     fake, real: N x C x S x S. The ratio of standard deviations over the batch, mean over pixels.
 
-    It misleads in both directions: noise is varied, and so are a few images drawn in turn; samples that are only pale, or moved
-    by a pixel, count as alike. It sees one batch, and not whether the next batch shows the same images.
+    It misleads in both directions: noise is diverse, and so are a few images repeated; samples that are only pale, or shifted
+    by a pixel, count as alike. It sees one batch, not whether the next batch shows the same images.
     """
     spread = [images.detach().float().std(0).mean() for images in (fake, real)]
     return (spread[0] / spread[1].clamp_min(1e-6)).item()
 
 
 def signs(rows: list[dict]) -> list[str]:
-    """Which signs the mean of some rows of a log shows."""
+    """Which signs of instability the mean over some rows of the log shows."""
 
     def mean(key: str, absent: float) -> float:  # logs of older versions know no diversity
         return sum(row.get(key, absent) for row in rows) / len(rows)
@@ -75,7 +77,7 @@ def signs(rows: list[dict]) -> list[str]:
 
 
 class Watch:
-    """Reads rows of a log, one by one. `rows` are those that were there already."""
+    """Watches the rows of a log as they come. `rows`: those that are there already."""
 
     def __init__(self, rows: Iterable[dict] = ()) -> None:
         self.rows: deque[dict] = deque(maxlen=STOP)
@@ -84,7 +86,7 @@ class Watch:
             self.add(row)
 
     def add(self, row: dict) -> Alarm | None:
-        """Takes a row; returns an alarm where one is due. Each sign is reported once, and once more when it has lasted."""
+        """Adds a row; returns an alarm if one is due. Each sign is reported once, and once more when it has lasted."""
         self.rows.append(row)
         rows = list(self.rows)
         now = signs(rows[-WARN:]) if len(rows) >= WARN else []
@@ -98,5 +100,5 @@ class Watch:
 
     @property
     def calm(self) -> bool:
-        """None of the last rows shows a sign: a checkpoint of now is a good one."""
+        """None of the last rows shows a sign of instability: a checkpoint made now is a good one."""
         return not any(signs([row]) for row in list(self.rows)[-CALM:])

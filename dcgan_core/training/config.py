@@ -16,26 +16,24 @@ class Config:
 
     data: str  # a data set's name, or the path of a zip or folder
     architecture: Architecture = field(default_factory=Architecture)
-    crop: Literal["center", "exact"] = "center"
-    first: int = 0  # learn from the first N training images alone; the rest is for choosing (MNIST: 50,000 of 60,000). 0: all
-    flip: bool = False  # every image mirrored half of the times: for sets too small for long runs (not in the paper)
-    noise: float = 0.0  # standard deviation of noise on all that D sees, photographs are in [-1, 1] (not in the paper)
-    shift: int = 0  # all that D sees is moved by up to so many pixels each way, at random (not in the paper)
-    tint: float = (
-        0.0  # how far its brightness, saturation and contrast are changed: 0 not, 1 as DiffAugment does (not in the paper)
-    )
-    batch: int = 128
+    crop: Literal["center", "exact"] = "center"  # resize, then crop the center; exact: crop without resizing
+    first: int = 0  # train on the first N images, the rest is held out for model selection (MNIST: 50,000 of 60,000); 0: all
+    flip: bool = False  # mirror each image with probability 1/2: for sets too small for long runs (not in the paper)
+    noise: float = 0.0  # standard deviation of noise on all that D sees; photographs are in [-1, 1] (not in the paper)
+    shift: int = 0  # move all that D sees by up to N pixels, at random (not in the paper)
+    tint: float = 0.0  # change brightness, saturation and contrast of all that D sees; 1: as DiffAugment (not in the paper)
+    batch: int = 128  # images in a minibatch
     updates: Literal["alternate", "both"] = "alternate"  # each batch trains one net, G and D in turn, or both
-    learning_rate: float = 2e-4
-    beta1: float = 0.5
-    beta2: float = 0.999
+    learning_rate: float = 2e-4  # Adam's, for both nets
+    beta1: float = 0.5  # Adam's momentum
+    beta2: float = 0.999  # Adam's decay rate of squared gradients
     weight_decay: float = 0.0  # L2, added to the gradient of every parameter (the authors' code: 1e-5 for faces)
-    images: int = 0  # stop after drawing this many images from the data; 0: no limit
+    images: int = 0  # stop after this many training images have been seen; 0: no limit
     minutes: float = 0.0  # stop after this long, all sessions together; 0: no limit
-    precision: Literal["auto", "single", "bf16"] = "auto"  # bf16: autocast; auto: where that is faster (`devices.precision`)
-    decay_images: int = 0  # the learning rate falls linearly to zero over this many images at the end (MNIST)
-    seed: int = 0
-    on_collapse: Literal["stop", "warn"] = "stop"  # where the log shows that training leads nowhere (`collapse`)
+    precision: Literal["auto", "single", "bf16"] = "auto"  # bf16 is autocast; auto: bf16 where it is faster
+    decay_images: int = 0  # the learning rate falls linearly to zero over the last N images (MNIST); 0: it stays
+    seed: int = 0  # of the weights, of z and of the order of images
+    on_collapse: Literal["stop", "warn"] = "stop"  # what to do when training collapses
 
     def __post_init__(self) -> None:
         def need(condition: bool, message: str) -> None:
@@ -63,10 +61,10 @@ FREE = ("on_collapse",)
 
 
 def check_resumable(config: Config, run: Run) -> None:
-    """Raises UserError unless `run` was started with `config`, up to its budget, by `dcgan train`."""
+    """Raises UserError unless `run` was trained here with this config; only its budget and `on_collapse` may differ."""
     run.data_name  # noqa: B018  raises where run.json does not name its data
     if "authors" in run.info:
-        raise UserError(f"{run.path}: was imported, not trained here; use `initial` to start from its weights")
+        raise UserError(f"{run.path}: was imported, not trained here; use `initial` to start a new run from its weights")
     old = config_io.to_dict(config_io.from_dict(Config, run.info["config"], str(run.path / "run.json")))
     new = config_io.to_dict(config)
     old["precision"] = run.precision or old["precision"]

@@ -22,11 +22,11 @@ def train(
     on_event: Callable[[Event], None] | None = None,
     progress: bool = True,
 ) -> bool:
-    """Trains until the budget of `config` is used up, going on from the run's checkpoint where there is one.
+    """Trains until the budget of `config` is used up, from the run's checkpoint if there is one.
 
-    initial: a run whose weights to start from. Returns True when the run ended, False when Ctrl-C or SIGTERM stopped it (the
-    checkpoint is written either way). Raises UserError where data and architecture do not fit, Collapsed where training
-    diverges or collapses; the checkpoint and the nets are then from before that.
+    initial: a run whose weights to start from. Returns True if the budget is used up, False if Ctrl-C or SIGTERM stopped it;
+    a checkpoint is written either way. Raises UserError if data and architecture do not fit, and Collapsed if training
+    collapses or diverges; the checkpoint and the nets are then from before that.
     """
     check_data(config, data)
     share, picked = processes.share_of(config.batch), devices.pick(device)

@@ -1,4 +1,4 @@
-"""Which images make which batch? That depends on seed and step alone, so resuming needs no memory of it."""
+"""Which images are in which batch? That depends on seed and step alone, so a resumed run needs no memory of it."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,9 +14,9 @@ from dcgan_core.training.update import State
 
 
 def batches(data: ImageData, state: State) -> Iterator[tuple[Tensor, Tensor | None]]:
-    """This process's share of one batch after another, for ever, from where `state` is. Each is read ahead by a thread.
+    """Endless batches, from the step that `state` is at; of each, this process's share. A thread reads one batch ahead.
 
-    Gives pixels, uint8, N x C x S x S, and N labels for conditional nets.
+    Yields pixels, uint8 N x C x S x S, and N labels (None for nets without classes).
     """
     config, share = state.config, state.share
 
@@ -46,7 +46,7 @@ def permutation(images: int, seed: int, epoch: int) -> np.ndarray:
 
 
 def batch_indices(step: int, batch: int, images: int, seed: int) -> np.ndarray:
-    """Which of so many `images` make batch number `step`: all of them in random order, then all again in another order, …"""
+    """Indices of the `images` in batch number `step`: all of them in random order, then all again in another order, …"""
     start, end = step * batch, (step + 1) * batch
     epochs = range(start // images, (end - 1) // images + 1)
     order = np.concatenate([permutation(images, seed, epoch) for epoch in epochs])
@@ -54,5 +54,5 @@ def batch_indices(step: int, batch: int, images: int, seed: int) -> np.ndarray:
 
 
 def mirrored(step: int, batch: int, seed: int) -> np.ndarray:
-    """Which images of batch number `step` are shown mirrored, where the config says `flip`: half of them, by chance."""
+    """Which images of batch number `step` are mirrored where the config says `flip`: each with probability 1/2."""
     return np.random.default_rng([seed, step, 1]).random(batch) < 0.5

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def join_others(device: str) -> str:
-    """Under torchrun, joins the others and takes this process's GPU. Returns the device to train on."""
+    """Under torchrun, joins the process group and picks this process's GPU. Returns the device to train on."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return device
     gpu = torch.cuda.is_available() and device != "cpu"
@@ -52,9 +52,9 @@ def agree(decision: list[Any]) -> list[Any]:
 
 
 def share_of(batch: int) -> slice:
-    """The part of a batch that this process works on. Raises UserError where it cannot be shared evenly."""
+    """The part of a batch that this process works on. Raises UserError if it cannot be divided evenly."""
     if batch % world():
-        raise UserError(f"config: batch {batch} cannot be shared by {world()} processes")
+        raise UserError(f"config: batch {batch} cannot be divided among {world()} processes")
     return slice(rank() * batch // world(), (rank() + 1) * batch // world())
 
 
@@ -75,12 +75,12 @@ def average_gradients(state: State) -> None:
 
 
 def agree_on_precision(config: Config, run: Run, device: torch.device) -> devices.Precision:
-    """What the run is trained in. `auto` is what it was started in, on whatever machine; else process 0 decides for all."""
+    """The precision to train in. `auto`: the one that the run was started in, else what process 0 has."""
     taken = config.precision
     if taken == "auto":
         here = devices.precision("auto", device)
         taken = run.precision or here
         asked = run.info["config"].get("precision", "single")
         if (taken != here or asked != "auto") and rank() == 0:
-            print(f"{run.name}: goes on in precision {taken}, as it was started", file=sys.stderr)
+            print(f"{run.name}: continues in precision {taken}, in which it was started", file=sys.stderr)
     return agree([taken])[0]

@@ -36,7 +36,7 @@ BATCHNORM_BATCHES = 100  # over which batchnorm's statistics are estimated at th
 
 @dataclass
 class Event:
-    """What training tells while it runs: a row of the log, a sign of instability, or fresh samples (uint8, N x C x S x S)."""
+    """What training reports while it runs: a row of the log, an alarm, or new samples (uint8, N x C x S x S)."""
 
     images: int
     row: dict | None = None
@@ -46,9 +46,9 @@ class Event:
 
 
 class Session(AbstractContextManager):
-    """One process's stretch of a run: opened from its checkpoint, asked before and told after every update, closed, ended.
+    """One session of training a run, from its last checkpoint to the next stop or the end.
 
-    Inside `with`, Ctrl-C and SIGTERM ask to save and stop; a second Ctrl-C stops at once.
+    Inside `with`, Ctrl-C and SIGTERM save and stop; a second Ctrl-C stops at once.
     """
 
     def __init__(
@@ -66,8 +66,8 @@ class Session(AbstractContextManager):
             self._restore()
         elif run.info["status"] == "finished":
             raise UserError(
-                f"{run.path / 'checkpoint.pt'}: no such file; without it the run cannot go on."
-                " Use `initial` to start from its weights"
+                f"{run.path / 'checkpoint.pt'}: no such file; without it the run cannot be resumed."
+                " Use `initial` to start a new run from its weights"
             )
         elif initial is not None:  # a run's exported batchnorm statistics are not used in training
             state.generator.load_state_dict(initial.generator(device).state_dict())
@@ -103,7 +103,7 @@ class Session(AbstractContextManager):
         if self.requested and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.requested = number
-        print("\nstopping; the checkpoint is being written …", file=sys.stderr)
+        print("\nstopping; writing the checkpoint …", file=sys.stderr)
 
     @property
     def elapsed(self) -> float:
@@ -113,7 +113,7 @@ class Session(AbstractContextManager):
     # --- before and after an update ---------------------------------------------------------------------------------------
 
     def is_over(self) -> bool:
-        """Saves where it is time to. Process 0 decides for all, between rows of the log where there are several."""
+        """Is it time to stop? Saves a checkpoint when one is due. Process 0 decides for all, when a row of the log is due."""
         config, counts = self.config, self.state.counts
         self.ended = bool(config.images and counts["images"] >= config.images)
         stopping, saving = self.ended, False
@@ -139,7 +139,7 @@ class Session(AbstractContextManager):
         return all(torch.isfinite(t).all() for t in (self.sums, *self.state.parameters()))
 
     def after(self, stats: Stats) -> None:
-        """Notes what an update said: progress, a row of the log, samples."""
+        """Records what an update reported: progress, a row of the log, sample grids."""
         counts = self.state.counts
         with torch.no_grad():
             if stats.d is not None:
@@ -178,7 +178,7 @@ class Session(AbstractContextManager):
             self.log.write((json.dumps(row) + "\n").encode())
         except OSError as error:
             where = self.run.path / "log.jsonl"
-            raise UserError(f"{where}: cannot be written ({error.strerror}); make space, then `resume`") from None
+            raise UserError(f"{where}: cannot be written ({error.strerror}); free some space, then use `resume`") from None
         shown = {"D": row["loss_d"], "G": row["loss_g"], "D(x)": row["d_real"], "D(G(z))": row["d_fake"]}
         if self.config.minutes:
             shown["min"] = f"{row['minutes']:.1f}/{self.config.minutes:g}"
@@ -191,7 +191,7 @@ class Session(AbstractContextManager):
             self.collapsed = alarm if alarm.stop and self.config.on_collapse == "stop" else None
 
     def _report(self, alarm: Alarm) -> Alarm:
-        """Tells of a sign of instability, and notes it in run.json."""
+        """Prints an alarm, and records it in run.json."""
         tqdm.write(f"{self.run.name}: {alarm}", file=sys.stderr)
         # later ones are of a run that was cut back
         earlier = [a for a in self.run.info.get("alarms", []) if a["images"] < alarm.images]
@@ -201,10 +201,10 @@ class Session(AbstractContextManager):
         return alarm
 
     def _show(self, file: str) -> None:
-        """Writes a grid of the same z as ever: with the statistics of these images, at the end with those stored."""
+        """Writes a grid of samples, always of the same z: with batch statistics, at the end with the stored ones."""
         pixels = latent.generate_pixels(self.state.generator, self.fixed_z, self.fixed_labels, batch=GRID)
         (self.run.path / "samples").mkdir(exist_ok=True)
-        write_atomically(self.run.path / "samples" / file, pictures.png(pictures.grid(pixels)))
+        write_atomically(self.run.path / "samples" / file, pictures.encode(pictures.grid(pixels)))
         if self.on_event and file != "latest.png":
             self.on_event(Event(self.state.counts["images"], samples=pixels))
 
@@ -243,7 +243,7 @@ class Session(AbstractContextManager):
     # --- the end ----------------------------------------------------------------------------------------------------------
 
     def end(self, data: ImageData) -> bool:
-        """Ends the run where its budget is used up, or where it leads nowhere (then Collapsed is raised). Has it ended?"""
+        """Is the budget used up? Then exports the nets; also after a collapse, and then raises Collapsed."""
         self.seconds, run = self.elapsed, self.run
         if self.collapsed and self.main:
             run.restore_good_checkpoint()
@@ -264,17 +264,17 @@ class Session(AbstractContextManager):
                 minutes=round(self.seconds / 60, 2),
             )
         if alarm:
-            onwards = ", or go on all the same with `resume` `on_collapse=warn`" if alarm.outcome == "collapsed" else ""
+            onwards = ", or continue anyway with `resume` and `on_collapse=warn`" if alarm.outcome == "collapsed" else ""
             raise Collapsed(
-                f"{run.path}: training {alarm.outcome}: {alarm}. Its nets are those of {counts['images']:,} images, before"
-                f" that: a new run of the same architecture starts from them with `initial` {run.path}{onwards}"
+                f"{run.path}: training {alarm.outcome}: {alarm}. The run keeps its nets after {counts['images']:,} images,"
+                f" before that: start a new run from them with `initial` {run.path}{onwards}"
             )
         return self.ended
 
 
 @torch.no_grad()
 def estimate_statistics(state: State, data: ImageData) -> None:
-    """Gives both nets batchnorm's statistics over samples and data, so that each z has one image whatever is in its batch."""
+    """Estimates both nets' batchnorm statistics over samples and data, so that a z gives the same image in any batch."""
     config, device, a = state.config, state.device, state.config.architecture
     rng = torch.Generator(device).manual_seed(config.seed + 3)
     chosen = [batch_indices(step, config.batch, len(data), config.seed) for step in range(BATCHNORM_BATCHES)]
@@ -289,7 +289,7 @@ def estimate_statistics(state: State, data: ImageData) -> None:
 
 
 def _open_log(run: Run, length: int) -> IO[bytes]:
-    """The log, cut back to what it was at the last checkpoint."""
+    """The log, truncated to what it was at the last checkpoint."""
     path = run.path / "log.jsonl"
     try:
         log = open(path, "r+b" if path.exists() else "w+b", buffering=0)
@@ -301,5 +301,5 @@ def _open_log(run: Run, length: int) -> IO[bytes]:
 
 
 def _next_grid(images: int) -> int:
-    """Grids of samples after about 1,000, 2,000, 4,000 … images."""
+    """When to write the next sample grid: after about 1,000, 2,000, 4,000 … images."""
     return 1000 * 2 ** max(0, math.floor(math.log2(images / 1000)) + 1) if images >= 1000 else 1000

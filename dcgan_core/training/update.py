@@ -16,7 +16,7 @@ COUNTERS = ("step", "images", "d_updates", "g_updates")
 
 
 class State:
-    """All that training changes. `share`: the part of each batch that this process works on."""
+    """Everything that training changes. `share`: the part of each batch that this process works on."""
 
     def __init__(self, config: Config, device: torch.device, *, precision: str = "single", share: slice = slice(None)) -> None:
         self.config, self.device, self.share = config, device, share
@@ -37,7 +37,7 @@ class State:
 
     @property
     def parts(self) -> dict[str, Any]:
-        """What a checkpoint keeps, by its names there, beside random numbers and counters."""
+        """What a checkpoint stores besides the random state and the counters, by name."""
         return {name: getattr(self, name) for name in ("generator", "discriminator", "optimizer_g", "optimizer_d")}
 
     def parameters(self) -> list[Tensor]:
@@ -45,7 +45,7 @@ class State:
 
 
 class Stats(NamedTuple):
-    """What an update says of itself: scalars on the device, None of a net that it did not train; what D saw last."""
+    """What an update reports: scalars on the device (None for a net that it did not train), and its images."""
 
     d: Tensor | None  # D's loss, mean D(x), mean D(G(z))
     g: Tensor | None  # G's loss
@@ -64,7 +64,7 @@ def generator_loss(fake: Tensor) -> Tensor:
 
 
 def update(state: State, pixels: Tensor, labels: Tensor | None = None) -> Stats:
-    """One minibatch trains D, then G (`updates="both"`), or one of them in turn ("alternate").
+    """One minibatch trains D and then G (`updates="both"`), or one of them in turn, G first ("alternate").
 
     pixels: uint8, N x C x S x S; labels: N classes, for conditional nets. Changes `state`.
     """
@@ -110,7 +110,7 @@ def update(state: State, pixels: Tensor, labels: Tensor | None = None) -> Stats:
 
 
 def set_learning_rate(state: State) -> None:
-    """The config's; where it says `decay_images`, it falls linearly to zero over that many images at the end."""
+    """The config's; with `decay_images`, it falls linearly to zero over that many images at the end."""
     config = state.config
     if config.decay_images:
         left = (config.images - state.counts["images"]) / config.decay_images
@@ -119,9 +119,9 @@ def set_learning_rate(state: State) -> None:
 
 
 def as_seen(state: State, images: Tensor) -> Tensor:
-    """Images as D sees them, photographs and samples alike: as they are, but where the config says tint, shift or noise.
+    """Images as D sees them, real and generated alike: with the config's tint, shift and noise, if any.
 
-    Each call draws anew, and G's gradients pass through. None of it is in the paper.
+    Each call draws new random numbers, and G's gradients pass through. None of it is in the paper.
     """
     config, rng, device, share = state.config, state.rng, state.device, state.share
     if config.tint:
@@ -137,7 +137,7 @@ def as_seen(state: State, images: Tensor) -> Tensor:
 
 
 def moved(images: Tensor, places: Tensor) -> Tensor:
-    """N x C x S x S, image n moved by `places[n]` = (down, right) pixels; at the edges the image goes on mirrored."""
+    """N x C x S x S, image n moved by `places[n]` = (down, right) pixels; the edges are mirrored."""
     last = images.shape[-1] - 1
     steps = torch.arange(last + 1, device=images.device)
     rows, columns = (

@@ -6,10 +6,11 @@ import torch
 from conftest import encode, make_folder, make_zip, noise, snapshot, train_arguments
 
 from dcgan_core import networks
-from dcgan_core.cli import main
+from dcgan_core.cli import main, make_parser
 from dcgan_core.data import loading
 from dcgan_core.data.images import part
 from dcgan_core.runs import Run
+from dcgan_core.training.config import Config
 
 
 def test_train_makes_a_whole_run_and_says_where(tmp_path, capsys):
@@ -62,6 +63,45 @@ def test_flags_and_settings_are_judged_together(tmp_path, fails):
     fails(*train_arguments(tmp_path / "none", "--set", "decay_images=64", images=32), names="decay_images needs images")
 
 
+def test_every_setting_is_a_flag_with_its_comment_as_help(capsys):
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    for config, prefix in ((Config, ""), (networks.Architecture, "architecture.")):
+        for name in config.__dataclass_fields__:
+            assert f" --{prefix}{name.replace('_', '-')} " in shown, name
+    assert "settings:" in shown
+    assert "--architecture.latent N numbers in z" in shown
+    assert "--flip mirror each image" in shown and "--no-flip" in shown
+
+
+def test_flags_of_settings_are_those_of_set_and_the_last_counts():
+    parser = make_parser()
+
+    def setting(*arguments: str) -> list[str]:
+        return parser.parse_args(["train", "digits", *arguments]).set
+
+    assert setting() == []
+    assert setting("--learning-rate", "1e-4") == setting("--learning_rate=1e-4") == ["learning_rate=1e-4"]
+    assert setting("--batch", "64", "--set", "batch=32", "--flip", "--no-flip") == [
+        "batch=64",
+        "batch=32",
+        "flip=true",
+        "flip=false",
+    ]
+    assert setting("--architecture.latent_distribution", "normal") == ["architecture.latent_distribution=normal"]
+    args = parser.parse_args(["train", "digits", "--architecture", "small32", "--architecture.kernel=5"])
+    assert (args.architecture, args.set) == ("small32", ["architecture.kernel=5"])
+
+
+def test_settings_by_flag_reach_the_run(tmp_path):
+    more = ["--architecture.widths", "4,8", "--flip", "--decay-images", "32", "--set", "noise=0.1"]
+    assert main(train_arguments(tmp_path / "run", *more, images=32)) == 0
+    config = Run(tmp_path / "run").info["config"]
+    assert (config["architecture"]["widths"], config["architecture"]["latent"]) == ([4, 8], 10)
+    assert (config["flip"], config["decay_images"], config["noise"]) == (True, 32, 0.1)
+
+
 def test_init_starts_from_another_runs_weights_and_notes_it(run, tmp_path):
     assert main(train_arguments(tmp_path / "tuned", "--init", str(run.path), "--set", "learning_rate=1e-9", images=16)) == 0
     tuned = Run(tmp_path / "tuned")
@@ -87,10 +127,12 @@ def test_resume_with_a_larger_budget_goes_on(tmp_path):
         (["train", "digits", "--architecture", "lsun65"], "--architecture lsun65"),
         (["train", "no/such/folder"], "no/such/folder"),
         (["train", "/no/such.zip"], "/no/such.zip"),
-        (["train", "digits", "--set", "bacth=3"], "--set bacth"),
-        (["train", "digits", "--set", "batch"], "--set batch"),
-        (["train", "digits", "--set", "batch=many"], "--set batch"),
-        (["train", "digits", "--set", "architecture.kernel=4.5"], "--set architecture.kernel"),
+        (["train", "digits", "--set", "bacth=3"], "setting bacth"),
+        (["train", "digits", "--set", "batch"], "setting batch"),
+        (["train", "digits", "--set", "batch=many"], "setting batch"),
+        (["train", "digits", "--set", "architecture.kernel=4.5"], "setting architecture.kernel"),
+        (["train", "digits", "--batch", "many"], "setting batch: expected int, got 'many'"),
+        (["train", "digits", "--updates", "never"], "setting updates: expected one of 'alternate', 'both'"),
         (["train", "digits", "--set", "architecture.size=50"], "50 pixels"),
         (["train", "digits", "--images", "-5"], "images"),
         (["train", "digits", "--minutes", "nan"], "minutes"),
@@ -131,9 +173,9 @@ def test_a_start_that_fails_leaves_no_run_in_the_way_of_the_next(fails, tmp_path
 
 def test_out_that_is_already_there_is_left_alone(run_copy, fails, tmp_path):
     before = snapshot(run_copy.path)
-    fails(*train_arguments(run_copy.path), names=f"{run_copy.path}: already there")
+    fails(*train_arguments(run_copy.path), names=f"{run_copy.path}: already exists")
     make_folder(tmp_path / "photos", {"one.png": b"mine"})
-    fails(*train_arguments(tmp_path / "photos"), names="photos: already there")
+    fails(*train_arguments(tmp_path / "photos"), names="photos: already exists")
     assert snapshot(run_copy.path) == before
     assert snapshot(tmp_path / "photos") == {"one.png": b"mine"}
 

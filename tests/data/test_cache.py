@@ -208,7 +208,7 @@ def test_an_interrupted_preparation_is_not_used_and_the_next_one_goes_on_to_the_
         patch.setattr(decoding, "square", lambda *args: calls.append(1) or fit(*args))
         folder = prepare("pets", 16)
     assert len(calls) == 300 - at // 64 * 64  # pictures are decoded in batches of 64
-    assert ("going on behind the first" in capsys.readouterr().err) == (at >= 64)
+    assert ("continuing after the first" in capsys.readouterr().err) == (at >= 64)
     assert prepared(folder) == expected
     assert {"train.u8", "test.u8", "train.npz", "test.npz", "left_out.jsonl", "meta.json"} == expected.keys()
     assert len(expected["left_out.jsonl"].splitlines()) == expected["meta.json"]["left_out"] == 3
@@ -291,7 +291,7 @@ def test_a_killed_preparation_goes_on(data, cache, tmp_path, monkeypatch, capsys
     ended = subprocess.run([sys.executable, "-c", KILLED, kind], check=False, env=os.environ | {"PYTHONPATH": ROOT})
     assert ended.returncode == -getattr(signal, kind)
     folder = prepare("pets", 16)
-    assert "going on behind the first 128 files" in capsys.readouterr().err
+    assert "continuing after the first 128 files" in capsys.readouterr().err
     with monkeypatch.context() as patch:
         patch.setenv("DCGAN_CACHE", str(tmp_path / "at-once"))
         assert prepared(folder) == prepared(prepare("pets", 16))
@@ -308,7 +308,7 @@ def test_a_preparation_of_thousands_that_is_killed_goes_on_and_the_next_one_does
         process.kill()
     assert list(cache.glob(".*/progress.json")), "ended before it could be killed"
     assert len(loading.load_data("pets", 4)) == 5_000
-    assert "going on behind the first" in capsys.readouterr().err
+    assert "continuing after the first" in capsys.readouterr().err
 
 
 def test_two_processes_that_prepare_the_same_set_do_the_work_once(data, cache):
@@ -378,7 +378,7 @@ def test_a_disk_that_is_full_at_the_end_is_an_error_and_the_next_one_goes_on(dat
 
     with monkeypatch.context() as patch:
         patch.setattr(np, function, full)
-        with pytest.raises(UserError, match="No space left on device.*DCGAN_CACHE.*goes on"):
+        with pytest.raises(UserError, match="No space left on device.*DCGAN_CACHE.*continues"):
             loading.load_data("pets", 16)
     assert not [p for p in cache.glob("[!.]*") if p.is_dir()]
     forbid_decoding(monkeypatch)
@@ -407,9 +407,9 @@ def test_a_disk_that_fills_up_half_way_is_an_error_and_the_next_one_goes_on(data
     make_zip(data / "pets.zip", pngs(200, "train/"))
     with monkeypatch.context() as patch:
         patch.setattr(cache_module, "open", FullDisk, raising=False)
-        with pytest.raises(UserError, match="No space left on device.*DCGAN_CACHE.*goes on"):
+        with pytest.raises(UserError, match="No space left on device.*DCGAN_CACHE.*continues"):
             loading.load_data("pets", 16)
     assert not [p for p in cache.glob("[!.]*") if p.is_dir()]
     pets = loading.load_data("pets", 16)
-    assert "going on behind the first 128 files" in capsys.readouterr().err
+    assert "continuing after the first 128 files" in capsys.readouterr().err
     assert all(np.array_equal(pets.images[i], as_stored(noise(i))) for i in range(200))

@@ -100,7 +100,7 @@ def test_a_code_says_which_hidden_units_are_above_0():
 def test_training_repeats_for_a_seed_and_leaves_the_global_generator_alone():
     images = duplicates.crops(pictures(20))
     before = torch.random.get_rng_state()
-    first, again, other = (duplicates.train_autoencoder(images, seed, steps=3, batch=8) for seed in (1, 1, 2))
+    first, again, other = (duplicates.train_autoencoder(images, seed, steps=3) for seed in (1, 1, 2))
     assert torch.equal(torch.random.get_rng_state(), before)
     assert np.array_equal(duplicates.codes(first, images), duplicates.codes(again, images))
     assert not np.array_equal(duplicates.codes(first, images), duplicates.codes(other, images))
@@ -108,7 +108,7 @@ def test_training_repeats_for_a_seed_and_leaves_the_global_generator_alone():
 
 def test_training_learns_to_restore_the_images():
     images = scenes.draw("drawn-rooms", 200, 32).images
-    model = duplicates.train_autoencoder(images, steps=150, batch=32)
+    model = duplicates.train_autoencoder(images, steps=150)
     x = model.center(images)
     assert (model.decoder(model.encode(x)) - x).pow(2).mean() < 0.5 * x.pow(2).mean()
 

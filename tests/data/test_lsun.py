@@ -117,7 +117,7 @@ def test_ctrl_c_in_the_middle_of_lsun_is_one_line_and_the_same_command_goes_on(d
     assert error.rstrip().endswith("dcgan data: interrupted")
     assert not [p for p in cache.glob("[!.]*") if p.is_dir()], "half a cache has a name"
     assert main(["data", "prepare", "lsun", "--size", "4"]) == 0
-    assert "lsun: going on behind the first" in capsys.readouterr().err
+    assert "lsun: continuing after the first" in capsys.readouterr().err
     assert len(loading.load_data("lsun", 4)) == count
 
 
@@ -132,10 +132,10 @@ def test_a_disk_that_is_full_while_lsun_is_prepared_is_one_line_and_the_same_com
         assert main(["data", "prepare", "lsun", "--size", "16"]) == 1
     error = capsys.readouterr().err
     assert error.count("\n") == 1
-    assert "No space left on device; free some space" in error and "goes on where it stopped" in error
+    assert "No space left on device; free some space" in error and "continues where it stopped" in error
     assert not [p for p in cache.glob("[!.]*") if p.is_dir()]
     assert main(["data", "prepare", "lsun", "--size", "16"]) == 0
-    assert "lsun: going on behind the first" in capsys.readouterr().err
+    assert "lsun: continuing after the first" in capsys.readouterr().err
     assert np.array_equal(loading.load_data("lsun", 16).images, train)
 
 

@@ -40,7 +40,8 @@ def test_twins_are_found_by_their_pixels(monkeypatch):
     images = duplicates.crops(pictures(20))
     nearly = np.clip(images[:5].astype(int) + 10, 0, 255).astype(np.uint8)  # 10 / 255 = 0.04
     assert planted.twins(np.concatenate([images, nearly])).tolist() == [20, 21, 22, 23, 24]
-    assert planted.twins(np.concatenate([images, nearly]), 0.01).tolist() == []
+    monkeypatch.setattr(duplicates, "TWINS", 0.01)
+    assert planted.twins(np.concatenate([images, nearly])).tolist() == []
 
 
 def test_planted_copies_are_found_and_the_sets_own_twins_are_no_errors():

@@ -25,10 +25,10 @@ def test_a_strip_without_images_says_so():
 
 def test_an_animation_plays_forth_and_back_for_ever_by_itself():
     frames = [np.full((8, 12, 3), 40 * i, np.uint8) for i in range(5)]
-    animation = Animation(frames, "from <dark> to bright", zoom=3, milliseconds=70)
+    animation = Animation(frames, "from <dark> to bright", zoom=3)
     moving = Image.open(io.BytesIO(animation.webp))
     moving.load()
-    assert (moving.n_frames, moving.info["loop"], moving.info["duration"]) == (8, 0, 70)
+    assert (moving.n_frames, moving.info["loop"], moving.info["duration"]) == (8, 0, 60)
     brightness = []
     for i in range(8):
         moving.seek(i)

@@ -217,10 +217,10 @@ def test_a_gap_counts_how_random_nets_differ():
 
 
 def test_a_random_net_has_the_statistics_of_the_data(net, rooms):
-    random = attribution.untrained(net, rooms.images, seed=1, batches=3, batch=16)
+    random = attribution.untrained(net, rooms.images, seed=1)
     assert not random.training
     assert random.convs[1].norm.running_var.mean() < 0.9, "still as it was made"
-    again = attribution.untrained(net, rooms.images, seed=1, batches=3, batch=16)
+    again = attribution.untrained(net, rooms.images, seed=1)
     torch.testing.assert_close(random.state_dict(), again.state_dict())
 
 

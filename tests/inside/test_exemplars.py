@@ -19,7 +19,7 @@ def test_a_pool_gives_only_what_shows_the_concept_for_sure():
     found = p.of(SMILE.first)
     assert 40 < len(found) < 150
     assert (found[:, 0] > 0).all() and (found[:, 1] > 0).all()
-    assert len(p.of(SMILE.first, sure=0.5)) > len(found)
+    assert SMILE.first.shown(p.answers).sum() > len(found)
 
 
 def test_an_unknown_attribute_names_its_near_namesake():

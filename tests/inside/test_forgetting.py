@@ -115,7 +115,7 @@ def test_what_is_measured_on_the_toy(toy):
     tuned = forgetting.measure_forgetting(toy, Eye(), Eye(), "lamp", "tuned", small=True)
     assert tuned["gone"].value == 1 and tuned["gone"].details["maps"] == [LAMP]
     assert tuned["random"].value < 1
-    with pytest.raises(UserError, match="layer 1: maps can be dropped in G's conv layers 0"):
+    with pytest.raises(UserError, match="layer 1: feature maps can be dropped in G's conv layers 0"):
         forgetting.measure_forgetting(toy, Eye(), Eye(), "window", "second reading", small=True)
 
 
@@ -128,7 +128,7 @@ def test_what_is_measured_on_the_toy(toy):
         (Dropping(0, ()), "no feature map is chosen"),
         (Dropping(0, (1, 4)), "map 4: layer 0 of G has 4 feature maps, numbered from 0 to 3"),
         (Dropping(0, (-1,)), "map -1"),
-        (Dropping(1, (0,)), r"layer 1: maps can be dropped in G's conv layers 0 \(next to z\) to 0"),
+        (Dropping(1, (0,)), r"layer 1: feature maps can be dropped in G's conv layers 0 \(next to z\) to 0"),
     ],
 )
 def test_maps_that_cannot_be_dropped_are_refused(toy, dropping, message):

@@ -23,9 +23,9 @@ def test_a_turn_of_a_linear_head_is_even_and_thirty_exemplars_change_less_else()
 
 def test_a_turned_face_is_itself_in_the_middle():
     z, vector = z_of(3), z_of(1, 9)[0]
-    path = turning.turned(z, vector, 5)
-    assert path.shape == (3, 5, 8)
-    assert torch.allclose(path[:, 2], z, atol=1e-6)
+    path = turning.turned(z, vector)
+    assert path.shape == (3, turning.TURN_STEPS, 8)
+    assert torch.allclose(path[:, turning.TURN_STEPS // 2], z, atol=1e-6)
     assert torch.allclose(path[:, -1] - path[:, 0], vector.expand(3, -1), atol=1e-5)
 
 

@@ -101,7 +101,7 @@ def test_precision_and_recall_by_the_definition():
         (cloud(10, 0), cloud(10, 0, size=3), "N x D and M x D"),
         (cloud(10, 0)[0], cloud(10, 0)[0], "N x D"),
         (cloud(1, 0), cloud(10, 0), "at least .* of each are needed, got 1 and 10"),
-        (cloud(10, 0), cloud(10, 0) * np.nan, "not numbers"),
+        (cloud(10, 0), cloud(10, 0) * np.nan, "NaN or infinite"),
     ],
 )
 def test_features_that_make_no_sense_are_refused(real, samples, message):
@@ -228,4 +228,4 @@ def test_samples_of_a_conditional_net_are_of_each_class_in_turn():
         def forward(self, z, labels):
             return (labels / 255).view(-1, 1, 1, 1).expand(-1, 1, 8, 8)
 
-    assert memorisation.draw_samples(Says(), 23, 0)[:, 0, 0, 0].tolist() == [i % 10 for i in range(23)]
+    assert memorisation.generate_samples(Says(), 23, 0)[:, 0, 0, 0].tolist() == [i % 10 for i in range(23)]

@@ -174,7 +174,7 @@ def test_kmeans_by_hand():
     """One image's features computed patch by patch."""
     rng = np.random.default_rng(0)
     smooth = np.repeat(np.repeat(rng.integers(0, 256, (40, 3, 5, 5), np.uint8), 3, 2), 3, 3)[:, :, :14, :14]
-    f = baselines.of_kmeans(smooth, centroids=7, patches=2000)
+    f = baselines.of_kmeans(smooth, centroids=7)
     got = features.extract(f, smooth)
     assert got.shape == (40, 28)
     assert (got >= 0).all() and got.std() > 0

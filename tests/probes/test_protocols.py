@@ -39,13 +39,13 @@ def made(n: int = 800, d: int = 60, seed: int = 0) -> Task:
     return Task("made", tuple("abcd"), x, y, n // 5, test, test_y, how, np.arange(400)[::-1])
 
 
-def test_all_labels_choose_c_on_held_off_images_and_refit_on_all():
+def test_all_labels_choose_c_on_held_out_images_and_refit_on_all():
     task = made()
     result = protocols.full(task, Search((1e-4, 1e-2, 1.0), patience=3))
-    rest = slice(task.held_off, None)
+    rest = slice(task.held_out, None)
     for c, value in result.validation.items():
         svm = Solver(task.x[rest], task.labels[rest], 4).solve(c)
-        assert value == pytest.approx((svm.predict(task.x[: task.held_off]) == task.labels[: task.held_off]).mean(), abs=0.01)
+        assert value == pytest.approx((svm.predict(task.x[: task.held_out]) == task.labels[: task.held_out]).mean(), abs=0.01)
     assert result.validation[result.c] == max(result.validation.values())
     svm = Solver(task.x, task.labels, 4).solve(result.c)
     assert result.accuracy == pytest.approx((svm.predict(task.test_x) == task.test_labels).mean(), abs=0.005)
@@ -89,12 +89,12 @@ def test_few_labels_over_many_draws():
     assert more.accuracy > result.accuracy, "more labels, no better"
 
 
-def test_few_labels_never_train_on_held_off_images():
+def test_few_labels_never_train_on_held_out_images():
     task = made()
     task.labels = task.labels.copy()
     spoiled = made()
     spoiled.x = spoiled.x.clone()
-    spoiled.x[: spoiled.held_off] = torch.randn(spoiled.held_off, 60)  # changes the choice of C at most
+    spoiled.x[: spoiled.held_out] = torch.randn(spoiled.held_out, 60)  # changes the choice of C at most
     a, b = (protocols.per_class(t, 20, Search((1e-3, 1e-3 + 1e-12)), draws=3, choosing=1) for t in (task, spoiled))
     assert a.draws == b.draws
 
@@ -103,7 +103,7 @@ def test_few_labels_never_train_on_held_off_images():
     ("options", "message"),
     [
         ({"labels_each": 0}, "`labels_each` 0"),
-        ({"labels_each": 500}, r"`labels_each` 500: made has \d+ images of class '.' that are not held off"),
+        ({"labels_each": 500}, r"`labels_each` 500: made has \d+ images of class '.' that are not held out"),
         ({"labels_each": 5, "draws": 1}, "`draws` 1: at least 2"),
     ],
 )
@@ -210,7 +210,7 @@ def test_probe_of_an_unfinished_run(run_copy, capsys):
         (["--dataset", "digits", "--images", "100", "--per-class", "50"], "--per-class 50"),
         (["--dataset", "digits", "--per-class", "0"], "--per-class 0: at least 1"),
         (["--dataset", "digits", "--per-class", "5", "--draws", "1"], "--draws 1: at least 2"),
-        (["--dataset", "digits", "--draws", "5"], "--draws: goes with --per-class"),
+        (["--dataset", "digits", "--draws", "5"], "--draws: only goes with --per-class"),
     ],
     ids=lambda x: " ".join(x) if isinstance(x, list) else "",
 )

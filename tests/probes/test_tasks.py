@@ -10,10 +10,10 @@ from dcgan_core.probes.protocols import Search
 from dcgan_core.probes.tasks import Question, make_task
 
 
-def test_a_task_of_real_digits_is_shuffled_and_held_off(run):
+def test_a_task_of_real_digits_is_shuffled_and_some_held_out(run):
     task = make_task(Question(run, "digits"))
     assert (len(task.x) + len(task.test_x), task.x.shape[1]) == (1797, 24 * 16)
-    assert task.held_off == len(task.x) // 5
+    assert task.held_out == len(task.x) // 5
     in_order = loading.load_data("digits", 16).labels
     assert sorted(task.labels) == sorted(in_order)
     assert list(task.labels[:50]) != list(in_order[:50])
@@ -29,7 +29,7 @@ def test_baselines_see_the_same_images_in_the_same_order(run, kind):
     if kind == "pixels":
         assert task.x.shape[1] == 256
     if kind == "kmeans":
-        rest = task.x[task.held_off :]
+        rest = task.x[task.held_out :]
         assert rest.mean(0).abs().max() < 1e-3
         assert rest.std(0).max() < 1.01
 

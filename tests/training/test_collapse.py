@@ -140,7 +140,7 @@ def start(path, config: Config = CONFIG) -> Run:
 
 def test_a_collapse_stops_training_and_the_last_good_state_is_kept(tmp_path, digits, dying):
     run, events = start(tmp_path / "run"), []
-    with pytest.raises(Collapsed, match="same image for every z.*`initial`.*on_collapse=warn") as stopped:
+    with pytest.raises(Collapsed, match="every z to nearly the same image.*`initial`.*on_collapse=warn") as stopped:
         loop.train(CONFIG, digits, run, "cpu", on_event=events.append, progress=False)
     assert isinstance(stopped.value, UserError)
     assert [(e.alarm.kind, e.alarm.stop) for e in events if e.alarm] == [("alike", False), ("alike", True)]

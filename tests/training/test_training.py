@@ -305,7 +305,7 @@ def test_events_and_grids_tell_how_it_goes(tmp_path, digits):
     grids = [e for e in events if e.samples is not None]
     assert all(e.samples.shape == (64, 1, 16, 16) for e in grids)
     assert list(run.samples()) == [1008, 1120]  # after 1000 images, and at the end
-    assert run.samples()[1120].read_bytes() == pictures.png(pictures.grid(grids[-1].samples))
+    assert run.samples()[1120].read_bytes() == pictures.encode(pictures.grid(grids[-1].samples))
 
 
 def test_minutes_stop_the_run(tmp_path, digits):
@@ -454,7 +454,7 @@ def test_a_resumed_run_keeps_its_precision_on_another_machine(tmp_path, digits, 
     check_resumable(CONFIG, run)
     assert train(CONFIG, digits, run, "cpu", progress=False)
     taken = "bf16" if began else "single"
-    assert capsys.readouterr().err == f"run: goes on in precision {taken}, as it was started\n"
+    assert capsys.readouterr().err == f"run: continues in precision {taken}, in which it was started\n"
     assert autocasts[:1] == [began] and Run(run.path).precision == taken
     assert_equal_runs(whole, run)
 
@@ -477,7 +477,7 @@ def test_a_run_from_before_auto_goes_on_in_its_own_precision(tmp_path, digits, m
     autocasts.clear()
     for _ in range(2):
         assert main(train_arguments(out, "--resume", images=320)) == 0
-        assert f"old: goes on in precision {taken or 'single'}, as it was started" in capsys.readouterr().err
+        assert f"old: continues in precision {taken or 'single'}, in which it was started" in capsys.readouterr().err
         assert Run(out).info["precision"] == (taken or "single")
     assert autocasts[0] == (taken == "bf16")
 

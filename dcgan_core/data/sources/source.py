@@ -39,7 +39,7 @@ def downloads() -> Path:
 class Picture(NamedTuple):
     """One picture before preparation. `read` gives its file's bytes, its path or its pixels; what it raises leaves it out.
 
-    It may be called only before the next picture is drawn.
+    It may be called only before the next picture is asked for.
     """
 
     file: str
