@@ -22,8 +22,10 @@ profile = "quick"
 seed = 0
 device = "auto"
 
-# %% mystnb={"figure": {"caption": "The generator of the paper's Fig 1, drawn from the net itself. Height: pixels. Depth: the square root of the number of maps.", "name": "fig-generator"}}
+# %%
+import matplotlib.pyplot as plt
 import torch
+from matplotlib.patches import Polygon
 from torch import nn
 
 from dcgan_core import networks, pictures
@@ -32,13 +34,58 @@ from dcgan_core.figures import image_rows, layers
 from dcgan_core.figures.tables import Table
 from dcgan_core.networks import ARCHITECTURES, Discriminator, Generator, Stage
 
+
+# %% tags=["hide-input"]
+def feature_maps(layers, architecture):
+    """A net's stages as boxes: side = pixels, depth = number of maps."""
+    figure, axis = plt.subplots(figsize=(9, 3.6))
+    boxes = [("z", architecture.latent, None)]
+    for layer in layers:
+        shape = layer.shape
+        if len(shape) == 1 and layer.name.startswith("dense"):
+            shape = architecture.base
+        boxes.append(
+            (layer.name, shape[0], shape[1] if len(shape) == 3 else None)
+        )
+    x = 0.0
+    for name, maps, side in boxes:
+        if side is None:
+            axis.plot([x, x], [-12, 12], color="tab:blue", linewidth=3)
+            axis.text(
+                x, -17, f"{name}\n{maps}", ha="center", va="top", fontsize=9
+            )
+            x += 16
+            continue
+        depth, slant = maps**0.5 * 0.55, side * 0.35
+        half = side / 2
+        right, back = x + depth, half + slant
+        near = [(x, -half), (right, -half), (right, half), (x, half)]
+        far = [(right + slant, back), (right + slant, -half + slant)]
+        front = [(right, -half), (right, half), *far]
+        top = [(x, half), (right, half), far[0], (x + slant, back)]
+        faces = {"#c6dbef": near, "#deebf7": top, "#9ecae1": front}
+        for colour, corners in faces.items():
+            edge = {"edgecolor": "#4a6c8c", "linewidth": 0.8}
+            axis.add_patch(Polygon(corners, facecolor=colour, **edge))
+        text = f"{maps}\n{side}×{side}"
+        middle = x + depth / 2
+        axis.text(middle, -half - 5, text, ha="center", va="top", fontsize=9)
+        x += depth + slant + 14
+    axis.set(xlim=(-8, x), ylim=(-52, 60), aspect="equal")
+    axis.axis("off")
+    figure.tight_layout(pad=0.2)
+    plt.close(figure)
+    return figure
+
+
+# %% mystnb={"figure": {"caption": "The generator of the paper's Fig 1, drawn from the net itself. Height: pixels. Depth: the square root of the number of maps.", "name": "fig-generator"}}
 lsun64 = ARCHITECTURES["lsun64"]
 with torch.device("meta"):  # shapes only: no memory, no computation
     paper_generator, paper_discriminator = (
         Generator(lsun64),
         Discriminator(lsun64),
     )
-layers.feature_maps(layers.summary(paper_generator), lsun64)
+feature_maps(layers.summary(paper_generator), lsun64)
 
 # %% [markdown]
 # Read {numref}`fig-generator` from left to right. One hundred numbers come in. They are spread over 1,024 tiny maps of 4×4 pixels.

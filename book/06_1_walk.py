@@ -41,11 +41,32 @@ from dcgan_core.pictures import grid, show
 from dcgan_core.probes.features import pooled_features
 from dcgan_core.runs import Run
 
+
+# %% tags=["hide-input"]
+def walk_slider(generator, stops, *, frames=9):
+    """One slider on a walk through the points `stops` (N x latent) and back.
+
+    `frames` images a stretch.
+    """
+    ring = torch.cat([stops, stops[:1]])
+
+    def draw(positions):
+        place = torch.from_numpy(positions) * len(stops)  # K x 1
+        i = place.long().clamp_max(len(stops) - 1)
+        start, end = ring[i.flatten()], ring[i.flatten() + 1]
+        z = torch.lerp(start, end, place - i)
+        return latent.generate_pixels(generator, z)
+
+    ranges = {"position": (0.0, 1.0, frames * len(stops) + 1)}
+    return sliders.sliders(draw, ranges, {"position": 0.0})
+
+
+# %%
 run = Run.reference("faces")  # your own: Run("../runs/faces")
 generator = run.generator(devices.pick(device))
 rng = torch.Generator().manual_seed(seed)
 stops = latent.sample(generator.architecture, 6, rng)
-sliders.walk_slider(generator, stops)
+walk_slider(generator, stops)
 
 # %% [markdown]
 # The slider goes through six random points and back to the first. Nowhere on the way is there a cut from one face to the next. Hair
@@ -240,14 +261,43 @@ image_rows.strips(rows)
 # in training asks for one number to be the smile and another the hair. Meaning lies in *directions* that mix many numbers. Section 6.3.2
 # of the paper finds some.
 
+
+# %% tags=["hide-input"]
+def strongest_coordinates(generator, count, trials=8, seed=0):
+    """The numbers of z that change the image most from -1 to 1, in order."""
+    size = generator.architecture.latent
+    rng = torch.Generator().manual_seed(seed)
+    effect = torch.zeros(size)
+    for z in latent.sample(generator.architecture, trials, rng):
+        low, high = z.repeat(size, 1), z.repeat(size, 1)
+        low.fill_diagonal_(-1)
+        high.fill_diagonal_(1)
+        change = latent.generate(generator, high)
+        change -= latent.generate(generator, low)
+        effect += change.pow(2).flatten(1).mean(1).cpu()
+    return effect.argsort(descending=True)[:count].tolist()
+
+
+def z_sliders(generator, z, directions, names, *, reach=1.0, frames=11):
+    """One slider for each direction, from -reach to reach.
+
+    Shows the image of z (latent) + sum of slider x direction (K x latent).
+    """
+
+    def draw(amounts):
+        moved = z + torch.from_numpy(amounts) @ directions
+        return latent.generate_pixels(generator, moved)
+
+    ranges = {name: (-reach, reach, frames) for name in names}
+    return sliders.sliders(draw, ranges, dict.fromkeys(names, 0.0))
+
+
 # %%
-strongest = sliders.strongest_coordinates(generator, 6, seed=seed)
+strongest = strongest_coordinates(generator, 6, seed=seed)
 directions = torch.eye(generator.architecture.latent)[strongest]
 middle_face = stops[1].clone()
 middle_face[strongest] = 0
-sliders.z_sliders(
-    generator, middle_face, directions, [f"z[{i}]" for i in strongest]
-)
+z_sliders(generator, middle_face, directions, [f"z[{i}]" for i in strongest])
 
 # %% [markdown]
 # In JupyterLab the sliders ask the net for every image, and all six combine. On the static page there is no net: the frames were drawn

@@ -24,7 +24,7 @@ profile = "quick"
 seed = 0
 device = "auto"
 
-# %% mystnb={"figure": {"caption": "The first six features of the last conv layer of a trained D, with their six strongest responses among drawings that it has never seen. Below each: guided backpropagation; grey is nothing.", "name": "fig-features"}}
+# %%
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -39,6 +39,39 @@ from dcgan_core.figures.tables import Table
 from dcgan_core.inside import attribution
 from dcgan_core.runs import Run
 
+
+# %% tags=["hide-input"]
+def patches(images, rows, columns, field, fill):
+    """What each unit sees of its picture: N x C x S x S to N x C x size x size.
+
+    `fill` where it sees beyond the edge.
+    """
+    size, step, start = field
+    n, channels, side = images.shape[:3]
+    last = start + step * int(max(np.max(rows), np.max(columns)))
+    margin = max(-start, last + size - side, 0)
+    whole = side + 2 * margin
+    wide = np.full((n, channels, whole, whole), fill, images.dtype)
+    wide[:, :, margin : margin + side, margin : margin + side] = images
+    tops, lefts = (
+        margin + start + step * np.asarray(place) for place in (rows, columns)
+    )
+    return np.stack(
+        [
+            p[:, t : t + size, x : x + size]
+            for p, t, x in zip(wide, tops, lefts, strict=True)
+        ]
+    )
+
+
+def as_picture(saliency):
+    """Gradients N x C x S x S as uint8: grey is zero, each by its largest."""
+    peak = np.abs(saliency).max((1, 2, 3), keepdims=True)
+    pixels = 127.5 + 127.5 * saliency / np.maximum(peak, 1e-12)
+    return pixels.round().astype(np.uint8)
+
+
+# %% mystnb={"figure": {"caption": "The first six features of the last conv layer of a trained D, with their six strongest responses among drawings that it has never seen. Below each: guided backpropagation; grey is nothing.", "name": "fig-features"}}
 run = Run.reference("drawn-rooms")  # your own: Run("../runs/drawn-rooms")
 trained = run.discriminator(devices.pick(device))
 rooms = scenes.draw("drawn-rooms", 1000, 64, seed + 12)
@@ -51,9 +84,9 @@ def feature_rows(net, images, features=range(6), top=6):
     rows = []
     for k, saliency in enumerate(found.saliency(net, images)):
         place = found.rows[k], found.columns[k], field
-        seen = attribution.patches(images[found.images[k]], *place, 128)
-        spoke = attribution.as_picture(saliency)
-        spoke = attribution.patches(spoke, *place, 128)
+        seen = patches(images[found.images[k]], *place, 128)
+        spoke = as_picture(saliency)
+        spoke = patches(spoke, *place, 128)
         rows.append(np.concatenate([seen, spoke]))
     return rows
 
@@ -118,16 +151,12 @@ image_rows.strips(
         ("picture", best),
         (
             "gradient",
-            attribution.as_picture(
-                plain_gradient(trained, best, feature, *place)
-            ),
+            as_picture(plain_gradient(trained, best, feature, *place)),
         ),
         *(
             (
                 f"guided,\nleak {leak}",
-                attribution.as_picture(
-                    found.saliency(trained, rooms.images, leak=leak)[0]
-                ),
+                as_picture(found.saliency(trained, rooms.images, leak=leak)[0]),
             )
             for leak in ("blocked", "passed")
         ),
@@ -153,9 +182,7 @@ def feature_slider(net, images):
                 np.concatenate(
                     [
                         np.concatenate(list(images[found.images[f]]), 2),
-                        np.concatenate(
-                            list(attribution.as_picture(spoke[f])), 2
-                        ),
+                        np.concatenate(list(as_picture(spoke[f])), 2),
                     ],
                     1,
                 )
@@ -315,7 +342,7 @@ else:
 #     found = attribution.top_responses(trained, rooms.images, range(6), layer=layer, top=8)
 #     field = attribution.receptive_field(run.architecture, layer)
 #     cut = [
-#         attribution.patches(rooms.images[found.images[k]], found.rows[k], found.columns[k], field, 128)
+#         patches(rooms.images[found.images[k]], found.rows[k], found.columns[k], field, 128)
 #         for k in range(6)
 #     ]
 #     display(pictures.show(np.stack(cut), zoom=4))

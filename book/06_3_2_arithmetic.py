@@ -25,7 +25,8 @@ profile = "quick"
 seed = 0
 device = "auto"
 
-# %% mystnb={"figure": {"caption": "Three samples for each term, and what the mean of their z draws. Then the result, in the middle of eight neighbours with uniform noise of up to ±0.25 in every number of z. On the right, the arithmetic done with pixels.", "name": "fig-faces-smile"}}
+# %%
+import textwrap
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -40,6 +41,57 @@ from dcgan_core.figures.tables import Table
 from dcgan_core.inside import arithmetic, exemplars, turning, weights_of
 from dcgan_core.runs import Run
 
+
+# %% tags=["hide-input"]
+def equation(terms, results):
+    """First term - second + third, in the manner of the paper's Fig 7.
+
+    Terms: name, exemplars N x C x S x S, and the mean's image C x S x S below
+    them. Results: name, nine images (as a square) or one. All uint8.
+    """
+    count = max(len(images) for _, images, _ in terms)
+    widths = [1.0] * len(terms) + [0.35] + [3.0] * len(results)
+    figure = plt.figure(
+        figsize=(9.5, 9.5 * (count + 1.6) / (sum(widths) + 0.8))
+    )
+    cells = figure.add_gridspec(
+        1,
+        len(widths),
+        width_ratios=widths,
+        wspace=0.12,
+        left=0.01,
+        right=0.99,
+        top=0.88,
+        bottom=0.01,
+    )
+
+    def picture(axis, images, columns, title):
+        axis.imshow(pictures.grid(images, columns, 1), interpolation="nearest")
+        axis.set_title(title, fontsize=9)
+        axis.axis("off")
+
+    for k, (sign, (name, images, mean)) in enumerate(
+        zip(("", "− ", "+ "), terms, strict=True)
+    ):
+        two = cells[k].subgridspec(2, 1, height_ratios=[count, 1], hspace=0.16)
+        title = textwrap.fill(sign + name, 14)
+        picture(figure.add_subplot(two[0]), images, 1, title)
+        picture(figure.add_subplot(two[1]), mean[None], 1, "their mean")
+    middle = figure.add_subplot(cells[len(terms)])
+    middle.text(0.5, 0.5, "=", ha="center", va="center", fontsize=22)
+    middle.axis("off")
+    for k, (title, images) in enumerate(results):
+        picture(
+            figure.add_subplot(cells[len(terms) + 1 + k]),
+            images,
+            3 if len(images) == 9 else 1,
+            title,
+        )
+    plt.close(figure)
+    return figure
+
+
+# %% mystnb={"figure": {"caption": "Three samples for each term, and what the mean of their z draws. Then the result, in the middle of eight neighbours with uniform noise of up to ±0.25 in every number of z. On the right, the arithmetic done with pixels.", "name": "fig-faces-smile"}}
 faces, portraits = Run.reference("faces"), Run.reference("drawn-portraits")
 PICKS = Path("../runs/picks-faces.json")  # what you pick further down
 
@@ -66,7 +118,7 @@ def figure_7(run, name):
     result = latent.combine(means)  # first - second + third
     nine = latent.generate_pixels(generator, arithmetic.nine(result, rng))
     pixels = arithmetic.pixel_sum(generator, [z[None] for z in terms])
-    return image_rows.equation(
+    return equation(
         [
             (
                 concept.name,

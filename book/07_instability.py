@@ -33,6 +33,7 @@ device = "auto"
 import tempfile
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 from IPython.display import display
 
 from dcgan_core import assets, config_io, pictures, recipes, runs
@@ -74,8 +75,32 @@ shown = [
 ]
 image_rows.strips([*shown, ("data", data.images[:12])])
 
+
+# %% tags=["hide-input"]
+def collapse_curves(log, alarms):
+    """Losses, answers and diversity, with a line where an alarm was raised."""
+    panels = {
+        "losses": curves.LOSSES,
+        "D's answers": curves.ANSWERS,
+        "diversity of samples": {"diversity": None},
+    }
+    images = [row["images"] for row in log]
+    figure, axes = plt.subplots(1, len(panels), figsize=(10, 3))
+    for axis, (title, lines) in zip(axes, panels.items(), strict=True):
+        for key, label in lines.items():
+            axis.plot(images, [row[key] for row in log], label=label)
+        for alarm in alarms:
+            style = "-" if alarm.stop else ":"
+            axis.axvline(alarm.images, color="tab:red", ls=style, lw=1)
+        axis.set_title(title, fontsize=10)
+        axis.set_ylim(bottom=0)
+        if len(lines) > 1:
+            axis.legend(frameon=False, fontsize=8, loc="best")
+    return curves.finished(figure, "images seen", curves.thousands)
+
+
 # %% mystnb={"figure": {"caption": "Left and middle: losses and D's answers until training was stopped. Right: how much samples differ from each other, as a share of what digits do. Dotted lines: reported. Solid: stopped.", "name": "fig-collapse-curves"}}
-curves.collapse_curves(run.log(), alarms)
+collapse_curves(run.log(), alarms)
 
 # %% [markdown]
 # Read {numref}`fig-collapse-curves` from right to left. First the samples become alike: every z draws nearly the same grey. *Then* D, which had

@@ -27,6 +27,7 @@ seed = 0
 device = "auto"
 
 # %% tags=["hide-input"]
+import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from IPython.display import display
@@ -37,7 +38,7 @@ from dcgan_core.data import loading
 from dcgan_core.data.images import part
 from dcgan_core.errors import UserError
 from dcgan_core.figures import image_rows
-from dcgan_core.figures.curves import error_curves
+from dcgan_core.figures.curves import finished
 from dcgan_core.figures.tables import Table
 from dcgan_core.metrics import fidelity, neighbours
 from dcgan_core.metrics.neighbours import NearestLabels
@@ -200,6 +201,34 @@ Table(
         ]
     ],
 )
+
+
+# %% tags=["hide-input"]
+def error_curves(curves, points):
+    """Errors in percent over the number of references.
+
+    `curves` joined by lines, `points` (the paper's) as crosses.
+    """
+
+    def ticks(value, _):
+        if value >= 1e6:
+            return f"{value / 1e6:g}M"
+        return f"{value / 1e3:g}K" if value >= 1e3 else f"{value:g}"
+
+    figure, axis = plt.subplots(figsize=(7, 3.6))
+    joined = {"marker": "o", "markersize": 4}
+    crosses = {"linestyle": "none", "marker": "x", "markersize": 8}
+    for shown, style in ((curves, joined), (points, crosses)):
+        for name, values in shown.items():
+            errors = list(values.values())
+            axis.plot(list(values), errors, label=name, **style)
+    axis.set_xscale("log")
+    axis.set_ylim(bottom=0)
+    axis.set_ylabel("error of 1-NN, %")
+    axis.legend(
+        frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5)
+    )
+    return finished(figure, "references", ticks)
 
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Error against the number of references. Crosses: the paper, on MNIST. Lines named MNIST: this book's reference runs, from the ledger. The line of scikit-learn's digits was computed in this chapter; another set, so its height means nothing beside the crosses.", "name": "fig-mnist-curve"}}

@@ -1,8 +1,7 @@
-"""Rows of images: walks, sums, animations."""
+"""Rows of images, and animations."""
 
 import base64
 import html
-import textwrap
 
 import numpy as np
 from PIL import Image
@@ -44,36 +43,5 @@ def strips(rows: list[tuple[str, np.ndarray]], zoom: int = 2):
         axis.set_ylabel(text, rotation=0, ha="right", va="center")
         axis.spines[:].set_visible(False)
     figure.tight_layout(pad=0.3)
-    plt.close(figure)
-    return figure
-
-
-def equation(terms: list[tuple[str, np.ndarray, np.ndarray]], results: list[tuple[str, np.ndarray]]):
-    """First term - second + third, in the manner of the paper's Fig 7: a matplotlib figure.
-
-    Terms: name, exemplars N x C x S x S, and the mean's image C x S x S below them. Results: name, nine images (as a square) or
-    one. All uint8.
-    """
-    import matplotlib.pyplot as plt
-
-    count = max(len(exemplars) for _, exemplars, _ in terms)
-    widths = [1.0] * len(terms) + [0.35] + [3.0] * len(results)
-    figure = plt.figure(figsize=(9.5, 9.5 * (count + 1.6) / (sum(widths) + 0.8)))
-    cells = figure.add_gridspec(1, len(widths), width_ratios=widths, wspace=0.12, left=0.01, right=0.99, top=0.88, bottom=0.01)
-
-    def picture(axis, images: np.ndarray, columns: int, title: str) -> None:
-        axis.imshow(grid(images, columns, 1), interpolation="nearest")
-        axis.set_title(title, fontsize=9)
-        axis.axis("off")
-
-    for k, (sign, (name, exemplars, mean)) in enumerate(zip(("", "− ", "+ "), terms, strict=True)):
-        two = cells[k].subgridspec(2, 1, height_ratios=[count, 1], hspace=0.16)
-        picture(figure.add_subplot(two[0]), exemplars, 1, textwrap.fill(sign + name, 14))
-        picture(figure.add_subplot(two[1]), mean[None], 1, "their mean")
-    middle = figure.add_subplot(cells[len(terms)])
-    middle.text(0.5, 0.5, "=", ha="center", va="center", fontsize=22)
-    middle.axis("off")
-    for k, (title, images) in enumerate(results):
-        picture(figure.add_subplot(cells[len(terms) + 1 + k]), images, 3 if len(images) == 9 else 1, title)
     plt.close(figure)
     return figure

@@ -33,36 +33,3 @@ def summary(net: Generator | Discriminator) -> list[Layer]:
         x = torch.zeros(1, a.latent) if isinstance(net, Generator) else torch.zeros(1, a.channels, a.size, a.size)
         networks.all_layers(twin)(x, torch.zeros(1, dtype=torch.long) if a.num_classes else None)
     return rows
-
-
-def feature_maps(layers: list, architecture):
-    """A net's stages as boxes, in the manner of the paper's Fig 1: side = pixels, depth = number of maps. Layers: `summary`."""
-    import matplotlib.pyplot as plt
-    from matplotlib.patches import Polygon
-
-    figure, axis = plt.subplots(figsize=(9, 3.6))
-    boxes = [("z", architecture.latent, None)]
-    for layer in layers:
-        shape = architecture.base if len(layer.shape) == 1 and layer.name.startswith("dense") else layer.shape
-        boxes.append((layer.name, shape[0], shape[1] if len(shape) == 3 else None))
-    x = 0.0
-    for name, maps, side in boxes:
-        if side is None:
-            axis.plot([x, x], [-12, 12], color="tab:blue", linewidth=3)
-            axis.text(x, -17, f"{name}\n{maps}", ha="center", va="top", fontsize=9)
-            x += 16
-            continue
-        depth, slant = maps**0.5 * 0.55, side * 0.35
-        half = side / 2
-        front = [(x + depth, -half), (x + depth, half), (x + depth + slant, half + slant), (x + depth + slant, -half + slant)]
-        top = [(x, half), (x + depth, half), (x + depth + slant, half + slant), (x + slant, half + slant)]
-        near = [(x, -half), (x + depth, -half), (x + depth, half), (x, half)]
-        for corners, colour in ((near, "#c6dbef"), (top, "#deebf7"), (front, "#9ecae1")):
-            axis.add_patch(Polygon(corners, facecolor=colour, edgecolor="#4a6c8c", linewidth=0.8))
-        axis.text(x + depth / 2, -half - 5, f"{maps}\n{side}×{side}", ha="center", va="top", fontsize=9)
-        x += depth + slant + 14
-    axis.set(xlim=(-8, x), ylim=(-52, 60), aspect="equal")
-    axis.axis("off")
-    figure.tight_layout(pad=0.2)
-    plt.close(figure)
-    return figure

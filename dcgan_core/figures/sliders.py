@@ -5,11 +5,8 @@ from collections.abc import Callable, Sequence
 
 import ipywidgets
 import numpy as np
-import torch
-from torch import Tensor
 
-from dcgan_core import latent, pictures
-from dcgan_core.networks import Generator
+from dcgan_core import pictures
 
 ZOOM = 256  # pixels on the page
 
@@ -22,32 +19,6 @@ class Interactive:
 
     def _repr_mimebundle_(self, **kwargs: object) -> dict:
         return self.live._repr_mimebundle_(**kwargs) | {"text/html": self.html}
-
-
-def walk_slider(generator: Generator, stops: Tensor, *, frames: int = 9) -> Interactive:
-    """One slider on a walk through the points `stops` (N x latent) and back to the first; `frames` images a stretch."""
-    ring = torch.cat([stops, stops[:1]])
-
-    def draw(positions: np.ndarray) -> np.ndarray:
-        place = torch.from_numpy(positions) * len(stops)  # K x 1
-        i = place.long().clamp_max(len(stops) - 1)
-        return latent.generate_pixels(generator, torch.lerp(ring[i.flatten()], ring[i.flatten() + 1], place - i))
-
-    return sliders(draw, {"position": (0.0, 1.0, frames * len(stops) + 1)}, {"position": 0.0})
-
-
-def z_sliders(
-    generator: Generator, z: Tensor, directions: Tensor, names: list[str], *, reach: float = 1.0, frames: int = 11
-) -> Interactive:
-    """One slider for each direction: the image of z + sum of slider x direction, each slider from -reach to reach.
-
-    z: latent; directions: K x latent.
-    """
-
-    def draw(amounts: np.ndarray) -> np.ndarray:
-        return latent.generate_pixels(generator, z + torch.from_numpy(amounts) @ directions)
-
-    return sliders(draw, {name: (-reach, reach, frames) for name in names}, dict.fromkeys(names, 0.0))
 
 
 def sliders(
@@ -98,20 +69,6 @@ class Sheet:
         row, column = divmod(i, self.columns)
         size, position = (self.columns * side, self.rows * side), (-column * side, -row * side)
         return f"background-size:{size[0]}px {size[1]}px{end};background-position:{position[0]}px {position[1]}px{end}"
-
-
-def strongest_coordinates(generator: Generator, count: int, seed: int = 0) -> list[int]:
-    """The numbers of z that change the image most when they go from -1 to 1, strongest first."""
-    size = generator.architecture.latent
-    rng = torch.Generator().manual_seed(seed)
-    effect = torch.zeros(size)
-    for z in latent.sample(generator.architecture, 8, rng):
-        low, high = z.repeat(size, 1), z.repeat(size, 1)
-        low.fill_diagonal_(-1)
-        high.fill_diagonal_(1)
-        change = latent.generate(generator, high) - latent.generate(generator, low)
-        effect += change.pow(2).flatten(1).mean(1).cpu()
-    return effect.argsort(descending=True)[:count].tolist()
 
 
 _SAY = "{0}.nextElementSibling.value={0}.dataset.stops.split(' ')[+{0}.value]"

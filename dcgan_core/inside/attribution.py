@@ -165,25 +165,6 @@ def receptive_field(architecture: Architecture, layer: int = -1) -> tuple[int, i
     return size, step, start
 
 
-def patches(
-    pictures: np.ndarray, rows: np.ndarray, columns: np.ndarray, field: tuple[int, int, int], fill: float
-) -> np.ndarray:
-    """What each unit sees of its picture: N x C x S x S -> N x C x size x size, `fill` where it sees beyond the edge."""
-    size, step, start = field
-    n, channels, side = pictures.shape[:3]
-    margin = max(-start, size + start + step * int(max(np.max(rows), np.max(columns))) - side, 0)
-    wide = np.full((n, channels, side + 2 * margin, side + 2 * margin), fill, pictures.dtype)
-    wide[:, :, margin : margin + side, margin : margin + side] = pictures
-    tops, lefts = (margin + start + step * np.asarray(place) for place in (rows, columns))
-    return np.stack([p[:, t : t + size, x : x + size] for p, t, x in zip(wide, tops, lefts, strict=True)])
-
-
-def as_picture(saliency: np.ndarray) -> np.ndarray:
-    """Guided gradients N x C x S x S as pictures: grey is zero, each scaled by its own largest value. uint8."""
-    peak = np.abs(saliency).max((1, 2, 3), keepdims=True)
-    return (127.5 + 127.5 * saliency / np.maximum(peak, 1e-12)).round().astype(np.uint8)
-
-
 # --- does a feature look at an object? ----------------------------------------------------------------------------------
 
 CHOOSE_SEED, SCORE_SEED = 2000, 2001  # of drawings; those that nets are trained on have 0, judges 1000 and on

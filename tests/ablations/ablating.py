@@ -1,9 +1,8 @@
 """What the tests of the ablations share."""
 
-import ast
 from dataclasses import replace
-from pathlib import Path
-from types import SimpleNamespace
+
+from chapters import defined_in
 
 from dcgan_core import assets, pictures
 from dcgan_core.ablations import measuring, variants
@@ -12,18 +11,6 @@ from dcgan_core.figures.tables import Table
 from dcgan_core.metrics import fidelity
 from dcgan_core.networks import Architecture
 from dcgan_core.training import session
-
-BOOK = Path(__file__).resolve().parent.parent.parent / "book"
-
-
-def defined_in(chapter: str, **known) -> SimpleNamespace:
-    """The functions and constants of a chapter, and nothing that it runs. `known`: what its cells have by then."""
-    tree = ast.parse((BOOK / f"{chapter}.py").read_text())
-    constants = [node for node in tree.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]).isupper()]
-    tree.body = [*constants, *(node for node in tree.body if isinstance(node, ast.FunctionDef))]
-    exec(compile(tree, chapter, "exec"), known)
-    return SimpleNamespace(**known)
-
 
 CHAPTER_3 = defined_in("03_architecture", Table=Table, variants=variants)
 CHAPTER_7 = defined_in("07_instability", assets=assets, measuring=measuring, pictures=pictures, variants=variants)

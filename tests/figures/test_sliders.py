@@ -8,10 +8,15 @@ import ipywidgets
 import numpy as np
 import pytest
 import torch
+from chapters import defined_in
 from PIL import Image
 
 from dcgan_core import latent
-from dcgan_core.figures.sliders import ZOOM, Interactive, sliders, strongest_coordinates, walk_slider, z_sliders
+from dcgan_core.figures import sliders as module
+from dcgan_core.figures.sliders import ZOOM, Interactive, sliders
+
+CHAPTER = defined_in("06_1_walk", latent=latent, sliders=module, torch=torch)
+strongest_coordinates, walk_slider, z_sliders = CHAPTER.strongest_coordinates, CHAPTER.walk_slider, CHAPTER.z_sliders
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from chapters import defined_in
 
 from dcgan_core import networks
 from dcgan_core.drawings import scenes
@@ -11,6 +12,7 @@ from dcgan_core.inside import attribution
 from dcgan_core.inside.attribution import Looks, Units
 from dcgan_core.networks import Architecture, Discriminator
 
+CHAPTER = defined_in("06_2_features", np=np)
 # two layers of 2 x 2 kernels side by side: 4 x 4 pixels -> two maps of 2 x 2 -> one number
 SMALL = Architecture(4, 1, (2, 1), (2, 2), kernel=2, latent=3, norm_eps=0.0)
 TINY = Architecture(16, 3, (4, 6), (2, 2), kernel=4, latent=3)
@@ -145,13 +147,13 @@ def test_a_unit_sees_exactly_its_receptive_field(architecture):
 
 def test_patches_are_cut_where_units_look_and_filled_beyond_the_edge():
     pictures = np.arange(2 * 16, dtype=np.float32).reshape(2, 1, 4, 4) + 1
-    cut = attribution.patches(pictures, np.array([0, 1]), np.array([1, 0]), (4, 2, -1), 0)
+    cut = CHAPTER.patches(pictures, np.array([0, 1]), np.array([1, 0]), (4, 2, -1), 0)
     np.testing.assert_array_equal(cut[0, 0], [[0, 0, 0, 0], [2, 3, 4, 0], [6, 7, 8, 0], [10, 11, 12, 0]])
     np.testing.assert_array_equal(cut[1, 0], [[0, 21, 22, 23], [0, 25, 26, 27], [0, 29, 30, 31], [0, 0, 0, 0]])
 
 
 def test_saliency_becomes_a_picture_with_grey_for_nothing():
-    picture = attribution.as_picture(np.array([[[[0.0, 2.0], [-2.0, 1.0]]], [[[0.0, 0.0], [0.0, 0.0]]]]))
+    picture = CHAPTER.as_picture(np.array([[[[0.0, 2.0], [-2.0, 1.0]]], [[[0.0, 0.0], [0.0, 0.0]]]]))
     np.testing.assert_array_equal(picture[0, 0], [[128, 255], [0, 191]])
     assert (picture[1] == 128).all()
 
