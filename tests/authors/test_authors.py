@@ -257,7 +257,7 @@ def test_an_incomplete_imagenet_discriminator_ends_at_its_last_complete_layer(co
     run = Run(tmp_path / "run")
     assert list(run.info["authors"]["missing"]) == missing
     assert run.info["authors"]["statistics"] == {"discriminator": None}
-    with pytest.raises(UserError, match="import it again with --statistics"):
+    with pytest.raises(UserError, match="import it again with `statistics`"):
         run.discriminator()
     with pytest.raises(UserError, match="has no generator"):
         run.generator()
@@ -489,7 +489,7 @@ def test_statistics_that_cannot_be_had_are_refused(svhn, tmp_path, name, message
 
 def test_out_that_is_in_use_is_left_alone_and_an_empty_folder_is_filled(svhn, quick, imported_copy, tmp_path):
     before = snapshot(imported_copy.path)
-    with pytest.raises(UserError, match="already exists; choose another --out"):
+    with pytest.raises(UserError, match="already exists; choose another `out`"):
         importing.import_run(svhn, imported_copy.path)
     assert snapshot(imported_copy.path) == before
     (tmp_path / "file").write_text("x")
