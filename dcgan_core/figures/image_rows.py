@@ -8,7 +8,6 @@ import numpy as np
 from PIL import Image
 
 from dcgan_core import pictures
-from dcgan_core.pictures import grid
 
 
 class Animation:
@@ -32,7 +31,7 @@ def strips(rows: list[tuple[str, np.ndarray]], zoom: int = 2):
     import matplotlib.pyplot as plt
 
     empty = np.full((16, 16, 3), 255, np.uint8)
-    sheets = [grid(images, len(images), 1) if len(images) else empty for _, images in rows]
+    sheets = [pictures.grid(images, len(images), 1) if len(images) else empty for _, images in rows]
     scale = min(zoom / 100, 7 / max(s.shape[1] for s in sheets))  # inches for a pixel: long rows shrink to fit the page
     height = sum(s.shape[0] for s in sheets) * scale + 0.1 * len(rows)
     figure, axes = plt.subplots(len(rows), 1, figsize=(8, max(height, 1)), squeeze=False)
@@ -62,7 +61,7 @@ def equation(terms: list[tuple[str, np.ndarray, np.ndarray]], results: list[tupl
     cells = figure.add_gridspec(1, len(widths), width_ratios=widths, wspace=0.12, left=0.01, right=0.99, top=0.88, bottom=0.01)
 
     def picture(axis, images: np.ndarray, columns: int, title: str) -> None:
-        axis.imshow(grid(images, columns, 1), interpolation="nearest")
+        axis.imshow(pictures.grid(images, columns, 1), interpolation="nearest")
         axis.set_title(title, fontsize=9)
         axis.axis("off")
 
