@@ -327,9 +327,9 @@ def test_labels_given_or_missing_where_they_should_not_be():
     with pytest.raises(UserError, match="no classes"):
         d(torch.zeros(2, 1, 16, 16), torch.tensor([0, 1]))
     g, d = networks.build(CONDITIONAL, 0)
-    with pytest.raises(UserError, match="needs labels"):
+    with pytest.raises(UserError, match="needs a label"):
         g(z_for(CONDITIONAL, 2))
-    with pytest.raises(UserError, match="needs labels"):
+    with pytest.raises(UserError, match="needs a label"):
         d(torch.zeros(2, 1, 8, 8))
 
 

@@ -58,15 +58,7 @@ VARIANTS = (
 SAMPLING = Variant("batch-statistics", "statistics of the batch when sampling", claim="sampling_statistics")
 
 # Short runs on the digits that should go wrong, by several means, and one that should not: does training notice?
-PROVOKING = Config(
-    "digits",
-    Architecture(16, 1, (64, 128), (2, 2), kernel=4),
-    batch=32,
-    updates="both",
-    images=16_000,
-    precision="single",
-    on_collapse="warn",
-)
+PROVOKING = replace(BASELINE, data="digits", architecture=Architecture(16, 1, (64, 128), (2, 2), kernel=4))
 PROVOKED = (
     Variant("provoked-nothing", "nothing changed"),
     Variant("provoked-narrow", "half as wide", ("architecture.widths=32,64",)),

@@ -51,13 +51,8 @@ def _prepare(args: argparse.Namespace) -> None:
     folder = prepare(args.name, args.size, crop=args.crop, verify=args.verify)
     meta = read_json(folder / "meta.json", "a cache")
     counts = ", ".join(f"{count:,} {split}" for split, count in meta["counts"].items())
-    facts = [f"{meta['size']} px", counts]
-    if meta["classes"]:
-        facts.append(f"{len(meta['classes'])} classes")
-    if meta["attribute_names"]:
-        facts.append(f"{len(meta['attribute_names'])} attributes")
-    if meta["left_out"]:
-        facts.append(f"{meta['left_out']} left out")
+    more = {"classes": len(meta["classes"]), "attributes": len(meta["attribute_names"]), "left out": meta["left_out"]}
+    facts = [f"{meta['size']} px", counts, *(f"{number} {what}" for what, number in more.items() if number)]
     print(f"{meta['name']}: {', '.join(facts)}; in {folder}" + ("; verified" if args.verify else ""))
 
 

@@ -7,7 +7,6 @@ import numpy as np
 from PIL import Image
 
 from dcgan_core import pictures
-from dcgan_core.pictures import grid
 
 
 class Animation:
@@ -31,7 +30,7 @@ def strips(rows: list[tuple[str, np.ndarray]], zoom: int = 2):
     import matplotlib.pyplot as plt
 
     empty = np.full((16, 16, 3), 255, np.uint8)
-    sheets = [grid(images, len(images), 1) if len(images) else empty for _, images in rows]
+    sheets = [pictures.grid(images, len(images), 1) if len(images) else empty for _, images in rows]
     scale = min(zoom / 100, 7 / max(s.shape[1] for s in sheets))  # inches for a pixel: long rows shrink to fit the page
     height = sum(s.shape[0] for s in sheets) * scale + 0.1 * len(rows)
     figure, axes = plt.subplots(len(rows), 1, figsize=(8, max(height, 1)), squeeze=False)

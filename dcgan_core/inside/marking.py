@@ -55,9 +55,7 @@ class Marks:
     def z(self, generator: Generator) -> Tensor:
         """The z of all samples, count x latent."""
         if generator.architecture.size != self.size:
-            raise UserError(
-                f"marks: made in pictures of {self.size} px, but this generator's have {generator.architecture.size}"
-            )
+            raise UserError(f"marks: of pictures of {self.size} px, but this generator's have {generator.architecture.size}")
         return latent.sample(generator.architecture, self.count, torch.Generator().manual_seed(self.seed))
 
 

@@ -38,7 +38,7 @@ def test_marks_are_saved_and_loaded(tmp_path, toy):
     marking.save_marks(marks, tmp_path / "marks.json")
     assert marking.load_marks(tmp_path / "marks.json") == marks
     assert torch.equal(marks.z(toy), latent.sample(TOY, 20, torch.Generator().manual_seed(5)))
-    with pytest.raises(UserError, match="made in pictures of 64 px, but this generator's have 16"):
+    with pytest.raises(UserError, match="of pictures of 64 px, but this generator's have 16"):
         Marks({0: (CORNER,)}).z(toy)
     good = json.loads((tmp_path / "marks.json").read_text())
     for damage in ({"boxes": {"a": 1}}, {"count": "20"}, {"seed": None}, {"size": 16.5}, {"what": 3}, {"unsure": 4}):
