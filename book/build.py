@@ -28,6 +28,7 @@ import nbformat
 import papermill
 import yaml
 
+import dcgan_core
 from dcgan_core import assets
 from dcgan_core.data.sources import finding
 from dcgan_core.errors import UserError
@@ -83,14 +84,23 @@ def sources(path: Path) -> set[Path]:
 
 @cache
 def _imported(code: str) -> set[str]:
-    """All that may be a module: `a.b` and `a.b.c` of `from a.b import c`."""
-    names = set()
-    for node in ast.walk(ast.parse(code)):
+    """All that may be a module: `a.b` and `a.b.c` of `from a.b import c`. Not what types alone need."""
+    names, tree = set(), ast.parse(code)
+    checks = [node for node in ast.walk(tree) if isinstance(node, ast.If)]
+    checks = [i for i in checks if ast.unparse(i.test) == "TYPE_CHECKING"]
+    for_types = {id(node) for i in checks for node in ast.walk(i)}
+    for node in ast.walk(tree):
+        if id(node) in for_types:
+            continue
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
+            if "dcgan_core" in {alias.name for alias in node.names}:
+                names.add("dcgan_core.api")  # from there come its names
         elif isinstance(node, ast.ImportFrom):
             names |= {f"{node.module}.{alias.name}" for alias in node.names}
             names.add(node.module)
+    if names & {f"dcgan_core.{name}" for name in dcgan_core.__all__}:
+        names.add("dcgan_core.api")
     return names
 
 

@@ -111,23 +111,27 @@ def test_a_chapter_depends_on_the_modules_that_it_imports_and_on_no_others(build
     package = make_folder(
         tmp_path / "dcgan_core",
         {
-            "__init__.py": b"",
+            "__init__.py": b"if TYPE_CHECKING:\n    from dcgan_core.api import load\n",
             "networks.py": b"",
             "latent.py": b"import dcgan_core.networks\n",
             "probes/__init__.py": b"",
             "probes/features.py": b"def task():\n    from dcgan_core.probes import svm\n    return svm\n",
             "probes/svm.py": b"from dcgan_core.networks import Generator\n",
             "unused.py": b"",
+            "api.py": b"from dcgan_core.training import loop\n",
+            "training/loop.py": b"",
         },
     )
     write_chapter(tmp_path, "from dcgan_core import latent", "walk")
     write_chapter(tmp_path, "def later():\n    from dcgan_core.probes.features import task", "probe")
     write_chapter(tmp_path, "print(1)", "plain")
-    known = {}
+    write_chapter(tmp_path, "import dcgan_core as dcgan", "whole")
+    write_chapter(tmp_path, "from dcgan_core import load", "name")
+    known, everyone = {}, {"walk", "probe", "plain", "whole", "name"}
 
     def changed() -> set[str]:
         """The chapters whose hash is another one than when this was last asked."""
-        now = {name: build.inputs(name, {}) for name in ("walk", "probe", "plain")}
+        now = {name: build.inputs(name, {}) for name in everyone}
         different = {name for name in now if now[name] != known.get(name)}
         known.update(now)
         return different
@@ -136,7 +140,8 @@ def test_a_chapter_depends_on_the_modules_that_it_imports_and_on_no_others(build
         make_folder(package, {file: text})
         return changed()
 
-    assert changed() == {"walk", "probe", "plain"} and not changed()
+    assert changed() == everyone and not changed()
+    assert after("training/loop.py") == after("api.py", b"from dcgan_core.training import loop  # b\n") == {"whole", "name"}
     assert after("latent.py", b"import dcgan_core.networks  # another\n") == {"walk"}
     assert after("probes/svm.py", b"from dcgan_core.networks import Discriminator\n") == {"probe"}
     assert after("probes/__init__.py") == {"probe"}
@@ -145,9 +150,9 @@ def test_a_chapter_depends_on_the_modules_that_it_imports_and_on_no_others(build
     assert after("latent.py", b"import dcgan_core.networks\nfrom dcgan_core.figures import curves\n") == {"walk"}
     assert after("figures/curves.py", b"# a third\n") == {"walk"}, "a folder that is new"
     shelf = ships_from(monkeypatch, "trials", tmp_path / "trials")
-    assert changed() == {"walk", "probe", "plain"}
+    assert changed() == everyone
     make_folder(shelf, {"grain/deep.json": b"{}"})
-    assert changed() == {"walk", "probe", "plain"}
+    assert changed() == everyone
 
 
 def test_the_sources_of_a_module_are_all_that_python_loads_with_it(build):
