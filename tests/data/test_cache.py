@@ -92,7 +92,7 @@ def test_an_unknown_name_is_an_error_with_the_nearest_known(data):
 
 @pytest.mark.parametrize("size", [0, 3, 1025, -8])
 def test_an_impossible_size_is_an_error(size):
-    with pytest.raises(UserError, match=f"--size {size}"):
+    with pytest.raises(UserError, match=f"`size` {size}"):
         loading.load_data("digits", size)
 
 
