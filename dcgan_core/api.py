@@ -57,7 +57,7 @@ def show(
         batch = to_pixels(batch.float(), Architecture(output=output))
     picture = pictures.show(batch.numpy(), columns, zoom)
     if out is not None:
-        write_atomically(Path(out), pictures.png(np.asarray(picture)))
+        write_atomically(Path(out), pictures.encode(np.asarray(picture)))
     return picture
 
 

@@ -98,7 +98,7 @@ def test_train_makes_a_run_of_ones_own_pictures_and_goes_on_with_it(tmp_path):
     assert run.info["counters"]["images"] == 40
     tuned = dcgan.train(tmp_path / "mine", images=4, initial=run.path, out="tuned", settings=small, **QUICK)
     assert [ancestor["name"] for ancestor in tuned.info["lineage"]] == ["mine"]
-    with pytest.raises(UserError, match="mine: already there; go on with `resume`, or choose another `out`"):
+    with pytest.raises(UserError, match="mine: already exists; continue it with `resume`, or choose another `out`"):
         dcgan.train(tmp_path / "mine", images=40, settings=small, **QUICK)
 
 
