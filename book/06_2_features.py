@@ -318,7 +318,7 @@ if (photographed / "discriminator.safetensors").is_file() and (
         room_run.info["config"]["data"],
         room_run.architecture.size,
         "test",
-        room_run.info["config"]["crop"],
+        crop=room_run.info["config"]["crop"],
     ).images
     net = room_run.discriminator(devices.pick(device))
     random = attribution.untrained(net, photographs, seed)
