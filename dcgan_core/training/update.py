@@ -64,7 +64,7 @@ def generator_loss(fake: Tensor) -> Tensor:
 
 
 def update(state: State, pixels: Tensor, labels: Tensor | None = None) -> Stats:
-    """One minibatch trains D and then G (`updates="both"`), or one of them in turn, G first ("alternate").
+    """One minibatch trains D, then G (`updates="both"`), or one of them in turn ("alternate").
 
     pixels: uint8, N x C x S x S; labels: N classes, for conditional nets. Changes `state`.
     """
