@@ -106,9 +106,9 @@ print(inspect.getsource(update.discriminator_loss))
 print(inspect.getsource(update.generator_loss))
 
 # %% [markdown]
-# And here is the update itself: the function that trained the net above, and every other net of this book. `state` holds both nets, their
-# Adams and the random numbers. `as_seen` returns the images as they are, unless the settings ask for noise on all that D sees (never
-# for the paper's own).
+# And here is the update itself: the function that trained the net above. `dcgan train` uses no other. `state` holds both nets, their
+# Adams and the random numbers. `as_seen` returns the images as they are, unless the settings ask for noise, shifts or tints, which the
+# paper does not have.
 
 # %%
 print(inspect.getsource(update.update))

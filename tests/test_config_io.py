@@ -147,6 +147,7 @@ def test_assignments_are_judged_together():
         {"images": -1},
         {"images": 0},
         {"minutes": -1.0},
+        {"minutes": float("inf")},
         {"decay_images": 2000},
         {"decay_images": -1},
         {"seed": -1},

@@ -49,7 +49,7 @@ class Config:
         need(0 <= self.shift < self.architecture.size, f"shift must be 0 to {self.architecture.size - 1}, got {self.shift}")
         need(0 <= self.tint <= 1, f"tint must be 0 to 1, got {self.tint}")
         need(self.first >= 0, f"first cannot be negative, got {self.first}")
-        need(self.images >= 0 and self.minutes >= 0, "images and minutes cannot be negative")
+        need(self.images >= 0 and 0 <= self.minutes < float("inf"), "images and minutes cannot be negative or infinite")
         need(self.images > 0 or self.minutes > 0, "say how long to train: `images` or `minutes`")
         need(0 <= self.decay_images <= self.images or not self.decay_images, "decay_images needs images of at least as many")
         need(0 <= self.seed < 2**62, f"seed must be a number from 0, got {self.seed}")

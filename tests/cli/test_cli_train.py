@@ -136,6 +136,7 @@ def test_resume_with_a_larger_budget_goes_on(tmp_path):
         (["train", "digits", "--set", "architecture.size=50"], "50 pixels"),
         (["train", "digits", "--images", "-5"], "images"),
         (["train", "digits", "--minutes", "nan"], "minutes"),
+        (["train", "digits", "--minutes", "inf"], "minutes"),
         (["train", "digits", "--seed", "-1"], "seed"),
         (["train", "digits", "--init", "nowhere"], "nowhere"),
         (["train", "void"], "void"),
