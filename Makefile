@@ -1,8 +1,9 @@
 # Every command a person needs. `make book` and `make test` set up .venv by themselves.
 PYTHON ?= python3
 BIN := .venv/bin
+PORT ?= 8000
 
-.PHONY: book test lab bench house clean
+.PHONY: book test serve lab bench house clean
 .DEFAULT_GOAL := book
 
 book: .venv/installed  ## execute every chapter and build the site
@@ -11,6 +12,10 @@ book: .venv/installed  ## execute every chapter and build the site
 test: .venv/installed  ## ruff, then pytest
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/pytest
+
+serve:  ## the built site in a browser, the playground alive; from disk it shows frames alone
+	@echo "Open http://localhost:$(PORT)/index.html; Ctrl-C ends it"
+	@$(PYTHON) -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
 
 lab: .venv/installed  ## JupyterLab on the chapters
 	$(BIN)/jupyter lab --notebook-dir=book

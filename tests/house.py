@@ -26,15 +26,29 @@ WINGS = {
     "inside": ("data", "drawings", "readers", "metrics"),
     "ablations": ("data", "metrics"),
     "authors": ("data",),
+    "export": ("readers", "inside"),
     "figures": (),
     "claims": ("drawings", "data", "metrics", "readers", "probes", "inside", "ablations", "authors", "figures"),
     # what `import dcgan_core` offers
     "api": ("drawings", "data", "metrics", "readers", "probes", "inside", "ablations", "authors", "figures"),
-    "cli": ("api", "drawings", "data", "metrics", "readers", "probes", "inside", "ablations", "authors", "figures", "claims"),
+    "cli": (
+        "api",
+        "drawings",
+        "data",
+        "metrics",
+        "readers",
+        "probes",
+        "inside",
+        "ablations",
+        "authors",
+        "export",
+        "figures",
+        "claims",
+    ),
 }
 # the core imports no wing, but for the type of images and a set's own size
 EXCEPTIONS = {"training": ("data.images",), "recipes": ("data.loading", "data.sources.finding")}
-LAZY = ("cv2", "sklearn", "matplotlib")  # imported where they are used, not at the top of a module
+LAZY = ("cv2", "sklearn", "matplotlib", "onnx", "onnxruntime")  # imported where they are used, not at the top of a module
 UNIQUE = ("accuracy", "train", "ship", "check_layer", "Classifier")  # names that once meant several things
 MOST = {"core": 2000, "heart": 1400, "package": 13_800, "file": 400, "function": 60, "long functions": 4, "positional": 5}
 
