@@ -38,12 +38,13 @@ device = "auto"
 # ## The claims, as a checklist
 #
 # The paper mostly shows pictures. This book shows them too, and then asks of each claim: *how would we know?* So each one gets a rule
-# that decides it, written down before anything is measured. A claim can come out four ways.
+# that decides it, written down before anything is measured. A claim can come out six ways.
 #
 # - **holds**: measured on the paper's kind of data, and the rule says yes.
 # - **holds on a stand-in**: the same, on other data. Some of the paper's data was never released or is too large for a small computer.
-# - **differs**: measured, and the rule is not met. Either we found something else, or too little was measured to tell; the interval shows which. The chapter says
-#   what we think is the reason.
+# - **refuted here**: measured on the paper's kind of data, and the whole interval lies on the wrong side.
+# - **not settled**: the interval lies on both sides, or too little was measured to tell.
+# - **other setting**: measured where the paper does not speak, or failed on other data than the paper's. The row says where.
 # - **not measured**: nobody has done it here. The number is left open rather than copied.
 
 # %%
@@ -54,7 +55,7 @@ ledger.checklist(
     [
         row
         for row in ledger.ledger_rows()
-        if row["primary"] and row["section"] != "book"
+        if row["primary"] and row["kind"] == "paper"
     ]
 )
 

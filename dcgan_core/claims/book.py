@@ -5,26 +5,22 @@ from functools import partial
 from dcgan_core.authors import reading
 from dcgan_core.claims.claim import NOT_IN_PAPER, Claim, Measure, Setting, at_least, imported_from, trained_on
 from dcgan_core.drawings import scenes
-from dcgan_core.inside import arithmetic, exemplars
+from dcgan_core.inside import arithmetic, exemplars, forgetting, marking
 from dcgan_core.intervals import Measurement
 from dcgan_core.metrics import coverage, memorisation
 from dcgan_core.probes import scores
-from dcgan_core.readers import attributes, judges
-
-
-def _judge(s: Setting) -> judges.Judge:
-    return judges.load_judge(s.run.data_name, size=s.run.architecture.size, device=s.place)
+from dcgan_core.readers import attributes, finder, judges
 
 
 def _judge_accuracy(factor: str) -> Measure:
-    return lambda s: judges.judge_accuracy(_judge(s), factor, 500 if s.small else 4000)
+    return lambda s: judges.judge_accuracy(s.judge(), factor, 500 if s.small else 4000)
 
 
 def _coverage(s: Setting) -> Measurement:
     count = 600 if s.small else 10_000
     data = scenes.draw(s.run.data_name, count, s.run.architecture.size, judges.HELD_OUT_SEED)
     samples = memorisation.generate_samples(s.generator(), count, s.seed)
-    return coverage.coverage(partial(judges.statements, _judge(s)), data.images, samples, s.seed)
+    return coverage.coverage(partial(judges.statements, s.judge()), data.images, samples, s.seed)
 
 
 def _scene_claims(name: str) -> list[Claim]:
@@ -42,12 +38,16 @@ def _scene_claims(name: str) -> list[Claim]:
             _judge_accuracy(factor),
             fits,
             of_weights=False,
+            kind="control",
         )
         for factor in read
         if factor != "mirrored"
     ]
     statement = f"Samples show what {name.replace('-', ' ')} show, as often and in the same combinations"
-    return rows + [Claim(f"scenes.coverage.{name}", "book", statement, NOT_IN_PAPER, "overlap", at_least(0.7), _coverage, fits)]
+    limit = at_least(0.7)
+    return rows + [
+        Claim(f"scenes.coverage.{name}", "book", statement, NOT_IN_PAPER, "overlap", limit, _coverage, fits, kind="control")
+    ]
 
 
 def _solver_speedup(s: Setting) -> Measurement:
@@ -68,6 +68,7 @@ def _exemplars(name: str) -> Claim:
         trained_on(data),
         needs=data if data == attributes.DATA else "",
         of_weights=False,
+        kind="control",
     )
 
 
@@ -85,7 +86,51 @@ def _attribute_accuracy(name: str) -> Claim:
         measure,
         trained_on("faces"),
         of_weights=False,
+        kind="control",
     )
+
+
+def _finder_agreement(s: Setting) -> Measurement:
+    marks = marking.load_marks(forgetting.BY_HAND, s.run)
+    return marking.eye_agreement(s.generator(), s.finder(), s.judge(), marks)
+
+
+def _finder_claims() -> list[Claim]:
+    """How far the finder of §6.3.1 can be trusted, on drawings and on samples."""
+    drawn_rooms = trained_on("drawn-rooms")
+    rows = (
+        (
+            "accuracy",
+            "A small net, trained on exact masks, finds the windows of drawings that it has not seen",
+            "share of right answers",
+            0.95,
+            lambda s: finder.finder_accuracy(s.finder(), "window", 300 if s.small else 4000),
+            drawn_rooms,
+        ),
+        (
+            "agreement",
+            "In samples the finder of windows finds those that were marked by eye",
+            "share of samples",
+            0.8,
+            _finder_agreement,
+            lambda run: drawn_rooms(run) and forgetting.looked_at(run),
+        ),
+    )
+    return [
+        Claim(
+            f"forgetting.finder_{name}",
+            "book",
+            statement,
+            NOT_IN_PAPER,
+            unit,
+            at_least(limit),
+            measure,
+            fits,
+            of_weights=name == "agreement",
+            kind="control",
+        )
+        for name, statement, unit, limit, measure, fits in rows
+    ]
 
 
 CLAIMS = [
@@ -101,6 +146,19 @@ CLAIMS = [
         imported_from(reading.IMAGENET.folder),
         needs="cifar10",
         of_weights=False,
+        kind="control",
+        varies="nothing",
+    ),
+    *_finder_claims(),
+    Claim(
+        "instability.detected",
+        "book",
+        "Training reports collapses that were provoked; false alarms are told beside it",
+        NOT_IN_PAPER,
+        "share of provoked collapses that training reports",
+        at_least(0.9),
+        kind="control",
+        varies="trainings",
     ),
     *(_exemplars(name) for name in arithmetic.SUMS),
     *(_attribute_accuracy(name) for name in attributes.READ),

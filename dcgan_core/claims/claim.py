@@ -13,6 +13,7 @@ from dcgan_core.data.sources import finding, source
 from dcgan_core.errors import UserError
 from dcgan_core.intervals import Measurement
 from dcgan_core.networks import Discriminator, Generator
+from dcgan_core.readers import finder, judges
 from dcgan_core.runs import Run
 
 NOT_IN_PAPER = "not in the paper"
@@ -20,36 +21,45 @@ CELEBA = "photographs of faces (CelebA) instead of LSUN bedrooms"
 PLACES = "photographs of bedrooms, dining rooms, kitchens and living rooms (MIT Places) instead of LSUN bedrooms"
 
 
+KINDS = {
+    "paper": "a claim of the paper",
+    "comparison": "measured to compare a claim with; nothing is claimed of it",
+    "control": "the book's own: its instruments, and where it departs from the paper",
+}
+# What an interval varies over. Whatever is not named was the same throughout: most rows rest on one training.
+VARIES = ("images", "draws", "features", "seeds", "trainings", "nothing")
+# What is said of a claim of the paper. `refuted here`: the whole interval lies on the wrong side, in the claim's own setting.
+VERDICTS = ("holds", "holds on a stand-in", "refuted here", "not settled", "other setting", "not measured")
+
+
 @dataclass(frozen=True)
 class Rule:
     """When a claim holds, said in words and computed. It is fixed before anything is measured."""
 
     text: str
-    holds: Callable[[float, float, float], bool]  # (value, low, high)
+    # (value, low, high) -> True: the interval lies on the claim's side; False: on the other; None: on both, so nothing is shown
+    decide: Callable[[float, float, float], bool | None]
+
+
+def _side(yes: bool, no: bool) -> bool | None:
+    return True if yes else False if no else None
 
 
 def at_least(bound: float) -> Rule:
     """The whole interval lies at or above the bound."""
-    return Rule(f"the interval lies at or above {bound:g}", lambda value, low, high: low >= bound)
+    return Rule(f"the interval lies at or above {bound:g}", lambda value, low, high: _side(low >= bound, high < bound))
 
 
 def at_most(bound: float) -> Rule:
-    return Rule(f"the interval lies at or below {bound:g}", lambda value, low, high: high <= bound)
+    return Rule(f"the interval lies at or below {bound:g}", lambda value, low, high: _side(high <= bound, low > bound))
 
 
 def between(lowest: float, highest: float) -> Rule:
     """For what should make no difference: the whole interval lies there."""
-    return Rule(f"the interval lies between {lowest:g} and {highest:g}", lambda v, low, high: lowest <= low and high <= highest)
-
-
-def reaches(score: float) -> Rule:
-    """For the paper's scores, where more is better."""
-    return Rule(f"the value is {score:g} or more", lambda value, low, high: value >= score)
-
-
-def stays_under(error: float) -> Rule:
-    """For the paper's error rates."""
-    return Rule(f"the value is {error:g} or less", lambda value, low, high: value <= error)
+    return Rule(
+        f"the interval lies between {lowest:g} and {highest:g}",
+        lambda value, low, high: _side(lowest <= low and high <= highest, high < lowest or low > highest),
+    )
 
 
 @dataclass(frozen=True)
@@ -70,6 +80,12 @@ class Setting:
 
     def discriminator(self) -> Discriminator:
         return self.run.discriminator(self.place)
+
+    def judge(self) -> judges.Judge:
+        return judges.load_judge(self.run.data_name, size=self.run.architecture.size, device=self.place)
+
+    def finder(self) -> finder.Finder:
+        return finder.load_finder(self.run.data_name, size=self.run.architecture.size, device=self.place)
 
     def pictures(self, split: str) -> ImageData:
         """A split of the set that the run was trained on, as it saw it, if it is the same set still (`check_photographs`)."""
@@ -99,18 +115,44 @@ class Claim:
     statement: str
     paper: str  # the paper's value, or what it says in place of one
     unit: str
-    rule: Rule
-    measure: Measure | None = None  # None: `dcgan ablate` measures it
+    rule: Rule | None  # None: nothing is decided, as of most comparisons
+    measure: Measure | None = None  # None: `dcgan ablate` measures it, or nothing here does yet
     fits: Callable[[Run], bool] = lambda run: True  # can it be measured on this run?
     instead: Callable[[Run], str] = lambda run: ""  # what stands in for the paper's data, if anything does
     needs: str = ""  # a data set without which it is only measured when asked for by its id
     on_request: bool = False  # takes hours, so that it is measured only when named
     of_weights: bool = True  # False: the same whatever the run has learnt, so it outlives a training that goes on
+    kind: str = "paper"  # one of KINDS; only the paper's claims get a verdict
+    varies: str = "images"  # one of VARIES
+    setting: Callable[[dict], str] = lambda result: ""  # of a result: in what it is measured where the paper does not speak
+
+
+DISPERSED = 0.5  # the recall that the baseline of an ablation reaches at least, or its Fréchet distance judges something else
+
+
+def _undecided(result: dict) -> str:
+    """Where a baseline is under-dispersed, whatever spreads its samples lowers the distance, be it stable or not."""
+    recall = result.get("details", {}).get("means", {}).get("recall", [1.0])[0]
+    if recall >= DISPERSED:
+        return ""
+    return f"runs so short that the baseline reaches {recall:.0%} of the data: whatever spreads samples wins, stable or not"
 
 
 def ablation(name: str, section: str, statement: str, paper: str, rule: Rule | None = None) -> Claim:
     """What a guideline is good for; with another rule, that one of this book's deviations does no harm."""
-    return Claim(f"ablation.{name}", section, statement, paper, "times the Fréchet distance", rule or at_least(1.0))
+    kind = "control" if rule else "paper"
+    unit = "times the Fréchet distance"
+    return Claim(
+        f"ablation.{name}",
+        section,
+        statement,
+        paper,
+        unit,
+        rule or at_least(1.0),
+        kind=kind,
+        varies="trainings",
+        setting=_undecided,
+    )
 
 
 def some(images: np.ndarray, most: int) -> np.ndarray:

@@ -5,8 +5,9 @@ from typing import Any
 
 from dcgan_core.ablations import shipping
 from dcgan_core.assets import BUILD
-from dcgan_core.claims import book, s3, s4, s5, s6, s7, s8
+from dcgan_core.claims import book, nets, s3, s4, s5, s6, s7, s8
 from dcgan_core.claims.claim import Claim, Setting, has_photographs
+from dcgan_core.claims.statistics import holm, ratio_p
 from dcgan_core.config_io import did_you_mean
 from dcgan_core.data.sources import finding
 from dcgan_core.drawings import scenes
@@ -37,7 +38,8 @@ def measure(run: Run, ids: list[str], device: str = "auto", seed: int = 0) -> li
     chosen = [claim(i) for i in ids] or [c for c in possible if not c.needs or finding.find(c.needs)]
     for c in chosen:
         if not c.measure:
-            raise UserError(f"{c.id}: dcgan ablate measures it")
+            by_ablating = c.id.startswith(("ablation.", "instability.detected"))
+            raise UserError(f"{c.id}: {'dcgan ablate measures it' if by_ablating else 'nothing here measures it yet'}")
         if not c.fits(run):
             raise UserError(f"{c.id}: cannot be measured on {run.name} ({run.data_name})")
     rows = []
@@ -75,14 +77,29 @@ def results_of(run: Run) -> dict:
 
 
 def ledger_rows() -> list[dict]:
-    """Every claim with every result of the reference runs and the ablations: one primary row for each id, measured or not."""
+    """Every claim with every result of the reference runs and the ablations: one primary row for each id, measured or not.
+
+    A result of a reference run whose recipe was trained again from other seeds is that of all these nets (`nets.pooled`).
+    """
+    again = nets.shipped_nets()
     measured = [(claim_id, r) for run in reference_runs() for claim_id, r in results_of(run).items()]
     measured += [(r["claim"], r) for r in shipping.shipped_table()["rows"]]
     rows = []
     for c in CLAIMS:
-        mine = sorted((r for claim_id, r in measured if claim_id == c.id), key=_first)
+        mine = sorted((nets.pooled(c, r, again) for claim_id, r in measured if claim_id == c.id), key=_first)
         rows += [_row(c, r, primary=i == 0) for i, r in enumerate(mine)] or [_row(c, None)]
+    _correct_for_many([row for row in rows if row["id"].startswith("ablation.") and row["kind"] == "paper"])
     return rows
+
+
+def _correct_for_many(family: list[dict]) -> None:
+    """What one of many comparisons shows counts only if it still does by Holm's correction over all of them."""
+    measured = [row for row in family if row["value"] is not None]
+    for row, p in zip(measured, holm([ratio_p(row) for row in measured]), strict=True):
+        row["p_holm"] = float(f"{p:.3g}")
+        if p > 0.05 and row["met"] != "open":
+            row["met"] = "open"
+            row["verdict"] = row["verdict"] if row["setting"] else "not settled"
 
 
 def _first(r: dict) -> tuple:
@@ -107,28 +124,47 @@ def known(claim_id: str, run: Run, device: str = "auto", seed: int = 0) -> dict:
 
 def _row(c: Claim, r: dict | None, primary: bool = True) -> dict[str, Any]:
     r = r or {}
+    trained = r.get("n", 1) if (varies := r.get("varies", c.varies)) == "trainings" else int(c.of_weights)
     return {
         "id": c.id,
         "section": c.section,
+        "kind": c.kind,
         "statement": c.statement,
         "paper": c.paper,
         **{key: r.get(key) for key in ("value", "low", "high")},
         "unit": c.unit,
-        **{key: r.get(key) for key in ("n", "run", "data", "stand_in", "instead")},
+        "n": r.get("n"),
+        "varies": varies,
+        "trainings": trained,
+        **{key: r.get(key) for key in ("run", "data", "stand_in", "instead")},
+        "setting": c.setting(r) if r else "",
         "primary": primary,
-        "rule": c.rule.text,
+        "rule": c.rule.text if c.rule else "",
+        "met": met(c, r),
         "verdict": verdict(c, r),
-        **{key: r.get(key) for key in ("seconds", "seed", "date", "details")},
+        **{key: r.get(key) for key in ("seconds", "seed", "date", "details", "nets", "p_holm")},
     }
 
 
+def met(c: Claim, r: dict | None) -> str:
+    """Is the rule met? `yes`; `no` where the interval lies wholly on the other side; `open`; empty without rule or result."""
+    if not r or not c.rule:
+        return ""
+    return {True: "yes", False: "no", None: "open"}[c.rule.decide(r["value"], r["low"], r["high"])]
+
+
 def verdict(c: Claim, r: dict | None) -> str:
-    """`holds`, `holds on a stand-in`, `differs` or `not measured`."""
+    """One of VERDICTS for a claim of the paper; empty for comparisons and the book's own controls."""
+    if c.kind != "paper":
+        return ""
     if not r:
         return "not measured"
-    if not c.rule.holds(r["value"], r["low"], r["high"]):
-        return "differs"
-    return "holds on a stand-in" if r["stand_in"] else "holds"
+    if c.setting(r):
+        return "other setting"
+    decided = met(c, r)
+    if decided == "no":  # what fails on a stand-in may hold on the paper's own data
+        return "other setting" if r["stand_in"] else "refuted here"
+    return "not settled" if decided == "open" else "holds on a stand-in" if r["stand_in"] else "holds"
 
 
 def number(row: dict) -> str:
@@ -140,10 +176,19 @@ def number(row: dict) -> str:
     return f"{row['value']:.3g} ({row['low']:.3g} to {row['high']:.3g})"
 
 
+def over(row: dict) -> str:
+    """On how much a number rests: `n = 400 draws, one training`."""
+    count = f"n = {row['n']:,}" + (f" {row['varies']}" if row["varies"] != "nothing" else "")
+    return count + (", one training" if row["trainings"] == 1 else "")
+
+
 def line(row: dict) -> str:
     """A row for the terminal."""
-    measured = "" if row["value"] is None else f"{number(row)}, n = {row['n']}, {row['run']}"
-    return f"{row['id']:46} §{row['section']:6} paper: {row['paper']:26} {row['verdict']:20} {measured}".rstrip()
+    measured = number(row) if row["value"] is None else f"{number(row)}, {over(row)}, {row['run']}"
+    said = row["verdict"] or row["kind"]
+    return (
+        f"{row['id']:46} §{row['section']:6} paper: {row['paper']:26} {said:20} {'' if measured == said else measured}".rstrip()
+    )
 
 
 # --- showing ----------------------------------------------------------------------------------------------------------
@@ -155,15 +200,19 @@ def checklist(rows: list[dict]) -> Table:
 
 
 def scoreboard(rows: list[dict]) -> Table:
-    """The claims in full, with what was measured on what."""
+    """The claims in full, with what was measured on what. Without verdicts where no row has one."""
 
     def measured(r: dict) -> str:
         if r["value"] is None:
             return number(r)
-        return f"{number(r)} {r['unit']}; n = {r['n']:,}; run {r['run']}" + (f": {r['instead']}" if r["stand_in"] else "")
+        where = "; ".join(x for x in (r["instead"] if r["stand_in"] else "", r["setting"]) if x)
+        return f"{number(r)} {r['unit']}; {over(r)}; run {r['run']}" + (f": {where}" if where else "")
 
-    header = ["claim", "§", "the paper", "measured here (95 % interval)", "verdict"]
-    return Table(header, [[r["id"], r["section"], r["paper"], measured(r), r["verdict"]] for r in rows])
+    said = any(r["verdict"] for r in rows)
+    header = ["claim", "§", "the paper", "measured here (95 % interval)", *(["verdict"] if said else [])]
+    return Table(
+        header, [[r["id"], r["section"], r["paper"], measured(r), *([r["verdict"] or "–"] if said else [])] for r in rows]
+    )
 
 
 def with_photographs(claim_id: str, run: Run, device: str = "auto", seed: int = 0) -> Table:

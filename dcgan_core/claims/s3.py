@@ -20,6 +20,8 @@ CLAIMS = [
         at_most(1e-5),
         _max_abs_diff,
         imported_from(reading.SVHN.folder),
+        kind="control",
+        varies="nothing",
     ),
     ablation("strides", "3", "Strided convolutions serve better than pooling and upsampling", "replace pooling"),
     ablation("batchnorm", "3", "Batchnorm serves better than none", "use in both nets"),
@@ -44,5 +46,13 @@ CLAIMS = [
         "Sampling with the batch's statistics is no better or worse",
         "not given (code: yes)",
         between(*variants.BAND),
+    ),
+    *(
+        Claim(f"architecture.{name}", "3", statement, paper, "not chosen", None)
+        for name, statement, paper in (
+            ("average_pooling", "Global average pooling makes training more stable, and slower to converge", "said"),
+            ("maxout", "LeakyReLU serves D better than the first GAN's maxout", "said"),
+            ("bounded_output", "With tanh at its output and ReLU below it, G learns faster to cover the colours", "said"),
+        )
     ),
 ]

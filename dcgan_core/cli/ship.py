@@ -10,12 +10,17 @@ def add(commands: argparse._SubParsersAction) -> None:
     p.add_argument("--name", help="the shipped run's name (default: its own)")
     p.add_argument("--without-weights", action="store_true", help="for weights that may not be redistributed")
     p.add_argument("--without-discriminator", action="store_true", help="for runs whose D the book does not use")
+    p.add_argument("--results-only", action="store_true", help="its results.json alone, beside a shipped run of another seed")
     p.set_defaults(run=_run)
 
 
 def _run(args: argparse.Namespace) -> None:
-    from dcgan_core.claims import shipping
+    from dcgan_core.claims import ledger, nets, shipping
     from dcgan_core.runs import Run
 
-    nets = {"weights": not args.without_weights, "discriminator": not args.without_discriminator}
-    print(shipping.ship(Run(args.source), args.name, **nets))
+    if args.results_only:
+        run = Run(args.source)
+        print(nets.ship_results(run, ledger.results_of(run)))
+        return
+    kept = {"weights": not args.without_weights, "discriminator": not args.without_discriminator}
+    print(shipping.ship(Run(args.source), args.name, **kept))

@@ -100,8 +100,9 @@ def test_detection_counts_only_what_samples_call_a_collapse():
 
 def test_the_rule_for_deviations_wants_the_whole_interval_near_one():
     rule = ledger.claim("ablation.updates").rule
-    assert rule.holds(1.0, 0.9, 1.1)
-    assert not rule.holds(1.0, 0.7, 1.4) and not rule.holds(1.2, 1.1, 1.3)
+    assert rule.decide(1.0, 0.9, 1.1)
+    assert rule.decide(1.0, 0.7, 1.4) is None and rule.decide(1.2, 1.1, 1.3) is None
+    assert rule.decide(1.4, 1.3, 1.5) is False
 
 
 def test_students_interval():

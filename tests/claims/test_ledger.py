@@ -10,7 +10,8 @@ from dcgan_core.intervals import Measurement
 from dcgan_core.metrics.walks import walk_smoothness
 from dcgan_core.runs import Run
 
-ROW = {"id", "section", "paper", "value", "low", "high", "unit", "n", "run", "data", "stand_in", "primary", "verdict"}
+ROW = {"id", "section", "kind", "paper", "value", "low", "high", "unit", "n", "varies", "trainings", "run", "data", "stand_in"}
+ROW |= {"setting", "primary", "met", "verdict"}
 
 
 def put(run: Run, name: str, results: dict) -> Run:
@@ -37,7 +38,13 @@ def test_ids_are_unique_and_sections_are_the_papers():
     ids = [c.id for c in ledger.CLAIMS]
     assert len(set(ids)) == len(ids)
     assert {c.section.split(".")[0] for c in ledger.CLAIMS} == {"3", "4", "5", "6", "7", "8", "book"}
-    assert all(c.statement and c.paper and c.unit and c.rule.text for c in ledger.CLAIMS)
+    assert all(c.statement and c.paper and c.unit and (c.rule is None or c.rule.text) for c in ledger.CLAIMS)
+    assert {c.kind for c in ledger.CLAIMS} == claim.KINDS.keys()
+    assert {c.varies for c in ledger.CLAIMS} < {*claim.VARIES}
+    assert all(c.kind == "control" for c in ledger.CLAIMS if c.section == "book")
+    # without a rule nothing can be said of a claim, so none is measured before there is one
+    assert not [c.id for c in ledger.CLAIMS if c.kind == "paper" and c.measure and not c.rule]
+    assert not [c.id for c in ledger.CLAIMS if c.kind == "comparison" and c.rule]
 
 
 def test_a_claim_is_found_by_its_id_or_its_near_namesake_is_named():
@@ -47,12 +54,18 @@ def test_a_claim_is_found_by_its_id_or_its_near_namesake_is_named():
 
 
 def test_verdicts():
-    walk = ledger.claim("walk.smoothness")
-    assert ledger.verdict(walk, None) == ledger.verdict(walk, {}) == "not measured"
-    assert ledger.verdict(walk, result(0.3, "a")) == "holds"
-    assert ledger.verdict(walk, result(0.3, "a", True)) == "holds on a stand-in"
-    assert ledger.verdict(walk, result(0.495, "a")) == "differs"
-    assert ledger.verdict(walk, result(0.7, "a", True)) == "differs"
+    better = ledger.claim("cifar10.above_kmeans")  # at least 0
+    assert ledger.verdict(better, None) == ledger.verdict(better, {}) == "not measured"
+    assert ledger.verdict(better, result(0.3, "a")) == "holds"
+    assert ledger.verdict(better, result(0.3, "a", True)) == "holds on a stand-in"
+    assert ledger.verdict(better, result(0.005, "a")) == ledger.verdict(better, result(0.005, "a", True)) == "not settled"
+    assert ledger.verdict(better, result(-0.3, "a")) == "refuted here"
+    assert ledger.verdict(better, result(-0.3, "a", True)) == "other setting"  # it may hold on the paper's own data
+    assert ledger.verdict(ledger.claim("mnist.above_fc_gan"), result(12, "a")) == "other setting"  # not the paper's baseline
+    for other in ("walk.smoothness", "scenes.coverage.drawn-rooms"):
+        assert ledger.verdict(ledger.claim(other), result(0.3, "a")) == ledger.verdict(ledger.claim(other), None) == ""
+    assert ledger.met(ledger.claim("scenes.coverage.drawn-rooms"), result(0.3, "a")) == "no"
+    assert ledger.met(ledger.claim("walk.smoothness"), result(0.3, "a")) == ""
 
 
 def test_the_ledger_has_one_primary_row_for_every_claim_and_all_its_keys(run, shelf):
@@ -68,12 +81,12 @@ def test_the_ledger_has_one_primary_row_for_every_claim_and_all_its_keys(run, sh
     assert set(sections[len(papers) :]) == {"book"}, "the book's own measurements follow the paper's claims"
     walks = [row for row in rows if row["id"] == "walk.smoothness"]
     assert [(row["run"], row["primary"], row["verdict"]) for row in walks] == [
-        ("two", True, "holds"),  # the paper's own kind of data before stand-ins
-        ("one", False, "holds on a stand-in"),
-        ("three", False, "differs"),
+        ("two", True, ""),  # the paper's own kind of data before stand-ins
+        ("one", False, ""),
+        ("three", False, ""),
     ]
     unmeasured = [row for row in rows if row["id"] != "walk.smoothness"]
-    assert {row["verdict"] for row in unmeasured} == {"not measured"}
+    assert {row["verdict"] for row in unmeasured if row["kind"] == "paper"} == {"not measured"}
     assert {row["value"] for row in unmeasured} == {None}
 
 
@@ -94,6 +107,8 @@ def test_what_a_run_does_not_ship_is_measured_small(run, run_copy):
 def test_the_shipped_ledger_can_be_read():
     """Whatever the repository holds right now."""
     rows = ledger.ledger_rows()
+    assert {row["verdict"] for row in rows} <= {*claim.VERDICTS, ""}
+    assert {row["verdict"] == "" for row in rows if row["kind"] != "paper"} == {True}
     assert sum(row["primary"] for row in rows) == len(ledger.CLAIMS)
     for row in rows:
         assert row.keys() >= ROW
@@ -133,6 +148,7 @@ def test_without_ids_all_that_fits_is_measured(run_copy):
     ("claim_id", "message"),
     [
         ("instability.detected", "dcgan ablate measures it"),
+        ("architecture.maxout", "nothing here measures it yet"),
         ("cifar10.accuracy", "cannot be measured on digits"),
         ("memorisation.faces", "cannot be measured on digits"),
         ("nonsense", "no claim is called 'nonsense'"),
@@ -156,7 +172,7 @@ def test_demonstrate_measures_small_beside_the_shipped_number(run_copy, tmp_path
     before = snapshot(run_copy.path)
     table = ledger.demonstrate("walk.smoothness", run_copy, "cpu")
     assert [row[2] for row in table.rows] == ["40", ""]
-    assert table.rows[1][-1] == "not measured"
+    assert table.rows[1][1] == "not measured"
     assert json.loads((tmp_path / "build/small/walk.smoothness.json").read_text())["n"] == 40
     assert snapshot(run_copy.path) == before
     ledger.measure(run_copy, ["walk.smoothness"], "cpu")
@@ -174,6 +190,8 @@ def test_tables_show_every_row_and_escape_what_html_would_read(shelf):
         assert "> 0.99" not in html
         assert len(repr(table).splitlines()) == len(rows) + 1
     assert all(row[4 - 1] == "not measured" for row in ledger.scoreboard(rows).rows)
+    controls = ledger.scoreboard([row for row in rows if row["kind"] == "control"])
+    assert "verdict" in ledger.scoreboard(rows).header and "verdict" not in controls.header
 
 
 def test_a_number_shows_its_interval():

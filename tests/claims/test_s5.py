@@ -24,7 +24,7 @@ def test_which_probe_is_measured_on_which_run(run, tmp_path):
     ours = imagenet_run(run, tmp_path / "ours")
     theirs = imagenet_run(run, tmp_path / "theirs", authors={"model": reading.IMAGENET.folder})
     fit = {
-        name: {c.id.partition(".")[2] for c in ledger.CLAIMS if c.id.startswith("cifar10.") and c.fits(r)}
+        name: {c.id.partition(".")[2] for c in ledger.CLAIMS if c.id.startswith("cifar10.accuracy") and c.fits(r)}
         for name, r in {"ours": ours, "theirs": theirs, "digits": run}.items()
     }
     kinds = {"ours": ("", ".random", ".pixels", ".kmeans"), "theirs": (".authors4", ".pixels", ".kmeans"), "digits": ()}
