@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 8000
 
-.PHONY: book test serve lab bench house clean
+.PHONY: book test site-test serve lab bench house clean
 .DEFAULT_GOAL := book
 
 book: .venv/installed  ## execute every chapter and build the site
@@ -16,6 +16,10 @@ test: .venv/installed  ## ruff, then pytest
 serve:  ## the built site in a browser, the playground alive; from disk it shows frames alone
 	@echo "Open http://localhost:$(PORT)/index.html; Ctrl-C ends it"
 	@$(PYTHON) -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
+
+site-test: .venv/installed  ## the built site in a real browser; SITE_MATRIX=full also at 768 px, and all of it in the dark
+	$(BIN)/python tests/book/browsing.py
+	$(BIN)/pytest -m site
 
 lab: .venv/installed  ## JupyterLab on the chapters
 	$(BIN)/jupyter lab --notebook-dir=book

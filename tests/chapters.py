@@ -5,6 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 BOOK = Path(__file__).resolve().parent.parent / "book"
+CHAPTERS = sorted(set(BOOK.glob("*.py")) - {BOOK / "build.py"})
 
 
 def defined_in(chapter: str, **known) -> SimpleNamespace:

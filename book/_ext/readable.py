@@ -9,6 +9,7 @@ from docutils import nodes
 def _one_menu(app, config):
     """Without this the theme adds a hidden bar whose menu buttons come first, so that those to be seen open nothing."""
     config.html_theme_options.setdefault("navbar_persistent", [])
+    config.html_context.setdefault("default_mode", "auto")
 
 
 def _alternative_texts(app, doctree, docname):

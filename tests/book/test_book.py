@@ -1,32 +1,24 @@
-"""The chapters as files, the builder, and (marked `site`) the built site."""
+"""The chapters as files, and the builder. The built site has tests of its own, in test_site.py."""
 
-import base64
 import importlib.util
-import io
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
-from html.parser import HTMLParser
 from pathlib import Path
-from urllib.parse import unquote, urlparse
 
 import jupytext
 import nbformat
 import pytest
 import yaml
+from chapters import CHAPTERS
 from conftest import make_folder, ships_from
 from docutils import nodes
-from PIL import Image
 
 from dcgan_core import cli, recipes
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-CHAPTERS = sorted((ROOT / "book").glob("*.py"))
-CHAPTERS.remove(ROOT / "book" / "build.py")
-HTML = ROOT / "_build" / "html"
 PARAMETERS = 'profile = "quick"\nseed = 0\ndevice = "auto"'
 
 
@@ -291,175 +283,3 @@ def test_chapters_that_show_photographs_run_where_there_are_some(real_data, buil
     assert "not on this machine" not in shown
     for text in texts:
         assert text in shown
-
-
-# --- the built site ---------------------------------------------------------------------------------------------------
-
-
-class Page(HTMLParser):
-    """What a page links to and loads."""
-
-    def __init__(self, path):
-        super().__init__()
-        self.links, self.loads, self.ids, self.text, self.images = [], [], set(), [], []
-        self.feed(path.read_text())
-
-    def handle_starttag(self, tag, attributes):
-        attributes = dict(attributes)
-        self.ids |= {attributes[k] for k in ("id", "name") if attributes.get(k)}
-        if tag == "a" and attributes.get("href"):
-            self.links.append(attributes["href"])
-        if tag == "img":
-            self.images.append(attributes)
-        if tag in ("img", "script", "iframe", "video") and attributes.get("src"):
-            self.loads.append(attributes["src"])
-        if tag == "link" and attributes.get("href", "#") != "#":
-            self.loads.append(attributes["href"])
-
-    def handle_data(self, data):
-        self.text.append(data)
-
-
-@pytest.fixture(scope="module")
-def pages():
-    if not (HTML / "index.html").exists():
-        pytest.skip("no site; make book builds it")
-    return {path: Page(path) for path in sorted(HTML.glob("*.html"))}
-
-
-@pytest.mark.site
-def test_every_chapter_is_a_page(pages):
-    names = {path.stem for path in pages}
-    assert {p.stem for p in CHAPTERS} | {"index", "references"} <= names
-
-
-@pytest.mark.site
-def test_a_page_loads_nothing_from_elsewhere_and_nothing_that_is_missing(pages):
-    for path, page in pages.items():
-        for url in page.loads:
-            assert not urlparse(url).netloc, f"{path.name} loads {url}"
-            if not url.startswith("data:"):
-                assert (path.parent / unquote(urlparse(url).path)).is_file(), f"{path.name} loads {url}"
-
-
-@pytest.mark.site
-def test_links_inside_the_site_lead_somewhere(pages):
-    for path, page in pages.items():
-        for url in page.links:
-            parts = urlparse(url)
-            if parts.scheme or parts.netloc:
-                continue
-            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
-            assert target.exists(), f"{path.name} links to {url}"
-            if parts.fragment and target in pages:
-                assert unquote(parts.fragment) in pages[target].ids, f"{path.name} links to {url}"
-
-
-@pytest.mark.site
-def test_no_page_shows_an_error_or_a_dead_widget(pages):
-    for path, page in pages.items():
-        text = "".join(page.text)
-        assert "Traceback (most recent call last)" not in text, path.name
-        assert "{{" not in text, path.name
-        assert "VBox(" not in text and "HBox(" not in text, path.name
-
-
-@pytest.mark.site
-def test_the_sliders_of_the_walk_have_frames(pages):
-    html = (HTML / "06_1_walk.html").read_text()
-    assert html.count('class="dcgan-slider"') == 2
-    assert html.count('type="range"') == 7
-    assert html.count("data:image/webp;base64,") >= 2
-
-
-@pytest.mark.site
-def test_the_walk_moves_by_itself(pages):
-    html = (HTML / "06_1_walk.html").read_text()
-    [animation] = re.findall(r'class="dcgan-animation"[^>]*src="data:image/webp;base64,([^"]*)"', html)
-    moving = Image.open(io.BytesIO(base64.b64decode(animation)))
-    assert moving.n_frames > 40 and moving.info["loop"] == 0
-
-
-@pytest.mark.site
-def test_the_sliders_of_the_arithmetic_have_frames_and_the_picker_a_picture(pages):
-    html = (HTML / "06_3_2_arithmetic.html").read_text()
-    assert html.count('class="dcgan-slider"') == 3
-    assert html.count('type="range"') == 3 + 3 + 2
-    assert html.count('class="dcgan-picker"') == 1
-    assert html.count("data:image/webp;base64,") >= 4
-
-
-@pytest.mark.site
-def test_the_sliders_of_the_factors_have_frames(pages):
-    html = (HTML / "scenes.html").read_text()
-    assert html.count('class="dcgan-slider"') == 2
-    assert html.count('type="range"') == 12
-
-
-@pytest.mark.site
-@pytest.mark.parametrize(("page", "sliders"), [("06_2_features", 1), ("06_3_1_forgetting", 2)])
-def test_the_sliders_of_features_and_dropped_maps_have_frames(pages, page, sliders):
-    html = (HTML / f"{page}.html").read_text()
-    assert html.count('class="dcgan-slider"') == 1
-    assert html.count('type="range"') == sliders
-
-
-@pytest.mark.site
-def test_every_image_is_described_in_words(pages):
-    for path, page in pages.items():
-        for text in (image.get("alt", "") for image in page.images):
-            assert " " in text and not re.search(r"[0-9a-f]{16}", text), f"{path.name}: {text or 'nothing'}"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="no playwright; pip install playwright")
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if not chromium:
-        pytest.skip("no Chromium; apt-get install chromium")
-    with playwright.sync_playwright() as running:
-        yield running.chromium.launch(executable_path=chromium, args=["--no-sandbox"])  # root has no sandbox
-
-
-@pytest.fixture
-def phone(browser):
-    """A page as wide as a phone, in dark mode. Errors of its scripts fail the test."""
-    page = browser.new_page(viewport={"width": 390, "height": 844}, color_scheme="dark")
-    errors = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    yield page
-    page.close()
-    assert not errors
-
-
-@pytest.mark.site
-def test_a_phone_opens_the_menu_and_the_table_of_contents(pages, phone):
-    phone.goto((HTML / "04_training.html").as_uri())
-    for side, link in (("primary", "03_architecture.html"), ("secondary", "#exercises")):
-        drawer = phone.locator(f"#pst-{side}-sidebar-modal")
-        assert not drawer.is_visible()
-        phone.locator(f"button.{side}-toggle:visible").click()
-        drawer.locator(f"a[href='{link}']").wait_for(state="visible")  # each waits up to half a minute, then fails
-        phone.keyboard.press("Escape")
-        drawer.wait_for(state="hidden")
-
-
-@pytest.mark.site
-def test_on_a_phone_what_is_printed_wraps_and_no_page_is_wider(pages, phone):
-    cut = "pre => pre.scrollWidth > pre.clientWidth + 1 ? [pre.textContent.trim().slice(0, 60)] : []"
-    for path in pages:
-        phone.goto(path.as_uri())
-        found = phone.evaluate(f"[...document.querySelectorAll('.output:not(.columns) pre')].flatMap({cut})")
-        assert not found, f"{path.name} cuts off {found}"
-        assert phone.evaluate("document.documentElement.scrollWidth") <= 390, path.name
-
-
-@pytest.mark.site
-def test_in_the_dark_images_are_as_they_are_and_outputs_have_no_slab(pages, phone):
-    style = "([what, name]) => [...new Set([...document.querySelectorAll(what)].map(e => getComputedStyle(e)[name]))]"
-    for path in pages:
-        phone.goto(path.as_uri())
-        assert phone.evaluate("document.documentElement.dataset.theme") == "dark"
-        assert set(phone.evaluate(style, ["img", "filter"])) <= {"none"}, path.name
-        assert set(phone.evaluate(style, [".cell_output img", "padding"])) <= {"0px"}, path.name
-        assert set(phone.evaluate(style, [".cell_output .text_html", "backgroundColor"])) <= {"rgba(0, 0, 0, 0)"}, path.name
