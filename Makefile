@@ -9,8 +9,9 @@ PORT ?= 8000
 book: .venv/installed  ## execute every chapter and build the site
 	$(BIN)/python book/build.py
 
-test: .venv/installed  ## ruff, then pytest
+test: .venv/installed  ## ruff, mypy, then pytest
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/mypy
 	$(BIN)/pytest
 
 serve:  ## the built site in a browser, the playground alive; from disk it shows frames alone
@@ -36,7 +37,7 @@ house:  ## how long the library is, and which of its house rules are broken
 	$(PYTHON) tests/house.py
 
 clean:  ## remove what was built, but neither .venv nor runs/
-	rm -rf _build .pytest_cache .ruff_cache
+	rm -rf _build .pytest_cache .ruff_cache .mypy_cache
 
 .venv/installed: pyproject.toml constraints.txt book/lab.json
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; try: make PYTHON=python3.11")'

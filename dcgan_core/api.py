@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["ARCHITECTURES", "Discriminator", "Generator", "Run", "load", "load_data", "probe", "show", "train"]
 
 
-def load(run: str | os.PathLike, *, device: str = "auto") -> Generator:
+def load(run: str | os.PathLike[str], *, device: str = "auto") -> Generator:
     """The generator of a shipped run, by its name, or of a run's folder: in eval mode and float32 on the best device.
 
     Raises UserError where there is no such run, or it has no finished generator.
@@ -39,7 +39,7 @@ def load(run: str | os.PathLike, *, device: str = "auto") -> Generator:
 
 def show(
     images: torch.Tensor | np.ndarray,
-    out: str | os.PathLike | None = None,
+    out: str | os.PathLike[str] | None = None,
     *,
     columns: int | None = None,
     zoom: int = 2,
@@ -62,15 +62,15 @@ def show(
 
 
 def train(
-    data: str | os.PathLike,
+    data: str | os.PathLike[str],
     *,
     minutes: float | None = None,
     images: int | None = None,
-    out: str | os.PathLike | None = None,
+    out: str | os.PathLike[str] | None = None,
     resume: bool = False,
     profile: str = "cpu",
     architecture: str | None = None,
-    initial: str | os.PathLike | None = None,
+    initial: str | os.PathLike[str] | None = None,
     seed: int | None = None,
     device: str = "auto",
     settings: Mapping[str, Any] | None = None,
@@ -126,8 +126,8 @@ def _data(config: Config, existing: Run | None) -> ImageData:
 
 
 def probe(
-    run: Run | str | os.PathLike,
-    dataset: str | os.PathLike,
+    run: Run | str | os.PathLike[str],
+    dataset: str | os.PathLike[str],
     *,
     images: int | None = None,
     labels_each: int | None = None,

@@ -8,31 +8,33 @@ from typing import Any, Literal, TypeVar
 
 from dcgan_core.errors import UserError
 
-T = TypeVar("T")
+T = TypeVar("T")  # a dataclass
 
 
-def to_dict(config: Any) -> dict:
+def to_dict(config: Any) -> dict[str, Any]:
     """The config as plain JSON values, nested configs and tuples included."""
-    return json.loads(json.dumps(dataclasses.asdict(config)))
+    return dict(json.loads(json.dumps(dataclasses.asdict(config))))
 
 
-def from_dict(cls: type[T], values: dict, where: str = "config") -> T:
+def from_dict(cls: type[T], values: dict[str, Any], where: str = "config") -> T:
     """Builds `cls` from plain JSON values; `where` names the file or option in errors."""
     if not isinstance(values, dict):
         raise UserError(f"{where}: expected named values, got {values!r}")
     hints = {key: _field(cls, key, where) for key in values}
-    needed = (f.name for f in dataclasses.fields(cls) if f.default is f.default_factory is dataclasses.MISSING)
+    needed = (
+        f.name for f in dataclasses.fields(typing.cast(Any, cls)) if f.default is f.default_factory is dataclasses.MISSING
+    )
     if missing := [name for name in needed if name not in values]:
         raise UserError(f"{where}: missing key {missing[0]!r}")
     return cls(**{key: _check(value, hints[key], f"{where}: {key}") for key, value in values.items()})
 
 
-def override(config: T, assignments: list[str], where: str = "`settings`") -> T:
+def override(config: T, assignments: list[str]) -> T:
     """A copy of `config` with every `key=value` applied; `architecture.kernel=4` reaches into a nested config.
 
     All are applied before the result is checked: values that only fit together can be changed together.
     """
-    values = to_dict(config)
+    values, where = to_dict(config), "`settings`"
     for assignment in assignments:
         key, _, text = assignment.partition("=")
         if not text:
@@ -73,7 +75,7 @@ def _parse(text: str, hint: Any) -> Any:
 def _check(value: Any, hint: Any, where: str) -> Any:
     """`value` as the type `hint` asks for, or a UserError that says what was expected."""
     origin, options = typing.get_origin(hint), typing.get_args(hint)
-    if dataclasses.is_dataclass(hint):
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         return value if isinstance(value, hint) else from_dict(hint, value, where)
     if origin is Literal:
         if value not in options:

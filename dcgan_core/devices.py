@@ -1,14 +1,10 @@
 """Which device computes, and in which precision?"""
 
-import typing
 from pathlib import Path
-from typing import Literal
 
 import torch
 
 from dcgan_core.errors import UserError
-
-Precision = Literal["single", "bf16"]  # bf16: autocast, the weights stay single
 
 
 def pick(device: str = "auto") -> torch.device:
@@ -35,8 +31,8 @@ def prefer_speed(device: torch.device) -> None:
         torch.set_float32_matmul_precision("high")
 
 
-def precision(asked: str, device: torch.device | str) -> Precision:
-    """The precision named by `asked`; `auto` is bf16 where that is faster: on CUDA GPUs that have it, and on CPUs with AMX.
+def precision(asked: str, device: torch.device | str) -> str:
+    """`single` or `bf16` (autocast), as `asked`; `auto` is bf16 where that is faster: CUDA GPUs that have it, CPUs with AMX.
 
     Raises UserError for an unknown one.
     """
@@ -44,14 +40,14 @@ def precision(asked: str, device: torch.device | str) -> Precision:
         device = torch.device(device)
         faster = _cuda_has_bf16(device) if device.type == "cuda" else device.type == "cpu" and _has_amx()
         return "bf16" if faster else "single"
-    if asked not in typing.get_args(Precision):
-        raise UserError(f"`precision` {asked}: there are auto, {' and '.join(typing.get_args(Precision))}")
+    if asked not in ("single", "bf16"):
+        raise UserError(f"`precision` {asked}: there are auto, single and bf16")
     return asked
 
 
 def _cuda_has_bf16(device: torch.device) -> bool:
     with torch.cuda.device(device):
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
 def _has_amx() -> bool:

@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 from dcgan_core.errors import UserError
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes | memoryview) -> None:
     """Writes to a temporary name beside `path`, then renames. If anything fails, the old file is still intact."""
     temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}.tmp"
     try:

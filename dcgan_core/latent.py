@@ -1,8 +1,9 @@
 """Which image does a z give, what lies between two z (paper §6.1), and what does their sum show (§6.3.2)?"""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -45,7 +46,7 @@ def walk(start: Tensor, end: Tensor, steps: int, path: Literal["straight", "sphe
     cosine = ((start * end).sum(-1, keepdim=True) / (a * b)).clamp(-1, 1)
     angle = torch.acos(cosine).clamp_min(1e-4)  # below that the two directions are one, and the formula 0/0
     direction = (torch.sin((1 - t) * angle) * start / a + torch.sin(t * angle) * end / b) / torch.sin(angle)
-    return direction * (a + (b - a) * t)
+    return torch.mul(direction, a + (b - a) * t)
 
 
 def mean(exemplars: Tensor) -> Tensor:
@@ -58,7 +59,7 @@ def mean(exemplars: Tensor) -> Tensor:
     return exemplars.mean(-2)
 
 
-def combine(terms: list[Tensor], weights: list[float] | Tensor = (1, -1, 1)) -> Tensor:
+def combine(terms: list[Tensor], weights: Sequence[float] | Tensor = (1, -1, 1)) -> Tensor:
     """The weighted sum of `terms` (… x latent each): by default the first, minus the second, plus the third.
 
     weights: one for each term, or N x len(terms) for N sums at once. Raises UserError for another number of them.
@@ -66,7 +67,7 @@ def combine(terms: list[Tensor], weights: list[float] | Tensor = (1, -1, 1)) -> 
     weights = torch.as_tensor(weights, dtype=terms[0].dtype, device=terms[0].device)
     if weights.shape[-1] != len(terms):
         raise UserError(f"arithmetic: {len(terms)} terms and {weights.shape[-1]} weights; give one for each term")
-    return sum(weights[..., i, None] * term for i, term in enumerate(terms))
+    return sum((weights[..., i, None] * term for i, term in enumerate(terms)), start=torch.zeros(()))
 
 
 @torch.no_grad()
@@ -83,6 +84,6 @@ def generate(generator: Generator, z: Tensor, labels: Tensor | None = None, batc
     return torch.cat(parts) if parts else torch.empty(0)
 
 
-def generate_pixels(generator: Generator, z: Tensor, labels: Tensor | None = None, batch: int = 256):
+def generate_pixels(generator: Generator, z: Tensor, labels: Tensor | None = None, batch: int = 256) -> np.ndarray:
     """`generate` as a NumPy uint8 array N x C x S x S, for figures and distances."""
     return to_pixels(generate(generator, z, labels, batch), generator.architecture).cpu().numpy()

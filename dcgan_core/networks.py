@@ -17,11 +17,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from math import prod
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from dcgan_core.errors import UserError
 
@@ -134,7 +135,8 @@ class Stage(nn.Module):
         self.activation = activation or nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.activation(self.norm(self.layer(x)))
+        y: Tensor = self.activation(self.norm(self.layer(x)))
+        return y
 
 
 def batchnorm(a: Architecture, outputs: int, images: bool, edge: bool = False) -> nn.Module | None:
@@ -192,7 +194,7 @@ class Generator(nn.Module):
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """z: N x latent; labels: N class numbers, for class-conditional nets. Returns images, N x channels x size x size."""
         y = one_hot(self.architecture, labels)
-        h = z
+        h: Tensor = z
         for stage in self.dense:
             h = stage(join(h, y))  # N x hidden; N x units
         h = h.unflatten(1, self.architecture.base)  # N x widths[-1] x side x side
@@ -217,7 +219,7 @@ class Discriminator(nn.Module):
     def __init__(self, architecture: Architecture, rng: torch.Generator | None = None) -> None:
         super().__init__()
         a = self.architecture = architecture
-        activation = {"leaky_relu": partial(nn.LeakyReLU, a.leak), "sigmoid": nn.Sigmoid}[a.d_activation]
+        activation: Callable[[], nn.Module] = nn.Sigmoid if a.d_activation == "sigmoid" else partial(nn.LeakyReLU, a.leak)
         self.convs = nn.ModuleList()
         inputs = a.channels
         for i, outputs in enumerate(a.widths):
@@ -266,7 +268,7 @@ def initialise(net: nn.Module, rng: torch.Generator | None = None) -> None:
             nn.init.normal_(module.weight, 0.0, 0.02, generator=rng)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-        elif isinstance(module, nn.modules.batchnorm._BatchNorm) and module.affine:
+        elif isinstance(module, _BatchNorm) and module.affine:
             nn.init.normal_(module.weight, 1.0, 0.02, generator=rng)
             nn.init.zeros_(module.bias)
 
@@ -308,8 +310,8 @@ def to_pixels(images: Tensor, architecture: Architecture) -> Tensor:
     return (unit * 255).round().clamp(0, 255).to(torch.uint8)
 
 
-def norms(net: nn.Module) -> list[nn.Module]:
-    return [m for m in net.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+def norms(net: nn.Module) -> list[_BatchNorm]:
+    return [m for m in net.modules() if isinstance(m, _BatchNorm)]
 
 
 @contextmanager
@@ -331,16 +333,16 @@ def batch_statistics(*nets: nn.Module) -> Iterator[None]:
 
 
 @torch.no_grad()
-def estimate_batchnorm(net: nn.Module, batches: Iterable[tuple]) -> None:
+def estimate_batchnorm(net: nn.Module, batches: Iterable[tuple[Any, ...]]) -> None:
     """Stores in every batchnorm the mean over `batches` of the batch mean and the (biased) batch variance.
 
     Each layer's input is computed with batch statistics below it, as in the authors' SVHN code. Each batch is a tuple of
     arguments for `net` (for its features, where D has no head). Afterwards, in `net.eval()`, a z gives the same
     image in any batch.
     """
-    sums = {module: [0, 0.0, 0.0] for module in norms(net)}
+    sums: dict[_BatchNorm, list[Any]] = {module: [0, 0.0, 0.0] for module in norms(net)}
 
-    def accumulate(module: nn.Module, inputs: tuple) -> None:
+    def accumulate(module: _BatchNorm, inputs: tuple[Tensor, ...]) -> None:
         x = inputs[0].float()
         variance, mean = torch.var_mean(x, dim=[d for d in range(x.ndim) if d != 1], correction=0)
         count, means, variances = sums[module]
@@ -357,10 +359,10 @@ def estimate_batchnorm(net: nn.Module, batches: Iterable[tuple]) -> None:
     for module, (count, means, variances) in sums.items():
         if not count:
             raise ValueError("estimate_batchnorm needs at least one batch")
-        module.running_mean.copy_(means / count)
-        module.running_var.copy_(variances / count)
+        module.get_buffer("running_mean").copy_(means / count)
+        module.get_buffer("running_var").copy_(variances / count)
 
 
-def all_layers(net: nn.Module) -> Callable:
+def all_layers(net: nn.Module) -> Callable[..., Any]:
     """What to call so that every layer runs: `net`, or the features of a D without a head."""
     return net.features if isinstance(net, Discriminator) and not net.architecture.head else net

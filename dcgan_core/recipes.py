@@ -8,6 +8,7 @@ its size.
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from dcgan_core.config_io import did_you_mean
 from dcgan_core.data import loading
@@ -17,26 +18,27 @@ from dcgan_core.networks import ARCHITECTURES, Architecture
 from dcgan_core.training.config import Config
 
 PROFILES = ("quick", "cpu", "paper")
+Settings = dict[str, Any]  # of a `Config`
 
 # On two cores, many small updates teach more than few large ones: batch 32, and both nets on every batch.
-_SMALL = {"batch": 32, "updates": "both"}
+_SMALL: Settings = {"batch": 32, "updates": "both"}
 # mnist/train_cond_dcgan.py: 10,000 training images are held out for model selection; L2 on every parameter.
-_MNIST = {"first": 50_000, "weight_decay": 2.5e-5}
+_MNIST: Settings = {"first": 50_000, "weight_decay": 2.5e-5}
 # In place of the authors' 200 passes 12, half of them with a falling rate like theirs. Moving the 13 million weights takes
 # most of an update at any batch, so small batches and both nets on each: 18,750 updates of each net, theirs have 39,000.
-_MNIST_CPU = {**_SMALL, "images": 12 * 50_000, "decay_images": 6 * 50_000}
+_MNIST_CPU: Settings = {**_SMALL, "images": 12 * 50_000, "decay_images": 6 * 50_000}
 _NARROW64 = Architecture(64, 3, (32, 64, 128, 256), (2, 2, 2, 2), kernel=4)  # two and a half times as fast as small64
 # half of the authors' widths: of the nets tried for a few minutes each, the one whose features the probe of §5.1 liked best,
 # and the smaller the batch, the better (book/trials/imagenet32_settings.json)
 _HALF32 = replace(ARCHITECTURES["imagenet32"], widths=(64, 64, 128, 128, 256, 256))
-_IMAGENET_CPU = {"batch": 16, "updates": "both", "minutes": 150.0}
+_IMAGENET_CPU: Settings = {"batch": 16, "updates": "both", "minutes": 150.0}
 _TINY32 = Architecture(32, 3, (32, 64, 128), (2, 2, 2), kernel=4)  # a quarter of the work of small32
 
 _SETS = ("faces", "rooms", "lsun", "drawn-rooms", "drawn-portraits", "imagenet32", "cifar10", "imagenet", "svhn")
 _DIGITS = Architecture(16, 1, (64, 128), (2, 2), kernel=4)
 _MNIST28, _AFFINE28 = ARCHITECTURES["mnist28"], replace(ARCHITECTURES["mnist28"], norm_affine=True)
 # mnist/train_cond_dcgan.py: 100 epochs, then 100 of linear decay, of 50,000 images
-_MNIST_PAPER = {**_MNIST, "images": 200 * 50_000, "decay_images": 100 * 50_000}
+_MNIST_PAPER: Settings = {**_MNIST, "images": 200 * 50_000, "decay_images": 100 * 50_000}
 
 # profile -> recipe -> what is trained. mnist-affine: with batchnorm's scale and bias, which the paper's supplement advises
 # against. mnist-fc: the supplement's baseline, a permutation-invariant GAN, same settings and images, no convolutions
@@ -113,6 +115,5 @@ def _default(name: str, profile: str) -> Config:
     size, channels = shape
     if profile == "quick":
         size = min(size, 32)
-    length = {"quick": {"images": 40_000}, "cpu": {"minutes": 100.0}, "paper": {"images": 25 * 350_000}}[profile]
-    batches = {} if profile == "paper" else _SMALL
-    return Config(name, Architecture.for_images(size, channels), **batches, **length)
+    length: dict[str, Settings] = {"quick": {"images": 40_000}, "cpu": {"minutes": 100.0}, "paper": {"images": 25 * 350_000}}
+    return Config(name, Architecture.for_images(size, channels), **({} if profile == "paper" else _SMALL), **length[profile])

@@ -24,7 +24,7 @@ import shutil
 import subprocess
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import safetensors
 import safetensors.torch
@@ -41,25 +41,26 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 NETS = {"generator": Generator, "discriminator": Discriminator}
+Net = TypeVar("Net", Generator, Discriminator)
 
 
 class Run:
     """A run's folder, or the shipped run of that name. `Run.create` makes one. Raises UserError if it is not a run."""
 
-    def __init__(self, path: str | os.PathLike) -> None:
+    def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         shipped = assets.FOLDERS["reference_runs"] / path
         if len(self.path.parts) == 1 and shipped.is_dir() and not (self.path / "run.json").exists():
             self.path = shipped
         if not self.path.is_dir():
             raise UserError(f"{self.path}: no such run{_known_runs()}")
-        self.info: dict = read_json(self.path / "run.json", "a run's description")
+        self.info: dict[str, Any] = read_json(self.path / "run.json", "a run's description")
         known = isinstance(self.info, dict) and self.info.get("format") == FORMAT
         if not known or not isinstance(self.info.get("config"), dict):
             raise UserError(f"{self.path / 'run.json'}: not written by dcgan train (or by a newer version of it)")
 
     @classmethod
-    def create(cls, path: str | os.PathLike, info: dict) -> Run:
+    def create(cls, path: str | os.PathLike[str], info: dict[str, Any]) -> Run:
         """A new run whose run.json holds `info` (JSON values; `config` at least). The folder must be empty or absent."""
         path = Path(path)
         if path.exists() and (not path.is_dir() or any(not p.name.endswith(".tmp") for p in path.iterdir())):
@@ -86,7 +87,7 @@ class Run:
         data = self.info.get("data")
         if not isinstance(data, dict) or "name" not in data:
             raise UserError(f"{self.path / 'run.json'}: does not say what it was trained on; train it with dcgan train")
-        return data["name"]
+        return str(data["name"])
 
     @property
     def architecture(self) -> Architecture:
@@ -108,15 +109,15 @@ class Run:
     def has_checkpoint(self) -> bool:
         return (self.path / "checkpoint.pt").is_file()
 
-    def save_checkpoint(self, state: dict) -> None:
+    def save_checkpoint(self, state: dict[str, Any]) -> None:
         buffer = io.BytesIO()  # so that a full disk shows as an error of the write, with the old checkpoint still there
         torch.save(state, buffer)
         write_atomically(self.path / "checkpoint.pt", buffer.getbuffer())
 
-    def load_checkpoint(self, device: torch.device | str = "cpu") -> dict:
+    def load_checkpoint(self, device: torch.device | str = "cpu") -> dict[str, Any]:
         path = self.path / "checkpoint.pt"
         try:
-            return torch.load(path, map_location=device, weights_only=True)
+            return dict(torch.load(path, map_location=device, weights_only=True))
         except FileNotFoundError:
             raise UserError(f"{path}: no such file; the run stopped before its first checkpoint, or was shipped") from None
         except Exception as error:  # torch.load raises pickle's, zip's and its own errors
@@ -141,13 +142,13 @@ class Run:
 
     # --- nets ---------------------------------------------------------------------------------------------------------
 
-    def save_net(self, kind: str, net: torch.nn.Module) -> None:
+    def save_net(self, kind: str, net: Generator | Discriminator) -> None:
         """Writes `<kind>.safetensors` in float32."""
         write_net(self.path / f"{kind}.safetensors", kind, net)
 
     def generator(self, device: torch.device | str = "cpu") -> Generator:
         """G in eval mode and float32 on `device`."""
-        return self._net("generator", device)
+        return self._net("generator", Generator, device)
 
     def discriminator(self, device: torch.device | str = "cpu", will_estimate_batchnorm: bool = False) -> Discriminator:
         """D in eval mode and float32 on `device`.
@@ -155,7 +156,7 @@ class Run:
         An imported D may have no batchnorm statistics. That raises a UserError, unless the caller will estimate them
         (`networks.estimate_batchnorm`) or use batch statistics.
         """
-        net = self._net("discriminator", device)
+        net = self._net("discriminator", Discriminator, device)
         if (
             not will_estimate_batchnorm
             and self.info.get("authors", {}).get("statistics", {}).get("discriminator", True) is None
@@ -166,7 +167,7 @@ class Run:
     def has_net(self, kind: str) -> bool:
         return (self.path / f"{kind}.safetensors").is_file()
 
-    def _net(self, kind: str, device: torch.device | str) -> Any:
+    def _net(self, kind: str, cls: type[Net], device: torch.device | str) -> Net:
         path = self.path / f"{kind}.safetensors"
         if not path.is_file():
             if "without_weights" in self.info:
@@ -175,7 +176,7 @@ class Run:
                 raise UserError(f"{self.path}: has no {kind}; none was among the imported arrays")
             way_out = "let it finish, or continue it with `resume`" if self.has_checkpoint else "train it, or get it again"
             raise UserError(f"{path}: no such file; the run has no finished {kind}: {way_out}")
-        net = NETS[kind](self.architecture)
+        net = cls(self.architecture)
         try:
             state = {k: v.float() for k, v in safetensors.torch.load_file(path).items()}
         except (safetensors.SafetensorError, OSError) as error:
@@ -189,7 +190,7 @@ class Run:
         if bad:
             raise UserError(f"{path}: {bad} has values that are NaN or infinite; train it again")
         net.load_state_dict(state, strict=False)
-        return net.to(device, memory_format=torch.channels_last).eval()
+        return net.to(device).to(memory_format=torch.channels_last).eval()
 
     # --- log, samples -------------------------------------------------------------------------------------------------
 
@@ -201,7 +202,7 @@ class Run:
         counters = {key: sum(c.get(key, 0) for c in counts) for key in ("images", "d_updates", "g_updates")}
         return counters | {"minutes": sum(part.get("minutes") or 0 for part in parts)}
 
-    def log(self) -> list[dict]:
+    def log(self) -> list[dict[str, Any]]:
         """The rows of log.jsonl; a line that was only half written when the run was killed is left out."""
         path = self.path / "log.jsonl"
         rows = []
@@ -221,7 +222,7 @@ class Run:
 def start(
     config: Config,
     data: ImageData,
-    path: str | os.PathLike,
+    path: str | os.PathLike[str],
     *,
     recipe: str | None = None,
     profile: str | None = None,
@@ -247,7 +248,7 @@ def start(
     return Run.create(path, info | environment())
 
 
-def write_net(path: Path, kind: str, net: torch.nn.Module, half: bool = False) -> None:
+def write_net(path: Path, kind: str, net: Generator | Discriminator, half: bool = False) -> None:
     """Writes a net as safetensors. `half`: weights in float16; batchnorm statistics are always float32."""
     tensors = {}
     for key, tensor in net.state_dict().items():
@@ -271,7 +272,7 @@ def reference_runs() -> list[Run]:
     return [Run(p.parent) for p in sorted(assets.folder("reference_runs").glob("*/run.json"))]
 
 
-def environment() -> dict:
+def environment() -> dict[str, Any]:
     """Machine, versions and commit, for a run's provenance."""
     packages = ("dcgan-core", "torch", "torchvision", "numpy", "pillow")
     installed = {d.name.lower(): d.version for d in metadata.distributions() if d.name}

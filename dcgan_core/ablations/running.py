@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -50,14 +51,14 @@ def _train_variant(config: Config, baseline: Config, path: Path, device: str = "
     first = config.images - config.batch * variants.APART * variants.SNAPSHOTS * (2 if config.updates == "alternate" else 1)
 
     def keep(event: Event) -> None:
-        if event.row and event.images > first and event.row["g_updates"] % variants.APART == 0:
+        if event.row and event.generator and event.images > first and event.row["g_updates"] % variants.APART == 0:
             pixels = latent.generate_pixels(event.generator, variants.fixed_z(a, config.seed), batch=session.GRID)
             (run.path / "snapshots").mkdir(exist_ok=True)
             write_atomically(run.path / "snapshots" / f"{event.images:09d}.png", pictures.encode(pictures.grid(pixels, gap=0)))
 
     start = Start(a, baseline.architecture, config.seed)
     try:
-        if not loop.train(config, data, run, device, initial=start, on_event=keep, progress=progress):
+        if not loop.train(config, data, run, device, initial=cast(Run, start), on_event=keep, progress=progress):
             raise KeyboardInterrupt
     except Collapsed:
         pass  # diverged; the nets before that are measured
@@ -101,7 +102,7 @@ def ablate(
     if note.exists() and _baseline(out) != baseline:
         raise UserError(f"{out}: holds runs of another length or data; choose another `out`")
     judged = Judged(data, a.size, out / "classifier.safetensors", device)
-    provoked = None
+    provoked = judged  # where nothing is provoked, never asked
     if any(v in variants.PROVOKED for v in chosen):
         provoked = Judged(provoking.data, provoking.architecture.size, out / "classifier-provoked.safetensors", device)
     write_json(note, {"baseline": config_io.to_dict(baseline)})

@@ -4,6 +4,7 @@ import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,9 +26,9 @@ BATCH = 128  # what batchnorm's statistics are estimated with (svhn/svhn_semisup
 SEED = 0
 
 
-def nets(released: Released) -> dict[str, torch.nn.Module]:
+def nets(released: Released) -> dict[str, Any]:
     """The nets that there are, by name, in eval mode; batchnorm's stored statistics are not yet of any use."""
-    built = {}
+    built: dict[str, Any] = {}
     for net, arrays in released.arrays.items():
         built[net] = NETS[net](released.architecture)
         state = {key: torch.from_numpy(_as_ours(array)) for key, array in arrays.items()}
@@ -44,16 +45,14 @@ def _as_ours(array: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(array.T if array.ndim == 2 else array)
 
 
-def import_run(
-    folder: str | Path, out: str | Path, statistics: str | None = None, *, device: torch.device | str = "auto"
-) -> Run:
+def import_run(folder: str | Path, out: str | Path, statistics: str | None = None, *, device: str = "auto") -> Run:
     """Makes a finished run of the arrays in `folder`: weights, batchnorm statistics for eval mode, a sample grid.
 
     statistics: the data set whose training images D's batchnorm statistics are estimated on; without it G's own samples
     serve, and where there is no G, nothing is estimated. run.json says which. Everything is computed before
     anything is written. Raises UserError as `read` does, and where `out` is in use.
     """
-    out, device = Path(out), devices.pick(device)
+    out, place = Path(out), devices.pick(device)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f"{out}: already exists; choose another `out`")
     released = reading.read(folder)
@@ -63,8 +62,8 @@ def import_run(
         raise UserError(f"`statistics` {statistics}: images of {data.channels} channels of colour; these nets see {a.channels}")
     if data and "discriminator" not in released.arrays:
         raise UserError(f"`statistics` {statistics}: {folder} has no discriminator that needs them; leave it out")
-    built = {name: net.to(device) for name, net in nets(released).items()}
-    noted, pixels = _estimate(built, data, device)
+    built = {name: net.to(place) for name, net in nets(released).items()}
+    noted, pixels = _estimate(built, data, place)
     temporary = out.parent / f".{out.name}.{secrets.token_hex(4)}.tmp"
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -130,10 +129,10 @@ def _estimate(built: dict, data: ImageData | None, device: torch.device) -> tupl
         for step in tqdm(range(BATCHNORM_BATCHES), desc=f"{name}'s batchnorm statistics", unit=" batches"):
             yield (batch(step).to(device),)
 
-    def photographs(step: int) -> torch.Tensor:
-        return networks.to_input(torch.from_numpy(data.images[batch_indices(step, BATCH, len(data), SEED)]), a)
-
-    def samples(step: int) -> torch.Tensor:
+    def images(step: int) -> torch.Tensor:
+        if data:
+            return networks.to_input(torch.from_numpy(data.images[batch_indices(step, BATCH, len(data), SEED)]), a)
+        assert generator is not None
         return latent.generate(generator, latent.sample(a, BATCH, rng))
 
     pixels = None
@@ -142,7 +141,7 @@ def _estimate(built: dict, data: ImageData | None, device: torch.device) -> tupl
         noted["generator"] = {"from": "random z", **how}
         pixels = latent.generate_pixels(generator, latent.sample(a, GRID, rng))
     if discriminator and (data or generator):
-        networks.estimate_batchnorm(discriminator, batches("discriminator", photographs if data else samples))
+        networks.estimate_batchnorm(discriminator, batches("discriminator", images))
         source = f"training images of {data.name}" if data else "samples of its generator"
         fingerprint = {"fingerprint": data.provenance["fingerprint"]} if data else {}
         noted["discriminator"] = {"from": source, **fingerprint, **how}

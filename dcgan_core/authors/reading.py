@@ -33,7 +33,7 @@ def layout(a: Architecture, net: str) -> list[Array]:
     convs = range(len(a.widths))
     if net == "generator":
         maps, outputs = [*reversed(a.widths), a.channels], 1
-        layers = [("dense.0", "projection", (a.latent, prod(a.base)))]
+        layers: list[tuple[str, str, tuple[int, ...]]] = [("dense.0", "projection", (a.latent, prod(a.base)))]
         layers += [(f"convs.{i}", f"conv {i + 1}", (maps[i], maps[i + 1], a.kernel, a.kernel)) for i in convs]
         plain = layers[-1:]
     else:
@@ -107,7 +107,8 @@ def read(folder: str | Path) -> Released:
     """
     folder = Path(folder)
     model, found = _recognise(folder)
-    arrays, sha256, missing = {}, {}, {}
+    arrays: dict[str, dict[str, np.ndarray]] = {}
+    sha256, missing = {}, {}
     for net in NETS:
         files = model.files(net)
         here = {name: x for name, x in files.items() if name in found}

@@ -53,6 +53,7 @@ def measure(run: Run, ids: list[str], device: str = "auto", seed: int = 0) -> li
 
 def result(c: Claim, run: Run, device: str = "auto", seed: int = 0, small: bool = False) -> dict:
     """One claim measured on one run, as results.json has it. `small`: in seconds, before a reader's eyes."""
+    assert c.measure is not None  # `dcgan ablate` measures the others
     m = c.measure(Setting(run, device, seed, small))
     return {
         **{key: float(f"{getattr(m, key):.6g}") for key in ("value", "low", "high")},

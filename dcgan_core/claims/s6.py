@@ -1,8 +1,20 @@
 """Section 6, what the nets know: walks (6.1), D's features (6.2), forgetting (6.3.1) and arithmetic with z (6.3.2)."""
 
+from collections.abc import Callable
 from functools import cache, partial
 
-from dcgan_core.claims.claim import NOT_IN_PAPER, Claim, Measure, Setting, at_least, at_most, instead_of_lsun, trained_on
+from dcgan_core.claims.claim import (
+    NOT_IN_PAPER,
+    Claim,
+    Measure,
+    Rule,
+    Setting,
+    as_the_paper,
+    at_least,
+    at_most,
+    instead_of_lsun,
+    trained_on,
+)
 from dcgan_core.drawings import scenes
 from dcgan_core.inside import arithmetic, attribution, forgetting
 from dcgan_core.intervals import Measurement
@@ -12,7 +24,7 @@ from dcgan_core.runs import Run
 
 _drawn_rooms = trained_on("drawn-rooms")
 _faces_or_drawn = trained_on("faces", *scenes.NAMES)
-
+Said = tuple[str, str, str, str, Rule | None]  # name, statement, what the paper says, unit, rule
 
 # --- 6.1: walking in z ------------------------------------------------------------------------------------------------
 
@@ -42,7 +54,7 @@ def _walk_nearest(s: Setting) -> Measurement:
 def _walk_claims() -> list[Claim]:
     of_the_way = "share of the way, largest of 16 steps"
     not_conditional = lambda run: not run.architecture.num_classes  # noqa: E731
-    rows = (
+    rows: tuple[tuple[*Said, Measure | None, Callable[[Run], bool]], ...] = (
         (
             "plausible",
             "Every image of a walk is plausible: a judge hesitates no more along the way than at its ends",
@@ -82,8 +94,8 @@ def _walk_claims() -> list[Claim]:
         ),
     )
     return [
-        Claim(f"walk.{i}", "6.1", *row, instead_of_lsun, kind="paper" if row[3] else "comparison", varies="draws")
-        for i, *row in rows
+        Claim(f"walk.{row[0]}", "6.1", *row[1:], instead_of_lsun, kind="paper" if row[4] else "comparison", varies="draws")
+        for row in rows
     ]
 
 
@@ -237,7 +249,7 @@ def _arithmetic_claims(name: str) -> list[Claim]:
     """What is claimed of one of arithmetic.SUMS, and what to compare it with: one exemplar a term, many, and pixels."""
     said, trials, gain = arithmetic.SUMS[name].said, "share of trials", "share of trials, difference"
     others, improved = "share of other attributes", "Thirty a term, their difference twice, and the length of a random z"
-    rows = (
+    rows: tuple[Said, ...] = (
         ("success", f"The sum shows it in most trials: {said}", "by eye", trials, at_least(0.5)),
         ("above_chance", f"The sum shows it more often than random samples do: {said}", "by eye", gain, at_least(0)),
         ("gain", f"Means of three exemplars a term are more stable than single ones: {said}", "by eye", gain, at_least(0)),
@@ -251,23 +263,23 @@ def _arithmetic_claims(name: str) -> list[Claim]:
     measures = {i: _arithmetic(name, "three" if i == "success" else i) for i, *_ in rows}
     return [
         Claim(
-            f"arithmetic.{name}.{i}",
+            f"arithmetic.{name}.{row[0]}",
             "6.3.2",
-            *row,
-            measures[i],
+            *row[1:],
+            measures[row[0]],
             fits,
             _instead_of_web_faces,
             kind="paper" if row[-1] else "comparison",
             varies="draws",
-            **({"setting": _aligned} if i == "pixels" else {}),
+            setting=_aligned if row[0] == "pixels" else as_the_paper,
         )
-        for i, *row in rows
+        for row in rows
     ]
 
 
 def _turn_claims() -> list[Claim]:
     """Fig 8 claims that pose turns reliably, and nothing of who is turned."""
-    rows = (
+    rows: tuple[Said, ...] = (
         (
             "monotone",
             "A turn vector from four and four faces turns others reliably",
@@ -280,16 +292,16 @@ def _turn_claims() -> list[Claim]:
     fits = trained_on("drawn-portraits")
     return [
         Claim(
-            f"turn.{i}",
+            f"turn.{row[0]}",
             "6.3.2",
-            *row,
-            _arithmetic("turn", i),
+            *row[1:],
+            _arithmetic("turn", row[0]),
             fits,
             _instead_of_web_faces,
             kind="paper" if row[-1] else "comparison",
             varies="draws",
         )
-        for i, *row in rows
+        for row in rows
     ]
 
 

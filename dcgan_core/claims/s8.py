@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -36,16 +37,16 @@ def _generated(s: Setting, count: int) -> neighbours.Errors:
     """With up to `count` generated digits as references. Kept in the cache, so that a later call goes on to a larger number."""
     queries = _digits(s)[1]
     kept = None if s.small else source.cache_root() / "neighbours"
-    how = {"seed": s.seed, "kept": kept, "progress": not s.small}
-    return neighbours.generated_errors(s.generator(), np.asarray(queries.images), queries.labels, count, **how)
+    how: dict[str, Any] = {"seed": s.seed, "kept": kept, "progress": not s.small}
+    return neighbours.generated_errors(s.generator(), np.asarray(queries.images), queries.known_labels, count, **how)
 
 
 def _real(s: Setting) -> neighbours.Errors:
     """With real training digits as references."""
     real, queries = _digits(s)
-    blocks, images = neighbours.stored(real.images, real.labels), np.asarray(queries.images)
+    blocks, images = neighbours.stored(real.images, real.known_labels), np.asarray(queries.images)
     counts = (1_000, 5_000) if s.small else (1_000, 10_000, 50_000, 60_000)
-    found = neighbours.curve(blocks, images, queries.labels, milestones=counts, device=s.place)
+    found = neighbours.curve(blocks, images, queries.known_labels, milestones=counts, device=s.place)
     return {n: (wrong, seconds) for n, wrong, seconds in found}
 
 
@@ -56,7 +57,7 @@ def _nn_error(count: int, against_real: bool = False) -> Measure:
         errors = _generated(s, min(count, 5_000) if s.small else count)
         last = max(errors)
         wrong, seconds = errors[last]
-        details = {
+        details: dict[str, Any] = {
             "references": last,
             "queries": "500 digits kept back for choosing" if s.small else "the test digits",
             "curve": neighbours.percent(errors),
@@ -87,7 +88,8 @@ def _norm_affine_costs(s: Setting) -> Measurement:
     with intervals.timed() as seconds:
         mine, other = (_generated(setting, count)[count][0] for setting in (s, replace(s, run=plain)))
         details = {"with": 100 * mine.mean(), "without": 100 * other.mean(), "references": count}
-        return Measurement(*neighbours.paired(mine, other, s.seed), len(mine), seconds(), details)
+        more, low, high = neighbours.paired(mine, other, s.seed)
+        return Measurement(more, low, high, len(mine), seconds(), details)
 
 
 def _another_baseline(result: dict) -> str:
@@ -157,7 +159,8 @@ CLAIMS = [
         Claim(
             f"mnist.nn_error_{i}",
             "8",
-            *said,
+            says,
+            paper,
             "percent",
             None,
             measure,
@@ -165,6 +168,6 @@ CLAIMS = [
             kind="comparison",
             of_weights=i != "real",
         )
-        for i, *said, measure in _NUMBERS
+        for i, says, paper, measure in _NUMBERS
     ),
 ]

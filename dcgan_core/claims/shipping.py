@@ -10,6 +10,7 @@ from dcgan_core import assets, pictures
 from dcgan_core.claims import ledger
 from dcgan_core.errors import UserError
 from dcgan_core.files import write_atomically, write_json
+from dcgan_core.networks import Discriminator, Generator
 from dcgan_core.runs import NETS, Run, write_net
 
 
@@ -26,7 +27,7 @@ def ship(run: Run, name: str | None = None, *, weights: bool = True, discriminat
     target = assets.folder("reference_runs") / (name or run.name)
     if target.resolve() == run.path.resolve():
         raise UserError(f"{run.path}: is shipped already")
-    nets = {"generator": run.generator()} if weights else {}
+    nets: dict[str, Generator | Discriminator] = {"generator": run.generator()} if weights else {}
     if weights and discriminator:
         nets["discriminator"] = run.discriminator(will_estimate_batchnorm=True)  # whoever loads it is asked again
     results = _lasting_results(target, run)

@@ -32,13 +32,14 @@ def add(commands: argparse._SubParsersAction) -> None:
         words = [re.sub("^--[^=]+", lambda m: m[0].replace("_", "-"), word) for word in words]
         return argparse.ArgumentParser.parse_known_args(p, words, namespace)
 
-    p.parse_known_args = parse  # type: ignore[method-assign]  # to know the settings takes torch: not before they are needed
+    p.parse_known_args = parse  # to know the settings takes torch: not before they are needed
 
 
 @cache  # once for a parser
 def _add_settings(parser: argparse.ArgumentParser) -> None:
     """A flag for each setting, its comment in the source as help. All are kept in `set`, in the order they are given in."""
-    from dcgan_core.training.config import Architecture, Config
+    from dcgan_core.networks import Architecture
+    from dcgan_core.training.config import Config
 
     group, forms = parser.add_argument_group("settings", "change those of the recipe"), {int: "N", float: "X", str: "NAME"}
     for config, prefix in ((Config, ""), (Architecture, "architecture.")):

@@ -66,6 +66,7 @@ def prepare(name: str, size: int | None = None, *, crop: Crop = "center", downlo
             raise UserError(f"{name}: not found; {published.how_to_get(name)}")
         torchvision_sets.download(name)
         source = finding.find(name)
+    assert source is not None  # it was downloaded, at the latest
     fingerprint = _fingerprint_of(source)
     size = size or source.size
     folder = cache_root() / f"{source.name}-{size}px-{crop}-{fingerprint[:12]}"

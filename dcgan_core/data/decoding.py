@@ -3,7 +3,7 @@
 import io
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
@@ -77,7 +77,8 @@ def why_not(error: Exception) -> str:
 
 def _next(pictures: Iterator[Picture]) -> tuple[list[tuple], list[Read | str]]:
     """What is known of the next pictures, and what was read of each, or why it could not be."""
-    about, contents = [], []
+    about: list[tuple] = []
+    contents: list[Read | str] = []
     for picture in islice(pictures, 64):
         about.append(picture[:4])
         try:
@@ -89,7 +90,7 @@ def _next(pictures: Iterator[Picture]) -> tuple[list[tuple], list[Read | str]]:
 
 def squares(
     pictures: Iterator[Picture], size: int, crop: Crop, channels: int, *, threads: bool
-) -> Iterator[tuple[list[tuple], list[np.ndarray | str]]]:
+) -> Generator[tuple[list[tuple], list[np.ndarray | str]]]:
     """Batches of (file, split, label, attributes) with results, in order: the square, or why there is none.
 
     Decoded here, or in `threads` on all cores a few batches ahead: memory stays bounded. Pillow lets other threads run while it
@@ -97,8 +98,8 @@ def squares(
     cannot start any.
     """
     if not threads:
-        while (read := _next(pictures))[0]:
-            yield read[0], _all_square(read[1], size, crop, channels)
+        while (batch := _next(pictures))[0]:
+            yield batch[0], _all_square(batch[1], size, crop, channels)
         return
     Image.init()  # on its own, Pillow looks for more decoders at the first picture that needs one: not safe in several threads
     queue: deque = deque()

@@ -34,6 +34,8 @@ BLOCK = 2048  # images in memory at a time
 class Autoencoder(nn.Module):
     """3072-128-3072. `mean`, of the training pixels, is subtracted first."""
 
+    mean: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.encoder = nn.Linear(3 * SIDE * SIDE, BITS)

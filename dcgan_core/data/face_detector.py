@@ -24,6 +24,7 @@ def _cascade() -> tuple[Any, Any]:
     """The module cv2, and the cascade that it reads."""
     try:
         import cv2
+        import cv2.data
 
         cascade = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_alt2.xml")
     except (ImportError, AttributeError):  # version 5 has neither

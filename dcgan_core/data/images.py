@@ -29,6 +29,13 @@ class ImageData:
         return len(self.images)
 
     @property
+    def known_labels(self) -> np.ndarray:
+        """`labels`. Raises UserError where there are none."""
+        if self.labels is None:
+            raise UserError(f"{self.name}: has no labels; put its pictures into folders named after their classes")
+        return self.labels
+
+    @property
     def size(self) -> int:
         return self.images.shape[-1]
 
@@ -40,10 +47,11 @@ class ImageData:
 class Kept:
     """Some images of a memory-mapped array, read when they are asked for: `images[chosen]` copies those alone."""
 
-    def __init__(self, images: np.ndarray, indices: np.ndarray) -> None:
+    def __init__(self, images: np.ndarray | Kept, indices: np.ndarray) -> None:
         self._images, self._indices = images, indices
-        self.shape = (len(indices), *images.shape[1:])
-        self.dtype, self.ndim = images.dtype, images.ndim
+        self.shape: tuple[int, ...] = (len(indices), *images.shape[1:])
+        self.dtype: np.dtype = images.dtype
+        self.ndim: int = images.ndim
 
     def __len__(self) -> int:
         return len(self._indices)

@@ -106,7 +106,7 @@ def measure_planted(
         }
         if method == "autoencoder":
             details["by_radius"] = [{"radius": r} | _both(*planted, r) for r in range(2 * RADIUS + 1)]
-            if unseen is not None:
+            if unseen is not None and model:
                 other, _ = _copies(unseen, rng)
                 hashes = duplicates.codes(model, duplicates.crops(np.concatenate([unseen, other])))
                 details["unseen"] = _both(hashes, np.tile(np.arange(len(unseen)), 2), len(unseen), radius)

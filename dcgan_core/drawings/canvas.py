@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, reduce
 from typing import Literal
 
 import numpy as np
@@ -74,7 +74,7 @@ class Canvas:
         finally:
             painted, self.painted = self.painted, None
             self.x, self.y, self.image, self.window = x, y, image, (slice(None), slice(None))
-        if name is None:
+        if name is None or painted is None:
             return
         for seen in self.masks.values():
             part = seen[:, *window]
@@ -143,13 +143,13 @@ class Canvas:
 
     def polygon(self, *corners: tuple[Number, Number]) -> Tensor:
         """A convex polygon, corners clockwise on the screen."""
-        distance, ends = None, [(torch.as_tensor(x), torch.as_tensor(y)) for x, y in corners]
+        ends = [(torch.as_tensor(x), torch.as_tensor(y)) for x, y in corners]
+        edges = []
         for (x0, y0), (x1, y1) in zip(ends, ends[1:] + ends[:1], strict=True):
             dx, dy = x1 - x0, y1 - y0
             length = torch.hypot(dx, dy).clamp_min(1e-6)
-            edge = (self.x - x0) * (dy / length) - (self.y - y0) * (dx / length)
-            distance = edge if distance is None else torch.maximum(distance, edge)
-        return distance
+            edges.append((self.x - x0) * (dy / length) - (self.y - y0) * (dx / length))
+        return reduce(torch.maximum, edges)
 
     def finish(self, light: Tensor) -> Tensor:
         """The picture in this light (N x 1 x 1, N x S x S or N x 3 x S x S), with grain, as uint8."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ from dcgan_core import latent
 from dcgan_core.errors import UserError, reason
 from dcgan_core.files import write_atomically
 from dcgan_core.inside.forgetting import Dropping, without
-from dcgan_core.networks import Architecture, Discriminator, Generator, Stage, to_pixels
+from dcgan_core.networks import Architecture, Discriminator, Generator, to_pixels
 from dcgan_core.runs import Run
 
 if TYPE_CHECKING:
@@ -78,9 +78,11 @@ class _Graph:
     """Nodes and weights, one after the other. Every method returns the name of what it has computed."""
 
     def __init__(self, half: bool) -> None:
-        self.half, self.nodes, self.weights = half, [], []
+        self.half = half
+        self.nodes: list[Any] = []
+        self.weights: list[Any] = []
 
-    def node(self, kind: str, *inputs: str, **attributes: object) -> str:
+    def node(self, kind: str, *inputs: str, **attributes: Any) -> str:
         from onnx import helper
 
         name = f"{kind.lower()}{len(self.nodes)}"
@@ -106,8 +108,8 @@ class _Graph:
         with np.errstate(over="ignore"):  # then the check finds it, and float32 is taken
             return self.node("Cast", self.constant(array.astype(np.float16)), to=TensorProto.FLOAT)
 
-    def stage(self, stage: Stage, x: str) -> str:
-        """A layer with its batchnorm, and its activation."""
+    def stage(self, stage: Any, x: str) -> str:
+        """A layer with its batchnorm, and its activation: a `Stage`."""
         parts = list(stage.layer) if isinstance(stage.layer, nn.Sequential) else [stage.layer]
         pooled = isinstance(parts[-1], nn.MaxPool2d)  # then batchnorm stays where it is: a negative gain turns a maximum round
         for part in parts:
@@ -117,7 +119,7 @@ class _Graph:
             x = self.node("Add", self.node("Mul", x, scale), shift)
         return self._activation(stage.activation, x)
 
-    def _layer(self, layer: nn.Module, x: str, norm: nn.Module) -> str:
+    def _layer(self, layer: Any, x: str, norm: nn.Module) -> str:
         if isinstance(layer, nn.Upsample):
             scales = self.constant(np.array([1, 1, layer.scale_factor, layer.scale_factor], np.float32))
             how = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
@@ -128,7 +130,7 @@ class _Graph:
         if isinstance(layer, nn.Linear):
             return self.node("Gemm", x, self.weight(weight), self.weight(bias), transB=1)
         pads = [*layer.padding, *layer.padding]
-        attributes = {"kernel_shape": list(layer.kernel_size), "strides": list(layer.stride), "pads": pads}
+        attributes: dict[str, Any] = {"kernel_shape": list(layer.kernel_size), "strides": list(layer.stride), "pads": pads}
         if isinstance(layer, nn.ConvTranspose2d):
             attributes["output_padding"] = list(layer.output_padding)
         kind = "ConvTranspose" if isinstance(layer, nn.ConvTranspose2d) else "Conv"
@@ -157,7 +159,7 @@ class _Graph:
         return self.node("Concat", x, y, axis=1)
 
 
-def folded(layer: nn.Module, norm: nn.Module) -> tuple[Tensor, Tensor]:
+def folded(layer: Any, norm: nn.Module) -> tuple[Tensor, Tensor]:
     """The weight and bias of a layer that does what it and the batchnorm behind it do, in float32."""
     weight = layer.weight.detach()
     outputs = 1 if isinstance(layer, nn.ConvTranspose2d) else 0  # which dimension of the weight they are
@@ -170,7 +172,7 @@ def folded(layer: nn.Module, norm: nn.Module) -> tuple[Tensor, Tensor]:
     return weight * scale.view(shape), bias * scale + shift
 
 
-def scale_and_shift(norm: nn.Module) -> tuple[Tensor, Tensor]:
+def scale_and_shift(norm: Any) -> tuple[Tensor, Tensor]:
     """What a batchnorm with fixed statistics multiplies by, and then adds."""
     scale = (norm.running_var + norm.eps).rsqrt()
     if not norm.affine:
@@ -184,7 +186,7 @@ def _model(net: Generator | Discriminator, half: bool, mask: int | None) -> onnx
     from onnx import TensorProto, checker, helper
 
     graph, a, is_g = _Graph(half), net.architecture, isinstance(net, Generator)
-    if is_g:
+    if isinstance(net, Generator):
         _generator(graph, net, mask)
     else:
         _discriminator(graph, net)
@@ -226,7 +228,7 @@ def _discriminator(graph: _Graph, net: Discriminator) -> None:
     graph.node("Squeeze", h, graph.constant(np.array([1])))
 
 
-def _maps(net: Generator, layer: int) -> int:
+def _maps(net: Generator | Discriminator, layer: int) -> int:
     """How many maps a layer of G has. Raises UserError where there is none, or it is the last, whose maps are colours."""
     last = len(net.convs) - 2
     if not 0 <= layer <= last:

@@ -34,7 +34,8 @@ def sliders(
     many frames to draw beforehand. whole: which of them are counts or indices and take whole numbers alone. On the static page
     one slider moves at a time, the others go back to where they started.
     """
-    bars, rows, controls, starts = [], [], [], []
+    rows: list[np.ndarray] = []
+    bars, controls, starts = [], [], []
     for k, (name, (low, high, frames)) in enumerate(ranges.items()):
         stops = np.linspace(low, high, frames)
         if name in whole:

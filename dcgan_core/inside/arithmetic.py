@@ -100,11 +100,16 @@ DATA = {name: "faces" if name.startswith("faces") else "drawn-portraits" for nam
 def readers(run: Run, device: torch.device | str = "cpu") -> tuple[Reads, Reads]:
     """The classifier that selects exemplars, and the one that judges results: trained on different pictures."""
     if run.data_name == attributes.DATA:
-        return tuple(attributes.load_attributes(half, device).read for half in (attributes.SELECTING, attributes.JUDGING))
+        selecting, judging = (attributes.load_attributes(h, device) for h in (attributes.SELECTING, attributes.JUDGING))
+        return selecting.read, judging.read
     if run.data_name != "drawn-portraits":
         raise UserError(f"{run.path}: nothing here reads attributes off {run.data_name}; use faces or drawn-portraits")
-    both = [judges.load_judge(run.data_name, seed, run.architecture.size, device) for seed in (1, 0)]
-    return tuple(lambda images, judge=judge: (answers := judge.read(images)) | judges.ways(answers["pose"]) for judge in both)
+
+    def reader(seed: int) -> Reads:
+        judge = judges.load_judge(run.data_name, seed, run.architecture.size, device)
+        return lambda images: (answers := judge.read(images)) | judges.ways(answers["pose"])
+
+    return reader(1), reader(0)
 
 
 # --- trials -----------------------------------------------------------------------------------------------------------

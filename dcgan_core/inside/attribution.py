@@ -16,7 +16,7 @@ from dcgan_core.drawings import scenes
 from dcgan_core.drawings.canvas import Drawn
 from dcgan_core.errors import UserError
 from dcgan_core.intervals import Measurement
-from dcgan_core.networks import Architecture, Discriminator
+from dcgan_core.networks import Architecture, Discriminator, Stage
 
 Leak = Literal["blocked", "passed"]
 BATCH = 256  # pictures at once
@@ -45,7 +45,7 @@ def _conv_layer(architecture: Architecture, layer: int) -> int:
     return layer % count
 
 
-def _check_features(architecture: Architecture, layer: int, features: Sequence[int]) -> None:
+def _check_features(architecture: Architecture, layer: int, features: Numbers) -> None:
     """Raises UserError where there are none, or the layer does not have them."""
     width = architecture.widths[layer]
     if not len(features):
@@ -59,13 +59,16 @@ def _inputs(net: Discriminator, pixels: np.ndarray) -> Tensor:
     return networks.to_input(torch.from_numpy(np.array(pixels)).to(next(net.parameters()).device), net.architecture)
 
 
+Numbers = Sequence[int] | np.ndarray
+
+
 @dataclass(frozen=True)
 class Units:
     """A unit of D for each of N pictures: for picture i that at (rows[i], columns[i]) of map features[i] of a conv layer."""
 
-    features: Sequence[int]
-    rows: Sequence[int]
-    columns: Sequence[int]
+    features: Numbers
+    rows: Numbers
+    columns: Numbers
     layer: int = -1
 
 
@@ -83,9 +86,10 @@ def guided(discriminator: Discriminator, pixels: np.ndarray, units: Units, *, le
     device = next(discriminator.parameters()).device
     index = torch.tensor(np.stack([units.features, units.rows, units.columns]), device=device, dtype=torch.long)
     parts = []
+    stages = [stage for stage in discriminator.convs[: layer + 1] if isinstance(stage, Stage)]
     for start in range(0, len(pixels), BATCH):
         x = h = _inputs(discriminator, pixels[start : start + BATCH]).requires_grad_()
-        for stage in discriminator.convs[: layer + 1]:
+        for stage in stages:
             h = _Guided.apply(stage.norm(stage.layer(h)), a.leak, leak)
         f, r, c = index[:, start : start + BATCH]
         if not bool(((r >= 0) & (r < h.shape[2]) & (c >= 0) & (c < h.shape[3])).all()):
@@ -124,7 +128,7 @@ class Responses:
 
 @torch.no_grad()
 def top_responses(
-    discriminator: Discriminator, data: np.ndarray, features: Sequence[int] | None = None, *, layer: int = -1, top: int = 9
+    discriminator: Discriminator, data: np.ndarray, features: Numbers | None = None, *, layer: int = -1, top: int = 9
 ) -> Responses:
     """Finds them in one pass over `data` (uint8 N x C x S x S, a memory map too); memory does not grow with N.
 
@@ -132,15 +136,15 @@ def top_responses(
     """
     a = discriminator.architecture
     layer = _conv_layer(a, layer)
-    features = np.arange(a.widths[layer]) if features is None else np.asarray(features)
-    _check_features(a, layer, features)
+    chosen = np.arange(a.widths[layer]) if features is None else np.asarray(features)
+    _check_features(a, layer, chosen)
     if len(data) < top or top < 1:
         raise UserError(f"the {top} strongest responses cannot be found in {len(data)} pictures")
     device = next(discriminator.parameters()).device
-    best = torch.empty(len(features), 0, device=device)
-    where = torch.empty(len(features), 0, 2, dtype=torch.long, device=device)  # picture, place
+    best = torch.empty(len(chosen), 0, device=device)
+    where = torch.empty(len(chosen), 0, 2, dtype=torch.long, device=device)  # picture, place
     for start in range(0, len(data), BATCH):
-        maps = discriminator.features(_inputs(discriminator, data[start : start + BATCH]))[layer][:, features]  # n x K x s x s
+        maps = discriminator.features(_inputs(discriminator, data[start : start + BATCH]))[layer][:, chosen]  # n x K x s x s
         side = maps.shape[-1]
         values, place = maps.flatten(2).max(2)  # one place a picture: n x K
         number = torch.arange(start, start + len(maps), device=device)[:, None].expand_as(place)
@@ -149,7 +153,7 @@ def top_responses(
         best, order = best.topk(min(top, best.shape[1]), dim=1)
         where = where.gather(1, order[:, :, None].expand(-1, -1, 2))
     numbers, places = where.cpu().numpy().transpose(2, 0, 1)
-    return Responses(layer, features, best.cpu().numpy(), numbers, places // side, places % side)
+    return Responses(layer, chosen, best.cpu().numpy(), numbers, places // side, places % side)
 
 
 def receptive_field(architecture: Architecture, layer: int = -1) -> tuple[int, int, int]:
@@ -247,7 +251,7 @@ def _look_at_once(discriminator: Discriminator, drawn: Drawn, found: Responses, 
         masks[each, :, top, left],
         masks[:, :, half - 1 : half + 1, half - 1 : half + 1].mean((2, 3)),
         masks[each, :, middle, across],
-        masks.any((2, 3)),
+        np.asarray(masks.any((2, 3))),
         masks.mean((2, 3)),
         (masks & field[:, None]).sum((2, 3)) / field.sum((1, 2))[:, None],
     )
@@ -256,7 +260,7 @@ def _look_at_once(discriminator: Discriminator, drawn: Drawn, found: Responses, 
 def untrained(discriminator: Discriminator, data: np.ndarray, seed: int) -> Discriminator:
     """A D of the same architecture with random weights; its batchnorm statistics are those of `data`, as D's own are."""
     _, net = networks.build(discriminator.architecture, seed)
-    net = net.to(next(discriminator.parameters()).device, memory_format=torch.channels_last).eval()
+    net = net.to(next(discriminator.parameters()).device).to(memory_format=torch.channels_last).eval()
     rng = np.random.default_rng(seed)
     chosen = (np.sort(rng.choice(len(data), min(32, len(data)), replace=False)) for _ in range(40))
     networks.estimate_batchnorm(net, ((_inputs(net, data[numbers]),) for numbers in chosen))
@@ -274,7 +278,8 @@ def measure_focus(
     (`inside_best`: responses) and random nets anew. The procedure is the same for all nets.
     """
     a = discriminator.architecture
-    drawings = [scenes.draw("drawn-rooms", count, a.size, s) for s in (CHOOSE_SEED, SCORE_SEED)]
+    choosing, scoring = (scenes.draw("drawn-rooms", count, a.size, s) for s in (CHOOSE_SEED, SCORE_SEED))
+    drawings = (choosing, scoring)
     used = None if features is None else range(min(features, a.widths[-1]))
     with intervals.timed() as seconds:
         found = {"trained": [_focus_of(discriminator, drawings, used, top)]}
@@ -305,12 +310,12 @@ _SAMPLES = {  # of which a measurement is the mean
 }
 
 
-def _focus_of(net: Discriminator, drawings: list[Drawn], features: Sequence[int] | None, top: int) -> tuple[Focus, dict]:
+def _focus_of(net: Discriminator, drawings: tuple[Drawn, Drawn], features: Numbers | None, top: int) -> tuple[Focus, dict]:
     """With what helps to read it. drawings: to choose objects on, and to score on."""
-    strongest = tuple(top_responses(net, drawn.images, features, top=top) for drawn in drawings)
-    found = _focus(net, *drawings, strongest)
+    choosing, scoring = (top_responses(net, drawn.images, features, top=top) for drawn in drawings)
+    found = _focus(net, *drawings, (choosing, scoring))
     some = slice(min(len(found.chosen_by), 32))  # enough to compare the two choices about the leak
-    passed = _focus(net, *drawings, tuple(responses[some] for responses in strongest), leak="passed")
+    passed = _focus(net, *drawings, (choosing[some], scoring[some]), leak="passed")
     inside, best = found.own("inside"), zip(found.names, *found.best(), strict=True)
     return found, {
         "drawings": len(drawings[0].images),

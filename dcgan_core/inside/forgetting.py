@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dcgan_core import assets, intervals, latent
+from dcgan_core import assets, intervals, latent, networks
 from dcgan_core.drawings import scenes
 from dcgan_core.errors import UserError
 from dcgan_core.files import read_json
@@ -41,6 +41,11 @@ def _stage(generator: Generator, layer: int) -> nn.Module:
     if not 0 <= layer <= last:
         raise UserError(f"layer {layer}: feature maps can be dropped in G's conv layers 0 (next to z) to {last}")
     return generator.convs[layer]
+
+
+def _width(layer: nn.Module) -> int:
+    """How many feature maps a layer of G has."""
+    return networks.norms(layer)[0].num_features
 
 
 @torch.no_grad()
@@ -105,7 +110,7 @@ def paper_rule(generator: Generator, marks: Marks, layer: int, seed: int = 0) ->
 
 def at_random(generator: Generator, like: Dropping, seed: int) -> Dropping:
     """As many feature maps of the same layer, chosen at random."""
-    width = _stage(generator, like.layer).norm.num_features
+    width = _width(_stage(generator, like.layer))
     chosen = np.random.default_rng(seed).permutation(width)[: len(like.maps)]
     return Dropping(like.layer, tuple(sorted(chosen.tolist())))
 
@@ -114,7 +119,7 @@ def at_random(generator: Generator, like: Dropping, seed: int) -> Dropping:
 def without(generator: Generator, dropping: Dropping) -> Iterator[None]:
     """Inside `with`, these feature maps of G are zero. Raises UserError for none, or for any that G does not have."""
     stage = _stage(generator, dropping.layer)
-    width = stage.norm.num_features
+    width = _width(stage)
     if not dropping.maps:
         raise UserError("no feature map is chosen; name at least one to drop")
     odd = next((m for m in dropping.maps if not 0 <= m < width), None)
@@ -216,7 +221,8 @@ def _one_by_one(generator: Generator, finder: Finder, samples: Shown, layer: int
     with torch.no_grad():
         there = torch.cat([finder(torch.from_numpy(samples.images[part]).to(device)) for part in parts]) > 0
     places = there.sum((0, 2, 3)).clamp_min(1)  # for each thing
-    factors, order = torch.ones(stage.norm.num_features, device=device), []
+    factors = torch.ones(_width(stage), device=device)
+    order: list[int] = []
     for _ in range(count):
         now, gain = factors.clone().requires_grad_(), torch.zeros_like(factors)
         with stage.register_forward_hook(lambda module, inputs, out, now=now: out * now[:, None, None]):
@@ -239,19 +245,18 @@ def _tune(
     Chosen is what comes nearest to `GOAL`, or passes it furthest, in the worse of its two parts. Returns it and how it was
     chosen.
     """
-    best, tried = (-np.inf, None, {}), 0
+    tried: list[tuple[float, Dropping, dict]] = []
     for layer in layers:
-        counts = sorted({max(1, round(share * _stage(generator, layer).norm.num_features)) for share in shares})
+        counts = sorted({max(1, round(share * _width(_stage(generator, layer)))) for share in shares})
         order = _one_by_one(generator, finder, samples, layer, counts[-1])
         for k in counts:
             dropping = Dropping(layer, tuple(sorted(order[:k])))
             found = effect(generator, dropping, samples, finder)
             gone, kept = float(found.gone.mean()), float(found.others.mean())
-            tried += 1
             margin = min(gone - GOAL[0], kept - GOAL[1])
-            if margin > best[0]:
-                best = (margin, dropping, {"layer": layer, "maps": k, "gone": gone, "kept": kept})
-    return best[1], best[2] | {"tried": tried, "samples": len(samples.z)}
+            tried.append((margin, dropping, {"layer": layer, "maps": k, "gone": gone, "kept": kept}))
+    _, dropping, chosen = max(tried, key=lambda row: row[0])  # of equal ones, the first
+    return dropping, chosen | {"tried": len(tried), "samples": len(samples.z)}
 
 
 # --- measured ---------------------------------------------------------------------------------------------------------
@@ -297,7 +302,7 @@ def measure_forgetting(
         details |= {
             "layer": dropping.layer,
             "maps": list(dropping.maps),
-            "of": _stage(generator, dropping.layer).norm.num_features,
+            "of": _width(_stage(generator, dropping.layer)),
             "boxes": marks.number,
             "marked_samples": marks.count,
             "kept": {name: round(float(flags.mean()), 4) if len(flags) else None for name, flags in found.kept.items()},

@@ -1,5 +1,7 @@
 """Do heads turn along a vector in z? (Paper §6.3.2, Fig 8)"""
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -80,7 +82,7 @@ def turns(generator: Generator, candidates: Pool, judge: Reads, count: int, seed
         }
 
 
-def _mean(values: np.ndarray, digits: int = 4) -> float:
+def _mean(values: Any, digits: int = 4) -> float:
     return round(float(np.mean(values)), digits)
 
 

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from dcgan_core.data.images import ImageData
+from dcgan_core.data.images import ImageData, Kept
 from dcgan_core.errors import UserError, reason
 from dcgan_core.intervals import Measurement, bootstrap, share, timed
 from dcgan_core.metrics.memorisation import generate_samples
@@ -93,7 +93,7 @@ def frechet(real: np.ndarray, samples: np.ndarray, seed: int = 0, *, draws: int 
         value = _frechet(real, samples)
         low, high = bootstrap(_frechet, real, samples, seed=seed, draws=draws)
         margin, half = (high - low) / 2, len(real) // 2
-        details = {"real": len(real)}
+        details: dict[str, float] = {"real": len(real)}
         if half >= 2:
             order = np.random.default_rng(seed).permutation(len(real))
             details["real_with_real"] = _frechet(real[order[:half]], real[order[half:]])
@@ -218,7 +218,7 @@ def inception(
 class _Coloured(torch.utils.data.Dataset):
     """Images as torch-fidelity wants them: uint8, 3 x S x S each."""
 
-    def __init__(self, images: np.ndarray) -> None:
+    def __init__(self, images: np.ndarray | Kept) -> None:
         self.images = images
 
     def __len__(self) -> int:

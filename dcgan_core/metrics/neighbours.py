@@ -12,6 +12,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from dcgan_core import latent
+from dcgan_core.data.images import Kept
 from dcgan_core.errors import UserError, reason
 from dcgan_core.files import write_atomically
 from dcgan_core.intervals import Measurement, bootstrap, share, timed
@@ -92,12 +93,12 @@ class NearestLabels:
 
     def _show(self, references: Tensor, labels: np.ndarray) -> None:
         norms = references.int().square().sum(1, dtype=torch.int32)
-        labels = torch.as_tensor(np.asarray(labels), dtype=torch.int64, device=self.device)
+        marks = torch.as_tensor(np.asarray(labels), dtype=torch.int64, device=self.device)
         transposed = references.T.contiguous()
         for start in range(0, len(self.queries), QUERIES):
             rows = slice(start, start + QUERIES)
             closeness = _products(self.queries[rows], transposed).mul_(2).sub_(norms)
-            _keep_nearest(closeness, labels, self.best[rows], self.labels[rows])
+            _keep_nearest(closeness, marks, self.best[rows], self.labels[rows])
 
 
 def _products(a: Tensor, b: Tensor) -> Tensor:
@@ -138,9 +139,14 @@ def generated(generator: Generator, seed: int = 0) -> Blocks:
     return block
 
 
-def stored(images: np.ndarray, labels: np.ndarray) -> Blocks:
+def stored(images: np.ndarray | Kept, labels: np.ndarray) -> Blocks:
     """Blocks of real images, in the set's own order."""
-    return lambda number: tuple(np.asarray(x[number * BLOCK : (number + 1) * BLOCK]) for x in (images, labels))
+
+    def block(number: int) -> tuple[np.ndarray, np.ndarray]:
+        rows = slice(number * BLOCK, (number + 1) * BLOCK)
+        return np.asarray(images[rows]), np.asarray(labels[rows])
+
+    return block
 
 
 # --- the classifier ---------------------------------------------------------------------------------------------------
@@ -198,7 +204,8 @@ def nn_error(wrong: np.ndarray, seconds: float = 0.0, details: dict | None = Non
     pictures of each class are taught worse than blurred and varied ones, and copies of the training set reach the real data's
     error.
     """
-    return Measurement(*(100 * x for x in share(wrong)), len(wrong), seconds, details or {})
+    value, low, high = (100 * x for x in share(wrong))
+    return Measurement(value, low, high, len(wrong), seconds, details or {})
 
 
 def _save(path: Path, search: NearestLabels, past: dict, seconds: float) -> None:
@@ -265,9 +272,11 @@ def generated_errors(
     """
     weights = [v.cpu().numpy() for v in generator.state_dict().values()]
     name = name_of(seed, BLOCK, generator.architecture, queries, *weights)
-    how = {"milestones": (*(m for m in MILESTONES if m < count), count), "device": next(generator.parameters()).device}
-    how |= {"state": kept and kept / f"{name}.npz", "progress": progress}
-    return {n: (w, s) for n, w, s in curve(generated(generator, seed), queries, answers, **how)}
+    milestones, device = (*(m for m in MILESTONES if m < count), count), next(generator.parameters()).device
+    state = kept and kept / f"{name}.npz"
+    blocks = generated(generator, seed)
+    found = curve(blocks, queries, answers, milestones, device=device, state=state, progress=progress)
+    return {n: (wrong, seconds) for n, wrong, seconds in found}
 
 
 def percent(errors: Errors) -> dict[str, float]:

@@ -31,7 +31,7 @@ def walk_steps(
     for i in range(pairs):
         if fade:
             images = latent.generate(generator, z[i][[0, -1]])
-            images = torch.stack([torch.lerp(*images, t / steps) for t in range(steps + 1)])
+            images = torch.stack([torch.lerp(images[0], images[1], t / steps) for t in range(steps + 1)])
         else:
             images = latent.generate(generator, z[i])
         points = features(images) if features else images.flatten(1)

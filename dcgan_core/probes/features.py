@@ -13,7 +13,6 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from dcgan_core import networks
-from dcgan_core.devices import Precision
 from dcgan_core.errors import UserError, reason
 from dcgan_core.networks import Architecture, Discriminator
 from dcgan_core.runs import Run
@@ -51,7 +50,7 @@ def discriminator_of(run: Run, device: torch.device | str = "cpu") -> Discrimina
         net.load_state_dict(run.load_checkpoint()["discriminator"])
     except (KeyError, RuntimeError, TypeError, AttributeError) as error:
         raise UserError(f"{run.path / 'checkpoint.pt'}: not this run's checkpoint ({reason(error)})") from None
-    return net.to(device, memory_format=torch.channels_last).eval()
+    return net.to(device).to(memory_format=torch.channels_last).eval()
 
 
 def sides(a: Architecture) -> list[int]:
@@ -81,7 +80,7 @@ def layer_columns(a: Architecture, layers: Sequence[int] | None = None) -> dict[
 
 
 def of_discriminator(
-    net: Discriminator, layers: Sequence[int] | None = None, *, name: str = "discriminator", precision: Precision = "single"
+    net: Discriminator, layers: Sequence[int] | None = None, *, name: str = "discriminator", precision: str = "single"
 ) -> Features:
     """D's pooled features; its batchnorm must have its statistics already (`estimate_on`).
 
@@ -118,7 +117,7 @@ def pooled_features(net: Discriminator, images: Tensor, layers: Sequence[int] | 
     return torch.cat([pool_maps(maps) for i, maps in found if layers is None or i in layers], 1).float()
 
 
-def estimate_on(net: Discriminator, images, *, seed: int = 0, progress: bool = True, precision: Precision = "single") -> None:
+def estimate_on(net: Discriminator, images, *, seed: int = 0, progress: bool = True, precision: str = "single") -> None:
     """D's batchnorm statistics on `images` (uint8 N x C x S x S), each used once, in random order and whole batches of 128."""
     device = next(net.parameters()).device
     order = np.random.default_rng(seed).permutation(len(images))

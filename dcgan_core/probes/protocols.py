@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -47,10 +48,11 @@ class Search:
 
     def tried(self, task: Task, machines: list[Solver | Liblinear]) -> Iterator[tuple[float, float, list[SVM]]]:
         """Each C, from the smallest upwards, with its mean accuracy on the held-out images and the machines' SVMs."""
-        held, values = task.held_out, []
-        svms: list[SVM | None] = [None] * len(machines)
+        held = task.held_out
+        values: list[float] = []
+        starts: Sequence[SVM | None] = [None] * len(machines)
         for c in self.grid:
-            svms = [machine.solve(c, before, ROUGHLY) for machine, before in zip(machines, svms, strict=True)]
+            starts = svms = [machine.solve(c, start, ROUGHLY) for machine, start in zip(machines, starts, strict=True)]
             values.append(float(np.mean([(x.predict(task.x[:held]) == task.labels[:held]).mean() for x in svms])))
             yield c, values[-1], svms
             best = max(values)
@@ -102,7 +104,8 @@ def full(task: Task, search: Search = Search()) -> Result:
     From the smallest C upwards, fits on what is not held out. The best is then fitted on all training images, and scored on the
     test images.
     """
-    began, best = time.perf_counter(), None
+    began = time.perf_counter()
+    best: SVM | None = None
     validation: dict[float, float] = {}
     with tqdm(total=len(search.grid), desc="choosing C", leave=False, delay=2, disable=not search.progress) as bar:
         for c, validation[c], svms in search.tried(task, [search.machine(task, slice(task.held_out, None))]):
@@ -110,12 +113,15 @@ def full(task: Task, search: Search = Search()) -> Result:
             bar.update()
             if best is None or validation[c] > validation[best.c]:
                 best = svms[0]
+    assert best is not None  # the grid has two C at least
     fitted = search.machine(task).solve(best.c, best)
     confidence, predictions = (values.numpy() for values in fitted.scores(task.test_x).max(1))
     value, low, high = share(predictions == task.test_labels)
-    more = {"messages": _messages(fitted, search.grid), "protocol": {"labels_each": "all", **search.settings()}}
+    messages, protocol = _messages(fitted, search.grid), {"labels_each": "all", **search.settings()}
     seconds = time.perf_counter() - began
-    return Result(value, low, high, len(predictions), best.c, validation, seconds, predictions, confidence, **more)
+    return Result(
+        value, low, high, len(predictions), best.c, validation, seconds, predictions, confidence, [], messages, protocol
+    )
 
 
 def per_class(
@@ -145,7 +151,7 @@ def per_class(
         for c, validation[c], _ in search.tried(task, machines):
             bar.set_postfix_str(f"C {c:g}: {validation[c]:.1%}", refresh=False)
         del machines
-        c = max(validation, key=validation.get)
+        c = max(validation, key=lambda c: validation[c])
         scores = []
         for _ in range(draws):
             fitted = draw().solve(c)
@@ -197,6 +203,8 @@ def report(task: Task, result: Result) -> dict:
 
 def mistakes(task: Task, result: Result, count: int = 24) -> list[dict]:
     """The wrong answers given with the highest scores: place in the test set, class, answer."""
+    if result.confidence is None:
+        raise UserError("mistakes: a result of many draws keeps no scores; probe with all labels")
     wrong = np.flatnonzero(result.predictions != task.test_labels)
     worst = wrong[np.argsort(-result.confidence[wrong], kind="stable")][:count]
     names, places = task.classes, task.test_order
@@ -210,7 +218,8 @@ def confusion(predictions: np.ndarray, labels: np.ndarray, classes: int) -> np.n
 
 def speedup(task: Task, seed: int) -> dict:
     """Both solvers on all training images: seconds, objectives, and how often they give the same answer on test images."""
-    found, answers, c = {}, {}, 1e-3
+    found: dict[str, Any] = {}
+    answers, c = {}, 1e-3
     for kind in svm.SOLVERS:
         began = time.perf_counter()
         fitted = Search(solver=kind, seed=seed).machine(task).solve(c)

@@ -56,12 +56,11 @@ def random_search(
     rng = np.random.default_rng([seed, 64])
     order = rng.permutation(len(train))
     held_out = min(VALIDATION, len(order) // 5)
-    held, rest = order[:held_out], order[held_out:]
-    chosen = np.concatenate(
-        [_some(rest[train.labels[rest] == k], labels_each, train, k, rng) for k in range(len(train.classes))]
-    )
-    x, y = torch.from_numpy(np.array(train.images[np.sort(chosen)])), torch.from_numpy(train.labels[np.sort(chosen)]).to(device)
-    rows, best, best_net = [], -1.0, None
+    held, rest, labels = order[:held_out], order[held_out:], train.known_labels
+    chosen = np.concatenate([_some(rest[labels[rest] == k], labels_each, train, k, rng) for k in range(len(train.classes))])
+    x, y = torch.from_numpy(np.array(train.images[np.sort(chosen)])), torch.from_numpy(labels[np.sort(chosen)]).to(device)
+    rows, best = [], -1.0
+    best_net: SupervisedNet | None = None
     with tqdm(total=trials * epochs, desc="random search", unit=" epochs", leave=False, delay=2, disable=not progress) as bar:
         for trial in range(trials):
             setting = {
@@ -71,12 +70,13 @@ def random_search(
                 "batch": int(rng.choice([32, 64, 128])),
             }
             net = SupervisedNet(a, len(train.classes), torch.Generator().manual_seed(seed + trial))
-            net.to(device, memory_format=torch.channels_last)
+            net.to(device).to(memory_format=torch.channels_last)
             _fit(net, x, y, setting, epochs=epochs, rng=rng, seed=seed + trial, bar=bar)
-            value = float((_classify(net, Shuffled(train.images, held)) == train.labels[held]).mean())
+            value = float((_classify(net, Shuffled(train.images, held)) == labels[held]).mean())
             rows.append({**setting, "validation_accuracy": value})
             if value > best:
                 best, best_net = value, net
+    assert best_net is not None  # of one trial at least
     predictions = _classify(best_net, test.images)
     value, low, high = share(predictions == test.labels)
     seconds = time.perf_counter() - began

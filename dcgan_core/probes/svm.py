@@ -78,7 +78,7 @@ class Solver:
         count = min(8 * SAMPLE if few else SAMPLE, -(-len(x) // 2))
         chosen = torch.from_numpy(np.sort(np.random.default_rng(seed).choice(len(x), count, replace=False)))
         sample = F.pad(_block(x[chosen], self.device), (0, 1), value=1.0)
-        self.directions = None
+        self.directions: Tensor | None = None
         if few:
             self.inner = sample.T @ sample * (len(x) / len(sample))
             return
@@ -117,7 +117,8 @@ class Solver:
 
     def _preconditioner(self, c: float, active: Tensor) -> Callable[[Tensor], Tensor]:
         """Solves (I + 2 C features^T features) z = g about, as if the active images were drawn at random."""
-        if self.directions is None:
+        directions = self.directions
+        if directions is None:
             matrix = (2 * c * active.mean().clamp_min(0.05) * self.inner).cpu().double()
             matrix.diagonal().add_(1)
             factor = torch.linalg.cholesky(matrix).float().to(self.device)
@@ -127,7 +128,7 @@ class Solver:
         scale.clamp_min_(1e-5 - 1)  # float32 could turn the largest directions negative
 
         def solve(g: Tensor) -> Tensor:
-            return torch.addmm(g, (g @ self.directions.T) * scale, self.directions)
+            return torch.addmm(g, (g @ directions.T) * scale, directions)
 
         return solve
 
@@ -138,7 +139,7 @@ class Solver:
         """The SVM for one C. `start`: one of another C, from this solver. Raises UserError where C is too large for float32."""
         try:
             svm = self._solve_small(c, tolerance) if self.small else self._solve_large(c, start, tolerance)
-        except torch.linalg.LinAlgError:
+        except torch.linalg.LinAlgError:  # type: ignore[attr-defined]  # documented, but not in its list of names
             svm = None
         if svm is None or not torch.isfinite(svm.weights).all():
             raise UserError(f"`grid`: C {c:g} is too large for these features in single precision; leave it out")
@@ -150,7 +151,7 @@ class Solver:
             w, scores = torch.zeros(self.classes, width, device=self.device), torch.zeros_like(y)
         else:
             w, scores = start.weights.clone(), start.scores(self.x).to(self.device)
-        precondition, made_for = None, None
+        precondition, made_for = None, torch.zeros(())
         for _ in range(STEPS):
             margin = (1 - y * scores).clamp_min(0)
             active = (margin > 0).float()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
+from typing import cast
 
 import numpy as np
 import torch
@@ -94,7 +95,7 @@ def make_task(q: Question) -> Task:
     held_out = min(VALIDATION, len(order) // 5)
     if not held_out:
         raise UserError(f"{train.name}: {len(order)} training images are too few to hold any out")
-    labels, tested = train.labels[order], np.arange(len(test))
+    labels, tested = train.known_labels[order], np.arange(len(test))
     if q.labels_each is not None:
         places_of_classes(labels, held_out, train.classes, q.labels_each, train.name)
     if q.test_images:
@@ -107,7 +108,7 @@ def make_task(q: Question) -> Task:
     if how.standardise:
         _standardise(x[held_out:], both)
     seconds = time.perf_counter() - began
-    return Task(train.name, train.classes, x, labels, held_out, test_x, test.labels[tested], how, tested, seconds)
+    return Task(train.name, train.classes, x, labels, held_out, test_x, test.known_labels[tested], how, tested, seconds)
 
 
 def _maker(q: Question) -> Callable[[Shuffled], Features]:
@@ -122,9 +123,11 @@ def _maker(q: Question) -> Callable[[Shuffled], Features]:
             return lambda rest: baselines.of_pixels(a.channels, a.size, q.device)
         return lambda rest: baselines.of_kmeans(rest, q.centroids, q.seed, q.device)
     if q.kind == "trained":
+        if not isinstance(q.net, Run):
+            raise UserError("`kind` trained: needs a run; an architecture alone has no trained features")
         net = features.discriminator_of(q.net, q.device)
     else:
-        net = networks.build(a, q.seed)[1].to(q.device, memory_format=torch.channels_last)
+        net = networks.build(a, q.seed)[1].to(q.device).to(memory_format=torch.channels_last)
     how = features.of_discriminator(net, q.layers, name=f"{q.kind} discriminator", precision=precision)
 
     def make(rest: Shuffled) -> Features:
@@ -149,7 +152,9 @@ def load_pair(
         if not (grey_as_colour and train.channels == 1):
             hint = "; `grey_as_colour` repeats the one channel" if train.channels == 1 else ""
             raise UserError(f"{name}: images of {train.channels} channels of colour; this net sees {a.channels}{hint}")
-        train, test = (replace(d, images=Shuffled(d.images, np.arange(len(d)), a.channels)) for d in (train, test))
+        train, test = (
+            replace(d, images=cast(np.ndarray, Shuffled(d.images, np.arange(len(d)), a.channels))) for d in (train, test)
+        )
     return train, test
 
 
@@ -191,7 +196,7 @@ class Shuffled:
 
 def _standardise(of: Tensor, all_: Tensor) -> None:
     """Every column of `all_` to mean 0 and deviation 1 over the rows `of`, in place (Coates, Lee and Ng add 0.01)."""
-    count, total, squares = len(of), 0.0, 0.0
+    count, total, squares = len(of), torch.zeros(()), torch.zeros(())
     for part in of.split(BLOCK):
         total = total + part.double().sum(0)
         squares = squares + part.double().pow(2).sum(0)

@@ -82,11 +82,12 @@ def train_attributes(data: ImageData, half: int, device: torch.device | str = "c
     for more, so that it misses few glasses; the one that selects rather misses some than takes what is none.
     """
     chosen = half_of(data, half)
+    there = np.empty((len(chosen), 0), np.int8) if data.attributes is None else data.attributes[chosen]
     for name in READ:
-        column = data.attributes[chosen, _column(data, name)] if data.attributes is not None else ()
+        column = there[:, _column(data, name)] if there.size else ()
         if 1 not in column or -1 not in column:
             raise UserError(f"{data.name}: {name}: no photographs with it, or none without; a classifier needs both")
-    labels = torch.from_numpy(data.attributes[chosen].astype(np.float32))
+    labels = torch.from_numpy(there.astype(np.float32))
     whole = (labels[:, [_column(data, n) for n in READ]] != 0).all(1)
     weights = torch.where(whole, 0.5 / whole.sum().clamp_min(1), 0.5 / (~whole).sum().clamp_min(1))
     rarity = ((labels < 0).sum(0) / (labels > 0).sum(0).clamp_min(1)).sqrt().clamp(1, 10)
@@ -125,6 +126,7 @@ def unseen(
     for split in source.SPLITS:
         data = loading.load_data(DATA, size, split)
         rows = half_of(data, 1 - half) if split == "train" else np.arange(len(data))
+        assert data.attributes is not None  # or it had no such columns
         table = data.attributes[rows][:, [_column(data, name) for name in names]]
         known = (table != 0).all(1)
         images.append(np.array(data.images[rows[known][:count]]))
@@ -147,7 +149,7 @@ def attribute_accuracy(net: Attributes, name: str, half: int = JUDGING, count: i
         def balanced(a: np.ndarray, b: np.ndarray) -> float:
             return float(a.mean() + b.mean()) / 2
 
-        details = {"with": len(with_it), "without": len(without)}
+        details: dict[str, float] = {"with": len(with_it), "without": len(without)}
         details |= {"right_with": float(with_it.mean()), "right_without": float(without.mean())}
         interval = bootstrap(balanced, with_it, without)
         return Measurement(balanced(with_it, without), *interval, len(right), seconds(), details)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import safetensors.torch
@@ -26,7 +27,8 @@ class Reader(nn.Module):
     kind: str  # "judge"
     note: dict  # what its file says of it
     learning_rate: float  # the highest
-    weight_decay, batch = 1e-2, 64
+    weight_decay: float = 1e-2
+    batch: int = 64
 
     def __init__(self, name: str, size: int) -> None:
         super().__init__()
@@ -44,6 +46,9 @@ class Reader(nn.Module):
             raise UserError(f"{self.title}: reads N x 3 x {self.size} x {self.size} pictures, got {shape}")
         device = next(self.parameters()).device
         return [self(torch.from_numpy(np.array(images[i : i + batch])).to(device)) for i in range(0, len(images), batch)]
+
+
+R = TypeVar("R", bound=Reader)
 
 
 def block(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Sequential:
@@ -67,9 +72,7 @@ def shipped_or_kept(file: str) -> Path:
     return shipped if shipped.is_file() else kept
 
 
-def load(
-    file: str, what: str, train: Callable[[], Reader], build: Callable[[dict], Reader], device: torch.device | str
-) -> Reader:
+def load(file: str, what: str, train: Callable[[], R], build: Callable[[dict], R], device: torch.device | str) -> R:
     """A reader as `file` has it: shipped, else kept from an earlier call, else trained now (minutes on a CPU).
 
     build: makes the net from the file's note. Raises UserError where the file is damaged or of another net, so not `what`.
@@ -84,7 +87,7 @@ def load(
         net.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in state.items()})
     except (safetensors.SafetensorError, OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path}: not {what} ({reason(error)}); delete it") from None
-    return net.eval().to(device, memory_format=torch.channels_last)
+    return net.eval().to(device).to(memory_format=torch.channels_last)
 
 
 def _save(net: Reader, path: Path) -> None:
@@ -117,9 +120,9 @@ def fit_reader(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         for module in net.modules():
-            if hasattr(module, "reset_parameters"):
-                module.reset_parameters()
-        net.to(device, memory_format=torch.channels_last).train()
+            if callable(reset := getattr(module, "reset_parameters", None)):
+                reset()
+        net.to(device).to(memory_format=torch.channels_last).train()
         optimizer = torch.optim.AdamW(net.parameters(), weight_decay=net.weight_decay)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, net.learning_rate, total_steps=steps)
         batches = _batches(len(images), net.batch, steps, weights, rng)

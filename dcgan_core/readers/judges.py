@@ -71,7 +71,8 @@ def train_judge(
 
     def loss(batch: Tensor, chosen: Tensor) -> Tensor:
         answers = judge(batch)
-        return sum(_loss(judge.factors[k], answers[k], targets[k][chosen].to(device)) for k in judge.factors)
+        errors = (_loss(judge.factors[k], answers[k], targets[k][chosen].to(device)) for k in judge.factors)
+        return sum(errors, torch.zeros(()))
 
     fitting.fit_reader(judge, drawn.images, loss, steps=epochs * (pictures // judge.batch), seed=seed, device=device)
     return judge
@@ -110,7 +111,7 @@ def ways(pose: np.ndarray) -> dict[str, np.ndarray]:
 
 def statements(judge: Judge, images: np.ndarray) -> dict[str, np.ndarray]:
     """What can be said of pictures in yes or no, as probabilities, N each: what is there, which way a face looks, the class."""
-    table = {}
+    table: dict[str, np.ndarray] = {}
     for key, values in judge.read(images).items():
         if key == "class":
             table |= {sprite: (values == i).astype(np.float32) for i, sprite in enumerate(sprites.SPRITES)}

@@ -2,8 +2,8 @@
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from typing import Literal
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import torch
 
@@ -17,7 +17,9 @@ SURE = 0.99  # D(x) from here on, with D(G(z)) below one minus it. In the shippe
 # they had only the 9 that generated one single image.
 ALIKE = 0.25
 
-ADVICE = {
+Row = dict[str, Any]  # of the log
+Kind = Literal["saturated", "alike", "diverged"]
+ADVICE: dict[Kind, str] = {
     "saturated": "use more data, add noise to what D sees (noise=0.1), or try a smaller learning_rate",
     "alike": "try larger architecture.widths or another seed; keep beta1 at 0.5, and batchnorm where the guidelines put it",
     "diverged": "try a smaller learning_rate or another seed in a new run",
@@ -32,7 +34,7 @@ class Collapsed(UserError):
 class Alarm:
     """A sign of instability: which, after how many images, and whether it has lasted long enough to stop training."""
 
-    kind: Literal["saturated", "alike", "diverged"]
+    kind: Kind
     images: int
     stop: bool = False
 
@@ -49,9 +51,6 @@ class Alarm:
         """The status of a run that ends with it."""
         return "diverged" if self.kind == "diverged" else "collapsed"
 
-    def to_dict(self) -> dict:
-        return asdict(self)
-
 
 @torch.no_grad()
 def diversity(fake: torch.Tensor, real: torch.Tensor) -> float:
@@ -63,29 +62,30 @@ def diversity(fake: torch.Tensor, real: torch.Tensor) -> float:
     by a pixel, count as alike. It sees one batch, not whether the next batch shows the same images.
     """
     spread = [images.detach().float().std(0).mean() for images in (fake, real)]
-    return (spread[0] / spread[1].clamp_min(1e-6)).item()
+    return float(spread[0] / spread[1].clamp_min(1e-6))
 
 
-def signs(rows: list[dict]) -> list[str]:
+def signs(rows: list[Row]) -> list[Kind]:
     """Which signs of instability the mean over some rows of the log shows."""
 
     def mean(key: str, absent: float) -> float:  # logs of older versions know no diversity
-        return sum(row.get(key, absent) for row in rows) / len(rows)
+        return float(sum(row.get(key, absent) for row in rows)) / len(rows)
 
     saturated = mean("d_real", 0.5) > SURE and mean("d_fake", 0.5) < 1 - SURE
-    return ["saturated"] * saturated + ["alike"] * (mean("diversity", 1.0) < ALIKE)
+    found: list[Kind] = ["saturated"] if saturated else []
+    return [*found, "alike"] if mean("diversity", 1.0) < ALIKE else found
 
 
 class Watch:
     """Watches the rows of a log as they come. `rows`: those that are there already."""
 
-    def __init__(self, rows: Iterable[dict] = ()) -> None:
-        self.rows: deque[dict] = deque(maxlen=STOP)
+    def __init__(self, rows: Iterable[Row] = ()) -> None:
+        self.rows: deque[Row] = deque(maxlen=STOP)
         self.told: set[tuple[str, bool]] = set()
         for row in rows:
             self.add(row)
 
-    def add(self, row: dict) -> Alarm | None:
+    def add(self, row: Row) -> Alarm | None:
         """Adds a row; returns an alarm if one is due. Each sign is reported once, and once more when it has lasted."""
         self.rows.append(row)
         rows = list(self.rows)

@@ -26,7 +26,7 @@ def batches(data: ImageData, state: State) -> Iterator[tuple[Tensor, Tensor | No
         if config.flip:
             turned = torch.from_numpy(mirrored(step, config.batch, config.seed)[share])
             pixels[turned] = pixels[turned].flip(-1)
-        labels = torch.from_numpy(data.labels[chosen]) if config.architecture.num_classes else None
+        labels = torch.from_numpy(data.labels[chosen]) if data.labels is not None and config.architecture.num_classes else None
         if state.device.type == "cuda":
             pixels, labels = pixels.pin_memory(), labels.pin_memory() if labels is not None else None
         return pixels, labels

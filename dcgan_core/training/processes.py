@@ -74,13 +74,13 @@ def average_gradients(state: State) -> None:
             optimizer.register_step_pre_hook(average)
 
 
-def agree_on_precision(config: Config, run: Run, device: torch.device) -> devices.Precision:
+def agree_on_precision(config: Config, run: Run, device: torch.device) -> str:
     """The precision to train in. `auto`: the one that the run was started in, else what process 0 has."""
-    taken = config.precision
+    taken: str = config.precision
     if taken == "auto":
         here = devices.precision("auto", device)
         taken = run.precision or here
         asked = run.info["config"].get("precision", "single")
         if (taken != here or asked != "auto") and rank() == 0:
             print(f"{run.name}: continues in precision {taken}, in which it was started", file=sys.stderr)
-    return agree([taken])[0]
+    return str(agree([taken])[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
@@ -10,9 +11,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import IO
+from dataclasses import asdict, dataclass
+from typing import IO, Any
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ from dcgan_core.errors import UserError, reason
 from dcgan_core.files import write_atomically
 from dcgan_core.runs import Run
 from dcgan_core.training import collapse, processes
-from dcgan_core.training.collapse import Alarm, Collapsed, Watch
+from dcgan_core.training.collapse import Alarm, Collapsed, Row, Watch
 from dcgan_core.training.order import batch_indices
 from dcgan_core.training.update import COUNTERS, State, Stats
 
@@ -39,13 +39,13 @@ class Event:
     """What training reports while it runs: a row of the log, an alarm, or new samples (uint8, N x C x S x S)."""
 
     images: int
-    row: dict | None = None
+    row: Row | None = None
     samples: np.ndarray | None = None
     alarm: Alarm | None = None
-    generator: torch.nn.Module | None = None  # with a row: G as it is now
+    generator: networks.Generator | None = None  # with a row: G as it is now
 
 
-class Session(AbstractContextManager):
+class Session:
     """One session of training a run, from its last checkpoint to the next stop or the end.
 
     Inside `with`, Ctrl-C and SIGTERM save and stop; a second Ctrl-C stops at once.
@@ -75,9 +75,9 @@ class Session(AbstractContextManager):
         if self.main:  # not before everything could be read: a failed start leaves a finished run finished
             precision = "bf16" if state.autocast._enabled else "single"
             run.update(config=config_io.to_dict(self.config), precision=precision, status="training")
-        self.log = _open_log(run, self.log_bytes) if self.main else None
+        self.log: IO[bytes] = _open_log(run, self.log_bytes) if self.main else io.BytesIO()
         self.watch = Watch(run.log() if self.main else ())
-        self.ended, self.collapsed = False, None  # the budget is used up; the alarm that ends the run
+        self.collapsed: Alarm | None = None  # what ends the run
         self.requested = 0  # the signal that asked to stop
         self.started = time.monotonic()
         self.last_row = (self.started, state.counts["images"])
@@ -96,8 +96,7 @@ class Session(AbstractContextManager):
         for number, handler in self.handlers.items():
             signal.signal(number, handler)
         self.bar.close()
-        if self.log:
-            self.log.close()
+        self.log.close()
 
     def _asked_to_stop(self, number: int, frame: object) -> None:
         if self.requested and number == signal.SIGINT:
@@ -163,7 +162,7 @@ class Session(AbstractContextManager):
     def _log_row(self, sums: list[float], stats: Stats) -> None:
         counts, (loss_d, real_d, fake_d, n_d, loss_g, n_g), now = self.state.counts, sums, time.monotonic()
         real = networks.to_input(stats.pixels.to(self.state.device), self.config.architecture)
-        row = {
+        row: Row = {
             **{k: counts[k] for k in ("images", "d_updates", "g_updates")},
             "loss_d": round(loss_d / max(n_d, 1), 5),
             "loss_g": round(loss_g / max(n_g, 1), 5),
@@ -195,7 +194,7 @@ class Session(AbstractContextManager):
         tqdm.write(f"{self.run.name}: {alarm}", file=sys.stderr)
         # later ones are of a run that was cut back
         earlier = [a for a in self.run.info.get("alarms", []) if a["images"] < alarm.images]
-        self.run.update(alarms=[*earlier, alarm.to_dict()])
+        self.run.update(alarms=[*earlier, asdict(alarm)])
         if self.on_event:
             self.on_event(Event(self.state.counts["images"], alarm=alarm))
         return alarm
@@ -236,7 +235,7 @@ class Session(AbstractContextManager):
             raise UserError(f"{where}: not this run's checkpoint ({reason(error)})") from None
         processes.wait_for_all()  # nobody writes a new checkpoint before all have read this one
 
-    def _recount(self, counts: dict) -> None:
+    def _recount(self, counts: dict[str, Any]) -> None:
         self.state.counts = {key: counts[key] for key in COUNTERS}
         self.seconds, self.log_bytes = counts["seconds"], counts["log_bytes"]
 
@@ -278,10 +277,11 @@ def estimate_statistics(state: State, data: ImageData) -> None:
     config, device, a = state.config, state.device, state.config.architecture
     rng = torch.Generator(device).manual_seed(config.seed + 3)
     chosen = [batch_indices(step, config.batch, len(data), config.seed) for step in range(BATCHNORM_BATCHES)]
-    labels = [torch.from_numpy(data.labels[places]).to(device) if a.num_classes else None for places in chosen]
+    known = data.labels if a.num_classes else None
+    labels = [None if known is None else torch.from_numpy(known[places]).to(device) for places in chosen]
     networks.estimate_batchnorm(state.generator, [(latent.sample(a, config.batch, rng), y) for y in labels])
 
-    def real() -> Iterator[tuple]:
+    def real() -> Iterator[tuple[torch.Tensor, torch.Tensor | None]]:
         for places, y in zip(chosen, labels, strict=True):
             yield networks.to_input(torch.from_numpy(data.images[places]).to(device), a), y
 

@@ -28,12 +28,12 @@ class State:
             "fused": device.type in ("cpu", "cuda"),
         }
         self.optimizer_g, self.optimizer_d = (
-            torch.optim.Adam(net.to(device, memory_format=torch.channels_last).train().parameters(), **adam)
+            torch.optim.Adam(net.to(device).to(memory_format=torch.channels_last).train().parameters(), **adam)
             for net in (self.generator, self.discriminator)
         )
         self.autocast = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
         self.rng = torch.Generator(device).manual_seed(config.seed + 1)  # each process draws for all, and keeps its share
-        self.counts: dict[str, float] = dict.fromkeys(COUNTERS, 0)
+        self.counts: dict[str, int] = dict.fromkeys(COUNTERS, 0)
 
     @property
     def parts(self) -> dict[str, Any]:
@@ -140,9 +140,8 @@ def moved(images: Tensor, places: Tensor) -> Tensor:
     """N x C x S x S, image n moved by `places[n]` = (down, right) pixels; the edges are mirrored."""
     last = images.shape[-1] - 1
     steps = torch.arange(last + 1, device=images.device)
-    rows, columns = (
-        last - (last - (steps - places[:, k, None]).abs()).abs() for k in (0, 1)
-    )  # mirrored at 0, then at the last
+    # mirrored at 0, then at the last
+    rows, columns = (last - (last - (steps - places[:, k, None]).abs()).abs() for k in (0, 1))
     first = torch.arange(len(images), device=images.device)[:, None, None]
     return images[first, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
 

@@ -42,7 +42,7 @@ def drawn_source(name: str) -> Source:
                     for i, image in enumerate(drawn.images.transpose(0, 2, 3, 1)):
                         there = tuple(1 if drawn.factors[a][i] else -1 for a in attributes)
                         label = int(drawn.factors["class"][i]) if classes else 0
-                        yield Picture(f"{split} {start + i}", split, label, there, lambda image=image: image)
+                        yield Picture(f"{split} {start + i}", split, label, there, source.given(image))
 
         return Contents(pictures, sum(DRAWN.values()), classes, attributes, ready=True)
 

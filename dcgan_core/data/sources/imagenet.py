@@ -62,8 +62,8 @@ def _members(file: IO[bytes], where: str) -> Iterator[tuple[str, IO[bytes]]]:
     try:
         with tarfile.open(fileobj=file, mode="r:") as tar:
             for member in tar:
-                if member.isfile():
-                    yield member.name, tar.extractfile(member)
+                if member.isfile() and (content := tar.extractfile(member)):
+                    yield member.name, content
             file.seek(tar.offset)
             if file.read(512) != bytes(512):
                 raise tarfile.ReadError(f"no end, or no file, at byte {tar.offset:,}")

@@ -37,7 +37,7 @@ def lsun_source(root: Path) -> Source:
                 more = cursor.set_range(key) and (cursor.key() != key or cursor.next()) if at else cursor.first()
                 while more:
                     key, value = cursor.item()
-                    yield Picture(f"{folder.name}/{key.decode('latin-1')}", split, 0, (), lambda value=value: value)
+                    yield Picture(f"{folder.name}/{key.decode('latin-1')}", split, 0, (), source.given(value))
                     more = cursor.next()
             at = ""
 

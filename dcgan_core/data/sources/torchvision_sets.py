@@ -53,7 +53,7 @@ def _celeba(root: Path) -> Contents:
         for split, i in source.numbered(counts, done):
             path = root / "celeba" / "img_align_celeba" / parts[split].filename[i]
             row = tuple((parts[split].attr[i] * 2 - 1).tolist())
-            yield Picture(path.name, "test" if split == "test" else "train", 0, row, lambda path=path: path)
+            yield Picture(path.name, "test" if split == "test" else "train", 0, row, source.given(path))
 
     return Contents(pictures, sum(counts.values()), (), tuple(n for n in parts["train"].attr_names if n))
 

@@ -59,7 +59,7 @@ def _split_folders(pictures: Counter[tuple[str, ...]]) -> dict[tuple[str, ...], 
             beside.setdefault(folder[:-1], {})[folder] = kind
     pairs = {parent: kinds for parent, kinds in beside.items() if len(set(kinds.values())) > 1}
     depth = min(map(len, pairs), default=0)
-    splits = {}
+    splits: dict[tuple[str, ...], str] = {}
     for kinds in (kinds for parent, kinds in pairs.items() if len(parent) == depth):
         val = "train" if "test" in kinds.values() else "test"
         splits |= {folder: val if kind == "val" else kind for folder, kind in kinds.items()}
@@ -138,8 +138,8 @@ def _attributes(table: bytes | Path, where: str) -> tuple[tuple[str, ...], dict[
         names = tuple(next(lines)[1:])
         rows = {}
         for number, line in enumerate(lines, start=2):
-            values = tuple(_VALUES.get(v.strip()) for v in line[1:])
-            if len(values) != len(names) or None in values:
+            values = tuple(_VALUES[v.strip()] for v in line[1:] if v.strip() in _VALUES)
+            if not len(values) == len(names) == len(line) - 1:
                 raise UserError(f"{where}, line {number}: expected {len(names)} values of 1, -1 or 0 behind the file name")
             rows[line[0]] = values
     except (OSError, UnicodeDecodeError, csv.Error, StopIteration) as error:
