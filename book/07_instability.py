@@ -183,7 +183,7 @@ Table(header, rows)
 
 # %%
 detected = [
-    r for r in ledger.ledger_rows() if r["id"] == "instability.detected"
+    r for r in ledger.ledger_rows() if r["id"] == "instability.told_apart"
 ]
 ledger.scoreboard(detected)
 

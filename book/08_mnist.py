@@ -361,8 +361,10 @@ if flat:
 # %% tags=["hide-input"]
 row = next(r for r in rows if r["id"] == "mnist.nn_error_affine")
 if row["details"]:
-    errors = (f"{k} {row['details'][k]:.2f} %" for k in ("with", "without"))
-    print("error:", "; ".join(errors))
+    errors = row["details"]
+    print(
+        f"error: with {errors['here']:.2f} %; without {errors['mnist']:.2f} %"
+    )
 print("difference in percentage points:", ledger.number(row))
 
 # %% [markdown]

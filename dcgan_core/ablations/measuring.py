@@ -197,28 +197,35 @@ def row(
 
 
 def detected(runs: dict[str, dict[int, dict]]) -> dict | None:
-    """A row of the ledger: the share of provoked collapses that training reported. None where nothing collapsed."""
+    """A row of the ledger: the share of provoked collapses that training reported, less that of healthy runs with an alarm.
+
+    None where nothing collapsed, or everything. The interval is Newcombe's, of two shares apart.
+    """
     counted = {
         v.what: {seed: m for seed, m in runs.get(v.name, {}).items() if seed >= variants.seeds_of(v).start}
         for v in variants.PROVOKED
     }
     provoked = [m for measured in counted.values() for m in measured.values()]
     collapsed = [m for m in provoked if m["collapsed"]]
-    if not collapsed:
-        return None
     fine = [m for m in provoked if _healthy(m)]
+    if not collapsed or not fine:
+        return None
     going = [m for m in provoked if not m["collapsed"]]
     details = {
         "provoked": len(provoked),
         "seeds": sorted({seed for measured in counted.values() for seed in measured}),
         "collapsed": {what: _count(measured, "collapsed") for what, measured in counted.items()},
         "alarms": {what: _count(measured, "alarms") for what, measured in counted.items()},
+        "reported": _alarmed(collapsed),
         "false_alarms": _alarmed(fine),
         "healthy_runs": len(fine),
         "reported_not_collapsed": _alarmed(going),
         "not_collapsed": len(going),
     }
-    found, n, claim = _alarmed(collapsed), len(collapsed), "instability.detected"
+    (hits, least, most), (false, fewest, more) = details["reported"], details["false_alarms"]
+    better = hits - false
+    found = better, better - np.hypot(hits - least, more - false), better + np.hypot(most - hits, false - fewest)
+    n, claim = len(collapsed) + len(fine), "instability.told_apart"
     return _ledger_row(claim, found, variants.PROVOKING, name="provoked", n=n, runs=provoked, details=details)
 
 

@@ -38,7 +38,7 @@ def measure(run: Run, ids: list[str], device: str = "auto", seed: int = 0) -> li
     chosen = [claim(i) for i in ids] or [c for c in possible if not c.needs or finding.find(c.needs)]
     for c in chosen:
         if not c.measure:
-            by_ablating = c.id.startswith(("ablation.", "instability.detected"))
+            by_ablating = c.id.startswith(("ablation.", "instability.told_apart"))
             raise UserError(f"{c.id}: {'dcgan ablate measures it' if by_ablating else 'nothing here measures it yet'}")
         if not c.fits(run):
             raise UserError(f"{c.id}: cannot be measured on {run.name} ({run.data_name})")
@@ -143,7 +143,7 @@ def _row(c: Claim, r: dict | None, primary: bool = True) -> dict[str, Any]:
         "rule": c.rule.text if c.rule else "",
         "met": met(c, r),
         "verdict": verdict(c, r),
-        **{key: r.get(key) for key in ("seconds", "seed", "date", "details", "nets", "p_holm")},
+        **{key: r.get(key) for key in ("seconds", "seed", "date", "details", "nets", "covers", "p_holm")},
     }
 
 
@@ -180,7 +180,9 @@ def number(row: dict) -> str:
 def over(row: dict) -> str:
     """On how much a number rests: `n = 400 draws, one training`."""
     count = f"n = {row['n']:,}" + (f" {row['varies']}" if row["varies"] != "nothing" else "")
-    return count + (", one training" if row["trainings"] == 1 else "")
+    if row["trainings"] == 1:
+        return f"{count}, one training"
+    return count if row["covers"] in (None, "95 %") else f"{count}, too few for shares so near an end: covers {row['covers']}"
 
 
 def line(row: dict) -> str:

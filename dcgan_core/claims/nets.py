@@ -37,6 +37,9 @@ def ship_results(run: Run, results: dict) -> Path:
     return _path()
 
 
+NEAR = 0.05  # an end of the scale: there Student's interval of a few nets is too narrow (a test shows how much)
+
+
 def pooled(c: Claim, r: dict, again: dict[str, dict]) -> dict:
     """A reference run's result, or that of it and the nets of other seeds: their mean, Student's interval, n nets.
 
@@ -47,8 +50,10 @@ def pooled(c: Claim, r: dict, again: dict[str, dict]) -> dict:
         return r
     each = {r["run"]: r} | others
     value, low, high = intervals.student([one["value"] for one in each.values()])
+    covers = "95 %"
     if c.unit.startswith(("share", "overlap")) and "difference" not in c.unit:
         low, high = max(low, 0.0), min(high, 1.0)
+        covers = covers if NEAR <= value <= 1 - NEAR else "80 to 90 %"
     nets = {name: {key: one[key] for key in ("value", "low", "high", "n")} for name, one in each.items()}
     found = dict(zip(("value", "low", "high"), (float(f"{x:.6g}") for x in (value, low, high)), strict=True))
-    return r | found | {"n": len(each), "varies": "trainings", "nets": nets}
+    return r | found | {"n": len(each), "varies": "trainings", "nets": nets, "covers": covers}

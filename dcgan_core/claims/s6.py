@@ -20,6 +20,7 @@ from dcgan_core.inside import arithmetic, attribution, forgetting
 from dcgan_core.intervals import Measurement
 from dcgan_core.metrics import walks
 from dcgan_core.probes import features
+from dcgan_core.readers import judges
 from dcgan_core.runs import Run
 
 _drawn_rooms = trained_on("drawn-rooms")
@@ -51,6 +52,11 @@ def _walk_nearest(s: Setting) -> Measurement:
     return walks.walk_nearest(s.generator(), train, held_out, pairs=20 if s.small else 150, seed=s.seed)
 
 
+@cache  # both rows come from the same walks
+def _objects(s: Setting) -> dict[str, Measurement]:
+    return walks.walk_objects(s.generator(), partial(judges.statements, s.judge()), pairs=30 if s.small else 500, seed=s.seed)
+
+
 def _walk_claims() -> list[Claim]:
     of_the_way = "share of the way, largest of 16 steps"
     not_conditional = lambda run: not run.architecture.num_classes  # noqa: E731
@@ -61,7 +67,7 @@ def _walk_claims() -> list[Claim]:
             "plausible (by eye)",
             "share of answers between 10 and 90 % sure, difference",
             at_most(0.03),
-            None,
+            lambda s: _objects(s)["plausible"],
             _drawn_rooms,
         ),
         (
@@ -70,7 +76,7 @@ def _walk_claims() -> list[Claim]:
             "without sharp transitions (by eye)",
             "share of walks whose ends differ in two objects or more",
             at_least(0.9),
-            None,
+            lambda s: _objects(s)["objects"],
             _drawn_rooms,
         ),
         ("smoothness", "The largest step of a walk", NOT_IN_PAPER, of_the_way, None, _smoothness, not_conditional),
@@ -123,7 +129,7 @@ def _saliency_claims() -> list[Claim]:
         "a significant minority (by eye)",
         "share of features, difference",
         at_least(0),
-        None,
+        _saliency("looking", "gain"),
         _drawn_rooms,
         instead_of_lsun,
         varies="features",
@@ -221,7 +227,7 @@ def _forgetting_claims() -> list[Claim]:
             "similar (by eye)",
             "share of other objects, by the judge, difference",
             at_least(-0.05),
-            None,
+            _forgetting("window", "paper", "rest"),
             _drawn_rooms,
             instead_of_lsun,
             varies="draws",

@@ -273,7 +273,8 @@ def measure_focus(
     """How D's features, and those of `nets` random Ds, look at the objects of drawn rooms: (what, which).
 
     which: "trained", "random" (the mean of all random nets), or "gain", trained minus random. `inside`, `any`, `pointing` and
-    `centre` are means over all features of the last conv layer (the first `features` of them). `inside_best` is the mean over
+    `centre` are means over all features of the last conv layer (the first `features` of them), `looking` is the share of them
+    with at least half of their saliency inside their object. `inside_best` is the mean over
     objects of the one feature that looks at the object most on the drawings for choosing. Bootstrap intervals draw features
     (`inside_best`: responses) and random nets anew. The procedure is the same for all nets.
     """
@@ -303,6 +304,7 @@ def measure_focus(
 
 _SAMPLES = {  # of which a measurement is the mean
     "inside": lambda found: [found.own("inside")],
+    "looking": lambda found: [(found.own("inside") >= 0.5).astype(float)],  # more into the object than at the rest
     "any": lambda found: [found.any("inside")],
     "pointing": lambda found: [found.own("pointing")],
     "centre": lambda found: [found.own("centre")],

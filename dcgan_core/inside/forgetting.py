@@ -318,19 +318,45 @@ def measure_forgetting(
         gone, kept = (
             Measurement(*intervals.share(flags), len(flags), seconds(), details) for flags in (found.gone, found.others)
         )
+    random, rest, by_chance = _by_chance(generator, judge, finder, dropping, what, small=small, seed=seed)
+    random.details = rest.details = details | {"random": by_chance}
+    return {"gone": gone, "kept": kept, "random": random, "rest": rest}
+
+
+def _by_chance(
+    generator: Generator, judge: Judge, finder: Finder, dropping: Dropping, what: str, *, small: bool, seed: int
+) -> tuple[Measurement, Measurement, dict]:
+    """`random` and `rest` of `measure_forgetting`, and what helps to read them."""
     with intervals.timed() as seconds:
-        few = shown(generator, judge, finder, what, count=100 if small else 400, seed=fresh)
+        few = shown(generator, judge, finder, what, count=100 if small else 400, seed=SCORE_SEED + seed)
         draws = [at_random(generator, dropping, RANDOM_SEED + 100 * seed + i) for i in range(3 if small else 12)]
-        tries = [effect(generator, drawn, few, judge) for drawn in draws]
+        chosen, *tries = (effect(generator, drawn, few, judge) for drawn in (dropping, *draws))
         shares = np.array([t.gone.mean() for t in tries])
-        by_chance = {
+        random = Measurement(*intervals.student(shares), len(draws), seconds())  # a bootstrap of so few is too narrow
+        others = np.stack([few.there[name] for name in chosen.kept]).sum(0)  # N: other things that each sample shows
+        more = _kept_of_each(chosen, few) - np.stack([_kept_of_each(e, few) for e in tries])  # draws x N
+        value, least, _ = intervals.student(more.sum(1) / max(others.sum(), 1))
+        table = np.stack([more.mean(0), others], 1)  # drawn anew together
+        low, high = intervals.bootstrap(lambda x: float(x[:, 0].sum() / max(x[:, 1].sum(), 1)), table, seed=seed)
+        margin = float(np.hypot(value - least, (high - low) / 2))  # other draws, and other samples
+        rest = Measurement(value, value - margin, value + margin, len(draws), seconds())
+    return (
+        random,
+        rest,
+        {
             "draws": [round(float(x), 4) for x in shares],
             "kept": round(float(np.mean([t.others.mean() for t in tries])), 4),
             "change_elsewhere": round(float(np.mean([t.change for t in tries])), 4),
             "samples": len(few.z),
-            "these_maps": round(float(effect(generator, dropping, few, judge).gone.mean()), 4),
-        }
-        interval = intervals.bootstrap(lambda x: float(x.mean()), shares, seed=seed)
-        details = details | {"random": by_chance}
-        random = Measurement(float(shares.mean()), *interval, len(draws), seconds(), details)
-    return {"gone": gone, "kept": kept, "random": random}
+            "these_maps": round(float(chosen.gone.mean()), 4),
+            "kept_by_these_maps": round(float(chosen.others.mean()), 4),
+        },
+    )
+
+
+def _kept_of_each(found: Effect, samples: Shown) -> np.ndarray:
+    """How many other things of each sample are still there: N."""
+    counts = np.zeros(len(samples.z))
+    for name, flags in found.kept.items():
+        counts[samples.there[name]] += flags
+    return counts

@@ -24,9 +24,10 @@ def coverage(
         weights = 2 ** np.arange(len(tables[0]))
         cells = [((np.stack(list(t.values()), 1) > 0.5) * weights).sum(1) for t in tables]
         value = _overlap(*cells)
-        # resampling makes small shares uneven and so lowers every overlap: only the spread of the draws can be used
+        # chance makes small shares uneven and so lowers every overlap: the value's, and again that of each draw by as much. Of
+        # the draws only the spread is used, and the interval reaches up to where the value would be without that
         low, high = bootstrap(_overlap, *cells, seed=seed)
-        margin = (high - low) / 2
+        margin, lost = (high - low) / 2, max(0.0, value - (low + high) / 2)
         half = len(data) // 2
         details = {
             "data_with_data": _overlap(cells[0][:half], cells[0][half:]),
@@ -43,7 +44,7 @@ def coverage(
                 for (name, p), q in zip(tables[0].items(), tables[1].values(), strict=True)
             },
         }
-        return Measurement(value, value - margin, min(value + margin, 1.0), len(samples), seconds(), details)
+        return Measurement(value, value - margin, min(value + lost + margin, 1.0), len(samples), seconds(), details)
 
 
 def _overlap(a: np.ndarray, b: np.ndarray) -> float:

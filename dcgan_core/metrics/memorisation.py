@@ -1,7 +1,13 @@
-"""Does a net copy what it was trained on? By distances in pixels. (Paper §4.1)"""
+"""Does a net copy what it was trained on? By distances in pixels. (Paper §4.1)
+
+The authors make no search for nearest neighbours, since small changes fool such distances (§6). So `copies` looks for copies
+that are moved or mirrored, too, and is itself measured on planted ones.
+"""
 
 import numpy as np
 import torch
+import torch.nn.functional as F
+from torch import Tensor
 
 from dcgan_core import intervals, latent
 from dcgan_core.intervals import Measurement
@@ -70,3 +76,90 @@ def memorisation_seen(generator: Generator, train: np.ndarray, held_out: np.ndar
         low, high = intervals.bootstrap(ratio, seen, unseen, seed=seed)
         details = {"seen": float(seen.mean()), "unseen": float(unseen.mean()), "images_of_each": len(unseen)}
         return Measurement(ratio(seen, unseen), low, high, count, seconds(), details)
+
+
+# --- copies, be they moved or mirrored ----------------------------------------------------------------------------------
+
+SIDE, COARSE = 32, 16  # pixels across in which images are compared, and in which candidates are found
+CANDIDATES = 20
+QUANTILE = 0.01  # of unseen pictures: what lies below it is called a copy
+PLANTED = 200
+
+
+def copies(samples: np.ndarray, train: np.ndarray, held_out: np.ndarray, seed: int = 0) -> Measurement:
+    """How many samples are copies of training images? (Paper §4.1)
+
+    Of each sample the CANDIDATES nearest training images are found, mirrored ones too, and compared once more at every shift by
+    up to two of 64 pixels. Its score is the nearest one's distance over the mean of the others': near 1 for whatever has no
+    twin, however smooth it is. The value is the share of samples that score below the QUANTILE of held-out pictures, less that
+    share of these (QUANTILE): 0 where samples are no nearer to one training image than unseen pictures are. Pictures that the
+    set holds twice are in it with their twins and hide some copies; held-out photographs may show the same people.
+
+    `details`: `caught`, the shares of PLANTED copies that would be called so, by what was done to them. samples, train,
+    held_out: uint8 N x C x S x S. The interval draws samples and held-out pictures anew.
+    """
+    with intervals.timed() as seconds:
+        rng = np.random.default_rng(seed)
+        known = _prepared(train)
+        of_samples, of_unseen = (_scores(_prepared(images), known) for images in (samples, held_out))
+
+        planted = train[np.sort(rng.permutation(len(train))[:PLANTED])]
+        limit = float(np.quantile(of_unseen, QUANTILE))
+        caught = {
+            how: intervals.share(_scores(_prepared(changed), known) < limit) for how, changed in changed_copies(planted, rng)
+        }
+        details = {
+            "limit": limit,
+            "caught": {how: [round(float(x), 4) for x in found] for how, found in caught.items()},
+            "quantiles": {
+                who: [round(float(x), 4) for x in np.quantile(scores, (0, 0.01, 0.1, 0.5))]
+                for who, scores in (("samples", of_samples), ("held out", of_unseen))
+            },
+            "train": len(train),
+            "held_out": len(held_out),
+        }
+        return Measurement(*beyond_unseen(of_samples, of_unseen, seed), len(samples), seconds(), details)
+
+
+def beyond_unseen(samples: np.ndarray, unseen: np.ndarray, seed: int = 0) -> tuple[float, float, float]:
+    """The share of samples that score below the QUANTILE of unseen pictures, less QUANTILE, with its interval."""
+
+    def more(a: np.ndarray, b: np.ndarray) -> float:
+        return float((a < np.quantile(b, QUANTILE)).mean() - QUANTILE)
+
+    return more(samples, unseen), *intervals.bootstrap(more, samples, unseen, seed=seed)
+
+
+def changed_copies(images: np.ndarray, rng: np.random.Generator) -> list[tuple[str, np.ndarray]]:
+    """What a copyist might draw: these images (uint8 N x C x S x S) as they are, moved by two pixels or one, mirrored, soft."""
+    side = images.shape[-1]
+    wide = np.pad(images, ((0, 0), (0, 0), (2, 2), (2, 2)), "edge")
+    moved = [w[:, y : y + side, x : x + side] for w, (y, x) in zip(wide, rng.integers(0, 5, (len(images), 2)), strict=True)]
+    soft = F.avg_pool2d(torch.from_numpy(np.ascontiguousarray(images)).float(), 3, 1, 1, count_include_pad=False)
+    mirrored = np.ascontiguousarray(images[..., ::-1])
+    return [("exact", images), ("shifted", np.stack(moved)), ("mirrored", mirrored), ("softened", soft.byte().numpy())]
+
+
+def _prepared(images: np.ndarray) -> Tensor:
+    """N x C x SIDE x SIDE, 0 to 1."""
+    parts = (torch.from_numpy(np.array(images[i : i + 1000])) for i in range(0, len(images), 1000))
+    return torch.cat([F.interpolate(part.float() / 255, (SIDE, SIDE), mode="area") for part in parts])
+
+
+def _scores(images: Tensor, known: Tensor) -> np.ndarray:
+    """The distance of each to the nearest of its candidates among `known`, over the mean distance to the others: N."""
+    small = [F.interpolate(x, (COARSE, COARSE), mode="area").flatten(1) for x in (known, known.flip(3))]
+    inner, scores = slice(1, SIDE - 1), []
+    for part in images.split(250):
+        coarse = F.interpolate(part, (COARSE, COARSE), mode="area").flatten(1)
+        apart = torch.minimum(*(torch.cdist(coarse, x) for x in small))
+        found = known[apart.topk(min(CANDIDATES, len(known)), largest=False).indices]  # n x K x C x SIDE x SIDE
+        nearest = torch.full(found.shape[:2], torch.inf)
+        for candidates in (found, found.flip(4)):
+            for y in range(3):
+                for x in range(3):
+                    moved = candidates[..., y : y + SIDE - 2, x : x + SIDE - 2]
+                    nearest = nearest.minimum((moved - part[:, None, :, inner, inner]).square().mean((2, 3, 4)))
+        ordered = nearest.sqrt().sort(1).values
+        scores.append(ordered[:, 0] / ordered[:, 1:].mean(1).clamp_min(1e-6))
+    return torch.cat(scores).numpy()

@@ -68,6 +68,43 @@ def walk_smoothness(
         return Measurement(float(largest.mean()), low, high, pairs, seconds(), details)
 
 
+def walk_objects(
+    generator: Generator, read: Callable[[np.ndarray], dict[str, np.ndarray]], *, pairs: int, steps: int = 16, seed: int = 0
+) -> dict[str, Measurement]:
+    """Do objects come and go plausibly along straight walks, without sharp transitions? (Paper §6.1)
+
+    read: uint8 images -> the probability of each thing that they may show, N numbers, such as a judge's. `plausible`: the share
+    of its answers between 0.1 and 0.9 on images between the ends, less that at the ends: a cross-fade, or a muddle half-way,
+    makes it hesitate. `objects`: of the walks whose ends differ in two things or more, the share where these do not all change
+    in one step; a net that knows a few pictures by heart jumps from one to the other and scores 0. Misleads where the judge is
+    sure of a muddle. Intervals are over walks. `details`: how many changes a walk has, and how many its ends ask for.
+    """
+    with intervals.timed() as seconds:
+        rng = torch.Generator().manual_seed(seed)
+        start, end = (latent.sample(generator.architecture, pairs, rng) for _ in range(2))
+        z = latent.walk(start, end, steps + 1).flatten(0, 1)
+        answers = np.stack([*read(latent.generate_pixels(generator, z)).values()], 1).reshape(pairs, steps + 1, -1)
+        unsure, there = ((answers > 0.1) & (answers < 0.9)).mean(2), answers > 0.5  # pairs x (steps + 1), … x things
+        between, ends = unsure[:, 1:-1].mean(1), unsure[:, [0, -1]].mean(1)
+        changes, differ = there[:, 1:] != there[:, :-1], there[:, 0] != there[:, -1]
+        at_once = (changes & differ[:, None]).sum(2).max(1)
+        several = differ.sum(1) >= 2
+        gradual = at_once[several] < differ.sum(1)[several]
+        details = {
+            "unsure_between": float(between.mean()),
+            "unsure_at_the_ends": float(ends.mean()),
+            "changes": float(changes.sum((1, 2)).mean()),
+            "changes_needed": float(differ.sum(1).mean()),
+            "steps": steps,
+        }
+        more, spent = between - ends, seconds()
+        interval = intervals.bootstrap(lambda x: float(x.mean()), more, seed=seed)
+        return {
+            "plausible": Measurement(float(more.mean()), *interval, pairs, spent, details),
+            "objects": Measurement(*intervals.share(gradual), len(gradual), spent, details),
+        }
+
+
 def walk_nearest(
     generator: Generator, train: np.ndarray, held_out: np.ndarray, *, pairs: int, steps: int = 12, seed: int = 0
 ) -> Measurement:

@@ -88,8 +88,12 @@ def test_detection_counts_only_what_samples_call_a_collapse():
     runs[PROVOKED[0].name] = chosen_on | reported | {first + 9: ablating.measured(collapsed="x")}
     runs[PROVOKED[1].name] = {first: ablating.measured(alarms=alarm)} | {first + s: ablating.measured() for s in (1, 2, 3)}
     row = measuring.detected(runs)
-    assert (row["value"], row["n"]) == (0.9, 10)
-    assert row["low"] == pytest.approx(intervals.share(np.array([True] * 9 + [False]))[1], rel=1e-4)
+    assert (row["value"], row["n"]) == (pytest.approx(0.9 - 0.25), 10 + 4)
+    hits, least, most = intervals.share(np.array([True] * 9 + [False]))
+    false, fewest, more = intervals.share(np.array([True] + [False] * 3))
+    assert row["low"] == pytest.approx(0.65 - ((hits - least) ** 2 + (more - false) ** 2) ** 0.5, abs=1e-4)
+    assert row["high"] == pytest.approx(0.65 + ((most - hits) ** 2 + (false - fewest) ** 2) ** 0.5, abs=1e-4)
+    assert row["details"]["reported"][0] == 0.9
     assert row["details"]["false_alarms"][0] == 0.25 and row["details"]["healthy_runs"] == 4
     assert row["details"]["reported_not_collapsed"][0] == 0.25 and row["details"]["not_collapsed"] == 4
     assert (row["data"], row["seed"], row["details"]["seeds"]) == ("digits", first, list(range(first, first + 10)))

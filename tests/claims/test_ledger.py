@@ -147,7 +147,7 @@ def test_without_ids_all_that_fits_is_measured(run_copy):
 @pytest.mark.parametrize(
     ("claim_id", "message"),
     [
-        ("instability.detected", "dcgan ablate measures it"),
+        ("instability.told_apart", "dcgan ablate measures it"),
         ("architecture.maxout", "nothing here measures it yet"),
         ("cifar10.accuracy", "cannot be measured on digits"),
         ("memorisation.faces", "cannot be measured on digits"),

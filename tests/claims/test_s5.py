@@ -7,6 +7,7 @@ from conftest import encode, make_folder
 from dcgan_core.authors import reading
 from dcgan_core.claims import claim, ledger, s5
 from dcgan_core.errors import UserError
+from dcgan_core.intervals import Measurement
 from dcgan_core.probes import protocols, tasks
 from dcgan_core.runs import Run
 
@@ -70,3 +71,10 @@ def test_without_its_data_a_probe_is_not_among_all_that_fits(run_copy, data, mon
     monkeypatch.setattr("dcgan_core.data.sources.published.TORCHVISION", {})
     with pytest.raises(UserError, match="svhn"):
         ledger.measure(run_copy, ["svhn.error_1000"], "cpu")
+
+
+def test_draws_of_the_same_labels_are_compared_one_by_one():
+    mine, theirs = (Measurement(m, m, m, 3, 1.0, {"draws": d}) for m, d in ((61.0, [60, 61, 62.0]), (59.0, [58, 59, 60.0])))
+    found = s5.paired_draws(mine, theirs)
+    assert (found.value, found.low, found.high, found.n, found.seconds) == (2, 2, 2, 3, 2.0)
+    assert found.details["draws"] == [[60, 61, 62], [58, 59, 60]]

@@ -112,6 +112,9 @@ def test_what_is_measured_on_the_toy(toy):
     random = found["random"]
     assert random.n == len(random.details["random"]["draws"]) == 3
     assert random.details["random"]["these_maps"] == 1
+    rest, by_chance = found["rest"], random.details["random"]
+    assert rest.value == pytest.approx(by_chance["kept_by_these_maps"] - by_chance["kept"], abs=1e-3)
+    assert rest.low < rest.value < rest.high and by_chance["kept_by_these_maps"] == 1
     tuned = forgetting.measure_forgetting(toy, Eye(), Eye(), "lamp", "tuned", small=True)
     assert tuned["gone"].value == 1 and tuned["gone"].details["maps"] == [LAMP]
     assert tuned["random"].value < 1

@@ -5,7 +5,7 @@ from toy import Stub, picker, pictures
 
 from dcgan_core import latent
 from dcgan_core.metrics.neighbours import nearest
-from dcgan_core.metrics.walks import walk_nearest, walk_smoothness, walk_steps
+from dcgan_core.metrics.walks import walk_nearest, walk_objects, walk_smoothness, walk_steps
 
 
 def linear() -> Stub:
@@ -68,3 +68,30 @@ def test_a_walk_over_copies_is_found_out_and_one_over_fresh_images_is_not():
     assert fresh.low > 0.9 and fresh.value == pytest.approx(1, abs=0.03)
     assert len(fresh.details["straight"]) == len(fresh.details["spherical"]) == 6
     assert fresh.details["held_out"] == pytest.approx(np.median(nearest(held_out, train)[0]))
+
+
+def two_things(images: np.ndarray) -> dict[str, np.ndarray]:
+    """Whether the upper half of a picture is bright, and the lower."""
+    return {name: rows.mean((1, 2, 3)) / 255 for name, rows in (("upper", images[:, :, :4]), ("lower", images[:, :, 4:]))}
+
+
+def halves(function) -> Stub:
+    """A generator whose two halves follow the two numbers of z, by a function of them."""
+    return Stub(lambda z: function(z)[:, :, None, None].repeat_interleave(4, 2).expand(-1, -1, -1, 8).flatten(1, 2)[:, None], 2)
+
+
+def test_objects_that_change_one_by_one_are_told_from_a_jump():
+    m = walk_objects(halves(lambda z: z.sign()), two_things, pairs=200)
+    assert m["objects"].value > 0.8 and m["objects"].n < 200
+    assert m["plausible"].value == 0 and m["plausible"].n == 200
+    details = m["objects"].details
+    assert details["changes"] == details["changes_needed"] > 0
+    jumping = walk_objects(halves(lambda z: z[:, :1].sign().repeat(1, 2)), two_things, pairs=100)
+    assert jumping["objects"].value == 0, "both at once: from one picture to another"
+
+
+def test_a_muddle_on_the_way_makes_the_judge_hesitate():
+    fading = walk_objects(halves(lambda z: (2 * z).clamp(-1, 1)), two_things, pairs=100)
+    sure = walk_objects(halves(lambda z: z.sign()), two_things, pairs=100)
+    assert fading["plausible"].low > 0.03 > sure["plausible"].high
+    assert fading["plausible"].details["unsure_between"] > fading["plausible"].details["unsure_at_the_ends"]
