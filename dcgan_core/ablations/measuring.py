@@ -211,18 +211,18 @@ def detected(runs: dict[str, dict[int, dict]]) -> dict | None:
     if not collapsed or not fine:
         return None
     going = [m for m in provoked if not m["collapsed"]]
+    (hits, least, most), (false, fewest, more) = _alarmed(collapsed), _alarmed(fine)
     details = {
         "provoked": len(provoked),
         "seeds": sorted({seed for measured in counted.values() for seed in measured}),
         "collapsed": {what: _count(measured, "collapsed") for what, measured in counted.items()},
         "alarms": {what: _count(measured, "alarms") for what, measured in counted.items()},
-        "reported": _alarmed(collapsed),
-        "false_alarms": _alarmed(fine),
+        "reported": (hits, least, most),
+        "false_alarms": (false, fewest, more),
         "healthy_runs": len(fine),
         "reported_not_collapsed": _alarmed(going),
         "not_collapsed": len(going),
     }
-    (hits, least, most), (false, fewest, more) = details["reported"], details["false_alarms"]
     better = hits - false
     found = better, better - np.hypot(hits - least, more - false), better + np.hypot(most - hits, false - fewest)
     n, claim = len(collapsed) + len(fine), "instability.told_apart"

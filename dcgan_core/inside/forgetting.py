@@ -332,10 +332,10 @@ def _by_chance(
         draws = [at_random(generator, dropping, RANDOM_SEED + 100 * seed + i) for i in range(3 if small else 12)]
         chosen, *tries = (effect(generator, drawn, few, judge) for drawn in (dropping, *draws))
         shares = np.array([t.gone.mean() for t in tries])
-        random = Measurement(*intervals.student(shares), len(draws), seconds())  # a bootstrap of so few is too narrow
+        random = Measurement(*intervals.student(shares.tolist()), len(draws), seconds())  # a bootstrap of so few is too narrow
         others = np.stack([few.there[name] for name in chosen.kept]).sum(0)  # N: other things that each sample shows
         more = _kept_of_each(chosen, few) - np.stack([_kept_of_each(e, few) for e in tries])  # draws x N
-        value, least, _ = intervals.student(more.sum(1) / max(others.sum(), 1))
+        value, least, _ = intervals.student((more.sum(1) / max(others.sum(), 1)).tolist())
         table = np.stack([more.mean(0), others], 1)  # drawn anew together
         low, high = intervals.bootstrap(lambda x: float(x[:, 0].sum() / max(x[:, 1].sum(), 1)), table, seed=seed)
         margin = float(np.hypot(value - least, (high - low) / 2))  # other draws, and other samples
