@@ -58,6 +58,8 @@ Table(["data found when this was built"], [[row.name] for row in found])
 
 # %% [markdown]
 # ## Reference runs
+#
+# [What the log says](log.md) explains the numbers that a run writes while it trains.
 
 # %% tags=["hide-input"]
 rows = []

@@ -7,10 +7,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dcgan_core.api import ARCHITECTURES, Discriminator, Generator, Run, load, load_data, probe, show, train
+    from dcgan_core.api import ARCHITECTURES, Discriminator, Generator, Run, features, load, load_data, probe, show, train, walk
 
 __version__ = "0.1.0"
-__all__ = ["ARCHITECTURES", "Discriminator", "Generator", "Run", "load", "load_data", "probe", "show", "train"]
+__all__ = [
+    "ARCHITECTURES",
+    "Discriminator",
+    "Generator",
+    "Run",
+    "features",
+    "load",
+    "load_data",
+    "probe",
+    "show",
+    "train",
+    "walk",
+]
 
 
 def __getattr__(name: str) -> Any:

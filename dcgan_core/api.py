@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,11 +12,12 @@ import numpy as np
 import torch
 from PIL.Image import Image
 
-from dcgan_core import config_io, devices, pictures, recipes, runs
+from dcgan_core import config_io, devices, latent, pictures, recipes, runs
 from dcgan_core.data import cache
-from dcgan_core.data.images import ImageData, part
+from dcgan_core.data.images import ImageData, Kept, part
 from dcgan_core.data.loading import load_data
 from dcgan_core.errors import UserError
+from dcgan_core.figures.tensorboard import Board
 from dcgan_core.files import write_atomically
 from dcgan_core.networks import ARCHITECTURES, Architecture, Discriminator, Generator, to_pixels
 from dcgan_core.runs import Run
@@ -26,15 +27,72 @@ from dcgan_core.training.config import Config, check_data, check_resumable
 if TYPE_CHECKING:
     from dcgan_core.probes.protocols import Result
 
-__all__ = ["ARCHITECTURES", "Discriminator", "Generator", "Run", "load", "load_data", "probe", "show", "train"]
+__all__ = [
+    "ARCHITECTURES",
+    "Discriminator",
+    "Generator",
+    "Run",
+    "features",
+    "load",
+    "load_data",
+    "probe",
+    "show",
+    "train",
+    "walk",
+]
 
 
-def load(run: str | os.PathLike[str], *, device: str = "auto") -> Generator:
-    """The generator of a shipped run, by its name, or of a run's folder: in eval mode and float32 on the best device.
+def load(run: Run | str | os.PathLike[str], *, device: str = "auto") -> Generator:
+    """The generator of a run (paper §3): of a shipped one by its name, of one's own by its folder.
 
-    Raises UserError where there is no such run, or it has no finished generator.
+    It is in eval mode, so that one z always gives one image, and float32. device: auto (the best there is), cpu, cuda, cuda:1
+    or mps. Raises UserError where there is no such run or device, or the run has no finished generator.
     """
-    return Run(run).generator(devices.pick(device))
+    return _run(run).generator(devices.pick(device))
+
+
+def _run(run: Run | str | os.PathLike[str]) -> Run:
+    return run if isinstance(run, Run) else Run(run)
+
+
+def walk(
+    generator: Generator,
+    start: int = 0,
+    end: int = 1,
+    *,
+    steps: int = 16,
+    path: Literal["straight", "spherical"] = "straight",
+    label: int | None = None,
+) -> np.ndarray:
+    """The images on the way from one z to another (paper §6.1): uint8, steps x C x S x S.
+
+    start, end: seeds; the first image is that of `generator.sample(1, seed=start)`, the last that of `seed=end`. steps: images,
+    both ends included. path: a straight line, or `spherical`, which keeps to the usual length of a z. label: the class, for
+    class-conditional nets (default: the first). Raises UserError for a class that the net does not have.
+    """
+    a = generator.architecture
+    z = [latent.sample(a, 1, torch.Generator().manual_seed(seed)) for seed in (start, end)]
+    labels = latent.classes(a, steps, None if label is None and not a.num_classes else [label or 0])
+    return latent.generate_pixels(generator, latent.walk(z[0], z[1], steps, path)[0], labels)
+
+
+def features(
+    run: Run | str | os.PathLike[str], images: np.ndarray | Kept, *, layers: Sequence[int] | None = None, device: str = "auto"
+) -> np.ndarray:
+    """What a run's D finds in images (paper §5.1): its conv layers' maps, max-pooled to 4 x 4 each. N x features, float32.
+
+    images: uint8 N x C x S x S in the net's size, as `load_data(…, size).images` are. layers: only these, numbered from 1 at
+    the image (default: all). D is in eval mode, so images do not influence each other; `probe` estimates batchnorm's statistics
+    on the images anew. Raises UserError for images of another type or size, and for a D that is class-conditional.
+    """
+    from dcgan_core.probes import features as pooled
+
+    net = _run(run).discriminator(devices.pick(device))
+    a = net.architecture
+    if images.dtype != np.uint8 or images.shape[1:] != (a.channels, a.size, a.size):
+        shape = " x ".join(map(str, images.shape))
+        raise UserError(f"`images`: {images.dtype} {shape}; this D sees uint8 N x {a.channels} x {a.size} x {a.size}")
+    return pooled.extract(pooled.of_discriminator(net, layers), images).float().numpy()
 
 
 def show(
@@ -47,10 +105,12 @@ def show(
 ) -> Image:
     """A grid of images as a picture, which a notebook displays; also written to `out`, a PNG file, where that is given.
 
-    images: [N x] C x S x S, uint8, or floats as a generator puts them out: in [-1, 1] (tanh), or in [0, 1] (sigmoid), which
-    they are taken for where none is below 0 and `output` does not say. zoom: pixels on the screen for each of theirs.
+    images: [N x] C x S x S with a C of 1 (grey) or 3 (RGB): uint8, or floats as a generator puts them out, in [-1, 1] (tanh)
+    or [0, 1] (sigmoid); they are taken for the latter where none is below 0 and `output` does not say. columns: images in a row
+    (default: about as many as rows). zoom: pixels on the screen for each of theirs. Raises UserError where `out` cannot be
+    written.
     """
-    batch = torch.as_tensor(images).detach().cpu()
+    batch = torch.as_tensor(np.array(images) if isinstance(images, np.ndarray) else images).detach().cpu()  # maps are read-only
     batch = batch if batch.ndim > 3 else batch[None]
     if batch.dtype != torch.uint8:
         output = output or ("tanh" if (batch < 0).any() else "sigmoid")
@@ -74,14 +134,18 @@ def train(
     seed: int | None = None,
     device: str = "auto",
     settings: Mapping[str, Any] | None = None,
+    tensorboard: bool = False,
 ) -> Run:
-    """Trains a recipe, a data set, or a zip or folder of images. Returns the run: `info["status"]` is `finished`, or
+    """Trains a recipe, a data set, or a zip or folder of images (paper §4). Returns the run: `info["status"]` is `finished`, or
     `training` where Ctrl-C stopped it.
 
-    minutes, images: how long, instead of the recipe's own budget. out: the run's folder (default: runs/NAME). resume: goes on
-    with the run there, exactly where it stopped. profile: `quick`, `cpu` or `paper`. architecture: a key of ARCHITECTURES.
-    initial: a run whose weights to start from. settings: fields of `Config`, such as {"batch": 64, "architecture.kernel": 5}.
-    Raises UserError for what cannot be trained, and leaves no run then; Collapsed where training diverges or collapses.
+    data: a recipe's or a data set's name, or the path of a zip or folder. minutes, images: when to stop, in place of the
+    recipe's own budget: after so much training, all sessions together, or after so many training images have been seen.
+    out: the run's folder (default: runs/NAME). resume: goes on with the run there, exactly where it stopped. profile: `quick`,
+    `cpu` or `paper`. architecture: a key of ARCHITECTURES. initial: a run whose weights to start from. settings: fields of
+    `Config`, such as `{"batch": 64, "architecture.kernel": 5}`. tensorboard: also writes the log and the grids for TensorBoard,
+    into the run's folder (an extra: dcgan-core[tensorboard]). Raises UserError for what cannot be trained, and leaves no run
+    then; Collapsed where training diverges or collapses.
     """
     devices.pick(device)
     name = str(data.resolve()) if isinstance(data, Path) else os.fspath(data)
@@ -90,6 +154,7 @@ def train(
     texts = [f"{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in given.items()]
     config = config_io.override(recipes.recipe(name, profile, architecture), texts)  # all at once: some only fit together
     out = Path(out or Path("runs") / Path(config.data if os.sep in config.data else name).stem)
+    board = Board(out) if tensorboard else None  # raises where it is not installed, before anything is begun
     start = Run(initial) if initial else None
     if start and start.architecture != config.architecture:
         raise UserError(f"`initial` {initial}: its architecture differs; use `architecture` or `settings` to match it")
@@ -103,7 +168,7 @@ def train(
     if processes.rank() == 0 and not existing:
         runs.start(config, pictures_of, out, recipe=name, profile=profile, initial=start)
     processes.wait_for_all()  # until run.json is there
-    loop.train(config, pictures_of, existing or Run(out), device, initial=start)
+    loop.train(config, pictures_of, existing or Run(out), device, initial=start, on_event=board)
     processes.wait_for_all()
     return Run(out)
 
@@ -138,14 +203,14 @@ def probe(
 ) -> Result:
     """How well a linear SVM on the features of a run's D tells the classes of a labelled data set apart (paper §5).
 
-    images: so many training images (default: all). labels_each: so many labels a class, in several `draws` (default: all).
-    more: as `probes.tasks.Question` has it, such as kind="random" or layers=[1, 2]. The result's `accuracy` is the share of
-    right answers on the test images, `low` to `high` with 95 % confidence. Raises UserError for what cannot be probed.
+    dataset: a labelled set's name, or a zip or folder with train/ and test/ folders, and in them one for each class. images: so
+    many training images (default: all). labels_each: so many labels a class, in several `draws` (default: all). more: as
+    `probes.tasks.Question` has it, such as `kind="random"` or `layers=[1, 2]`. The result's `accuracy` is the share of right
+    answers on the test images (0 to 1), `low` to `high` with 95 % confidence. Raises UserError for what cannot be probed.
     """
     from dcgan_core.probes import protocols, tasks  # with scipy.stats, which takes a second
 
-    run = run if isinstance(run, Run) else Run(run)
     search = protocols.Search(protocols.grid_of(str(dataset)), patience=None if labels_each else 3, seed=seed)
     how = {"images": images, "labels_each": labels_each, "device": devices.pick(device), "seed": seed, **more}
-    task = tasks.make_task(tasks.Question(run, str(dataset), **how))
+    task = tasks.make_task(tasks.Question(_run(run), str(dataset), **how))
     return protocols.per_class(task, labels_each, search, draws=draws) if labels_each else protocols.full(task, search)

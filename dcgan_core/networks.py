@@ -192,7 +192,7 @@ class Generator(nn.Module):
         initialise(self, rng)
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """z: N x latent; labels: N class numbers, for class-conditional nets. Returns images, N x channels x size x size."""
+        """z: N x latent. labels: N classes, for nets with classes. Returns N x channels x size x size, in [-1, 1] or [0, 1]."""
         y = one_hot(self.architecture, labels)
         h: Tensor = z
         for stage in self.dense:

@@ -25,6 +25,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     start.add_argument("--init", type=Path, metavar="RUN", help="start from another run's weights")
     p.add_argument("--device", default="auto", help="auto (default), cpu, cuda, mps")
     p.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="such as batch=64: the same as --batch 64")
+    p.add_argument("--tensorboard", action="store_true", help="also write the log and the grids for TensorBoard, into the run")
     p.set_defaults(run=_run)
 
     def parse(words: list[str], namespace: argparse.Namespace | None = None) -> tuple[argparse.Namespace, list[str]]:
@@ -62,7 +63,7 @@ def _run(args: argparse.Namespace) -> int:
     from dcgan_core.training import processes
 
     settings = {key: value for key, _, value in (text.partition("=") for text in args.set)}
-    options = ("profile", "architecture", "images", "minutes", "out", "resume", "device")
+    options = ("profile", "architecture", "images", "minutes", "out", "resume", "device", "tensorboard")
     given = {name: getattr(args, name) for name in options}
     run = api.train(args.recipe, **given, initial=args.init, settings=settings)
     ended = run.info["status"] == "finished"

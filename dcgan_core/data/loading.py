@@ -1,6 +1,7 @@
 """Data sets as memory-mapped arrays: one by its name, a list of all."""
 
 import hashlib
+import os
 import zipfile
 import zlib
 from dataclasses import replace
@@ -30,7 +31,7 @@ def native(name: str) -> tuple[int, int] | None:
 
 
 def load_data(
-    name: str,
+    name: str | os.PathLike[str],
     size: int | None = None,
     split: str = "train",
     *,
@@ -38,12 +39,14 @@ def load_data(
     download: bool = True,
     duplicates: bool = False,
 ) -> ImageData:
-    """One split of a data set, prepared on first use.
+    """One split of a data set (paper §4.1 to 4.3), prepared on first use: `images`, uint8 N x C x S x S, memory-mapped.
 
-    name: a data set's name, or the path of a zip or folder. size: pixels, else the set's own. duplicates: with the training
-    images that `dcgan data dedup` has set aside, if it has. Raises UserError if the set cannot be found or has no such
-    split.
+    Also `labels` (int64 N) with `classes`, and `attributes` (N x names; 1 yes, -1 no, 0 unknown), or None. name: a data set's
+    name, or the path of a zip or folder. size: pixels, else the set's own. split: `train` or `test`. crop: `center` (resize,
+    then crop the middle), or `exact` (crop without resizing). download: fetch a set that can be had. duplicates: with the
+    training images that `dcgan data dedup` has set aside, if it has. Raises UserError where there is no such set or split.
     """
+    name = os.fspath(name)
     if split not in SPLITS:
         raise UserError(f"split {split!r}: there are {', '.join(SPLITS)}")
     folder = cache.prepare(name, size, crop=crop, download=download)
