@@ -115,10 +115,10 @@ def readers(run: Run, device: torch.device | str = "cpu") -> tuple[Reads, Reads]
 # --- trials -----------------------------------------------------------------------------------------------------------
 
 
-def around(z: Tensor, count: int, rng: torch.Generator, reach: float = 0.25) -> Tensor:
-    """`count` neighbours of each z with uniform noise in (-reach, reach) (paper, Fig 7): … x latent -> … x count x latent."""
+def around(z: Tensor, count: int, rng: torch.Generator) -> Tensor:
+    """`count` neighbours of each z with uniform noise in (-0.25, 0.25) (paper, Fig 7): … x latent -> … x count x latent."""
     shape = (*z.shape[:-1], count, z.shape[-1])
-    return z[..., None, :] + (torch.rand(shape, generator=rng, device=rng.device).to(z.device) * 2 - 1) * reach
+    return z[..., None, :] + (torch.rand(shape, generator=rng, device=rng.device).to(z.device) * 2 - 1) * 0.25
 
 
 def nine(z: Tensor, rng: torch.Generator) -> Tensor:

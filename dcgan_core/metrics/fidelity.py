@@ -21,12 +21,12 @@ class FeatureNet(nn.Module):
     """Strided convolutions down to 4 to 7 pixels, FEATURES hidden units, a logit for each class. Raises UserError for tiny
     images."""
 
-    def __init__(self, size: int, channels: int, classes: int, width: int = 32) -> None:
+    def __init__(self, size: int, channels: int, classes: int) -> None:
         super().__init__()
         if size < 8:
             raise UserError(f"classifier: images of {size} pixels are too small; at least 8")
         self.shape = (channels, size, size)
-        layers, inputs, side = [], channels, size
+        layers, inputs, width, side = [], channels, 32, size
         while side >= 8:
             layers += [nn.Conv2d(inputs, width, 3, 2, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
             inputs, width, side = width, min(2 * width, 128), (side + 1) // 2

@@ -45,9 +45,9 @@ class Attributes(Reader):
         top, left = torch.randint(0, 2 * by + 1, (2, len(pixels)), generator=rng).tolist()
         return torch.stack([p[:, t : t + size, x : x + size] for p, t, x in zip(padded, top, left, strict=True)])
 
-    def read(self, images: np.ndarray, batch: int = 512) -> dict[str, np.ndarray]:
+    def read(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """uint8 N x 3 x size x size -> for each attribute N probabilities."""
-        parts = self.answers(images, batch)
+        parts = self.answers(images)
         answers = torch.cat(parts).sigmoid().float().cpu().numpy() if parts else np.empty((0, len(self.names)), np.float32)
         return dict(zip(self.names, answers.T, strict=True))
 

@@ -30,7 +30,7 @@ class Finder(Reader):
     Raises UserError for an unknown set or a size that is no multiple of 8.
     """
 
-    kind, learning_rate, batch = "finder", 6e-3, 32
+    kind, learning_rate, batch, at_once = "finder", 6e-3, 32, 256
 
     def __init__(self, name: str, size: int = 64) -> None:
         super().__init__(name, size)
@@ -60,7 +60,7 @@ class Finder(Reader):
         if what not in self.objects:
             raise UserError(f"{self.title}: knows no {what!r}, only {', '.join(self.objects)}")
         k = self.objects.index(what)
-        return np.concatenate([(part[:, k] > 0).cpu().numpy() for part in self.answers(images, 256)])
+        return np.concatenate([(part[:, k] > 0).cpu().numpy() for part in self.answers(images)])
 
     def boxes(self, images: np.ndarray, what: str) -> list[tuple[Box, ...]]:
         """For each picture a box around every connected patch of the object."""

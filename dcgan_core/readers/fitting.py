@@ -29,6 +29,7 @@ class Reader(nn.Module):
     learning_rate: float  # the highest
     weight_decay: float = 1e-2
     batch: int = 64
+    at_once = 512  # pictures that it looks at
 
     def __init__(self, name: str, size: int) -> None:
         super().__init__()
@@ -39,13 +40,14 @@ class Reader(nn.Module):
         return pixels
 
     @torch.no_grad()
-    def answers(self, images: np.ndarray, batch: int) -> list:
+    def answers(self, images: np.ndarray) -> list:
         """What the net says of uint8 N x 3 x size x size, batch by batch. Raises UserError for other shapes."""
         if images.ndim != 4 or images.shape[1:] != (3, self.size, self.size):
             shape = " x ".join(map(str, images.shape))
             raise UserError(f"{self.title}: reads N x 3 x {self.size} x {self.size} pictures, got {shape}")
         device = next(self.parameters()).device
-        return [self(torch.from_numpy(np.array(images[i : i + batch])).to(device)) for i in range(0, len(images), batch)]
+        parts = (images[i : i + self.at_once] for i in range(0, len(images), self.at_once))
+        return [self(torch.from_numpy(np.array(part)).to(device)) for part in parts]
 
 
 R = TypeVar("R", bound=Reader)

@@ -40,9 +40,9 @@ class Judge(Reader):
         outputs = self.layers(pixels.float() / 127.5 - 1)
         return {k: part.squeeze(1) for k, part in zip(self.factors, outputs.split(self.columns, 1), strict=True)}
 
-    def read(self, images: np.ndarray, batch: int = 512) -> dict[str, np.ndarray]:
+    def read(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """uint8 N x 3 x size x size -> for each factor N probabilities, numbers, or class indices."""
-        parts = self.answers(images, batch)
+        parts = self.answers(images)
         answers = {k: torch.cat([p[k] for p in parts]).float().cpu() for k in self.factors}
         for key, values in answers.items():
             if key == "class":

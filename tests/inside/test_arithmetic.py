@@ -182,7 +182,7 @@ def test_json_can_hold_the_details(outcome):
 def test_neighbours_lie_within_reach_on_all_sides_and_the_middle_of_nine_is_the_result():
     rng = torch.Generator().manual_seed(0)
     z = latent.sample(TINY, 4, rng)
-    moved = arithmetic.around(z, 500, rng, 0.25) - z[:, None]
+    moved = arithmetic.around(z, 500, rng) - z[:, None]
     assert moved.shape == (4, 500, 10)
     assert 0.24 < moved.max() <= 0.25 and -0.25 <= moved.min() < -0.24
     assert abs(moved.mean()) < 0.01

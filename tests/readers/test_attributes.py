@@ -47,7 +47,7 @@ def test_a_classifier_learns_attributes_from_its_own_half(faces):
         assert m.n == len(attributes.half_of(faces, 0)) + 60 == m.details["with"] + m.details["without"]
     male = attributes.attribute_accuracy(net, "Male", half=1)
     assert male.n == (faces.attributes[attributes.half_of(faces, 0), 2] != 0).sum() + 20, "only where it is known"
-    answers = net.read(faces.images[:5], batch=2)
+    answers = net.read(faces.images[:5])
     assert all(p.shape == (5,) and 0 <= p.min() <= p.max() <= 1 for p in answers.values())
 
 
