@@ -22,23 +22,25 @@ profile = "quick"
 seed = 0
 device = "auto"
 
-# %%
+# %% tags=["hide-input"]
 import matplotlib.pyplot as plt
 import torch
 from matplotlib.patches import Polygon
 from torch import nn
 
-from dcgan_core import networks, pictures
+from dcgan_core import chapters, networks, pictures
 from dcgan_core.ablations import measuring, running, shipping, variants
 from dcgan_core.figures import image_rows, layers
 from dcgan_core.figures.tables import Table
 from dcgan_core.networks import ARCHITECTURES, Discriminator, Generator, Stage
 
+chapters.use_style()
+
 
 # %% tags=["hide-input"]
 def feature_maps(layers, architecture):
     """A net's stages as boxes: side = pixels, depth = number of maps."""
-    figure, axis = plt.subplots(figsize=(9, 3.6))
+    _, axis = plt.subplots(figsize=(9, 3.6))
     boxes = [("z", architecture.latent, None)]
     for layer in layers:
         shape = layer.shape
@@ -73,9 +75,7 @@ def feature_maps(layers, architecture):
         x += depth + slant + 14
     axis.set(xlim=(-8, x), ylim=(-52, 60), aspect="equal")
     axis.axis("off")
-    figure.tight_layout(pad=0.2)
-    plt.close(figure)
-    return figure
+    plt.show()
 
 
 # %% mystnb={"figure": {"caption": "The generator of the paper's Fig 1, drawn from the net itself. Height: pixels. Depth: the square root of the number of maps.", "name": "fig-generator"}}

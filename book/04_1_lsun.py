@@ -25,13 +25,11 @@ profile = "quick"
 seed = 0
 device = "auto"
 
-# %% mystnb={"figure": {"caption": "Rooms that nobody lives in. Samples, not selected: the first forty-eight that came. The paper's Fig 3 in our hands.", "name": "fig-rooms"}}
-import json
+# %% tags=["hide-input"]
 import os
 import tempfile
 import time
 from dataclasses import replace
-from datetime import datetime
 from io import BytesIO
 from pathlib import Path
 from unittest.mock import patch
@@ -42,19 +40,28 @@ import torch
 from IPython.display import display
 from PIL import Image
 
-from dcgan_core import devices, latent, networks, pictures, recipes, runs
-from dcgan_core.claims import claim
-from dcgan_core.claims.ledger import ledger_rows, scoreboard, with_photographs
+from dcgan_core import (
+    chapters,
+    devices,
+    latent,
+    networks,
+    pictures,
+    recipes,
+    runs,
+)
+from dcgan_core.claims import claim, ledger
 from dcgan_core.data import duplicates, loading
 from dcgan_core.data.planted import KINDS, change, measure_planted
 from dcgan_core.data.sources import finding, source
 from dcgan_core.drawings import scenes
 from dcgan_core.figures import image_rows
 from dcgan_core.figures.tables import Table
-from dcgan_core.metrics import neighbours
 from dcgan_core.runs import Run
 from dcgan_core.training import loop
 
+chapters.use_style()
+
+# %% mystnb={"figure": {"caption": "Rooms that nobody lives in. Samples, not selected: the first forty-eight that came. The paper's Fig 3 in our hands.", "name": "fig-rooms"}}
 run = Run.reference("rooms")  # your own: Run("../runs/rooms")
 generator = run.generator(devices.pick(device))
 rng = torch.Generator().manual_seed(seed)
@@ -120,9 +127,8 @@ image_rows.strips(rows)
 # G never sees a photograph. All it knows comes from D. So if anything is learnt by heart, D has to do it first, and that can be seen: a D that knows its
 # photographs is surer about them than about others that it never saw.
 
-# %%
-at_hand = claim.has_photographs(run)
-if at_hand:
+# %% tags=["hide-input"]
+if claim.has_photographs(run):
     seen, unseen = (
         loading.load_data(run.data_name, side, split).images
         for split in source.SPLITS
@@ -136,8 +142,6 @@ if at_hand:
         print(
             f"{name:10}  D(x) {answers.mean():.2f} on average, above 0.5 for {(answers > 0.5).mean():.0%}"
         )
-else:
-    print("Not shown: the photographs are not on this machine.")
 
 # %% [markdown]
 # ## Are the samples copies?
@@ -147,16 +151,15 @@ else:
 # normal. If samples were copies, theirs would be far smaller.
 
 # %%
-with_photographs("memorisation.rooms", run, device, seed)
+ledger.with_photographs("memorisation.rooms", run, device, seed)
 
 # %% [markdown]
 # The number is the samples' median distance over that of the held-out photographs. 1 is normal, 0 a copy. Behind it stand two whole distributions.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Distance to the nearest photograph of the training set, for samples and for photographs that were held out (0: equal images, 1: black against white). Copies would stand near 0.", "name": "fig-rooms-distances"}}
-ledger = [row for row in ledger_rows() if row["id"] == "memorisation.rooms"]
-bins = (ledger[0]["details"] or {}).get("histogram")
+bins = ledger.shipped("memorisation.rooms", run)["details"].get("histogram")
 if bins:
-    figure, axis = plt.subplots(figsize=(8, 2.8))
+    _, axis = plt.subplots(figsize=(8, 2.8))
     for key, label in (
         ("samples", "samples"),
         ("held_out", "held-out photographs"),
@@ -169,13 +172,8 @@ if bins:
     axis.set_xlim(0)
     axis.set_xlabel("distance to the nearest training photograph")
     axis.set_ylabel(f"share in each {bins['bin']:g}")
-    axis.legend(frameon=False)
-    axis.spines[["top", "right"]].set_visible(False)
-    figure.tight_layout()
-    plt.close(figure)
-    display(figure)
-else:
-    print("Not measured yet: dcgan measure book/reference_runs/rooms")
+    axis.legend()
+    plt.show()
 
 # %% [markdown]
 # One thing can fool us. A picture that is smoother than a photograph is nearer to *everything*, seen or not. So the question is also put the other way
@@ -183,42 +181,32 @@ else:
 # net that copies falls below 1.
 
 # %%
-with_photographs("memorisation.rooms.seen", run, device, seed)
+ledger.with_photographs("memorisation.rooms.seen", run, device, seed)
 
 # %% [markdown]
 # Put together: samples are a little nearer to the training photographs than held-out photographs are, but the photographs that the net learnt from are no nearer
 # to samples than others. So samples are smooth, and not copies, as far as distances of pixels can tell. What D knew by heart, G did not give away.
 #
-# And by eye: out of a thousand samples, the five that lie nearest to a training photograph, with that photograph below each. The distance of pixels is a
+# And by eye, where the photographs are at hand: out of a thousand samples, the five that lie nearest to a training photograph, with that photograph below each. The distance of pixels is a
 # crude judge: it likes large dull areas, and a shifted or mirrored copy might escape it. An exact one would not.
 
 # %%
-if at_hand:
-    rng = torch.Generator().manual_seed(seed + 1)
-    many = latent.sample(generator.architecture, 1000, rng)
-    many = latent.generate_pixels(generator, many)
-    distance, index = neighbours.nearest(many, seen)
-    closest = distance.argsort()[:5]
-    pairs = [("sample", many[closest]), ("photograph", seen[index[closest]])]
-    display(image_rows.strips(pairs))
-else:
-    print("Not shown: the photographs are not on this machine.")
+if claim.has_photographs(run):
+    display(chapters.closest(generator, run, seed + 1))
 
 # %% [markdown]
 # ## Train it yourself
 #
-# A few hundred updates are enough to see that it works, at 32 pixels and with a net that is smaller still.
+# A few hundred updates are enough to see that it works, at 32 pixels and with a net that is smaller still. The cell needs `rooms` under `$DCGAN_DATA`.
 
-# %% tags=["remove-stderr"] mystnb={"figure": {"caption": "Samples of a small net after a few hundred updates in this chapter.", "name": "fig-rooms-own"}}
+# %% tags=["hide-input", "remove-stderr"] mystnb={"figure": {"caption": "Samples of a small net after a few hundred updates in this chapter.", "name": "fig-rooms-own"}}
 name = "lsun" if profile == "paper" else "rooms"
-if finding.find(name):
+if chapters.at_hand(name):
     config = replace(recipes.recipe(name, profile), seed=seed)
-    folder = Path(f"../runs/chapter-4-1-{datetime.now():%Y%m%d-%H%M%S}")
     if profile == "quick":
         config = replace(config, images=300 * config.batch)
-        folder = Path(tempfile.mkdtemp()) / name
     data = loading.load_data(name, config.architecture.size)
-    own = runs.start(config, data, folder)
+    own = runs.start(config, data, chapters.place("4-1", profile))
     loop.train(config, data, own, device)
     done = own.info["counters"]
     print(
@@ -227,8 +215,6 @@ if finding.find(name):
     own_z = latent.sample(config.architecture, 24, rng)
     own_samples = latent.generate_pixels(own.generator(), own_z)
     display(pictures.show(own_samples, columns=12, zoom=2))
-else:
-    print(f"Not trained: {name} is not under $DCGAN_DATA.")
 
 # %% [markdown]
 # ```bash
@@ -255,7 +241,7 @@ else:
 # to 64 pixels, its centre cropped, and the pixels appended to a file that training maps into memory. Stop it with Ctrl-C, or with a power cut: the same
 # command continues after the last key. Whether the whole LSUN passes through has not been tried here. A database of the same form has:
 
-# %%
+# %% tags=["hide-input"]
 bedrooms = scenes.draw("drawn-rooms", 200, 96, seed).images
 root = Path(tempfile.mkdtemp())
 try:
@@ -295,10 +281,10 @@ if lmdb:
 # Let us build it. Steps 1 and 2 before your eyes.
 
 # %%
-if finding.find("rooms"):
+if chapters.at_hand("rooms"):
     what, images = "photographs of rooms", loading.load_data("rooms", 64).images
 else:
-    what = "drawn rooms (no photographs are on this machine)"
+    what = "drawn rooms"
     images = scenes.draw("drawn-rooms", 3600, 64, seed).images
 crops = duplicates.crops(images)
 steps = 300 if profile == "quick" else duplicates.STEPS
@@ -338,7 +324,7 @@ codes = duplicates.codes(
     model, duplicates.crops(np.stack([original, *changed]))
 )
 bits = np.unpackbits(codes[1:] ^ codes[0], axis=1).sum(1)
-figure, axes = plt.subplots(1, 5, figsize=(8, 2))
+_, axes = plt.subplots(1, 5, figsize=(8, 2))
 titles = [
     "original",
     *(f"{k}\n{b} bits" for k, b in zip(KINDS, bits, strict=True)),
@@ -348,9 +334,7 @@ for axis, image, title in zip(axes, [original, *changed], titles, strict=True):
     axis.set_xlabel(title)
     axis.set_xticks([])
     axis.set_yticks([])
-figure.tight_layout()
-plt.close(figure)
-figure
+plt.show()
 
 # %% [markdown]
 # *Shift*: by one or two pixels. *jpeg*: saved again at quality 50 to 90. *Brightness*: up to 5 % more or less. *Crop*: 2 % cut off each edge.
@@ -361,7 +345,7 @@ figure
 # Two numbers say how well it works. *Recall*: how many of the planted copies are found? *Precision*: of all pairs that it calls duplicates, how many
 # are? The paper gives the second, by eye: fewer than one false pair in a hundred. Of the first it says nothing.
 
-# %%
+# %% tags=["hide-input"]
 methods = {
     "autoencoder": "the autoencoder's hash",
     "average_hash": "average hash",
@@ -390,7 +374,7 @@ Table(
 )
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "How many of the planted copies are found, by what was changed, with 95 % intervals. Measured in this chapter.", "name": "fig-recall"}}
-figure, axis = plt.subplots(figsize=(8, 2.8))
+_, axis = plt.subplots(figsize=(8, 2.8))
 for offset, (method, result) in zip(
     (-0.27, 0, 0.27), planted.items(), strict=True
 ):
@@ -411,11 +395,8 @@ for offset, (method, result) in zip(
 axis.set_xticks(range(len(KINDS)), KINDS)
 axis.set_ylim(0, 1.05)
 axis.set_ylabel("recall")
-axis.legend(frameon=False, bbox_to_anchor=(1, 1))
-axis.spines[["top", "right"]].set_visible(False)
-figure.tight_layout()
-plt.close(figure)
-figure
+axis.legend(bbox_to_anchor=(1, 1))
+plt.show()
 
 # %% [markdown]
 # Equal bytes find next to nothing: a copy that was saved once more has other bytes. The average hash asks which of 8 × 8 areas are brighter than the
@@ -429,7 +410,7 @@ figure
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Precision and recall, by how many of 128 bits may differ. Dotted: the paper's bar for precision. The line marks the radius that this book uses.", "name": "fig-radius"}}
 curve = planted["autoencoder"]["recall"].details["by_radius"]
 radius = [row["radius"] for row in curve]
-figure, axis = plt.subplots(figsize=(8, 2.8))
+_, axis = plt.subplots(figsize=(8, 2.8))
 for key in ("precision", "recall"):
     low, value, high = (
         np.array([row[key][k] for row in curve])
@@ -442,11 +423,8 @@ axis.axvline(duplicates.RADIUS, color="0.8", zorder=0)
 axis.set_xlabel("bits that may differ")
 axis.set_xticks(radius)
 axis.set_ylim(0, 1.05)
-axis.legend(frameon=False, loc="lower right")
-axis.spines[["top", "right"]].set_visible(False)
-figure.tight_layout()
-plt.close(figure)
-figure
+axis.legend(loc="lower right")
+plt.show()
 
 # %% [markdown]
 # With equal codes, as in the paper, few copies are found and hardly a stranger among them. If you remove duplicates to train a generator, which
@@ -456,7 +434,7 @@ figure
 # This was a quick one. At full size, on the photographs of the reference run `rooms`:
 
 # %% tags=["hide-input"]
-scoreboard([row for row in ledger_rows() if row["id"].startswith("dedup.")])
+ledger.of("dedup.*")
 
 # %% [markdown]
 # ### Nearly linear time
@@ -465,7 +443,7 @@ scoreboard([row for row in ledger_rows() if row["id"].startswith("dedup.")])
 # both {cite}`norouzi2012`. So it is enough to sort six times and to compare neighbours. Ten times the images take at least ten times as long;
 # sorting adds a little, and the processor's cache, into which the smaller set fits and the larger one does not, some more.
 
-# %%
+# %% tags=["hide-input"]
 seconds = {}
 for count in (10_000, 100_000):
     random_codes = np.random.default_rng(seed).integers(
@@ -486,7 +464,7 @@ print(
 # `make bench` goes on to a million. On an idle machine with two cores it gave:
 
 # %% tags=["hide-input"]
-benchmarks = json.loads(Path("trials/benchmarks.json").read_text())["rows"]
+benchmarks = chapters.trial("benchmarks")["rows"]
 Table(
     ["", "seconds"],
     [

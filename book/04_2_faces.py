@@ -25,22 +25,24 @@ profile = "quick"
 seed = 0
 device = "auto"
 
-# %% mystnb={"figure": {"caption": "Samples, not selected: the first forty-eight that came.", "name": "fig-faces"}}
+# %% tags=["hide-input"]
 import numpy as np
 import torch
 from IPython.display import display
 
-from dcgan_core import devices, latent, runs
+from dcgan_core import chapters, devices, latent, runs
 from dcgan_core.claims import claim, ledger
 from dcgan_core.data import loading
-from dcgan_core.data.sources import finding
 from dcgan_core.figures import curves, image_rows
 from dcgan_core.figures.tables import Table
-from dcgan_core.metrics import detection, neighbours
+from dcgan_core.metrics import detection
 from dcgan_core.pictures import show, tiles
 from dcgan_core.runs import Run, reference_runs
 from dcgan_core.training import loop
 
+chapters.use_style()
+
+# %% mystnb={"figure": {"caption": "Samples, not selected: the first forty-eight that came.", "name": "fig-faces"}}
 run = Run.reference("faces")  # your own: Run("../runs/faces")
 generator = run.generator(devices.pick(device))
 z = latent.sample(
@@ -95,7 +97,7 @@ Table(
 #
 # The same eight points z, as the net saw more photographs.
 
-# %% mystnb={"figure": {"caption": "Learning to draw faces. On the left, the number of photographs seen so far.", "name": "fig-faces-progress"}}
+# %% tags=["hide-input"]
 from PIL import Image
 
 
@@ -112,6 +114,7 @@ def history(run):
     return samples, log
 
 
+# %% mystnb={"figure": {"caption": "Learning to draw faces. On the left, the number of photographs seen so far.", "name": "fig-faces-progress"}}
 samples, log = history(run)
 side, rows, last = run.architecture.size, [], 0
 for images, path in samples.items():
@@ -149,8 +152,6 @@ for name, start in (("second", 1), ("eighth", 7), ("last", 9)):
 # memorised. If samples were copies, they would be far nearer than those.
 
 # %%
-at_hand = claim.has_photographs(run)
-
 ledger.with_photographs("memorisation.faces", run, device, seed)
 
 # %% [markdown]
@@ -169,17 +170,8 @@ ledger.with_photographs("memorisation.faces.seen", run, device, seed)
 # thousand, and that photograph below each.
 
 # %%
-if at_hand:
-    train = loading.load_data(run.data_name, run.architecture.size).images
-    rng = torch.Generator().manual_seed(seed + 1)
-    many = latent.sample(generator.architecture, 1000, rng)
-    many = latent.generate_pixels(generator, many)
-    distance, index = neighbours.nearest(many, train)
-    closest = distance.argsort()[:5]
-    pairs = [("sample", many[closest]), ("photograph", train[index[closest]])]
-    display(image_rows.strips(pairs))
-else:
-    print("Not shown: the photographs are not on this machine.")
+if claim.has_photographs(run):
+    display(chapters.closest(generator, run, seed + 1))
 
 # %% [markdown]
 # ## From a photograph to a face
@@ -189,7 +181,7 @@ else:
 # that come with matplotlib and scikit-image: two portraits, one of them once more with a third of the pixels, as from further away, and some
 # pictures of other things.
 
-# %%
+# %% tags=["hide-input"]
 import tempfile
 from pathlib import Path
 
@@ -199,6 +191,7 @@ from skimage import data as pictures
 
 from dcgan_core.data import face_detector as detector
 
+# %% tags=["hide-input"]
 hopper = cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
 photos = {
     "collins": pictures.astronaut(),
@@ -215,12 +208,13 @@ folder = Path(tempfile.mkdtemp())
 for name, pixels in photos.items():
     Image.fromarray(pixels).save(folder / "photos" / f"{name}.png")
 
+# %%
 report = detector.crop_folder(folder / "photos", folder / "faces")
 for state, count in report.counts.items():
     print(f"{state:10} {count} photos")
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Boxes of the detector. Green: large enough, cut out. Orange: a face, but fewer than 48 pixels wide. The rest: no face found. The cameraman has one, but turns it away.", "name": "fig-boxes"}}
-figure, axes = plt.subplots(1, len(photos), figsize=(9, 2))
+_, axes = plt.subplots(1, len(photos), figsize=(9, 2))
 for axis, (name, pixels) in zip(axes, photos.items(), strict=True):
     row = next(r for r in report.rows if r["photo"] == f"{name}.png")
     axis.imshow(pixels, cmap="gray")
@@ -234,9 +228,7 @@ for axis, (name, pixels) in zip(axes, photos.items(), strict=True):
         )
     axis.set_title(row["state"], fontsize=9)
     axis.axis("off")
-figure.tight_layout(pad=0.3)
-plt.close(figure)
-figure
+plt.show()
 
 # %% [markdown]
 # A margin of 30 % is added around each box, because the detector's end at the eyebrows and the chin. The square is then scaled to 64 pixels.
@@ -262,19 +254,13 @@ show(np.stack(crops), zoom=2)
 # smooth as photographs are, and count how many are found again. That is kinder than the web: these faces look straight at you.
 
 # %% tags=["hide-input"]
-ledger.scoreboard(
-    [
-        row
-        for row in ledger.ledger_rows()
-        if row["id"] == "faces.detector_recall"
-    ]
-)
+ledger.of("faces.detector_recall")
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Three of those canvases, and what the detector finds on them.", "name": "fig-canvases"}}
-if at_hand:
+if claim.has_photographs(run):
     held_out = loading.load_data(run.data_name, run.architecture.size, "test")
     canvases = list(detection.pasted(held_out.images[:3], seed))
-    figure, axes = plt.subplots(1, 3, figsize=(9, 2.4))
+    _, axes = plt.subplots(1, 3, figsize=(9, 2.4))
     for axis, (canvas, _) in zip(axes, canvases, strict=True):
         axis.imshow(canvas)
         for left, top, width, height in detector.detect(canvas):
@@ -284,11 +270,7 @@ if at_hand:
                 )
             )
         axis.axis("off")
-    figure.tight_layout(pad=0.3)
-    plt.close(figure)
-    display(figure)
-else:
-    print("Not shown: the photographs are not on this machine.")
+    plt.show()
 
 # %% [markdown]
 # ### CelebA in place of the faces that were never released
@@ -314,22 +296,20 @@ else:
 #
 # ## Train it yourself
 #
-# First a few hundred updates, of a small net at 32 pixels.
+# First a few hundred updates, of a small net at 32 pixels, where `faces` is under `$DCGAN_DATA`.
 
-# %% tags=["remove-stderr"] mystnb={"figure": {"caption": "Samples of a small net after a few hundred updates in this chapter.", "name": "fig-faces-own"}}
+# %% tags=["hide-input"]
 from dataclasses import replace
-from datetime import datetime
 
 from dcgan_core import recipes
 
+# %% tags=["hide-input", "remove-stderr"] mystnb={"figure": {"caption": "Samples of a small net after a few hundred updates in this chapter.", "name": "fig-faces-own"}}
 config = replace(recipes.recipe("faces", profile), seed=seed)
-if finding.find(config.data):
-    folder = Path(f"../runs/chapter-4-2-{datetime.now():%Y%m%d-%H%M%S}")
+if chapters.at_hand(config.data):
     if profile == "quick":
         config = replace(config, images=300 * config.batch)
-        folder = Path(tempfile.mkdtemp()) / config.data
     data = loading.load_data(config.data, config.architecture.size)
-    own = runs.start(config, data, folder)
+    own = runs.start(config, data, chapters.place("4-2", profile))
     loop.train(config, data, own, device)
     done = own.info["counters"]
     print(
@@ -339,8 +319,6 @@ if finding.find(config.data):
     own_z = latent.sample(config.architecture, 24, rng)
     own_samples = latent.generate_pixels(own.generator(), own_z)
     display(show(own_samples, columns=12, zoom=2))
-else:
-    print(f"Not trained: {config.data} is not under $DCGAN_DATA.")
 
 # %% [markdown]
 # And at length:

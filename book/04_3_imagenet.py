@@ -24,12 +24,11 @@ profile = "quick"
 seed = 0
 device = "auto"
 
-# %%
+# %% tags=["hide-input"]
 import os
 import tarfile
 import tempfile
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from unittest.mock import patch
 
@@ -37,18 +36,19 @@ import numpy as np
 import torch
 from PIL import Image
 
-from dcgan_core import devices, latent, recipes, runs
+from dcgan_core import chapters, devices, latent, recipes, runs
 from dcgan_core.data import loading
-from dcgan_core.data.sources import finding
 from dcgan_core.figures import curves
 from dcgan_core.figures.tables import Table
 from dcgan_core.pictures import show
 from dcgan_core.runs import reference_runs
 from dcgan_core.training import loop
 
+chapters.use_style()
+
+# %%
 name = "imagenet" if profile == "paper" else "imagenet32"
-if not finding.find(name):
-    print(f"no {name} on this machine; drawn sprites in its place")
+if not chapters.at_hand(name):
     name = "drawn-sprites"
 data = loading.load_data(name, 32)
 print(f"{data.name}: {len(data):,} images, {len(data.classes)} classes")
@@ -63,7 +63,7 @@ show(data.images[np.sort(chosen)], columns=12, zoom=2)
 # That is all the paper says about preparation. *Min-resized*: the shorter side becomes 32 pixels, the longer one stays in proportion. *Center crop*: the
 # middle 32 of the longer side are kept. Here it is step by step on a photograph that comes with scikit-image.
 
-# %% mystnb={"figure": {"caption": "A photograph; its shorter side at 32 pixels; the middle. What stands at the edges is lost, as the cat's ear here.", "name": "fig-min-resize"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "A photograph; its shorter side at 32 pixels; the middle. What stands at the edges is lost, as the cat's ear here.", "name": "fig-min-resize"}}
 from skimage import data as pictures
 
 cat = Image.fromarray(pictures.chelsea())
@@ -88,7 +88,7 @@ sheet
 #
 # ImageNet is not here, so let us make something of its form, from pictures at hand, and give it to the same reader.
 
-# %%
+# %% tags=["hide-input"]
 photographs = {
     "n02124075": pictures.chelsea(),  # Egyptian cat
     "n07920052": pictures.coffee(),  # espresso
@@ -110,7 +110,7 @@ print(f"{as_tree.name}: {as_tree.images.shape}, classes {as_tree.classes}")
 # %% [markdown]
 # The same pictures once more, as a tar of tars:
 
-# %%
+# %% tags=["hide-input"]
 tars = root / "tars" / "imagenet"
 tars.mkdir(parents=True)
 with tarfile.open(tars / "ILSVRC2012_img_train.tar", "w") as outer:
@@ -168,11 +168,9 @@ Table(
 # A few hundred updates, before your eyes.
 
 # %% tags=["remove-stderr"]
-folder = Path(f"../runs/chapter-4-3-{datetime.now():%Y%m%d-%H%M%S}")
 if profile == "quick":
     config = replace(config, images=300 * config.batch)
-    folder = Path(tempfile.mkdtemp()) / name
-own = runs.start(config, data, folder)
+own = runs.start(config, data, chapters.place("4-3", profile))
 loop.train(config, data, own, device)
 done = own.info["counters"]
 print(f"{done['images']:,} images drawn, {done['g_updates']:,} updates of G")

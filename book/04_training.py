@@ -22,25 +22,26 @@ profile = "quick"
 seed = 0
 device = "auto"
 
-# %%
+# %% tags=["hide-input"]
 import tempfile
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 
 import torch
 
-from dcgan_core import pictures, recipes, runs
+from dcgan_core import chapters, pictures, recipes, runs
 from dcgan_core.ablations import running, shipping, variants
 from dcgan_core.claims import ledger
 from dcgan_core.data import loading
-from dcgan_core.data.sources import finding
 from dcgan_core.figures import curves, image_rows
 from dcgan_core.figures.tables import Table
 from dcgan_core.training import loop, update
 
+chapters.use_style()
+
+# %%
 # photographs where there are some, else scikit-learn's digits
-name = "faces" if finding.find("faces") else "digits"
+name = "faces" if chapters.at_hand("faces") else "digits"
 known = recipes.RECIPES[name]
 config = replace(known.get(profile, known["cpu"]), seed=seed)
 data = loading.load_data(
@@ -58,11 +59,7 @@ pictures.show(data.images[:24], columns=12, zoom=2 if data.size >= 28 else 3)
 # samples. 1 means "a photograph, surely".
 
 # %% tags=["remove-stderr"]
-if profile == "quick":
-    folder = Path(tempfile.mkdtemp())
-else:
-    folder = Path(f"../runs/chapter-4-{datetime.now():%Y%m%d-%H%M%S}")
-run = runs.start(config, data, folder)
+run = runs.start(config, data, chapters.place("4", profile))
 grids = {}
 
 
@@ -165,8 +162,7 @@ studied = ["beta1", "lr", "updates"]
 image_rows.strips(shipping.sheets(studied)) if shipping.rows() else None
 
 # %%
-claims = [f"ablation.{name}" for name in studied]
-ledger.scoreboard([r for r in ledger.ledger_rows() if r["id"] in claims])
+ledger.of(*(f"ablation.{name}" for name in studied))
 
 # %% [markdown]
 # The paper speaks of oscillation, too. Here is what changed beside the Fréchet distance, as in {doc}`03_architecture`: the mean over the pairs, with its 95 % interval.

@@ -30,14 +30,13 @@ from dataclasses import replace
 import matplotlib.pyplot as plt
 import numpy as np
 
-from dcgan_core import devices
-from dcgan_core.claims.ledger import ledger_rows, number, scoreboard
-from dcgan_core.data.sources import finding
+from dcgan_core import chapters, devices
+from dcgan_core.claims.ledger import ledger_rows, number, of
 from dcgan_core.figures.tables import Table
 from dcgan_core.probes import protocols, supervised
 from dcgan_core.probes.tasks import Question, load_pair, make_task
-from dcgan_core.runs import reference_runs
 
+chapters.use_style()
 ledger = {row["id"]: row for row in ledger_rows() if row["primary"]}
 PAPER = [  # the paper's Table 2: error on the test set
     ["KNN", "77.93 %"],
@@ -83,42 +82,23 @@ Table(
 
 
 # %%
-def at_hand(name):
-    return finding.find(name) is not None
-
-
-def a_run():
-    """A colour net of 32 pixels that ships with this book."""
-    found = {run.name: run for run in reference_runs()}
-    own = found.get("imagenet32")
-    if own and own.has_net("discriminator"):
-        return own
-    return found["drawn-sprites"]
-
-
-run, picked = a_run(), devices.pick(device)
-dataset = next((name for name in ("svhn", "mnist") if at_hand(name)), "digits")
+run, picked = chapters.colour_net(), devices.pick(device)
+digits = ("svhn", "mnist", "digits")
+dataset = next(d for d in digits if d == "digits" or chapters.at_hand(d))
 print(f"net: {run.name}, trained on {run.data_name}; digits: {dataset}")
-search = protocols.Search(patience=2, seed=seed, progress=False)
 
+search = protocols.Search(patience=2, seed=seed, progress=False)
+sizes = {"images": 3000, "test_images": 2000} if dataset != "digits" else {}
+how = {"grey_as_colour": True, "device": picked, "seed": seed}
 tasks, found = {}, {}
 for kind in ("trained", "random", "pixels"):
-    asked = Question(
-        run,
-        dataset,
-        kind,
-        images=None if dataset == "digits" else 3000,
-        test_images=None if dataset == "digits" else 2000,
-        grey_as_colour=True,
-        device=picked,
-        seed=seed,
-        progress=False,
+    task = make_task(
+        Question(run, dataset, kind, **sizes, **how, progress=False)
     )
-    tasks[kind] = make_task(asked)
-    found[kind] = protocols.per_class(
-        tasks[kind], 100, search, draws=10, choosing=2
-    )
+    found[kind] = protocols.per_class(task, 100, search, draws=10, choosing=2)
+    tasks[kind] = task
 
+# %% tags=["hide-input"]
 Table(
     [
         f"{dataset}, 1,000 labels",
@@ -144,8 +124,8 @@ for kind, r in found.items():
     for message in r.messages:
         print(f"{kind}: {message}")
 
-# %% mystnb={"figure": {"caption": "Each dot is one draw of a thousand labels (its height means nothing). The bar is the 95 % interval of the mean; the spread is how far the dots lie apart.", "name": "fig-draws"}}
-figure, axis = plt.subplots(figsize=(7, 2.4))
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Each dot is one draw of a thousand labels (its height means nothing). The bar is the 95 % interval of the mean; the spread is how far the dots lie apart.", "name": "fig-draws"}}
+_, axis = plt.subplots(figsize=(7, 2.4))
 COLOURS = dict(zip(found, ("tab:blue", "tab:orange", "tab:green"), strict=True))
 rng = np.random.default_rng(seed)
 for place, (kind, r) in enumerate(reversed(found.items())):
@@ -157,16 +137,13 @@ for place, (kind, r) in enumerate(reversed(found.items())):
 axis.set_yticks(range(len(found)), list(found)[::-1])
 axis.set_ylim(-0.6, len(found) - 0.5)
 axis.set_xlabel(f"test error, % ({dataset})")
-axis.spines[["top", "right"]].set_visible(False)
-figure.tight_layout()
-plt.close(figure)
-figure
+plt.show()
 
 # %% [markdown]
 # ## Fewer labels still
 
-# %% mystnb={"figure": {"caption": "Error against labels a class, small. Bars: 95 % interval of the mean over draws.", "name": "fig-few"}}
-figure, axis = plt.subplots(figsize=(7, 3.2))
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Error against labels a class, small. Bars: 95 % interval of the mean over draws.", "name": "fig-few"}}
+_, axis = plt.subplots(figsize=(7, 3.2))
 for kind, task in tasks.items():
     points = {}
     for each in (5, 10, 25, 50):
@@ -191,11 +168,8 @@ axis.minorticks_off()
 axis.set_ylim(0, None)
 axis.set_xlabel("labels a class")
 axis.set_ylabel(f"test error, % ({dataset})")
-axis.spines[["top", "right"]].set_visible(False)
-axis.legend(frameon=False)
-figure.tight_layout()
-plt.close(figure)
-figure
+axis.legend()
+plt.show()
 
 # %% [markdown]
 # ## The control: labels alone
@@ -204,7 +178,7 @@ figure
 # paper tried 64 settings of such a net at random and kept the best on the held-off images. We do the same with fewer, and score the winner
 # on the test set.
 
-# %%
+# %% tags=["hide-input"]
 train, test = load_pair(dataset, run.architecture, grey_as_colour=True)
 if dataset != "digits":  # small: some of the images
     rng = np.random.default_rng(seed)
@@ -213,6 +187,8 @@ if dataset != "digits":  # small: some of the images
         train, images=train.images[chosen], labels=train.labels[chosen]
     )
     test = replace(test, images=test.images[:1000], labels=test.labels[:1000])
+
+# %%
 alone, trials = supervised.random_search(
     train,
     test,
@@ -231,7 +207,7 @@ print(
 # At full size:
 
 # %%
-scoreboard([r for r in ledger_rows() if r["id"] in NAMES])
+of(*NAMES)
 
 # %% [markdown]
 # ## Do it yourself

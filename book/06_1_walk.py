@@ -23,14 +23,15 @@ profile = "quick"
 seed = 0
 device = "auto"
 
-# %%
+# %% tags=["hide-input"]
 from functools import partial
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from IPython.display import display
 
-from dcgan_core import devices, latent
+from dcgan_core import chapters, devices, latent
 from dcgan_core.claims import claim, ledger
 from dcgan_core.data import loading
 from dcgan_core.drawings import scenes
@@ -40,6 +41,8 @@ from dcgan_core.metrics import neighbours, walks
 from dcgan_core.pictures import grid, show
 from dcgan_core.probes.features import pooled_features
 from dcgan_core.runs import Run
+
+chapters.use_style()
 
 
 # %% tags=["hide-input"]
@@ -121,9 +124,9 @@ image_rows.strips([("walk", walk), ("cross-fade", fade)])
 # Take sixteen steps from one z to another, and measure how far the image moves in each, as a share of the distance between the two ends. A
 # jump would be one step of 1 and fifteen of 0. A cross-fade moves evenly, 1/16 each time. Where does a walk lie?
 
-# %% mystnb={"figure": {"caption": "How far the image moves in each step, in pixels and in D's features. Lines: median of many walks. Band: the middle 90 % of the walks.", "name": "fig-steps"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "How far the image moves in each step, in pixels and in D's features. Lines: median of many walks. Band: the middle 90 % of the walks.", "name": "fig-steps"}}
 seen = partial(pooled_features, run.discriminator(devices.pick(device)))
-figure, axes = plt.subplots(1, 2, figsize=(9, 3), sharey=True)
+_, axes = plt.subplots(1, 2, figsize=(9, 3), sharey=True)
 steps = np.arange(1, 17)
 for axis, features in zip(axes, (None, seen), strict=True):
     way = {"pairs": 30, "steps": 16, "seed": seed, "features": features}
@@ -142,15 +145,12 @@ for axis, features in zip(axes, (None, seen), strict=True):
         label="a jump in the middle",
     )
     axis.set_xlabel("step")
-    axis.spines[["top", "right"]].set_visible(False)
 axes[0].set_ylabel("share of the way")
 axes[0].set_ylim(0, 1.05)
 axes[0].set_title("pixels", fontsize=10)
 axes[1].set_title("D's features", fontsize=10)
-axes[1].legend(frameon=False)
-figure.tight_layout()
-plt.close(figure)
-figure
+axes[1].legend()
+plt.show()
 
 # %%
 ledger.demonstrate("walk.smoothness", run, device, seed)
@@ -175,9 +175,9 @@ ledger.demonstrate("walk.smoothness.features", run, device, seed)
 # If the net had memorised images, the walk would lead from one to the next. So ask at each step: how far is the nearest image of the
 # training set? For comparison: how far is it from images that are held out, which nobody can have memorised?
 
-# %% mystnb={"figure": {"caption": "Distance to the nearest training image along walks (median), as measured with all of them. Dashed: the same for images that are held out.", "name": "fig-walk-nearest"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Distance to the nearest training image along walks (median), as measured with all of them. Dashed: the same for images that are held out.", "name": "fig-walk-nearest"}}
 portraits = Run.reference("drawn-portraits")
-figure, axes = plt.subplots(1, 2, figsize=(9, 2.8))
+_, axes = plt.subplots(1, 2, figsize=(9, 2.8))
 for axis, which in zip(axes, (run, portraits), strict=True):
     details = ledger.known("walk.nearest", which, device, seed)["details"]
     for path in ("straight", "spherical"):
@@ -189,20 +189,15 @@ for axis, which in zip(axes, (run, portraits), strict=True):
     axis.set_ylim(0, details["held_out"] * 1.25)
     axis.set_xlabel("place on the walk")
     axis.set_title(which.name, fontsize=10)
-    axis.spines[["top", "right"]].set_visible(False)
 axes[0].set_ylabel("distance (0 to 1)")
-axes[0].legend(frameon=False, loc="lower left")
-figure.tight_layout()
-plt.close(figure)
-figure
+axes[0].legend(loc="lower left")
+plt.show()
 
 # %%
 ledger.demonstrate("walk.nearest", portraits, device, seed)
 
 # %% tags=["hide-input"]
-ledger.scoreboard(
-    [r for r in ledger.ledger_rows() if r["id"] == "walk.nearest"]
-)
+ledger.of("walk.nearest")
 
 # %% [markdown]
 # A copy would lie near 0. Nothing on either walk does. But a straight walk comes nearer to the training images in its middle than held-out images
@@ -233,10 +228,7 @@ beside_training(
 # %%
 if claim.has_photographs(run):
     train = loading.load_data(run.data_name, run.architecture.size).images
-    shown = beside_training(run, train)
-else:
-    shown = "Not shown: the photographs are not on this machine."
-shown
+    display(beside_training(run, train))
 
 # %% [markdown]
 # ## Straight or round?

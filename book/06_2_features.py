@@ -24,13 +24,12 @@ profile = "quick"
 seed = 0
 device = "auto"
 
-# %%
+# %% tags=["hide-input"]
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from IPython.display import display
 
-from dcgan_core import assets, devices, networks, pictures
+from dcgan_core import assets, chapters, devices, networks, pictures
 from dcgan_core.claims import claim, ledger
 from dcgan_core.data import loading
 from dcgan_core.drawings import scenes
@@ -38,6 +37,8 @@ from dcgan_core.figures import image_rows, sliders
 from dcgan_core.figures.tables import Table
 from dcgan_core.inside import attribution
 from dcgan_core.runs import Run
+
+chapters.use_style()
 
 
 # %% tags=["hide-input"]
@@ -71,7 +72,7 @@ def as_picture(saliency):
     return pixels.round().astype(np.uint8)
 
 
-# %% mystnb={"figure": {"caption": "The first six features of the last conv layer of a trained D, with their six strongest responses among drawings that it has never seen. Below each: guided backpropagation; grey is nothing.", "name": "fig-features"}}
+# %% tags=["hide-input"]
 run = Run.reference("drawn-rooms")  # your own: Run("../runs/drawn-rooms")
 trained = run.discriminator(devices.pick(device))
 rooms = scenes.draw("drawn-rooms", 1000, 64, seed + 12)
@@ -94,16 +95,15 @@ def feature_rows(net, images, features=range(6), top=6):
 def figure_5(net, images):
     """Features in two columns of blocks, as in the paper's figure."""
     rows = feature_rows(net, images)
-    figure, axes = plt.subplots(3, 2, figsize=(9, 5.4))
+    _, axes = plt.subplots(3, 2, figsize=(9, 5.4))
     for k, (axis, row) in enumerate(zip(axes.T.flat, rows, strict=True)):
         axis.imshow(pictures.grid(row, len(row) // 2, gap=2))
         axis.set_title(f"feature {k}", fontsize=9, pad=3)
         axis.axis("off")
-    figure.tight_layout(pad=0.4)
-    plt.close(figure)
-    return figure
+    plt.show()
 
 
+# %% mystnb={"figure": {"caption": "The first six features of the last conv layer of a trained D, with their six strongest responses among drawings that it has never seen. Below each: guided backpropagation; grey is nothing.", "name": "fig-features"}}
 figure_5(trained, rooms.images)
 
 # %% [markdown]
@@ -130,7 +130,7 @@ figure_5(random, rooms.images)
 # the positive gradient (`leak="passed"`). Here are both, beside the plain gradient.
 
 
-# %% mystnb={"figure": {"caption": "One feature's strongest responses (whole pictures), and three ways to ask for the pixels behind them.", "name": "fig-guided"}}
+# %%
 def plain_gradient(net, images, feature, rows, columns):
     """The gradient as it is, of one unit for each picture."""
     pixels = torch.from_numpy(images).to(next(net.parameters()).device)
@@ -142,6 +142,7 @@ def plain_gradient(net, images, feature, rows, columns):
     return x.grad.cpu().numpy()
 
 
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "One feature's strongest responses (whole pictures), and three ways to ask for the pixels behind them.", "name": "fig-guided"}}
 feature = 4
 found = attribution.top_responses(trained, rooms.images, [feature], top=8)
 best = rooms.images[found.images[0]]
@@ -169,7 +170,7 @@ image_rows.strips(
 # One feature of the layer at a time: its two strongest responses, and what spoke for them. (The static page has every fourth.)
 
 
-# %%
+# %% tags=["hide-input"]
 def feature_slider(net, images):
     """A slider over features: two pictures above, their saliency below."""
     found = attribution.top_responses(net, images, top=2)
@@ -194,6 +195,7 @@ def feature_slider(net, images):
     return sliders.sliders(draw, ranges, {"feature": 0}, whole=["feature"])
 
 
+# %%
 feature_slider(trained, rooms.images)
 
 # %% [markdown]
@@ -308,7 +310,7 @@ Table(
 # Photographs have no masks. Where a net trained on them and the photographs are at hand, here is the same figure for them, and below it that of a
 # random D.
 
-# %%
+# %% tags=["hide-input"]
 photographed = assets.folder("reference_runs") / "rooms"
 if (photographed / "discriminator.safetensors").is_file() and (
     claim.has_photographs(Run(photographed))
@@ -323,9 +325,7 @@ if (photographed / "discriminator.safetensors").is_file() and (
     net = room_run.discriminator(devices.pick(device))
     random = attribution.untrained(net, photographs, seed)
     for each in (net, random):  # trained above, random below
-        display(figure_5(each, np.array(photographs)))
-else:
-    print("Not shown: the net or its photographs are not on this machine.")
+        figure_5(each, np.array(photographs))
 
 # %% [markdown]
 # ## Exercises

@@ -24,14 +24,15 @@ profile = "quick"
 seed = 0
 device = "auto"
 
-# %% mystnb={"figure": {"caption": "Top: samples with windows. Below: the same z, drawn by the same G without the feature maps that the paper's rule picks.", "name": "fig-forgetting"}}
+# %% tags=["hide-input"]
 import json
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from IPython.display import display
 
-from dcgan_core import devices, latent
+from dcgan_core import chapters, devices, latent
 from dcgan_core.claims import ledger
 from dcgan_core.figures import image_rows, sliders
 from dcgan_core.figures.tables import Table
@@ -43,6 +44,9 @@ from dcgan_core.readers import judges
 from dcgan_core.readers.finder import load_finder
 from dcgan_core.runs import Run
 
+chapters.use_style()
+
+# %%
 run = Run.reference("drawn-rooms")  # your own: Run("../runs/drawn-rooms")
 generator = run.generator(devices.pick(device))
 finder = load_finder("drawn-rooms", device=devices.pick(device))
@@ -55,12 +59,14 @@ samples = forgetting.shown(
 )
 
 
+# %%
 def drawn_without(dropping, z):
     """What G draws when it has forgotten these maps."""
     with forgetting.without(generator, dropping):
         return latent.generate_pixels(generator, z)
 
 
+# %% mystnb={"figure": {"caption": "Top: samples with windows. Below: the same z, drawn by the same G without the feature maps that the paper's rule picks.", "name": "fig-forgetting"}}
 twelve = samples.z[:12]
 image_rows.strips(
     [
@@ -96,13 +102,10 @@ show(framed, columns=8, zoom=1)
 ledger.demonstrate("forgetting.finder_accuracy", run, device, seed)
 
 # %%
-OTHER = "Not shown: this run drew other samples than those looked at."
 seen = forgetting.looked_at(run)  # by eye, in samples of these weights
 if seen:
     shown = ledger.demonstrate("forgetting.finder_agreement", run, device, seed)
-else:
-    shown = OTHER
-shown
+    display(shown)
 
 # %% tags=["hide-input"]
 if seen:
@@ -123,7 +126,7 @@ if seen:
     )
 
 
-# %% mystnb={"figure": {"caption": "Where eye (red) and finder (yellow) say different things.", "name": "fig-disagree"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Where eye (red) and finder (yellow) say different things.", "name": "fig-disagree"}}
 def disagreements(places):
     """These samples, with the boxes of both."""
     hand = marking.load_marks(forgetting.BY_HAND, run)
@@ -135,7 +138,7 @@ def disagreements(places):
     return show(both, zoom=1, columns=6)
 
 
-disagreements(eye["disagree"][:12]) if seen else OTHER
+disagreements(eye["disagree"][:12]) if seen else None
 
 # %% [markdown]
 # **Two.** Look at G's second highest conv layer. At each place inside a box, take down the activations of all its maps. Do the same at random places outside, in the
@@ -146,8 +149,8 @@ disagreements(eye["disagree"][:12]) if seen else OTHER
 #
 # **Three.** Drop every map whose weight is above zero.
 
-# %% mystnb={"figure": {"caption": "The weight of each feature map, sorted. Those on the right are dropped.", "name": "fig-weights"}}
-figure, axes = plt.subplots(1, 2, figsize=(9, 2.6))
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The weight of each feature map, sorted. Those on the right are dropped.", "name": "fig-weights"}}
+_, axes = plt.subplots(1, 2, figsize=(9, 2.6))
 for layer, axis in zip(forgetting.READINGS, axes, strict=True):
     weights = np.sort(forgetting.weights(generator, marks, layer))
     side = forgetting.activations(generator, twelve[:1], layer).shape[-1]
@@ -162,11 +165,8 @@ for layer, axis in zip(forgetting.READINGS, axes, strict=True):
         fontsize=10,
     )
     axis.set_xlabel("feature map")
-    axis.spines[["top", "right"]].set_visible(False)
 axes[0].set_ylabel("weight")
-figure.tight_layout()
-plt.close(figure)
-figure
+plt.show()
 
 # %% [markdown]
 # The tables below were measured with another 150 samples, and so with slightly other maps.
@@ -301,8 +301,6 @@ if seen:
     print(
         f"of {len(by_eye['lamp_before'])} lamps in these rooms {len(rule['lamp_left'])} are left"
     )
-else:
-    print(OTHER)
 
 # %% [markdown]
 # So the judge is too strict with lamps: one that has only been dimmed is none to it.
@@ -315,7 +313,7 @@ else:
 # each map. Which layer, and how many maps? What comes nearest to 80 % of windows gone and 90 % of other things kept, or passes both furthest: by the finder, on
 # other samples. That is the row *tuned* above.
 
-# %% mystnb={"figure": {"caption": "From above: before; the paper's rule; its other reading; the tuned choice; as many random maps as the paper's rule drops.", "name": "fig-variants"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "From above: before; the paper's rule; its other reading; the tuned choice; as many random maps as the paper's rule drops.", "name": "fig-variants"}}
 stored = {}
 for name, suffix in variants.items():
     details = measured("random_maps", suffix)["details"]
@@ -372,11 +370,11 @@ print(
 # %% [markdown]
 # How the two trade off, you see here.
 
-# %% mystnb={"figure": {"caption": "Dropping more and more maps of the 8 × 8 layer, heaviest weight first (red) or at random (grey): windows gone (solid), other things kept (dashed). A small measurement, made in this chapter.", "name": "fig-trade-off"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Dropping more and more maps of the 8 × 8 layer, heaviest weight first (red) or at random (grey): windows gone (solid), other things kept (dashed). A small measurement, made in this chapter.", "name": "fig-trade-off"}}
 order = np.argsort(-forgetting.weights(generator, marks, 0))
 counts = [2, 4, 8, 12, 16, 20, 24, 32, 48, len(dropping.maps)]
 shuffled = np.random.default_rng(seed).permutation(len(order))
-figure, axis = plt.subplots(figsize=(8.5, 3))
+_, axis = plt.subplots(figsize=(8.5, 3))
 for name, sequence, colour in (
     ("heaviest", order, "tab:red"),
     ("random", shuffled, "0.55"),
@@ -392,11 +390,8 @@ for name, sequence, colour in (
 axis.set_xlabel("maps dropped")
 axis.set_ylabel("share")
 axis.set_ylim(0, 1.03)
-axis.legend(frameon=False, fontsize=8, bbox_to_anchor=(1.01, 1.0))
-axis.spines[["top", "right"]].set_visible(False)
-figure.tight_layout()
-plt.close(figure)
-figure
+axis.legend(fontsize=8, bbox_to_anchor=(1.01, 1.0))
+plt.show()
 
 # %% [markdown]
 # ## One map after another
@@ -406,7 +401,7 @@ figure
 # JupyterLab both combine.
 
 
-# %%
+# %% tags=["hide-input"]
 def dropping_slider(z, layer=0):
     """Sliders for how many maps are dropped, and which four rooms are shown."""
     order = np.argsort(-forgetting.weights(generator, marks, layer))
@@ -430,6 +425,7 @@ def dropping_slider(z, layer=0):
     return sliders.sliders(draw, ranges, start, whole=ranges)
 
 
+# %%
 dropping_slider(samples.z[:18])
 
 # %% [markdown]
@@ -471,7 +467,7 @@ print_new(others)
 # ## Mark your own
 #
 # In JupyterLab: choose a sample, fit the frame, press *add*; *save* writes a JSON file. (On the static page the frame stands still.) Then
-# `forgetting.paper_rule(generator, marking.load_marks("../runs/my_windows.json", run), layer=0)` is your own rule. Mark anything you like: headboards, curtains,
+# `forgetting.paper_rule(generator, marking.load_marks("runs/my_windows.json", run), layer=0)` is your own rule. Mark anything you like: headboards, curtains,
 # light. Marks belong to the weights that drew the samples: after more training, mark again.
 
 # %%
@@ -482,7 +478,7 @@ mine = latent.generate_pixels(
     ),
 )
 weights = weights_of(run)
-Marker(mine, "../runs/my_windows.json", "window", seed + 4, weights)
+Marker(mine, "runs/my_windows.json", "window", seed + 4, weights)
 
 # %% [markdown]
 # ## Where ours differs

@@ -29,14 +29,12 @@ device = "auto"
 # Where there are no photographs, chapter 4 trains a net with 64 and 128 maps on scikit-learn's digits, and it learns. Here is the same net at half the width. Nothing else is
 # different.
 
-# %% tags=["remove-stderr"]
-import tempfile
-from pathlib import Path
+# %% tags=["hide-input"]
 
 import matplotlib.pyplot as plt
 from IPython.display import display
 
-from dcgan_core import assets, config_io, pictures, recipes, runs
+from dcgan_core import assets, chapters, config_io, pictures, recipes, runs
 from dcgan_core.ablations import measuring, shipping, variants
 from dcgan_core.claims import ledger
 from dcgan_core.data import loading
@@ -45,12 +43,15 @@ from dcgan_core.figures.tables import Table
 from dcgan_core.training import collapse, loop, session
 from dcgan_core.training.collapse import Collapsed, Watch
 
+chapters.use_style()
+
+# %% tags=["remove-stderr"]
 config = config_io.override(
     recipes.recipe("digits", "quick"),
     ["architecture.widths=32,64", "images=48000", f"seed={seed}"],
 )
 data = loading.load_data(config.data, config.architecture.size)
-run = runs.start(config, data, Path(tempfile.mkdtemp()) / "collapse")
+run = runs.start(config, data, chapters.place("collapse", "quick"))
 session.CHECKPOINT_SECONDS = 1.0  # a short run: keep its state more often
 grids, alarms = {}, []
 
@@ -62,6 +63,7 @@ def keep(event):
         alarms.append(event.alarm)
 
 
+# %% tags=["remove-stderr"]
 try:
     loop.train(config, data, run, device, on_event=keep)
     print("This time it did not collapse. Try another seed.")
@@ -95,7 +97,7 @@ def collapse_curves(log, alarms):
         axis.set_title(title, fontsize=10)
         axis.set_ylim(bottom=0)
         if len(lines) > 1:
-            axis.legend(frameon=False, fontsize=8, loc="best")
+            axis.legend(fontsize=8, loc="best")
     return curves.finished(figure, "images seen", curves.thousands)
 
 
@@ -182,13 +184,11 @@ Table(header, rows)
 # have other seeds.
 
 # %%
-detected = [
-    r for r in ledger.ledger_rows() if r["id"] == "instability.told_apart"
-]
-ledger.scoreboard(detected)
+ledger.of("instability.told_apart")
 
 # %% tags=["hide-input"]
-details = detected[0]["details"]
+[detected] = ledger.of("instability.told_apart").first
+details = detected["details"]
 if details:
     rows = [
         [what, *(f"{n} of {of}" for n, of in (count, details["alarms"][what]))]

@@ -32,7 +32,7 @@ import numpy as np
 import torch
 from IPython.display import display
 
-from dcgan_core import assets, devices, latent, runs
+from dcgan_core import assets, chapters, devices, latent, runs
 from dcgan_core.claims import claim, ledger
 from dcgan_core.data import loading
 from dcgan_core.data.images import part
@@ -87,7 +87,7 @@ def of_each_class(data, count):
 # The chapter's own net is small and learns now, before your eyes, from a thousand of scikit-learn's handwritten digits. The others, about
 # seven hundred, are kept back: they are what the pupil will be asked to read.
 
-# %%
+# %% tags=["hide-input"]
 architecture = Architecture(
     size=16,
     channels=1,
@@ -114,11 +114,7 @@ digits = loading.load_data("digits", architecture.size)
 real, unseen = part(digits, 0, 1000), part(digits, 1000)
 
 # %% tags=["hide-input"]
-import shutil
-
-folder = assets.BUILD / "small" / "mnist-digits"
-shutil.rmtree(folder, ignore_errors=True)
-small = runs.start(config, real, folder)
+small = runs.start(config, real, chapters.place("8", "quick"))
 loop.train(config, real, small, device, progress=False)
 generator = small.generator(where)
 print(
@@ -171,7 +167,7 @@ print(f"the same answer for {(ours == theirs).sum()} of {len(unseen)} digits")
 # %% [markdown]
 # ## Error against number of references
 
-# %%
+# %% tags=["hide-input"]
 milestones = (1_000, 2_000, 5_000, 10_000, 20_000)
 answers = neighbours.curve(
     neighbours.generated(generator, seed),
@@ -191,6 +187,8 @@ _, wrong, _ = next(
     )
 )
 taught_by_real = neighbours.nn_error(wrong)
+
+# %% tags=["hide-input"]
 Table(
     ["references", "error, % (95 % interval)"],
     [
@@ -272,8 +270,7 @@ error_curves(curves, paper)
 # ## Beside the paper's table
 
 # %% tags=["hide-input"]
-rows = [r for r in ledger.ledger_rows() if r["id"].startswith("mnist.nn_")]
-ledger.scoreboard(rows)
+ledger.of("mnist.*")
 
 # %% [markdown]
 # Rows say `not measured` where nobody has run them yet. Each interval is over test digits. It does not hold what another training
@@ -282,8 +279,6 @@ ledger.scoreboard(rows)
 # All that was measured on the way, in per cent, with the minutes that drawing and searching had taken by then:
 
 # %% tags=["hide-input"]
-import json
-from pathlib import Path
 
 
 def cell(r, count):
@@ -301,7 +296,7 @@ if found["MNIST, real"]:
     print(f"real digits: searched in {found['MNIST, real']['seconds']:.0f} s")
 memory = [
     row
-    for row in json.loads(Path("trials/benchmarks.json").read_text())["rows"]
+    for row in chapters.trial("benchmarks")["rows"]
     if row["what"] == "1-NN: most memory in use"
 ]
 for row in memory:
@@ -359,7 +354,9 @@ if flat:
 # pupil, and both pupils were asked the same test digits. Above 0, scale and bias did harm:
 
 # %% tags=["hide-input"]
-row = next(r for r in rows if r["id"] == "mnist.nn_error_affine")
+row = next(
+    r for r in ledger.ledger_rows() if r["id"] == "mnist.nn_error_affine"
+)
 if row["details"]:
     errors = row["details"]
     print(
@@ -417,7 +414,7 @@ Table(
 # again and again, which is of no variety. And look at the precision of mere noise: a single odd digit among the real ones has a large ball around it, and
 # lets anything in. That is how precision misleads.
 
-# %%
+# %% tags=["hide-input"]
 reader = fidelity.train_classifier(real, seed, images=4_000, device=where)
 half = len(unseen) // 2
 reference = reader.features(np.asarray(unseen.images[:half]))

@@ -196,6 +196,12 @@ def for_site(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
         for output in cell.get("outputs", []):
             data = output.get("data", {})
             was_widget = data.pop(WIDGET, None) is not None
+            if (
+                "text/html" in data
+            ):  # chapters are named as JupyterLab opens them
+                data["text/html"] = re.sub(
+                    r'href="(\w+)\.py"', r'href="\1.html"', data["text/html"]
+                )
             if not was_widget or "text/html" in data:
                 kept.append(output)
         if "outputs" in cell:
@@ -213,7 +219,8 @@ def _merged(source: str, injected: str) -> str:
 
 def assemble(names: list[str]) -> None:
     """Fills `_build/site` with what Jupyter Book reads."""
-    shutil.rmtree(SITE, ignore_errors=True)
+    for old in (SITE, BUILD / ".doctrees"):  # a page may have moved
+        shutil.rmtree(old, ignore_errors=True)
     (SITE / "images").mkdir(parents=True)
     for name in ("_ext", "_static"):
         ignored = shutil.ignore_patterns("__pycache__")

@@ -29,18 +29,18 @@ device = "auto"
 # ## What there is
 
 # %% tags=["hide-input"]
-import json
 import tomllib
-from pathlib import Path
 
 from IPython.display import display
 
+from dcgan_core import chapters
 from dcgan_core.data import loading
 from dcgan_core.data.sources import drawn, published
 from dcgan_core.figures.tables import Table
 
 sets = {
-    s["name"]: s for s in tomllib.loads(Path("data.toml").read_text())["sets"]
+    s["name"]: s
+    for s in tomllib.loads(chapters.book_file("data.toml").read_text())["sets"]
 }
 states = {row.name: row.state for row in loading.listing()}
 rows = []
@@ -53,7 +53,7 @@ for name, state in states.items():
     if name not in sets:
         rows.append([name, "of your own", "", "as its owner says", state])
 header = ["what it is", "images: training + held out", "terms"]
-overview = Table(["name", *header, "on this machine"], rows)
+overview = Table(["name", *header, "here"], rows)
 overview
 
 # %% [markdown]
@@ -92,7 +92,7 @@ def preparations(timed):
     return Table(["name", *header], rows)
 
 
-benchmarks = json.loads(Path("trials/benchmarks.json").read_text())
+benchmarks = chapters.trial("benchmarks")
 timed = [row for row in benchmarks["rows"] if "name" in row]
 display(preparations(timed))
 machine = benchmarks["environment"]["machine"]

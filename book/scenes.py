@@ -24,12 +24,13 @@ profile = "quick"
 seed = 0
 device = "auto"
 
-# %% mystnb={"figure": {"caption": "Drawn rooms, drawn portraits, drawn sprites. No photograph was used.", "name": "fig-drawn"}}
+# %% tags=["hide-input"]
+import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from PIL import Image
 
-from dcgan_core import devices, latent, networks, pictures
+from dcgan_core import assets, chapters, devices, latent, networks, pictures
 from dcgan_core.claims import ledger
 from dcgan_core.drawings import scenes
 from dcgan_core.figures import image_rows, sliders
@@ -37,6 +38,9 @@ from dcgan_core.figures.tables import Table
 from dcgan_core.readers import judges
 from dcgan_core.runs import Run
 
+chapters.use_style()
+
+# %% mystnb={"figure": {"caption": "Drawn rooms, drawn portraits, drawn sprites. No photograph was used.", "name": "fig-drawn"}}
 sheets = [scenes.draw(name, 12, 64, seed + 2) for name in scenes.NAMES]
 pictures.show(
     np.concatenate([drawn.images for drawn in sheets]), columns=12, zoom=1
@@ -52,7 +56,7 @@ pictures.show(
 # Move the sliders. One factor changes, all others stay.
 
 
-# %%
+# %% tags=["hide-input"]
 def factor_sliders(name, factors):
     """Sliders for some factors of one drawn picture."""
     spec = scenes.FACTORS[name]
@@ -80,6 +84,7 @@ def factor_sliders(name, factors):
     )
 
 
+# %%
 factor_sliders(
     "drawn-portraits",
     ["pose", "smile", "glasses", "beard", "hair_colour", "light_side"],
@@ -95,7 +100,7 @@ factor_sliders(
 # Two things come with each picture. The factors are one. The other is a *mask* for each object: the pixels where it can be seen. Whether D
 # looks at windows, and whether windows are gone, are questions that masks can answer.
 
-# %% mystnb={"figure": {"caption": "Rooms and the visible part of every window (second row) and bed (third row).", "name": "fig-masks"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Rooms and the visible part of every window (second row) and bed (third row).", "name": "fig-masks"}}
 rooms = scenes.draw("drawn-rooms", 64, 64, seed + 3)
 with_both = np.flatnonzero(rooms.factors["window"] * rooms.factors["bed"])[:8]
 
@@ -128,12 +133,11 @@ image_rows.strips(
 # we gave up. Here is one net, young, after the same number of drawings, with three strengths of grain.
 
 # %% mystnb={"figure": {"caption": "Samples of a young generator, four from each of two seeds. On the left, the grain of the portraits that it was trained on (its deviation, where black to white is 1).", "name": "fig-grain"}}
-import json
-from pathlib import Path
-
-trials = json.loads(Path("trials/grain.json").read_text())
+trials = chapters.trial("grain")
 strengths = sorted({row["grain"] for row in trials})
-sheet = pictures.tiles("trials/grain.webp", 64).reshape(-1, 8, 3, 64, 64)
+sheet = pictures.tiles(assets.folder("trials") / "grain.webp", 64).reshape(
+    -1, 8, 3, 64, 64
+)
 image_rows.strips(
     [(f"{g:g}", row) for g, row in zip(strengths, sheet, strict=True)]
 )
@@ -166,8 +170,10 @@ Table(
 # Can a GAN learn these pictures at all? Small nets had about ten minutes with each set, at 32 and at 64 pixels. (The table says which version of the drawings they saw.)
 
 # %% mystnb={"figure": {"caption": "Samples after about ten minutes: each set at 32 pixels (shown twice as large) and at 64.", "name": "fig-ten-minutes"}}
-trials = json.loads(Path("trials/ten_minutes.json").read_text())
-sheet = pictures.tiles("trials/ten_minutes.webp", 64).reshape(-1, 12, 3, 64, 64)
+trials = chapters.trial("ten_minutes")
+sheet = pictures.tiles(
+    assets.folder("trials") / "ten_minutes.webp", 64
+).reshape(-1, 12, 3, 64, 64)
 labels = [f"{row['set'][6:]}, {row['size']}" for row in trials]
 image_rows.strips(list(zip(labels, sheet, strict=True)))
 
@@ -230,7 +236,7 @@ Table(
 #
 # Try it: here are eight new portraits, and the judge's probabilities for them, with the truth in brackets.
 
-# %%
+# %% tags=["hide-input"]
 judge = judges.load_judge("drawn-portraits", device=devices.pick(device))
 portraits = scenes.draw("drawn-portraits", 8, 64, seed + 7)
 answers = judge.read(portraits.images)
@@ -303,10 +309,8 @@ Table(
 # A generator that draws only what it draws well can fool the eye. Windows in every room look fine, until you know that half of the rooms have
 # none. The judge counts: how often is each thing there, in the data and in samples?
 
-# %% mystnb={"figure": {"caption": "How often the judge finds each thing, in the data and in samples.", "name": "fig-coverage"}}
-import matplotlib.pyplot as plt
-
-figure, axes = plt.subplots(1, 2, figsize=(9, 3), sharex=True)
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "How often the judge finds each thing, in the data and in samples.", "name": "fig-coverage"}}
+_, axes = plt.subplots(1, 2, figsize=(9, 3), sharex=True)
 for axis, run in zip(axes, (room_run, portrait_run), strict=True):
     details = ledger.shipped(f"scenes.coverage.{run.name}", run)["details"]
     factors = details["factors"]
@@ -320,11 +324,8 @@ for axis, run in zip(axes, (room_run, portrait_run), strict=True):
     axis.set_yticks(place, [name.replace("_", " ") for name in factors])
     axis.set_title(run.name, fontsize=10)
     axis.set_xlabel("% of pictures")
-    axis.spines[["top", "right"]].set_visible(False)
-axes[1].legend(frameon=False)
-figure.tight_layout()
-plt.close(figure)
-figure
+axes[1].legend()
+plt.show()
 
 # %% [markdown]
 # One number sums it up. Sort all pictures into cells, one for each combination (bed and window but no lamp, no door, no picture …), and ask how
@@ -357,13 +358,7 @@ sprite_run = Run.reference("drawn-sprites")
 pictures.show(samples(sprite_run, 24, seed), columns=12, zoom=2)
 
 # %%
-ledger.scoreboard(
-    [
-        row
-        for row in ledger.ledger_rows()
-        if row["id"] == "scenes.coverage.drawn-sprites"
-    ]
-)
+ledger.of("scenes.coverage.drawn-sprites")
 
 # %% [markdown]
 # So read the number together with {numref}`fig-drawn-rooms` and {numref}`fig-drawn-portraits`. It says what is drawn, and how often. It does not say how well.
@@ -383,9 +378,7 @@ sheet = Image.open(theirs.path / "grid.webp").convert("RGB")
 sheet.resize((sheet.width * 2, sheet.height * 2), Image.Resampling.NEAREST)
 
 # %%
-ledger.scoreboard(
-    [row for row in ledger.ledger_rows() if row["id"] == "authors.max_abs_diff"]
-)
+ledger.of("authors.max_abs_diff")
 
 # %% [markdown]
 # To be sure, the same images are also computed with NumPy alone, in code that shares nothing with our nets. The largest difference of any pixel is

@@ -20,11 +20,10 @@ profile = "quick"
 seed = 0
 device = "auto"
 
-# %%
+# %% tags=["hide-input"]
 import json
-from pathlib import Path
 
-from dcgan_core import assets, devices
+from dcgan_core import assets, chapters, devices
 from dcgan_core.data import loading
 from dcgan_core.figures.tables import Table
 from dcgan_core.runs import environment, reference_runs
@@ -40,9 +39,11 @@ Table(
 
 # %% tags=["hide-input"]
 executed = (assets.BUILD / "executed").glob("*.json")
-chapters = {p.stem for p in Path(".").glob("*.py")} - {"status"}
+executable = {p.stem for p in chapters.book_file("").glob("*.py")}
 notes = [
-    json.loads(p.read_text()) for p in sorted(executed) if p.stem in chapters
+    json.loads(p.read_text())
+    for p in sorted(executed)
+    if p.stem in executable - {"status"}
 ]
 Table(
     ["chapter", "seconds", "profile"],

@@ -29,6 +29,7 @@ WINGS = {
     "export": ("readers", "inside"),
     "figures": (),
     "claims": ("drawings", "data", "metrics", "readers", "probes", "inside", "ablations", "authors", "figures"),
+    "chapters": ("data", "metrics", "figures"),
     # what `import dcgan_core` offers
     "api": ("drawings", "data", "metrics", "readers", "probes", "inside", "ablations", "authors", "figures"),
     "cli": (

@@ -24,7 +24,7 @@ def lighten(app, exception):
     if exception or app.builder.name != "html":
         return
     out = Path(app.outdir)
-    pages = {path: path.read_text() for path in out.glob("*.html")}
+    pages = {path: path.read_text() for path in out.rglob("*.html")}
     scripts = [p for p in out.glob("_static/**/*.js") if p != out / ICONS]
     texts = [without_data(text) for text in pages.values()]
     texts += [path.read_text() for path in scripts]

@@ -2,14 +2,28 @@
 
 import html
 import re
+from pathlib import Path
 
 from docutils import nodes
+from PIL import Image
 
 
 def _one_menu(app, config):
     """Without this the theme adds a hidden bar whose menu buttons come first, so that those to be seen open nothing."""
     config.html_theme_options.setdefault("navbar_persistent", [])
     config.html_context.setdefault("default_mode", "auto")
+
+
+def _sizes(app, doctree):
+    """A figure that was drawn at twice its size is shown at that size. An image with a size becomes a link to all of it, says Sphinx."""
+    for node in doctree.findall(nodes.image):
+        path = Path(app.outdir) / node["uri"].removeprefix("/")
+        path = path if path.exists() else Path(app.srcdir) / node["uri"]
+        if "width" in node or not path.exists():
+            continue
+        with Image.open(path) as image:
+            twice = image.info.get("dpi", (0, 0))[0] > 150
+            node["width"] = f"{image.width // (2 if twice else 1)}px"
 
 
 def _alternative_texts(app, doctree, docname):
@@ -51,6 +65,7 @@ def _caption(node):
 
 def setup(app):
     app.connect("config-inited", _one_menu)
+    app.connect("doctree-read", _sizes, priority=900)
     app.connect("doctree-resolved", _alternative_texts)
     app.connect("doctree-resolved", _columns)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,11 +1,13 @@
 """The ledger: every claim, measured on a run, read from what ships, and shown."""
 
 import datetime
+from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any
 
 from dcgan_core.ablations import shipping
-from dcgan_core.assets import BUILD
 from dcgan_core.claims import book, nets, s3, s4, s5, s6, s7, s8
+from dcgan_core.claims.board import Scoreboard, number, over
 from dcgan_core.claims.claim import Claim, Setting, has_photographs
 from dcgan_core.claims.statistics import holm, ratio_p
 from dcgan_core.config_io import did_you_mean
@@ -168,23 +170,6 @@ def verdict(c: Claim, r: dict | None) -> str:
     return "not settled" if decided == "open" else "holds on a stand-in" if r["stand_in"] else "holds"
 
 
-def number(row: dict) -> str:
-    """The value with its interval where it has one, or `not measured`."""
-    if row["value"] is None:
-        return "not measured"
-    if row["low"] == row["high"]:  # a maximum over all cases, not an estimate
-        return f"{row['value']:.3g}"
-    return f"{row['value']:.3g} ({row['low']:.3g} to {row['high']:.3g})"
-
-
-def over(row: dict) -> str:
-    """On how much a number rests: `n = 400 draws, one training`."""
-    count = f"n = {row['n']:,}" + (f" {row['varies']}" if row["varies"] != "nothing" else "")
-    if row["trainings"] == 1:
-        return f"{count}, one training"
-    return count if row["covers"] in (None, "95 %") else f"{count}, too few for shares so near an end: covers {row['covers']}"
-
-
 def line(row: dict) -> str:
     """A row for the terminal."""
     measured = number(row) if row["value"] is None else f"{number(row)}, {over(row)}, {row['run']}"
@@ -197,44 +182,38 @@ def line(row: dict) -> str:
 # --- showing ----------------------------------------------------------------------------------------------------------
 
 
-def checklist(rows: list[dict]) -> Table:
-    """The claims in short: what the paper says, and the verdict."""
-    return Table(["§", "claim", "the paper", "here"], [[r["section"], r["statement"], r["paper"], r["verdict"]] for r in rows])
-
-
-def scoreboard(rows: list[dict]) -> Table:
-    """The claims in full, with what was measured on what. Without verdicts where no row has one."""
-
-    def measured(r: dict) -> str:
-        if r["value"] is None:
-            return number(r)
-        where = "; ".join(x for x in (r["instead"] if r["stand_in"] else "", r["setting"]) if x)
-        return f"{number(r)} {r['unit']}; {over(r)}; run {r['run']}" + (f": {where}" if where else "")
-
-    said = any(r["verdict"] for r in rows)
-    header = ["claim", "§", "the paper", "measured here (95 % interval)", *(["verdict"] if said else [])]
-    return Table(
-        header, [[r["id"], r["section"], r["paper"], measured(r), *([r["verdict"] or "–"] if said else [])] for r in rows]
-    )
+def of(*patterns: str) -> Scoreboard:
+    """Some claims, by their ids or by patterns such as `dedup.*`, in the ledger's order."""
+    rows = ledger_rows()
+    for pattern in patterns:
+        if not any(fnmatchcase(r["id"], pattern) for r in rows):
+            raise UserError(f"no claim is called {pattern!r}{did_you_mean(pattern, [c.id for c in CLAIMS])}")
+    return Scoreboard([r for r in rows if any(fnmatchcase(r["id"], pattern) for pattern in patterns)])
 
 
 def with_photographs(claim_id: str, run: Run, device: str = "auto", seed: int = 0) -> Table:
     """`demonstrate`, where the photographs are that the run was trained on; elsewhere what was measured with them."""
-    if has_photographs(run):
-        return demonstrate(claim_id, run, device, seed)
-    print("The photographs are not on this machine. Measured where they are:")
-    return scoreboard([row for row in ledger_rows() if row["id"] == claim_id])
+    return demonstrate(claim_id, run, device, seed) if has_photographs(run) else of(claim_id)
 
 
 def demonstrate(claim_id: str, run: Run, device: str = "auto", seed: int = 0) -> Table:
-    """Measures a claim small, in seconds, and shows it above the shipped full-size result. Writes _build/small/<claim>.json."""
+    """Measures a claim small, in seconds, and shows it above the shipped full-size result.
+
+    Writes _build/small/<claim>.json below the working folder, since that is where a reader works.
+    """
     c = claim(claim_id)
     small = result(c, run, device, seed, small=True)
-    folder = BUILD / "small"
+    folder = Path("_build") / "small"
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / f"{claim_id}.json", small)
-    rows = [("small, in this chapter", _row(c, small)), ("full size, `dcgan measure`", _row(c, results_of(run).get(claim_id)))]
+    full = _row(c, results_of(run).get(claim_id))
+    rows = [("small, in this chapter", _row(c, small)), ("full size: `dcgan measure`", full)]
+    header = ["measured", f"{c.unit} (95 % interval)", "n", "seconds", *(["verdict"] if full["verdict"] else [])]
     return Table(
-        ["measured", "value (95 % interval)", "n", "seconds", "verdict"],
-        [[name, number(r), str(r["n"] or ""), str(r["seconds"] or ""), r["verdict"]] for name, r in rows],
+        header,
+        [
+            [name, number(r), f"{r['n']:,}" if r["n"] else "", str(r["seconds"] or ""), r["verdict"]][: len(header)]
+            for name, r in rows
+        ],
+        caption=c.statement,
     )

@@ -1,9 +1,11 @@
 import json
 
 import pytest
+from chapters import BOOK
 from conftest import snapshot
 
 from dcgan_core.claims import claim, ledger, shipping
+from dcgan_core.claims.board import CHAPTERS, Scoreboard, in_short
 from dcgan_core.claims.claim import Claim
 from dcgan_core.errors import UserError
 from dcgan_core.intervals import Measurement
@@ -168,30 +170,60 @@ def test_damaged_results_are_an_error_that_names_them(run_copy, shelf):
 
 
 def test_demonstrate_measures_small_beside_the_shipped_number(run_copy, tmp_path, monkeypatch):
-    monkeypatch.setattr(ledger, "BUILD", tmp_path / "build")
+    monkeypatch.chdir(tmp_path)
     before = snapshot(run_copy.path)
     table = ledger.demonstrate("walk.smoothness", run_copy, "cpu")
     assert [row[2] for row in table.rows] == ["40", ""]
     assert table.rows[1][1] == "not measured"
-    assert json.loads((tmp_path / "build/small/walk.smoothness.json").read_text())["n"] == 40
+    assert json.loads((tmp_path / "_build/small/walk.smoothness.json").read_text())["n"] == 40
     assert snapshot(run_copy.path) == before
     ledger.measure(run_copy, ["walk.smoothness"], "cpu")
-    assert [row[2] for row in ledger.demonstrate("walk.smoothness", run_copy, "cpu").rows] == ["40", "1000"]
+    assert [row[2] for row in ledger.demonstrate("walk.smoothness", run_copy, "cpu").rows] == ["40", "1,000"]
 
 
-def test_tables_show_every_row_and_escape_what_html_would_read(shelf):
+def test_the_scoreboard_shows_every_claim_and_escapes_what_html_would_read(shelf):
     rows = ledger.ledger_rows()
-    for table in (ledger.checklist(rows), ledger.scoreboard(rows)):
-        assert len(table.rows) == len(rows)
-        assert all(len(row) == len(table.header) for row in table.rows)
-        html = table._repr_html_()
-        assert html.count("<tr>") == len(rows) + 1
-        assert "&gt; 0.99" in html
-        assert "> 0.99" not in html
-        assert len(repr(table).splitlines()) == len(rows) + 1
-    assert all(row[4 - 1] == "not measured" for row in ledger.scoreboard(rows).rows)
-    controls = ledger.scoreboard([row for row in rows if row["kind"] == "control"])
-    assert "verdict" in ledger.scoreboard(rows).header and "verdict" not in controls.header
+    board = Scoreboard(rows, bar=True, grouped=True)
+    assert len(board.rows) == len(rows)
+    assert all(len(row) == len(board.header) for row in board.rows)
+    html = board._repr_html_()
+    assert html.count('<details class="claim ') == len(rows)
+    assert html.count('<h3 class="where">') == len({r["section"] for r in rows})
+    assert "&gt; 0.99" in html
+    assert "> 0.99" not in html
+    assert len(repr(board).splitlines()) == len(rows) + 1
+    assert all(row[4 - 1] == "not measured" for row in board.rows)
+    controls = Scoreboard([row for row in rows if row["kind"] == "control"])
+    assert "verdict" in board.header and "verdict" not in controls.header
+
+
+def test_results_of_one_claim_are_one_line_and_the_others_are_in_its_fold(run_copy, shelf):
+    first = next(r for r in ledger.ledger_rows() if r["id"] == "turn.monotone")
+    rows = [first, first | {"primary": False, "value": 0.5, "low": 0.4, "high": 0.6, "n": 7, "run": "another"}]
+    html = Scoreboard(rows)._repr_html_()
+    assert html.count("<details") == 1 and "<dt>also</dt><dd>another: 0.5 (0.4 to 0.6); n = 7" in html
+
+
+def test_the_bar_counts_the_verdicts_of_claims_and_lets_each_be_chosen(shelf):
+    claims = [row for row in ledger.ledger_rows() if row["kind"] == "paper"]
+    rows = [row | {"verdict": verdict} for row, verdict in zip(claims, ["holds", "holds", "not settled"], strict=False)]
+    board = Scoreboard(rows, bar=True)._repr_html_()
+    assert in_short(rows) == "Of 3 claims of the paper, 2 hold, 1 not settled."
+    assert in_short(rows) in board
+    assert board.count('type="radio"') == 3  # all, and two verdicts
+    assert 'class="holds" style="flex:2"' in board and 'class="not-settled" style="flex:1"' in board
+
+
+def test_every_section_of_a_claim_has_a_chapter_that_exists():
+    assert {c.section for c in ledger.CLAIMS} <= CHAPTERS.keys()
+    assert all((BOOK / f"{page}.py").exists() for page, _ in CHAPTERS.values())
+
+
+def test_claims_are_found_by_name_and_by_pattern(shelf):
+    found = [row[0] for row in ledger.of("turn.monotone", "dedup.recall*").rows]
+    assert found[0].startswith("dedup.recall") and found[-1] == "turn.monotone" and len(found) > 3
+    with pytest.raises(UserError, match="no claim is called 'dedupe'"):
+        ledger.of("dedupe")
 
 
 def test_a_number_shows_its_interval():

@@ -36,5 +36,6 @@ def test_an_animation_plays_forth_and_back_for_ever_by_itself():
     assert np.allclose(brightness, [0, 40, 80, 120, 160, 120, 80, 40], atol=6)
     page = animation._repr_html_()
     assert "width:36px" in page and "from &lt;dark&gt; to bright" in page
-    assert re.findall(r'src="(data:image/webp)', page) == ["data:image/webp"]
+    assert re.findall(r'src="(data:image/webp)', page) == ["data:image/webp"] * 2  # the second stands still
+    assert 'type="checkbox"> stand still' in page and "prefers-reduced-motion" in page
     assert not re.search(r"https?:|<script", page)

@@ -1,0 +1,179 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 6.3.2, appendix · The judges, and sums of other lengths
+#
+# What stands behind the numbers of {doc}`the arithmetic with faces <06_3_2_arithmetic>`: who judges the results and how often that goes wrong, how many sets of
+# exemplars there were, and what helps a sum of thirty.
+
+# %% tags=["parameters", "hide-input"]
+profile = "quick"
+seed = 0
+device = "auto"
+
+# %% tags=["hide-input"]
+import torch
+
+from dcgan_core import devices, latent
+from dcgan_core.claims import ledger
+from dcgan_core.figures import image_rows
+from dcgan_core.figures.tables import Table
+from dcgan_core.inside import arithmetic, exemplars
+from dcgan_core.runs import Run
+
+faces, portraits = Run.reference("faces"), Run.reference("drawn-portraits")
+shown = arithmetic.candidates(faces, device, seed)
+
+
+def where(name):
+    """The run on which a sum was measured."""
+    return portraits if name.startswith("drawn") else faces
+
+
+# %% [markdown]
+# Picks belong to the weights that drew the samples. With another run, or after more training, the same z is another face, and old picks are refused.
+#
+# ## Who judges the judges?
+#
+# The two classifiers of photographs learnt from CelebA's labels, each from its own half of the training photographs. Here is how often the judging one
+# is right, on photographs that it never saw: the mean of its share among those with the attribute and its share among those without, so that a
+# guess scores 50 %. (For drawn portraits see {doc}`scenes`.) The word *Male* is CelebA's. It is what an annotator ticked.
+
+# %% tags=["hide-input"]
+Table(
+    ["attribute", "right (95 % interval)", "photographs", "verdict"],
+    [
+        [
+            row["id"].rsplit(".", 1)[1],
+            ledger.number(row),
+            f"{row['n']:,}" if row["n"] else "",
+            row["verdict"],
+        ]
+        for row in ledger.ledger_rows()
+        if row["id"].startswith("faces.attribute_accuracy")
+    ],
+)
+
+# %% tags=["hide-input"]
+glasses = ledger.shipped(
+    "faces.attribute_accuracy.eyeglasses", Run.reference("faces")
+)["details"]
+print(f"faces with glasses: right on {glasses['right_with']:.0%} of them")
+print(f"faces without: right on {glasses['right_without']:.0%} of them")
+
+# %% [markdown]
+# The rule asked for 90 %, and not every one reaches it. This judge overlooks many glasses. So, if samples are like photographs, glasses succeed more often
+# than it says.
+#
+# And the one that selects? What matters of it is how often it is right where it is sure enough to take a sample as an exemplar. Here is that, on photographs and
+# drawings that it did not learn from.
+
+# %% tags=["hide-input"]
+rows = []
+for name in arithmetic.SUMS:
+    row = next(
+        r
+        for r in ledger.ledger_rows()
+        if r["id"] == f"arithmetic.{name}.exemplars"
+    )
+    taken = (row["details"] or {}).get("taken_and_right", {})
+    for concept, (count, right) in taken.items():
+        rows.append([concept, f"{count:,}", f"{right:.1%}"])
+Table(["exemplar of", "taken", "of these right"], rows)
+
+# %% [markdown]
+# Samples are not photographs, and nobody has labelled them. So look for yourself. Below are results of the paper's sum, each trial with
+# exemplars of its own. The judge calls the upper row successes and the lower row failures.
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Results of `smiling woman - neutral woman + neutral man` that the judge calls a success (top) and a failure (bottom).", "name": "fig-judged"}}
+parts = arithmetic.SUMS["faces_smile"]
+rng = torch.Generator().manual_seed(seed + 5)
+results = latent.combine(
+    [
+        latent.mean(exemplars.choose_sets(shown.of(c), c.name, 60, 3, rng))
+        for c in parts.terms
+    ]
+)
+images = latent.generate_pixels(faces.generator(devices.pick(device)), results)
+_, judge = arithmetic.readers(faces, devices.pick(device))
+right = parts.result.shown(judge(images))
+image_rows.strips(
+    [("success", images[right][:10]), ("failure", images[~right][:10])], zoom=1
+)
+
+# %% [markdown]
+# ## How many sets of exemplars there were
+#
+# There is a limit. Where the classifier is sure of few samples, sets of exemplars serve in many trials. Such trials are not independent, so the intervals
+# are then those of the mean over sets. And a single set says nothing of other sets: there the interval is over trials alone, and too narrow.
+# (On photographs we had only two sets of thirty at first, and an interval from 0 to 1. So we looked for exemplars among more samples, and measured everything again.)
+
+# %% tags=["hide-input"]
+for name in arithmetic.SUMS:
+    found = ledger.known(
+        f"arithmetic.{name}.success", where(name), device, seed
+    )
+    details, trials = found["details"], found["n"]
+    scarce = min(details["exemplars"], key=details["exemplars"].get)
+    sets = details["sets"]
+    print(
+        f"{arithmetic.SUMS[name].result.name}: {details['exemplars'][scarce]} samples of {scarce!r};",
+        f"{min(sets['three'], trials)} sets of three and {min(sets['many'], trials)} of {details['exemplars_of_many']} for {trials} trials",
+    )
+
+# %% [markdown]
+# ## A remedy for sums of thirty
+#
+# A short sum, though, can be helped in two ways. Bring it back to the length of a random z. And count the difference (smiling minus neutral) twice, since
+# the means of thirty have lost their accidents but also much of their strength. That is "thirty, improved" in {numref}`fig-arithmetic-success`. How often to count it was chosen
+# on other z than those of the trials, but by the same judge; so that row may flatter itself a little.
+#
+# Does the remedy help real faces too? Here is what becomes of the sex of the "smiling man" and of the "woman with glasses", one step after the other.
+
+# %% tags=["hide-input"]
+rows = []
+for name in ("faces_smile", "faces_glasses"):
+    parts = arithmetic.SUMS[name]
+    found = ledger.known(f"arithmetic.{name}.success", faces, device, seed)
+    found = found["details"]
+    for key, text in (
+        ("many", "thirty"),
+        ("many_scaled", "… at usual length"),
+        ("improved", "… and counted twice"),
+    ):
+        rows.append(
+            [
+                parts.result.name,
+                text,
+                *(
+                    f"{found[part][key]:.0%}"
+                    for part in ("added", "kept", "success")
+                ),
+            ]
+        )
+Table(
+    [
+        "should be",
+        "the sum",
+        "shows what was added",
+        "shows what should stay",
+        "shows both",
+    ],
+    rows,
+)
+
+# %% [markdown]
+# The usual length alone is nearly all that the smiling man needs. The woman with glasses gains nothing by it. And counting the difference twice costs both of them. Where
+# the smile or the glasses are there all the more and the man or the woman is often gone, the difference is not pure, we think. In CelebA women smile
+# more often than men, and glasses are worn mostly by men. So the net's direction "smile" would point a little towards "woman" as well, and "glasses" towards
+# "man". Counted once, the third term outweighs that. In drawings, where factors are independent by design, no pull on the hair's length is left. {numref}`fig-add-smile` shows another one.

@@ -1,0 +1,68 @@
+"""What several chapters of the book need: data at hand, a net to probe, a place to train, and how figures look."""
+
+import tempfile
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from dcgan_core import assets, latent
+from dcgan_core.data import loading
+from dcgan_core.data.sources import finding
+from dcgan_core.figures import image_rows
+from dcgan_core.files import read_json
+from dcgan_core.metrics import neighbours
+from dcgan_core.networks import Generator
+from dcgan_core.runs import Run
+
+
+def use_style() -> None:
+    """Figures in the book's style, drawn at twice the size that they are shown at."""
+    import matplotlib.pyplot as plt
+
+    plt.style.use("dcgan_core.figures.book")
+    try:
+        from matplotlib_inline.backend_inline import set_matplotlib_formats
+    except ImportError:  # no notebook
+        return
+    set_matplotlib_formats("retina")
+
+
+def at_hand(name: str) -> bool:
+    """Can a data set be read, without a download?"""
+    return finding.find(name) is not None
+
+
+def colour_net() -> Run:
+    """A run of 32 pixels in colour whose D can be probed: the one trained on the ImageNet stand-in where it ships."""
+    own = assets.folder("reference_runs") / "imagenet32"
+    return Run(own) if own.exists() and Run(own).has_net("discriminator") else Run.reference("drawn-sprites")
+
+
+def book_file(name: str) -> Path:
+    """A file beside the chapters: they may run in any working folder."""
+    return assets.folder("trials").parent / name
+
+
+def trial(name: str) -> Any:
+    """What one of the book's trials found: the contents of `trials/<name>.json`."""
+    return read_json(assets.folder("trials") / f"{name}.json", "a trial")
+
+
+def place(chapter: str, profile: str) -> Path:
+    """A folder to train in: a temporary one for a run of seconds, else one under `runs` in the working folder."""
+    if profile == "quick":
+        return Path(tempfile.mkdtemp()) / chapter
+    return Path("runs") / f"chapter-{chapter}-{datetime.now():%Y%m%d-%H%M%S}"
+
+
+def closest(generator: Generator, run: Run, seed: int, *, samples: int = 1000, pairs: int = 5):
+    """Of so many samples, those nearest to a photograph that the run was trained on, above that photograph: a figure."""
+    photographs = np.asarray(loading.load_data(run.data_name, run.architecture.size).images)
+    z = latent.sample(generator.architecture, samples, torch.Generator().manual_seed(seed))
+    drawn = latent.generate_pixels(generator, z)
+    distance, index = neighbours.nearest(drawn, photographs)
+    first = distance.argsort()[:pairs]
+    return image_rows.strips([("sample", drawn[first]), ("photograph", photographs[index[first]])])

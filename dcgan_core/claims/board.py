@@ -1,0 +1,224 @@
+"""The scoreboard: a line for each claim that one reads at a glance, the rest in a fold, and a bar of all verdicts."""
+
+import html
+import itertools
+from collections import Counter
+from collections.abc import Sequence
+
+from dcgan_core.claims.claim import VERDICTS
+from dcgan_core.figures.tables import Table, text
+
+SIGNS = dict(zip(VERDICTS, "✓≈✗?↪–", strict=True))
+COUNTED = {v: v for v in VERDICTS} | {
+    "holds": "hold",
+    "holds on a stand-in": "hold on a stand-in",
+    "other setting": "in other settings",
+}
+CHAPTERS = {  # section of the paper -> the chapter that is about it, and its title
+    "3": ("03_architecture", "Architecture"),
+    "4": ("04_training", "Details of adversarial training"),
+    "4.1": ("04_1_lsun", "LSUN bedrooms"),
+    "4.1.1": ("04_1_lsun", "Deduplication"),
+    "4.2": ("04_2_faces", "Faces"),
+    "5.1": ("05_1_cifar10", "CIFAR-10"),
+    "5.2": ("05_2_svhn", "House numbers"),
+    "6.1": ("06_1_walk", "Walking in the latent space"),
+    "6.2": ("06_2_features", "What D's features look at"),
+    "6.3.1": ("06_3_1_forgetting", "Forgetting to draw windows"),
+    "6.3.2": ("06_3_2_arithmetic", "Arithmetic with faces"),
+    "7": ("07_instability", "Instability"),
+    "8": ("08_mnist", "Digits as teachers"),
+    "book": ("scenes", "The book's own"),
+}
+# verdict -> colour in light and in the dark; both carry text in the page's background at a contrast of 4.5 and more
+COLOURS = {
+    "holds": ("#1a7f37", "#57c46f"),
+    "holds on a stand-in": ("#0b6e7f", "#4fc1d4"),
+    "refuted here": ("#b3261e", "#ff8a80"),
+    "not settled": ("#8a5a00", "#e3b341"),
+    "other setting": ("#6639a6", "#c3a6ff"),
+    "not measured": ("#5f6670", "#a6adb8"),
+}
+_count = itertools.count()
+
+
+def _slug(verdict: str) -> str:
+    return verdict.replace(" ", "-")
+
+
+def _style() -> str:
+    """For pages and notebooks alike: a notebook has no style sheet of ours."""
+    light = ";".join(f"--{_slug(v)}:{light}" for v, (light, _) in COLOURS.items())
+    dark = ";".join(f"--{_slug(v)}:{dark}" for v, (_, dark) in COLOURS.items())
+    each = "".join(f".dcgan-board .{_slug(v)}{{--c:var(--{_slug(v)})}}" for v in VERDICTS)
+    hidden = ":is(.claim:not(.{0}),.group:not(:has(.claim.{0})))"
+    only = "".join(f".dcgan-board:has(input.{_slug(v)}:checked) {hidden.format(_slug(v))}{{display:none}}" for v in VERDICTS)
+    return (
+        f"<style>.dcgan-board{{{light};line-height:1.4}}"
+        f"html[data-theme=dark] .dcgan-board,[data-jp-theme-light=false] .dcgan-board{{{dark}}}{each}{only}{STYLE}</style>"
+    )
+
+
+STYLE = """
+.dcgan-board .bar{display:flex;gap:2px;height:1.6rem;margin:.4rem 0 .6rem;border-radius:.4rem;overflow:hidden}
+.dcgan-board .bar span{background:var(--c);min-width:3px}
+.dcgan-board fieldset{border:0;margin:0 0 1rem;padding:0;display:flex;flex-wrap:wrap;gap:.3rem .5rem;min-width:0}
+.dcgan-board legend{font-size:.9em;padding:0;margin:0 0 .3rem;float:none;width:auto}
+.dcgan-board label{display:inline-flex;gap:.35rem;align-items:center;padding:.15rem .6rem;
+  border:1px solid var(--c,currentColor);border-radius:1rem;cursor:pointer;font-size:.9em;margin:0}
+.dcgan-board label b,.dcgan-board .verdict{color:var(--c)}
+.dcgan-board label:has(:checked){box-shadow:inset 0 0 0 1.5px var(--c,currentColor)}
+.dcgan-board input{accent-color:var(--c,currentColor);margin:0}
+.dcgan-board h3.where{font-size:1.05rem;margin:1.2rem 0 .2rem}
+.dcgan-board details.claim{border:0;border-top:1px solid #8884;margin:0;padding:0;background:none;box-shadow:none}
+.dcgan-board details.claim>summary{display:grid;grid-template-columns:minmax(0,1fr) 9rem 12.5rem;gap:.1rem 1rem;
+  padding:.5rem 0;cursor:pointer;list-style:none;font-weight:400;align-items:baseline}
+.dcgan-board summary::-webkit-details-marker{display:none}
+.dcgan-board summary .said::before{content:"▸";display:inline-block;width:1.1em;opacity:.6}
+.dcgan-board details[open] summary .said::before{content:"▾"}
+.dcgan-board .verdict{font-weight:600;white-space:nowrap}
+.dcgan-board .value{text-align:right;font-variant-numeric:tabular-nums}
+.dcgan-board .value small{display:block;opacity:.85;font-size:.82em}
+.dcgan-board dl{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:.15rem 1rem;margin:0 0 .8rem 1.1rem;
+  font-size:.92em}
+.dcgan-board dt{font-weight:600;margin:0}
+.dcgan-board dd{margin:0;overflow-wrap:anywhere}
+@media(max-width:600px){.dcgan-board details.claim>summary{grid-template-columns:1fr auto}
+.dcgan-board summary .said{grid-column:1/-1}
+.dcgan-board dl{grid-template-columns:1fr}
+.dcgan-board dd{margin:0 0 .3rem}
+}
+"""
+
+
+def number(row: dict) -> str:
+    """The value with its interval where it has one, or `not measured`."""
+    if row["value"] is None:
+        return "not measured"
+    if row["low"] == row["high"]:  # a maximum over all cases, not an estimate
+        return f"{row['value']:.3g}"
+    return f"{row['value']:.3g} ({row['low']:.3g} to {row['high']:.3g})"
+
+
+def over(row: dict) -> str:
+    """On how much a number rests: `n = 400 draws, one training`."""
+    count = f"n = {row['n']:,}" + (f" {row['varies']}" if row["varies"] != "nothing" else "")
+    if row["trainings"] == 1:
+        return f"{count}, one training"
+    return count if row["covers"] in (None, "95 %") else f"{count}, too few for shares so near an end: covers {row['covers']}"
+
+
+class Scoreboard(Table):
+    """Claims in lines: what the paper says, the verdict, the value measured here; unfolded, the rule and how it was measured.
+
+    rows: of `ledger.ledger_rows()`; several results of one claim become one line. bar: above, how many claims have which
+    verdict, and a choice of verdicts to show. grouped: under the chapters that they belong to. only: ids of those
+    that get a line, where that is not all.
+    """
+
+    def __init__(self, rows: Sequence[dict], *, bar: bool = False, grouped: bool = False, only: Sequence[str] = ()) -> None:
+        self.first = [r for r in rows if r["primary"]] or list(rows)
+        self.more = {r["id"]: [m for m in rows if m["id"] == r["id"] and m is not r] for r in self.first}
+        self.bar, self.grouped, self.only = bar, grouped, only
+        said = any(r["verdict"] for r in self.first)
+        header = ["claim", "§", "the paper", "measured here (95 % interval)", *(["verdict"] if said else [])]
+        lines = [
+            [r["id"], r["section"], r["paper"], _measured(r), *([r["verdict"] or "–"] if said else [])] for r in self.first
+        ]
+        super().__init__(header, lines)
+
+    def _repr_html_(self) -> str:
+        parts = [_style(), *([_bar(self.first)] if self.bar else [])]
+        shown = [r for r in self.first if not self.only or r["id"] in self.only]
+        for section, rows in itertools.groupby(shown, lambda r: r["section"]):
+            lines = "".join(_line(r, self.more[r["id"]]) for r in rows)
+            parts.append(f'<div class="group">{_where(section)}{lines}</div>' if self.grouped else lines)
+        return f'<div class="dcgan-board">{"".join(parts)}</div>'
+
+
+def in_short(rows: Sequence[dict]) -> str:
+    """How many claims have which verdict, in a sentence."""
+    counts = Counter(r["verdict"] for r in rows if r["primary"] and r["verdict"])
+    parts = [f"{counts[v]} {COUNTED[v]}" for v in VERDICTS if counts[v]]
+    return f"Of {sum(counts.values())} claims of the paper, {', '.join(parts)}."
+
+
+def _bar(rows: Sequence[dict]) -> str:
+    counts, name = Counter(r["verdict"] for r in rows), f"dcgan-board-{next(_count)}"
+    there = [v for v in VERDICTS if counts[v]]
+    spans = "".join(
+        f'<span class="{_slug(v)}" style="flex:{counts[v]}" title="{counts[v]} {COUNTED[v]}"></span>' for v in there
+    )
+    choices = "".join(
+        f'<label class="{_slug(v)}"><input type="radio" name="{name}" class="{_slug(v)}">'
+        f"<b>{SIGNS[v]} {counts[v]}</b> {COUNTED[v]}</label>"
+        for v in there
+    )
+    every = f'<label><input type="radio" name="{name}" checked>all</label>'
+    said = html.escape(in_short(rows))
+    return (
+        f'<p><strong>{said}</strong></p><div class="bar" role="img" aria-label="{said}">{spans}</div>'
+        f"<fieldset><legend>Show</legend>{every}{choices}</fieldset>"
+    )
+
+
+def _where(section: str) -> str:
+    page, title = CHAPTERS[section]
+    number = "" if section == "book" else f"{section} · "
+    return f'<h3 class="where"><a href="{page}.py">{number}{html.escape(title)}</a></h3>'
+
+
+def _line(r: dict, more: list[dict]) -> str:
+    verdict = r["verdict"]
+    said = f'<span class="verdict">{SIGNS[verdict]} {verdict}</span>' if verdict else "<span></span>"
+    facts = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in _facts(r, more))
+    return (
+        f'<details class="claim {_slug(verdict) or r["kind"]}"><summary><span class="said">{text(r["statement"])}</span>{said}'
+        f'<span class="value">{_value(r)}</span></summary><dl>{facts}</dl></details>'
+    )
+
+
+def _value(r: dict) -> str:
+    """Here, and the paper's below it."""
+    paper = f"<small>paper: {text(r['paper'])}</small>" if r["kind"] == "paper" else ""
+    if r["value"] is None:
+        return paper
+    value, _, interval = number(r).partition(" (")
+    unit = " %" if r["unit"] == "percent" else ""
+    return f"{value}{unit}{f' ({interval}' if interval else ''}{paper}"
+
+
+def _facts(r: dict, more: list[dict]) -> list[tuple[str, str]]:
+    """What the fold tells: names and HTML."""
+    facts = [("rule", text(r["rule"] or "none: nothing is claimed"))]
+    if r["value"] is not None:
+        facts += [("measured", f"{number(r)} {text(r['unit'])}; {text(over(r))}")]
+        facts += [("run", f"{text(r['run'])}" + (f": {text(r['instead'])}" if r["stand_in"] else ""))]
+    if r["setting"]:
+        facts.append(("setting", text(r["setting"])))
+    if r["kind"] != "paper" and r["paper"]:
+        facts.append(("the paper", text(r["paper"])))
+    facts += [
+        ("also", f"{text(m['run'])}: {number(m)}; {text(over(m))}{text(_said(m))}") for m in more if m["value"] is not None
+    ]
+    return [*facts, ("claim", f"<code>{html.escape(r['id'])}</code>{_command(r)}")]
+
+
+def _said(r: dict) -> str:
+    return f"; {r['verdict']}" if r["verdict"] else ""
+
+
+def _command(r: dict) -> str:
+    if r["value"] is None:
+        return ""
+    again = f"dcgan measure book/reference_runs/{r['run']} {r['id']}"
+    if r["run"].startswith("ablations/"):
+        again = "dcgan ablate"
+    return f"; again: <code>{html.escape(again)}</code>"
+
+
+def _measured(r: dict) -> str:
+    if r["value"] is None:
+        return number(r)
+    where = "; ".join(x for x in (r["instead"] if r["stand_in"] else "", r["setting"]) if x)
+    return f"{number(r)} {r['unit']}; {over(r)}; run {r['run']}" + (f": {where}" if where else "")
