@@ -1,9 +1,11 @@
 """What several chapters of the book need: data at hand, a net to probe, a place to train, and how figures look."""
 
+from __future__ import annotations
+
 import tempfile
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -17,6 +19,9 @@ from dcgan_core.metrics import neighbours
 from dcgan_core.networks import Generator
 from dcgan_core.runs import Run
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 
 def use_style() -> None:
     """Figures in the book's style, drawn at twice the size that they are shown at."""
@@ -24,10 +29,11 @@ def use_style() -> None:
 
     plt.style.use("dcgan_core.figures.book")
     try:
-        from matplotlib_inline.backend_inline import set_matplotlib_formats
+        from matplotlib_inline import backend_inline
     except ImportError:  # no notebook
         return
-    set_matplotlib_formats("retina")
+    choose: Any = backend_inline.set_matplotlib_formats
+    choose("retina")
 
 
 def at_hand(name: str) -> bool:
@@ -58,7 +64,7 @@ def place(chapter: str, profile: str) -> Path:
     return Path("runs") / f"chapter-{chapter}-{datetime.now():%Y%m%d-%H%M%S}"
 
 
-def closest(generator: Generator, run: Run, seed: int, *, samples: int = 1000, pairs: int = 5):
+def closest(generator: Generator, run: Run, seed: int, *, samples: int = 1000, pairs: int = 5) -> Figure:
     """Of so many samples, those nearest to a photograph that the run was trained on, above that photograph: a figure."""
     photographs = np.asarray(loading.load_data(run.data_name, run.architecture.size).images)
     z = latent.sample(generator.architecture, samples, torch.Generator().manual_seed(seed))
