@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from report import Report
 
+from dcgan_core.data.nearest import NearestLabels
 from dcgan_core.metrics import neighbours
-from dcgan_core.metrics.neighbours import NearestLabels
 from dcgan_core.networks import ARCHITECTURES, Generator
 
 QUERIES, DRAWN, SEARCHED = 10_000, 10_000, 20_000

@@ -36,12 +36,12 @@ from dcgan_core import assets, chapters, devices, latent, runs
 from dcgan_core.claims import claim, ledger
 from dcgan_core.data import loading
 from dcgan_core.data.images import part
+from dcgan_core.data.nearest import NearestLabels
 from dcgan_core.errors import UserError
 from dcgan_core.figures import image_rows
 from dcgan_core.figures.curves import finished
 from dcgan_core.figures.tables import Table
 from dcgan_core.metrics import fidelity, neighbours
-from dcgan_core.metrics.neighbours import NearestLabels
 from dcgan_core.networks import Architecture
 from dcgan_core.pictures import show
 from dcgan_core.runs import Run

@@ -20,7 +20,7 @@ HEART = ("networks", "latent", "recipes", "runs", "training.config", "training.u
 WINGS = {
     "drawings": (),
     "data": ("drawings",),
-    "metrics": ("data.images",),
+    "metrics": ("data.images", "data.nearest"),
     "readers": ("data", "drawings"),
     "probes": ("data", "metrics"),
     "inside": ("data", "drawings", "readers", "metrics"),

@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from sklearn.neighbors import KNeighborsClassifier
 from torch import nn
 
 from dcgan_core.networks import Architecture, Generator
@@ -63,6 +64,12 @@ class Eye:
 
 def pictures(count: int, seed: int, size: int = 8, channels: int = 1) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (count, channels, size, size), np.uint8)
+
+
+def brute(references, labels, queries) -> np.ndarray:
+    """scikit-learn's labels of the nearest references, in double precision."""
+    flat = [x.reshape(len(x), -1).astype(np.float64) for x in (references, queries)]
+    return KNeighborsClassifier(1, algorithm="brute").fit(flat[0], labels).predict(flat[1])
 
 
 class Stub(nn.Module):

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from dcgan_core.data import duplicates
+from dcgan_core.data import duplicates, nearest
 from dcgan_core.data.duplicates import RADIUS, Autoencoder
 from dcgan_core.intervals import Measurement, share, timed
 
@@ -38,24 +38,6 @@ def change(image: np.ndarray, kind: str, rng: np.random.Generator) -> np.ndarray
     return np.asarray(picture).transpose(2, 0, 1)
 
 
-def twins(images: np.ndarray) -> np.ndarray:
-    """Indices of crops with an earlier one at most `duplicates.TWINS` away (RMS, 0 to 1), by the pixels of all pairs."""
-    x = torch.from_numpy(images).flatten(1)
-    size, found = duplicates.BLOCK, []
-    norms = torch.cat([b.float().pow(2).sum(1) for b in x.split(size)])
-    for i in range(0, len(x), size):
-        block = x[i : i + size].float()
-        nearest = torch.full((len(block),), torch.inf)
-        for j in range(0, i + 1, size):
-            sums = norms[None, j : j + size] + norms[i : i + size, None]
-            squared = torch.addmm(sums, block, x[j : j + size].float().T, alpha=-2)
-            if i == j:  # a crop's own place, and the later ones
-                squared.masked_fill_(torch.ones_like(squared, dtype=torch.bool).triu(), torch.inf)
-            nearest = nearest.minimum(squared.min(1).values)
-        found.append(torch.nonzero(nearest <= (duplicates.TWINS * 255) ** 2 * x.shape[1]).flatten() + i)
-    return torch.cat(found).numpy()
-
-
 def measure_planted(
     images: np.ndarray,
     count: int,
@@ -70,16 +52,16 @@ def measure_planted(
     """Precision and recall on photographs of which `count` have a planted near duplicate (see `change`), a random kind each.
 
     images: uint8 N x 3 x S x S, photographs. The set is treated as `deduplicate` treats one, the copies being part of it, also
-    for training. Photographs that it holds twice already (see `twins`) are first left out, or finding them would be an error;
-    `details` also has the precision where they stay in. A found pair is a removed image with the one that is kept for it; it
-    is right where the two come from one photograph. Precision: share of right ones among found pairs. Recall: share of
+    for training. Photographs that it holds twice already (`nearest.twins`) are first left out, or finding them would be an
+    error; `details` also has the precision where they stay in. A found pair is a removed image with the one that is kept for
+    it; it is right where the two come from one photograph. Precision: share of right ones among found pairs. Recall: share of
     planted copies found. Both depend on the set: a larger one has more pairs to go wrong. Intervals are Wilson's.
     unseen: other photographs, all with a planted copy, hashed by an autoencoder that was trained on none of them.
     model: an autoencoder that was trained before (on the photographs, not on the copies), in place of one trained here.
     """
     with timed() as seconds:
         rng, small = np.random.default_rng(seed), duplicates.crops(images)
-        own = twins(small)
+        own = nearest.twins(small, duplicates.TWINS)
         single = np.setdiff1d(np.arange(len(images)), own)
         chosen = np.sort(rng.permutation(single)[:count])
         copies, kinds = _copies(images[chosen], rng)

@@ -1,12 +1,18 @@
 """Rows of images, and animations."""
 
+from __future__ import annotations
+
 import base64
 import html
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from dcgan_core import pictures
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # which of two pictures is seen: the moving one or its first frame
 PAUSED = (
@@ -41,7 +47,7 @@ class Animation:
         )
 
 
-def strips(rows: list[tuple[str, np.ndarray]], zoom: int = 2):
+def strips(rows: list[tuple[str, np.ndarray]], zoom: int = 2) -> Figure:
     """Labelled rows of images: a matplotlib figure with each text beside its uint8 N x C x S x S. A row may have none."""
     import matplotlib.pyplot as plt
 

@@ -1,4 +1,4 @@
-"""Which image is nearest, and what does a 1-nearest-neighbour classifier learn from samples? Exact searches. (Paper §4.1, 8)"""
+"""How far is the nearest image, and what does a 1-nearest-neighbour classifier learn from samples? (Paper §4.1, 8)"""
 
 import hashlib
 import io
@@ -8,117 +8,37 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 from tqdm.auto import tqdm
 
 from dcgan_core import latent
 from dcgan_core.data.images import Kept
+from dcgan_core.data.nearest import NearestLabels, flat, keep_nearest
 from dcgan_core.errors import UserError, reason
 from dcgan_core.files import write_atomically
 from dcgan_core.intervals import Measurement, bootstrap, share, timed
 from dcgan_core.networks import Generator
 
 BLOCK = 1000  # references generated at a time; their z depends on the seed and the block's number alone
-QUERIES = 1000  # queries compared at a time: the table of products, 1000 x 1000, stays in the processor's cache
 MILESTONES = (1_000, 10_000, 50_000, 100_000, 500_000, 1_000_000, 5_000_000, 10_000_000)
 SAVE_SECONDS = 60.0
-LARGEST = 2**31 // (3 * 128**2)  # numbers in an image: with more, 2 q·r - r·r may not fit 32 bits
 
 Blocks = Callable[[int], tuple[np.ndarray, np.ndarray]]  # number of a block -> images (uint8 N x C x S x S), labels (N)
 
 
 def nearest(queries: np.ndarray, references: np.ndarray, device: torch.device | str = "cpu") -> tuple[np.ndarray, np.ndarray]:
-    """Each query's exact nearest reference: distances (RMS, 0 to 1) and indices.
+    """Each query's nearest reference: distances (RMS, 0 to 1) and indices, in single precision, as what ships was measured.
 
     queries, references: uint8, N x C x S x S. Works through the references in blocks; memory stays below about 1 GB.
     """
-    q = _flat(queries, device).float().div(255)
+    q = flat(queries, device).float().div(255)
     best = torch.full((len(q),), -torch.inf, device=q.device)
     which = torch.zeros(len(q), dtype=torch.long, device=q.device)
     for start in range(0, len(references), 4096):
-        r = _flat(references[start : start + 4096], device).float().div(255)
+        r = flat(references[start : start + 4096], device).float().div(255)
         closeness = torch.addmm((r * r).sum(1), q, r.T, alpha=-2).neg_()  # |q|^2 less the squared distance
-        _keep_nearest(closeness, torch.arange(start, start + len(r), device=q.device), best, which)
+        keep_nearest(closeness, torch.arange(start, start + len(r), device=q.device), best, which)
     distances = ((q * q).sum(1) - best).clamp_min(0).div(q.shape[1]).sqrt()
     return distances.cpu().numpy(), which.cpu().numpy()
-
-
-def _keep_nearest(closeness: Tensor, marks: Tensor, best: Tensor, kept: Tensor) -> None:
-    """Where a row of `closeness` (N x M) beats `best` (N), its largest number goes there, and its mark (M) to `kept` (N).
-
-    Of equal ones the first counts, those of earlier calls before all: PyTorch's argmax does not promise which.
-    """
-    closer = (closeness.amax(1) > best).nonzero().squeeze(1)  # few, after the first thousands
-    if len(closer):
-        rows = closeness[closer]
-        index = (rows == rows.amax(1, keepdim=True)).to(torch.uint8).argmax(1)
-        best[closer] = rows.gather(1, index[:, None]).squeeze(1)
-        kept[closer] = marks[index]
-
-
-def _flat(images: np.ndarray, device: torch.device | str) -> Tensor:
-    return torch.from_numpy(np.array(images)).to(device).flatten(1)  # a copy: memory maps are read-only
-
-
-class NearestLabels:
-    """For each query the label of its nearest reference among all that were shown so far. Of equally near ones the first
-    counts.
-
-    queries: uint8, N x C x S x S, of at most LARGEST numbers each. Raises UserError for anything else.
-    """
-
-    def __init__(self, queries: np.ndarray, device: torch.device | str = "cpu") -> None:
-        _check_images(queries, "queries")
-        self.shape, self.device = queries.shape[1:], torch.device(device)
-        self.queries = _shifted(queries, self.device)
-        if self.queries.shape[1] > LARGEST:
-            raise UserError(f"queries: images of {self.queries.shape[1]:,} numbers; an exact search is for {LARGEST:,} at most")
-        least = torch.iinfo(torch.int32).min
-        # 2 q·r - r·r; the squared distance is q·q - that
-        self.best = torch.full((len(queries),), least, dtype=torch.int32, device=device)
-        self.labels = torch.full((len(queries),), -1, dtype=torch.int64, device=device)
-        self.seen = 0
-
-    def show(self, images: np.ndarray, labels: np.ndarray) -> None:
-        """More references: uint8 N x C x S x S, with a label each. Raises UserError where they do not fit."""
-        _check_images(images, "references")
-        if images.shape[1:] != self.shape or len(labels) != len(images):
-            raise UserError(
-                f"references: {len(images)} images of {' x '.join(map(str, images.shape[1:]))} with {len(labels)} labels;"
-                f" the queries are {' x '.join(map(str, self.shape))}"
-            )
-        for start in range(0, len(images), BLOCK):
-            self._show(_shifted(images[start : start + BLOCK], self.device), labels[start : start + BLOCK])
-        self.seen += len(images)
-
-    def _show(self, references: Tensor, labels: np.ndarray) -> None:
-        norms = references.int().square().sum(1, dtype=torch.int32)
-        marks = torch.as_tensor(np.asarray(labels), dtype=torch.int64, device=self.device)
-        transposed = references.T.contiguous()
-        for start in range(0, len(self.queries), QUERIES):
-            rows = slice(start, start + QUERIES)
-            closeness = _products(self.queries[rows], transposed).mul_(2).sub_(norms)
-            _keep_nearest(closeness, marks, self.best[rows], self.labels[rows])
-
-
-def _products(a: Tensor, b: Tensor) -> Tensor:
-    """a (N x K) times b (K x M), int8, as exact int32 on any device."""
-    if a.device.type == "cpu" and hasattr(torch, "_int_mm"):
-        return torch._int_mm(a, b)
-    # a float32 holds whole numbers up to 2^24 exactly, and so every partial sum of up to 1024 products of bytes
-    exact = torch.float32 if a.shape[1] <= 1024 else torch.float64
-    return (a.to(exact) @ b.to(exact)).int()
-
-
-def _shifted(images: np.ndarray, device: torch.device | str) -> Tensor:
-    return (_flat(images, device).to(torch.int16) - 128).to(torch.int8)
-
-
-def _check_images(images: np.ndarray, what: str) -> None:
-    if images.ndim != 4 or images.dtype != np.uint8 or not len(images):
-        raise UserError(
-            f"{what}: expected images, uint8 N x C x S x S, got {images.dtype} {' x '.join(map(str, images.shape))}"
-        )
 
 
 # --- where references come from ---------------------------------------------------------------------------------------

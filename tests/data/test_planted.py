@@ -35,15 +35,6 @@ def test_the_changes_are_what_they_are_called():
     assert np.array_equal(cut, np.asarray(expected).transpose(2, 0, 1))
 
 
-def test_twins_are_found_by_their_pixels(monkeypatch):
-    monkeypatch.setattr(duplicates, "BLOCK", 7)
-    images = duplicates.crops(pictures(20))
-    nearly = np.clip(images[:5].astype(int) + 10, 0, 255).astype(np.uint8)  # 10 / 255 = 0.04
-    assert planted.twins(np.concatenate([images, nearly])).tolist() == [20, 21, 22, 23, 24]
-    monkeypatch.setattr(duplicates, "TWINS", 0.01)
-    assert planted.twins(np.concatenate([images, nearly])).tolist() == []
-
-
 def test_planted_copies_are_found_and_the_sets_own_twins_are_no_errors():
     images = pictures(120)
     images[100:110] = images[:10]
