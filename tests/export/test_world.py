@@ -16,7 +16,7 @@ from dcgan_core.networks import ARCHITECTURES
 from dcgan_core.readers import judges
 from dcgan_core.runs import Run
 
-SMALL = {"size": 32, "channels": 3, "widths": (8, 16), "strides": (2, 4), "kernel": 5}
+SMALL = {"size": 32, "channels": 1, "widths": (8, 16), "strides": (2, 4), "kernel": 5}
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_a_world_of_any_run(small, tmp_path):
         """That picture rather than the other one: WebP is lossy."""
         expected = latent.generate_pixels(generator, torch.tensor(np.stack([place, other]))).astype(int)
         right, wrong = abs(frame(number) - expected).mean((1, 2, 3))
-        return right < 0.5 * wrong
+        return right < 0.6 * wrong
 
     assert shows(found["frames"]["seeds"] + 9, z[9], z[10])
     way = world.REACH * decoded(found["directions"][2]["vector"], 12)[0]
