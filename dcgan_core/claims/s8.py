@@ -122,7 +122,7 @@ CLAIMS = [
         "50,000 generated digits teach a 1-NN as well as 50,000 training digits",
         "the same: 2.98 % and 3.1 %",
         "percentage points more error",
-        at_most(0.3),
+        at_most(0.4),  # a replica, 0.3 better than as many real digits, passes 95 times of 100 where 3.8 % are read differently
         _more_than_real,
         _is_mnist,
     ),
