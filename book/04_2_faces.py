@@ -13,8 +13,8 @@
 # %% [markdown]
 # # 4.2 · Faces
 #
-# **The claim:** trained on photographs of faces, the same net with the same settings draws faces. And, as section 4.1 argues for bedrooms, it
-# does not simply repeat the photographs it has seen.
+# **The claim:** trained on photographs of faces, the same net with the same settings draws faces. And, as section 4.1 argues for bedrooms, it is
+# unlikely to simply repeat the photographs it has seen.
 #
 # The authors collected three million images of ten thousand people from the web, ran a face detector over them and kept about 350,000
 # boxes. That set was never released. This book uses **CelebA** {cite}`liu2015`, photographs of celebrities, in its place. Here
@@ -163,8 +163,14 @@ ledger.with_photographs("memorisation.faces", run, device, seed)
 ledger.with_photographs("memorisation.faces.seen", run, device, seed)
 
 # %% [markdown]
-# Copies would be far below 1 in both. Samples are hardly nearer to training photographs than held-out ones are, and the net comes no closer to what it learnt from:
-# no sign of copies, as far as distances of pixels can tell.
+# Copies of all photographs would be far below 1 in both; a few among the samples would not show. So the claim is decided by a third number, the share of samples whose nearest photograph stands
+# out as a copy's does, be it moved or mirrored ({doc}`04_1_lsun` tells how, and what planted copies do to it):
+
+# %%
+ledger.with_photographs("memorisation.faces.copies", run, device, seed)
+
+# %% [markdown]
+# One thing it does not take apart: the held-out photographs may show people who are in the training photographs, too. CelebA's list of who is who was not at hand.
 #
 # And with your own eyes, where the photographs are at hand: the five samples that are *nearest* to a training photograph, out of a
 # thousand, and that photograph below each.
