@@ -42,7 +42,7 @@ from dcgan_core.training import loop
 
 chapters.use_style()
 
-# %% mystnb={"figure": {"caption": "Samples, not selected: the first forty-eight that came.", "name": "fig-faces"}}
+# %% mystnb={"figure": {"caption": "Samples, not selected: the first forty-eight that came. The paper shows such a grid in the supplement, too (its Fig 10).", "name": "fig-faces"}}
 run = Run.reference("faces")  # your own: Run("../runs/faces")
 generator = run.generator(devices.pick(device))
 z = latent.sample(

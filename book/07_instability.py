@@ -181,7 +181,7 @@ Table(header, rows)
 # %% [markdown]
 # And the other way round: short runs on the digits that were *made* to go wrong, by several means. Whether a run had collapsed was judged on its
 # samples alone, by the rule of {doc}`03_architecture`, which knows nothing of the log. The limit for samples that are much alike was chosen on such runs; these
-# have other seeds.
+# have other seeds. This tests the book's alarm, not the paper: an alarm that always rings would find every collapse, so the number is the share of collapses that it reports less the share of healthy runs that it reports.
 
 # %%
 ledger.of("instability.told_apart")
@@ -291,7 +291,7 @@ if finds:
 # %% [markdown]
 # So what comes back, in {numref}`fig-returning` and in the runs of the table, is next to nothing: nets that have collapsed, and whose pixels tremble by about a grey level.
 # That is not the paper's mode. The search sees whole images of short runs; the paper speaks of some filters and of longer training. Not finding it does not
-# mean that it is not there.
+# mean that it is not there: of the paper's claim the ledger says *not measured*, until somebody follows single filters.
 #
 # ## D's loss goes to 0: what now?
 #

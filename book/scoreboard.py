@@ -42,11 +42,45 @@ Scoreboard(claims, bar=True, grouped=True)
 # room for chance, so that an exact replica would pass it 95 times of 100.
 
 # %% [markdown]
+# ## Rules that were changed, or came late
+#
+# A rule is written before its measurement. These were changed when numbers were known already, because the first one asked what the paper does not claim, or could not fail.
+# In most cases the old number is still shown, among what claims are compared with. The rows `.gain` and `.above_chance` of section 6.3.2 came when the numbers they compare were known, and the limit of `turn.monotone` was changed once.
+#
+# <details>
+# <summary>Before and after</summary>
+#
+# | row | at first | now | why |
+# |---|---|---|---|
+# | all | *holds* or *differs* | six verdicts, for claims of the paper alone | a rule not met may mean: refuted, too little measured, or measured elsewhere |
+# | `ablation.*` of guidelines | by the Fréchet distance | *other setting*, and Holm's correction | the baseline reaches so little of the data that whatever spreads samples wins |
+# | `memorisation.*` | median distance at least 0.9 of held-out photographs' | `.copies`: at most 2 % of samples stand out as copies do | some 30 % of copies would have passed |
+# | `dedup.*` | codes at most 5 bits apart | `.equal_codes` | the paper's rule is equal codes |
+# | `cifar10.accuracy` | 82.8 or more | 81.4 or more, and `above_kmeans` | an exact replica would fail half of the time; the claim is the ranking |
+# | `cifar10.accuracy_400` | 73.8 or more | 72.8 or more, and `above_kmeans_400` | the same |
+# | `cifar10.*` of others, `mnist.error_1000` | rules of our own | compared with, no verdict | the paper claims nothing of them |
+# | `svhn.error_1000` | 22.48 or less | less than 23.56 | the claim is to be better than others; a replica would fail half of the time |
+# | `walk.smoothness` | largest step at most 0.5 | `walk.plausible`, `walk.objects` | an untrained net is smoother |
+# | `walk.nearest` | ratio at least 0.9 | compared with, no verdict | the paper claims nothing of it |
+# | `saliency.*` | half of the average feature's saliency | `saliency.looking` | the paper speaks of a minority of features |
+# | `forgetting.others_kept` | 0.9 kept | `forgetting.rest`: against random maps | *similar* has no number, and random maps do not keep so much either |
+# | `forgetting.*` of other objects, tuned or random | rules of our own | compared with, no verdict | the paper claims nothing of them |
+# | `arithmetic.*.single` | at most half succeed | `.gain`: three do better | *unstable* is no number |
+# | `arithmetic.*.pixels` | at most half succeed | *other setting* | the paper's fail for want of alignment; ours are aligned |
+# | `arithmetic.*.others_kept`, `.many`, `.improved`, `turn.identity` | rules of our own | compared with, no verdict | the paper claims nothing of them |
+# | `instability.detected` | share reported at least 0.9 | `instability.told_apart`, of the book: less false alarms, at least 0.5 | an alarm that always rings would have passed |
+# | `mnist.nn_error_50k` | 2.98 or less | `mnist.as_good_as_real`: at most 0.4 points more than as many real digits | a replica would fail half of the time. The limit was 0.3 until it was measured how often two such classifiers disagree; at 0.3 a replica passes 87 times of 100. The verdict is the same |
+# | `mnist.nn_error_fc_gan` | more than our DCGAN's | `mnist.above_fc_gan`, paired: *other setting* | the paper's baseline has batchnorm |
+# | `mnist.nn_error_10m` | 1.48 or less | 2.6 or less | the claim is to do better than InfiMNIST |
+# | intervals over a dozen draws | bootstrap | Student's | the bootstrap's held the truth 90 times of 100 |
+#
+# </details>
+#
 # ## Measure again
 #
 # ```bash
 # dcgan measure book/reference_runs/faces                    # all claims that fit the run
-# dcgan measure runs/faces walk.smoothness --seed 1          # one, on your own run
+# dcgan measure runs/faces memorisation.faces.copies --seed 1  # one, on your own run
 # dcgan claims --json                                        # this table for a program
 # ```
 #
