@@ -286,6 +286,14 @@ for path in ("straight", "spherical"):
 image_rows.strips(rows)
 
 # %% [markdown]
+# Walk yourself: on the site, this draws in your browser after the first touch. Take two samples as the ends.
+#
+# ```{playground} walk
+# :runs: faces drawn-portraits
+# :name: fig-live-walk
+# A walk between any two samples, straight or spherical. {doc}`playground_how` says what is loaded.
+# ```
+#
 # ## Single numbers of z
 #
 # What does one of the hundred numbers do? Below are sliders for the six that change the image most, from -1 to 1. Do not expect a meaning: nothing
@@ -331,8 +339,16 @@ middle_face[strongest] = 0
 z_sliders(generator, middle_face, directions, [f"z[{i}]" for i in strongest])
 
 # %% [markdown]
-# In JupyterLab the sliders ask the net for every image, and all six combine. On the static page there is no net: the frames were drawn
+# In JupyterLab the sliders ask the net for every image, and all six combine. On the static page these frames were drawn
 # beforehand, and one slider moves at a time.
+#
+# Here are directions with a meaning, found as in 6.3.2 from the samples that show it for sure. After the first touch they combine here, too.
+#
+# ```{playground} explore
+# :runs: faces
+# :name: fig-live-directions
+# Named directions in the z of faces.
+# ```
 #
 # ## Exercises
 #

@@ -435,6 +435,14 @@ def dropping_slider(z, layer=0):
 dropping_slider(samples.z[:18])
 
 # %% [markdown]
+# The same with rooms of your choice, beside as many random maps. Here maps are dropped in the order of their weights: those with the largest go first.
+#
+# ```{playground} forget
+# :runs: drawn-rooms
+# :name: fig-live-forgetting
+# Windows forgotten map by map (above), and as many random maps dropped (below).
+# ```
+#
 # ## Not only windows
 #
 # If it were luck, it would not work for beds and lamps.

@@ -613,6 +613,14 @@ names = [c.name for c in concepts]
 picker.Picker(images, names, PICKS, note, chosen=chosen, numbers=numbers)
 
 # %% [markdown]
+# Or here, at once: click on samples until each term has three, or move the weights. Nothing is kept.
+#
+# ```{playground} arithmetic
+# :runs: faces drawn-portraits
+# :name: fig-live-arithmetic
+# Fig 7 with your own picks: the mean of each term, the sum amid its neighbours, and the same sum with pixels.
+# ```
+#
 # ## What ours lacks
 #
 # The paper's generator was trained on hundreds of thousands of faces, ours on a fraction of that, and in few updates. The classifiers of photographs are

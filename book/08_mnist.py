@@ -145,6 +145,14 @@ if claim.has_photographs(shipped["mnist"]):
 side_by_side(*panels, zoom=1)
 
 # %% [markdown]
+# Take a z, and give all ten orders at once. (A smaller net, `mnist-small`, that a browser can load.)
+#
+# ```{playground} digits explore
+# :runs: mnist-small
+# :name: fig-live-digits
+# One z in ten classes.
+# ```
+#
 # ## The pupil, and why its answers are exact
 #
 # Ten million digits of 784 pixels are eight gigabytes, and comparing them with ten thousand test digits means 10¹¹ distances. Neither has to be
