@@ -363,7 +363,7 @@ if shipping.rows():
 # %% [markdown]
 # **These runs judge no guideline.** What the guidelines promise is *stability*, of deep nets, in long training. These runs have 500 updates, and with all guidelines followed
 # their samples still reach a small part of the data, and few of them look like any (the first numbers of recall and precision in the table). From there, whatever spreads samples faster lowers the
-# Fréchet distance, be it stable or not: pooling halves it and lowers precision. So the ledger says *other setting* of each of these rows, better or worse. Many 95 % intervals are
+# Fréchet distance, be it stable or not: pooling halves it and lowers precision. So the {term}`ledger` says *other setting* of each of these rows, better or worse. Many 95 % intervals are
 # read here at once, too, and about one in twenty misses the truth by chance alone; the ledger corrects for that (Holm). What these runs can show stands in the last two
 # columns: whose fixed z move most, and who collapsed.
 #

@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 5.1, appendix · What limits our D?
 #
-# The diary of a search: why does {doc}`our D <05_1_cifar10>` stay below the paper's? Each trial below is one run, and most are short, so take them for hints. Their probe is small,
+# The diary of a search: why does {doc}`our D <05_1_cifar10>` stay below the paper's? Each trial below is one run, and most are short, so take them for hints. Their {term}`probe` is small,
 # 5,000 labels: compare its numbers with one another only.
 
 # %% tags=["parameters", "hide-input"]
@@ -197,7 +197,7 @@ Table(
 )
 
 # %% [markdown]
-# Look at the top. The same objects, and sure fakes have become photographs. The pictures of our stand-in are JPEG files
+# Look at the top. The same objects, and sure fakes have become photographs. The pictures of our {term}`stand-in` are JPEG files
 # of 32 × 32 pixels. JPEG cuts a picture into blocks of 8 × 8, and rounds the fine waves in each block away. All photographs that D was shown
 # have that trace, and it is hard for G to draw. The longer D trained, the more JPEG added to its output. So D could tell the two apart without one look at a dog, and dogs are what we
 # are after. (It has not learnt its pictures by heart, either: CIFAR-10's, as JPEG, are about as good to it as its own.) The paper's pictures were large files made small. That should

@@ -298,7 +298,7 @@ plt.show()
 # %% [markdown]
 # ## Which layer knows it?
 #
-# The same probe, on one layer at a time. The features are already in memory, and a layer is a range of columns. Look at the untrained net as well: what a layer
+# The same {term}`probe`, on one layer at a time. The features are already in memory, and a layer is a range of columns. Look at the untrained net as well: what a layer
 # gains over its untrained self is what training taught it.
 
 
@@ -429,7 +429,7 @@ show(pictures, columns=12, zoom=2)
 #
 # ## Where ours differs
 #
-# - **Data.** Imagenet-1k has over a million pictures. Our stand-in is a small part of Tiny-ImageNet. The ledger says how small, beside the value.
+# - **Data.** Imagenet-1k has over a million pictures. Our {term}`stand-in` is a small part of Tiny-ImageNet. The {term}`ledger` says how small, beside the value.
 # - **The net and its training.** Half of the authors' widths, small batches, both nets on each, pictures mirrored half of the times, and a small part of
 #   their updates; noise on all that D sees; in the last stage batches of half the size, a falling learning rate, and all that D sees moved and tinted. The {doc}`appendix <05_1_appendix>` says
 #   what each of them was tried for.

@@ -17,7 +17,7 @@
 # digit, D's features and a linear classifier beat everything that the paper compares with.
 #
 # This is the one experiment of section 5 for which the authors released code. We follow its protocol step by step. Two things differ: the control
-# gets fewer trials, and where the processor is fast in bf16, D's features are computed in it (the ledger says so).
+# gets fewer trials, and where the processor is fast in bf16, D's features are computed in it (the {term}`ledger` says so).
 
 # %% tags=["parameters", "hide-input"]
 profile = "quick"

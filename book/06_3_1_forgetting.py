@@ -94,7 +94,7 @@ print(f"{marks.number} boxes in {marks.count} samples")
 show(framed, columns=8, zoom=1)
 
 # %% [markdown]
-# Can the finder be trusted? On drawings that it has never seen the masks can tell. But samples are not drawings. So we looked at 100 samples ourselves,
+# Can the {term}`finder` be trusted? On drawings that it has never seen the masks can tell. But samples are not drawings. So we looked at 100 samples ourselves,
 # five times enlarged, before the finder had seen any, and marked each window that we saw. Then we compared. (What was seen belongs to the weights that
 # drew it. With a run of your own these cells say so.)
 
@@ -141,7 +141,7 @@ def disagreements(places):
 disagreements(eye["disagree"][:12]) if seen else None
 
 # %% [markdown]
-# **Two.** Look at G's second highest conv layer. At each place inside a box, take down the activations of all its maps. Do the same at random places outside, in the
+# **Two.** Look at G's second {term}`highest <highest layer>` conv layer. At each place inside a box, take down the activations of all its maps. Do the same at random places outside, in the
 # same samples. Fit a logistic regression that tells the two apart.
 #
 # Which layer is that? The paper does not say from which end it counts. In section 3 it calls the layers next to z the highest, and it drops 200 maps. So there are two
@@ -173,7 +173,7 @@ plt.show()
 #
 # ## Are the windows gone?
 #
-# The paper shows a figure. We can count. Draw fresh z, let a judge say which samples show a window, drop the maps, and ask the judge again. The judge learnt
+# The paper shows a figure. We can count. Draw fresh z, let a {term}`judge` say which samples show a window, drop the maps, and ask the judge again. The judge learnt
 # from other drawings than the finder, and had no part in choosing maps.
 
 # %%

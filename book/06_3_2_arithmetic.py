@@ -189,7 +189,7 @@ weight_sliders(faces, "faces_glasses")
 # ## Pictures that can be checked
 #
 # With photographs, opinions differ on what is a smile, and labels are few. So this book also does the arithmetic with its
-# {doc}`drawn portraits <scenes>`. Every portrait is drawn from known factors, and a judge reads them off.
+# {doc}`drawn portraits <scenes>`. Every portrait is drawn from known factors, and a {term}`judge` reads them off.
 #
 # What is the counterpart of woman and man there? The factors are independent by design, so any would do: long hair, a beard, the skin. We take **long
 # and short hair**. It changes a large part of the picture, as the sex of a face does, and it covers neither the mouth nor the eyes. A beard lies around

@@ -374,9 +374,9 @@ row = next(
 )
 if row["details"]:
     errors = row["details"]
-    print(
-        f"error: with {errors['here']:.2f} %; without {errors['mnist']:.2f} %"
-    )
+    pair = ("here", "mnist") if "here" in errors else ("with", "without")
+    with_them, without = (errors[key] for key in pair)
+    print(f"error: with {with_them:.2f} %; without {without:.2f} %")
 print("difference in percentage points:", ledger.number(row))
 
 # %% [markdown]

@@ -217,6 +217,22 @@ def _merged(source: str, injected: str) -> str:
     return "\n".join(f"{name} = {value}" for name, value in values.items())
 
 
+def citation() -> str:
+    """CITATION.cff as BibTeX."""
+    cff = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    fields = {
+        "title": cff["title"],
+        "author": " and ".join(
+            a.get("name") or f"{a['family-names']}, {a['given-names']}"
+            for a in cff["authors"]
+        ),
+        "year": str(cff["date-released"])[:4],
+        "version": cff["version"],
+    }
+    lines = [f"  {key} = {{{value}}}" for key, value in fields.items()]
+    return "@software{dcgan_running,\n" + ",\n".join(lines) + "\n}"
+
+
 def assemble(names: list[str]) -> None:
     """Fills `_build/site` with what Jupyter Book reads."""
     for old in (SITE, BUILD / ".doctrees"):  # a page may have moved
@@ -233,12 +249,16 @@ def assemble(names: list[str]) -> None:
         shutil.copy(path, SITE)
     faces = Run.reference("faces")
     shutil.copy(faces.path / "grid.webp", SITE / "images" / "faces.webp")
-    for path in BOOK.glob("*.md"):  # prose does not type numbers either
-        (SITE / path.name).write_text(
-            path.read_text().replace(
-                "{{ faces_minutes }}", f"{faces.trained['minutes']:.0f}"
-            )
-        )
+    # prose does not type numbers either
+    known = {
+        "faces_minutes": f"{faces.trained['minutes']:.0f}",
+        "citation": citation(),
+    }
+    for path in BOOK.glob("*.md"):
+        text = path.read_text()
+        for name, value in known.items():
+            text = text.replace(f"{{{{ {name} }}}}", value)
+        (SITE / path.name).write_text(text)
     for name in names:
         nbformat.write(
             for_site(nbformat.read(EXECUTED / f"{name}.ipynb", as_version=4)),

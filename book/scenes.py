@@ -205,7 +205,7 @@ Table(
 #
 # ## Judges: who reads the samples?
 #
-# A generator's samples come without factors. So a small convolutional net learns to read them off. We call it a *judge*. It sees 20,000 drawn
+# A generator's samples come without factors. So a small convolutional net learns to read them off. We call it a *{term}`judge`*. It sees 20,000 drawn
 # pictures with their factors, some of them blurred or noisy on purpose, because samples are. It never sees a picture that a generator was
 # trained on.
 #

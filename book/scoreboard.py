@@ -38,7 +38,7 @@ Scoreboard(claims, bar=True, grouped=True)
 # By a rule that is written down before the measurement. "The interval" is the 95 % interval. Where all of it lies on the claim's side, the claim
 # **holds**, or **holds on a stand-in** where the data are other than the paper's. Where all of it lies on the other side, in the claim's own setting, the
 # claim is **refuted here**. Where it lies on both, or where one of many comparisons counts no longer once that many are made (Holm's correction), it is **not settled**. **Other
-# setting**: measured where the paper does not speak, or failed on a stand-in; the row says where. A rule for a number of the paper leaves
+# setting**: measured where the paper does not speak, or failed on a {term}`stand-in`; the row says where. A rule for a number of the paper leaves
 # room for chance, so that an exact replica would pass it 95 times of 100.
 
 # %% [markdown]
@@ -95,7 +95,7 @@ Scoreboard(compared, grouped=True)
 # %% [markdown]
 # ## The book's own instruments, and where it departs from the paper
 #
-# How far the judges can be trusted, what the generators of drawn scenes cover, and whether this book's own choices do harm. The paper has no such
+# How far the {term}`judges <judge>` can be trusted, what the generators of drawn scenes cover, and whether this book's own choices do harm. The paper has no such
 # numbers; {doc}`scenes` says what they mean.
 
 # %% tags=["hide-input"]

@@ -12,7 +12,7 @@ import jupytext
 import nbformat
 import pytest
 import yaml
-from chapters import CHAPTERS
+from chapters import BOOK, CHAPTERS
 from conftest import make_folder, ships_from
 from docutils import nodes
 
@@ -61,6 +61,20 @@ def test_every_figure_has_a_caption_and_a_name_of_its_own(path):
     figures = [cell.metadata.mystnb["figure"] for cell in code_cells(path) if "mystnb" in cell.metadata]
     assert all(figure["caption"] and figure["name"].startswith("fig-") for figure in figures)
     assert len({figure["name"] for figure in figures}) == len(figures)
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda p: p.stem)
+def test_what_is_open_is_short_enough_to_read_aloud(path):
+    """Imports and plotting are folded; what is left is the idea."""
+    cells = [c for c in code_cells(path) if not {"hide-input", "remove-input"} & set(c.metadata.get("tags", []))]
+    lines = [sum(bool(line.strip()) for line in cell.source.splitlines()) for cell in cells]
+    assert max(lines, default=0) <= 15
+    assert sum(lines) < 120
+
+
+def test_no_chapter_apologises_for_what_is_not_there():
+    for path in [*CHAPTERS, *BOOK.glob("*.md")]:
+        assert "on this machine" not in path.read_text(), path.name
 
 
 def test_no_two_chapters_give_a_figure_the_same_name():
