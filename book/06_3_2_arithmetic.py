@@ -399,7 +399,7 @@ image_rows.strips(
 # does not. It is the net. Take *all* samples that smile, and all that do not, and the difference of the two means; the same for beards. Do the two directions have anything in common? (Two
 # that have not would give 0, give or take 0.1.)
 
-# %%
+# %% tags=["hide-input"]
 kinds = ("smile", "beard", "glasses")
 directions = {}
 for kind in kinds:

@@ -288,9 +288,7 @@ class Times(Directive):
 
     def run(self):
         measured = read_json(TIMES, "what was measured")
-        return [
-            _table(["on this machine", measured["where"]], measured["rows"])
-        ]
+        return [_table(["timed", measured["where"]], measured["rows"])]
 
 
 def setup(app):
