@@ -168,8 +168,9 @@ def train(
     if processes.rank() == 0 and not existing:
         runs.start(config, pictures_of, out, recipe=name, profile=profile, initial=start)
     processes.wait_for_all()  # until run.json is there
-    loop.train(config, pictures_of, existing or Run(out), device, initial=start, on_event=board)
-    processes.wait_for_all()
+    with processes.one_line_if_another_ends(out):
+        loop.train(config, pictures_of, existing or Run(out), device, initial=start, on_event=board)
+        processes.wait_for_all()
     return Run(out)
 
 

@@ -14,7 +14,7 @@ CORE = (
     *("networks", "latent", "recipes", "runs", "config_io", "devices", "errors", "files", "intervals", "pictures", "assets"),
     "training",
 )
-LATER = ("training.processes",)  # several processes by hand, counted apart: DistributedDataParallel is to replace it
+APART = ("training.processes",)  # several processes: entered under torchrun alone, counted apart
 HEART = ("networks", "latent", "recipes", "runs", "training.config", "training.update", "training.loop")
 # wing -> what it may import beside the core
 WINGS = {
@@ -150,7 +150,7 @@ def shared_names(found: list[Module]) -> list[str]:
 def counts(found: list[Module]) -> dict[str, int]:
     functions = [f for m in found for f in m.functions()]
     return {
-        "core": sum(m.lines for m in found if m.part == "core" and m.name not in LATER),
+        "core": sum(m.lines for m in found if m.part == "core" and m.name not in APART),
         "heart": sum(m.lines for m in found if m.name in HEART),
         "package": sum(m.lines for m in found),
         "file": max(m.lines for m in found),
@@ -166,7 +166,7 @@ def report(only: tuple[str, ...] = ()) -> str:
     parts = {m.part: sum(other.lines for other in mine if other.part == m.part) for m in mine}
     lines = [f"{part:16}{count:7,} lines" for part, count in parts.items()]
     lines += [f"{key:16}{value:7,} (most {MOST[key]:,})" for key, value in counts(found).items()]
-    lines += [f"apart           {m.name}: {m.lines}" for m in found if m.name in LATER]
+    lines += [f"apart           {m.name}: {m.lines}" for m in found if m.name in APART]
     lines += [f"long file       {m.name}: {m.lines}" for m in mine if m.lines > MOST["file"]]
     lines += [f"long function   {name}: {length}" for name, length, _ in functions if length > MOST["function"]]
     lines += [f"many parameters {name}: {count}" for name, _, count in functions if count > MOST["positional"]]

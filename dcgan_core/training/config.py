@@ -32,6 +32,7 @@ class Config:
     minutes: float = 0.0  # stop after this long, all sessions together; 0: no limit
     precision: Literal["auto", "single", "bf16"] = "auto"  # bf16 is autocast; auto: bf16 where it is faster
     decay_images: int = 0  # the learning rate falls linearly to zero over the last N images (MNIST); 0: it stays
+    sync_batchnorm: bool = False  # of several processes: batchnorm over the whole batch, not over each process's share
     seed: int = 0  # of the weights, of z and of the order of images
     on_collapse: Literal["stop", "warn"] = "stop"  # what to do when training collapses
 

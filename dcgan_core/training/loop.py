@@ -32,7 +32,7 @@ def train(
     share, picked = processes.share_of(config.batch), devices.pick(device)
     devices.prefer_speed(picked)
     state = State(config, picked, precision=processes.agree_on_precision(config, run, picked), share=share)
-    processes.average_gradients(state)
+    processes.connect(state)
     session = Session(state, run, initial=initial, on_event=on_event, progress=progress)
     with session, networks.batch_statistics(state.generator, state.discriminator):
         for pixels, labels in batches(data, state):

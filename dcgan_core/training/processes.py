@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import copy
+import inspect
 import os
+import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.distributed as dist
+from torch import Tensor, nn
+from torch.distributed.nn.functional import all_reduce  # with gradients
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.parallel import DistributedDataParallel
 
 from dcgan_core import devices
 from dcgan_core.errors import UserError
@@ -58,20 +68,65 @@ def share_of(batch: int) -> slice:
     return slice(rank() * batch // world(), (rank() + 1) * batch // world())
 
 
-def average_gradients(state: State) -> None:
-    """From now on, before a net is updated every gradient becomes the mean over all processes."""
+def connect(state: State) -> None:
+    """From now on, every gradient is the mean over all processes; with `sync_batchnorm`, batchnorm sees the whole batch.
 
-    def average(optimizer: torch.optim.Optimizer, *_: object) -> None:
-        parameters = [p for group in optimizer.param_groups for p in group["params"]]
-        flat = torch.cat([p.grad.reshape(-1) for p in parameters])
-        dist.all_reduce(flat)
-        flat /= world()
-        for p, g in zip(parameters, flat.split([p.numel() for p in parameters]), strict=True):
-            p.grad.copy_(g.view(p.shape))
+    Only what an update calls changes, `state.g` and `state.d`: process 0 alone draws grids and exports, with the plain nets.
+    """
+    if world() == 1:
+        return
+    sync = state.config.sync_batchnorm
+    ids = [state.device.index] if state.device.type == "cuda" else None
+    # D runs twice before its backward: broadcasting its buffers in between would change what the first pass left
+    known = inspect.signature(DistributedDataParallel).parameters  # torch 2.14 gave the option a new name
+    quiet = {"forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers": False}
+    state.g, state.d = (
+        DistributedDataParallel(with_shared_statistics(net) if sync else net, device_ids=ids, **quiet)
+        for net in (state.generator, state.discriminator)
+    )
+    if rank() == 0 and not sync:
+        each = state.config.batch // world()
+        whose = f"each of {world()} processes takes the statistics of its own {each} images"
+        print(f"batchnorm: {whose}; sync_batchnorm=true takes those of the whole batch", file=sys.stderr)
 
-    if world() > 1:
-        for optimizer in (state.optimizer_g, state.optimizer_d):
-            optimizer.register_step_pre_hook(average)
+
+def with_shared_statistics(net: nn.Module) -> nn.Module:
+    """The same parameters in a net whose batchnorm takes its statistics over the batches of all processes."""
+    twin = copy.deepcopy(net, {id(tensor): tensor for tensor in (*net.parameters(), *net.buffers())})
+    for parent in list(twin.modules()):
+        for name, norm in list(parent.named_children()):
+            if isinstance(norm, _BatchNorm):
+                setattr(parent, name, _SharedBatchNorm(norm))
+    return twin
+
+
+class _SharedBatchNorm(nn.Module):
+    """Batchnorm over the batches of all processes, which are of equal size. (torch's SyncBatchNorm refuses the CPU.)"""
+
+    def __init__(self, norm: _BatchNorm) -> None:
+        super().__init__()
+        self.weight, self.bias, self.eps = norm.weight, norm.bias, norm.eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        dims = [d for d in range(x.ndim) if d != 1]
+        mean = all_reduce(x.float().mean(dims, keepdim=True)) / world()
+        centred = x.float() - mean
+        variance = all_reduce(centred.square().mean(dims, keepdim=True)) / world()
+        out: Tensor = centred * (variance + self.eps).rsqrt()
+        if self.weight is not None:
+            out = out * self.weight.view_as(mean[0]) + self.bias.view_as(mean[0])
+        return out.to(x.dtype)
+
+
+@contextmanager
+def one_line_if_another_ends(path: Path) -> Iterator[None]:
+    """Inside `with`, a process that was killed ends the others with a sentence instead of a traceback from gloo or NCCL."""
+    try:
+        yield
+    except RuntimeError as error:
+        if world() == 1 or (not isinstance(error, dist.DistError) and not re.search("gloo|NCCL", str(error))):
+            raise
+        raise UserError(f"{path}: another of the {world()} processes ended; `resume` goes on from the checkpoint") from None
 
 
 def agree_on_precision(config: Config, run: Run, device: torch.device) -> str:

@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import IO, Any
 
@@ -87,9 +87,8 @@ class Session:
         self.bar = tqdm(**of, unit=" images", unit_scale=True, smoothing=0.05, disable=not (progress and self.main))
 
     def __enter__(self) -> Session:
-        self.handlers = {}
-        if threading.current_thread() is threading.main_thread():
-            self.handlers = {number: signal.signal(number, self._asked_to_stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        numbers = (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
+        self.handlers = {number: signal.signal(number, self._asked_to_stop) for number in numbers}
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -102,7 +101,8 @@ class Session:
         if self.requested and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.requested = number
-        print("\nstopping; writing the checkpoint …", file=sys.stderr)
+        if self.main and (self.world == 1 or number == signal.SIGINT):  # torchrun's SIGTERM may mean that another was killed
+            print("\nstopping; writing the checkpoint …", file=sys.stderr)
 
     @property
     def elapsed(self) -> float:
@@ -280,12 +280,8 @@ def estimate_statistics(state: State, data: ImageData) -> None:
     known = data.labels if a.num_classes else None
     labels = [None if known is None else torch.from_numpy(known[places]).to(device) for places in chosen]
     networks.estimate_batchnorm(state.generator, [(latent.sample(a, config.batch, rng), y) for y in labels])
-
-    def real() -> Iterator[tuple[torch.Tensor, torch.Tensor | None]]:
-        for places, y in zip(chosen, labels, strict=True):
-            yield networks.to_input(torch.from_numpy(data.images[places]).to(device), a), y
-
-    networks.estimate_batchnorm(state.discriminator, real())
+    real = (networks.to_input(torch.from_numpy(data.images[places]).to(device), a) for places in chosen)
+    networks.estimate_batchnorm(state.discriminator, zip(real, labels, strict=True))
 
 
 def _open_log(run: Run, length: int) -> IO[bytes]:

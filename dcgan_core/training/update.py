@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from dcgan_core import latent, networks
 from dcgan_core.training.config import Config
@@ -21,6 +21,8 @@ class State:
     def __init__(self, config: Config, device: torch.device, *, precision: str = "single", share: slice = slice(None)) -> None:
         self.config, self.device, self.share = config, device, share
         self.generator, self.discriminator = networks.build(config.architecture, config.seed)
+        self.g: nn.Module = self.generator  # as an update calls them: of several processes, with gradients averaged
+        self.d: nn.Module = self.discriminator
         adam: dict[str, Any] = {
             "lr": config.learning_rate,
             "betas": (config.beta1, config.beta2),
@@ -69,7 +71,7 @@ def update(state: State, pixels: Tensor, labels: Tensor | None = None) -> Stats:
     pixels: uint8, N x C x S x S; labels: N classes, for conditional nets. Changes `state`.
     """
     config, a = state.config, state.config.architecture
-    g, d = state.generator, state.discriminator
+    g, d = state.g, state.d
     # the authors' order, in turn: G, D, G, D …
     train_g = config.updates == "both" or state.counts["step"] % 2 == 0
     train_d = config.updates == "both" or not train_g
@@ -94,6 +96,7 @@ def update(state: State, pixels: Tensor, labels: Tensor | None = None) -> Stats:
         stats_d = torch.stack([loss, *answers]).detach()
 
     if train_g:
+        d = getattr(d, "module", d)  # of several processes: without the averaging of gradients, for here it gets none
         d.requires_grad_(False)  # its gradients are not needed, and cost a third of the step
         with state.autocast:
             d_fake = d(as_seen(state, fake), labels)

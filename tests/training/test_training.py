@@ -531,44 +531,6 @@ def test_killed_processes_are_resumed_to_the_same_bytes(run, tmp_path, monkeypat
         assert Run(out).info["counters"]["d_updates"] == step + 5
 
 
-@pytest.mark.slow
-def test_two_processes_make_one_run(tmp_path):
-    out = tmp_path / "two"
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "dcgan_core.cli"]
-    result = subprocess.run([*command, *train_arguments(out, images=16 * 50)], capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr
-    run = Run(out)
-    assert run.info["status"] == "finished"
-    assert run.info["counters"] == {"images": 800, "d_updates": 50, "g_updates": 50}
-    assert [row["images"] for row in run.log()] == [400, 800]
-    assert latent.generate(run.generator(), torch.zeros(1, 10)).isfinite().all()
-
-
-DIFFERENT = """
-import os, sys
-import torch
-torch.cpu._is_amx_tile_supported = lambda: os.environ["RANK"] == "0"
-original = torch.autocast
-def autocast(*args, enabled, **kwargs):
-    print("rank", os.environ["RANK"], enabled, file=sys.stderr, flush=True)
-    return original(*args, enabled=enabled, **kwargs)
-torch.autocast = autocast
-from dcgan_core.cli import main
-sys.exit(main(sys.argv[1:]))
-"""
-
-
-@pytest.mark.slow
-def test_of_several_processes_the_first_decides_the_precision(tmp_path):
-    (tmp_path / "different.py").write_text(DIFFERENT)
-    out = tmp_path / "two"
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "different.py"]
-    result = subprocess.run([*command, *train_arguments(out, images=160)], capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr
-    said = {line for line in result.stderr.splitlines() if line.startswith("rank")}
-    assert said == {"rank 0 True", "rank 1 True"} and Run(out).precision == "bf16"
-
-
 def test_the_fastest_convolutions_are_asked_for_on_the_device_that_trains(tmp_path, digits, monkeypatch):
     told = []
     monkeypatch.setattr(devices, "prefer_speed", told.append)
