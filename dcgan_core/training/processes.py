@@ -79,7 +79,7 @@ def connect(state: State) -> None:
     ids = [state.device.index] if state.device.type == "cuda" else None
     # D runs twice before its backward: broadcasting its buffers in between would change what the first pass left
     known = inspect.signature(DistributedDataParallel).parameters  # torch 2.14 gave the option a new name
-    quiet = {"forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers": False}
+    quiet: dict[str, Any] = {"forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers": False}
     state.g, state.d = (
         DistributedDataParallel(with_shared_statistics(net) if sync else net, device_ids=ids, **quiet)
         for net in (state.generator, state.discriminator)
