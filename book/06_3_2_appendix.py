@@ -22,13 +22,15 @@ seed = 0
 device = "auto"
 
 # %% tags=["hide-input"]
+import numpy as np
 import torch
 
 from dcgan_core import devices, latent
 from dcgan_core.claims import ledger
 from dcgan_core.figures import image_rows
 from dcgan_core.figures.tables import Table
-from dcgan_core.inside import arithmetic, exemplars
+from dcgan_core.inside import arithmetic, exemplars, seen
+from dcgan_core.readers import attributes
 from dcgan_core.runs import Run
 
 faces, portraits = Run.reference("faces"), Run.reference("drawn-portraits")
@@ -51,13 +53,13 @@ def where(name):
 
 # %% tags=["hide-input"]
 Table(
-    ["attribute", "right (95 % interval)", "photographs", "verdict"],
+    ["attribute", "right (95 % interval)", "photographs", "rule met"],
     [
         [
             row["id"].rsplit(".", 1)[1],
             ledger.number(row),
             f"{row['n']:,}" if row["n"] else "",
-            row["verdict"],
+            row["met"],
         ]
         for row in ledger.ledger_rows()
         if row["id"].startswith("faces.attribute_accuracy")
@@ -72,8 +74,38 @@ print(f"faces with glasses: right on {glasses['right_with']:.0%} of them")
 print(f"faces without: right on {glasses['right_without']:.0%} of them")
 
 # %% [markdown]
-# The rule asked for 90 %, and not every one reaches it. This judge overlooks many glasses. So, if samples are like photographs, glasses succeed more often
-# than it says.
+# The rule asked for 90 %, and not every one reaches it. On photographs this judge overlooks many glasses.
+#
+# But samples are not photographs. So two hundred sums, a hundred of each kind in random order, were looked at by eye, before anyone knew which was which or what the judge says of them. Of those that were clear
+# to the eye the judge says the same, so often:
+
+# %% tags=["hide-input"]
+ledger.of("arithmetic.faces.by_eye.*")
+
+# %% tags=["hide-input"]
+looked_at = seen.load_seen(faces)
+read = attributes.load_attributes(device=devices.pick(device)).read
+generator = faces.generator(devices.pick(device))
+said = read(latent.generate_pixels(generator, looked_at.z))
+rows = []
+for name in ("faces_smile", "faces_glasses"):
+    result = arithmetic.SUMS[name].result
+    these = np.array(looked_at.sums) == name
+    wanted = {k: "01"[there] for k, there in result.shows.items()}
+    letters = {k: np.array(list(looked_at.by_eye[k]))[these] for k in wanted}
+    yes = np.all([letters[k] == wanted[k] for k in wanted], 0)
+    no = np.any(
+        [(letters[k] != wanted[k]) & (letters[k] != "?") for k in wanted], 0
+    )
+    shares = yes.mean(), (~yes & ~no).mean(), result.shown(said)[these].mean()
+    rows.append([result.name, *(f"{share:.0%}" for share in shares)])
+Table(
+    ["should be", "is, by eye", "unclear to the eye", "is, by the judge"], rows
+)
+
+# %% [markdown]
+# So on sums the judge errs about as often as on photographs, with glasses mostly by overlooking them. What blurs the counts more is that many sums are *unclear*: a third of them could be a man or a woman, to the eye.
+# The judge always says one or the other.
 #
 # And the one that selects? What matters of it is how often it is right where it is sure enough to take a sample as an exemplar. Here is that, on photographs and
 # drawings that it did not learn from.
@@ -92,7 +124,7 @@ for name in arithmetic.SUMS:
 Table(["exemplar of", "taken", "of these right"], rows)
 
 # %% [markdown]
-# Samples are not photographs, and nobody has labelled them. So look for yourself. Below are results of the paper's sum, each trial with
+# Look for yourself. Below are results of the paper's sum, each trial with
 # exemplars of its own. The judge calls the upper row successes and the lower row failures.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Results of `smiling woman - neutral woman + neutral man` that the judge calls a success (top) and a failure (bottom).", "name": "fig-judged"}}

@@ -324,6 +324,12 @@ if details:
         print(f"{what}: {n} of {of} collapsed")
 
 # %% [markdown]
+# ## What the paper concludes
+#
+# That its architectures are *more stable*, that adversarial nets learn good representations of images, for classifiers and for drawing, and that some instability remains. The second this book can speak to, and does in
+# chapters 5 and 6. The first it cannot yet: the runs of {doc}`03_architecture` are too short to judge stability, and the {doc}`scoreboard` says so. What the paper leaves to others, prediction of frames in video, features
+# for speech, and a closer look at z, is left here, too, but for the last.
+#
 # ## Exercises
 #
 # 1. Train the net above with other seeds. How often does it collapse, and how long before the stop was it reported?

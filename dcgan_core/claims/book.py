@@ -5,7 +5,7 @@ from functools import partial
 from dcgan_core.authors import reading
 from dcgan_core.claims.claim import NOT_IN_PAPER, Claim, Measure, Setting, at_least, imported_from, trained_on
 from dcgan_core.drawings import scenes
-from dcgan_core.inside import arithmetic, exemplars, forgetting, marking
+from dcgan_core.inside import arithmetic, exemplars, forgetting, marking, seen
 from dcgan_core.intervals import Measurement
 from dcgan_core.metrics import coverage, memorisation
 from dcgan_core.probes import scores
@@ -133,6 +133,24 @@ def _finder_claims() -> list[Claim]:
     ]
 
 
+def _seen_in_sums(name: str) -> Claim:
+    def measure(s: Setting) -> Measurement:
+        judge = attributes.load_attributes(device=s.place).read
+        return seen.eye_agrees(s.generator(), seen.load_seen(s.run), judge, name)
+
+    return Claim(
+        f"arithmetic.faces.by_eye.{name.lower()}",
+        "book",
+        f"The classifier that judges sums of photographed faces sees in them what the eye sees: {name}",
+        NOT_IN_PAPER,
+        "share of sums that are clear to the eye",
+        at_least(0.8),
+        measure,
+        lambda run: trained_on("faces")(run) and forgetting.looked_at(run, seen.SUMS_BY_EYE),
+        kind="control",
+    )
+
+
 CLAIMS = [
     *(c for name in scenes.NAMES for c in _scene_claims(name)),
     Claim(
@@ -162,4 +180,5 @@ CLAIMS = [
     ),
     *(_exemplars(name) for name in arithmetic.SUMS),
     *(_attribute_accuracy(name) for name in attributes.READ),
+    *(_seen_in_sums(name) for name in attributes.READ),
 ]

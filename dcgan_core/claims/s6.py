@@ -54,7 +54,12 @@ def _walk_nearest(s: Setting) -> Measurement:
 
 @cache  # both rows come from the same walks
 def _objects(s: Setting) -> dict[str, Measurement]:
-    return walks.walk_objects(s.generator(), partial(judges.statements, s.judge()), pairs=30 if s.small else 500, seed=s.seed)
+    """By the judge; in the details by a second one of another architecture, the finder, which only says yes or no."""
+    how = {"pairs": 30 if s.small else 500, "seed": s.seed}
+    found = walks.walk_objects(s.generator(), partial(judges.statements, s.judge()), **how)
+    other = walks.walk_objects(s.generator(), s.finder().read, **how)["objects"]
+    found["objects"].details["by_the_finder"] = [other.value, other.low, other.high]
+    return found
 
 
 def _walk_claims() -> list[Claim]:
