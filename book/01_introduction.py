@@ -1,9 +1,11 @@
 # ---
 # jupyter:
 #   jupytext:
+#     notebook_metadata_filter: -jupytext.text_representation.jupytext_version
 #     text_representation:
 #       extension: .py
 #       format_name: percent
+#       format_version: '1.3'
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -28,11 +30,8 @@
 #    in images that it has never seen.
 # 3. **A look inside** (section 6): between any two points of the generator's input lies a smooth path of plausible images. Single
 #    features draw single things, such as windows. Directions mean something, such as a smile.
-
-# Its section 2 places it among what came before. Features without labels came from clustering patches (K-means, in layers) and from auto-encoders. Pictures came from models of textures, from
-# variational auto-encoders, whose samples are blurred, and from GANs, whose samples were noisy and hard to make out; LAPGAN {cite}`denton2015` drew better ones in a chain of nets, with objects that wobble. And what goes
-# on inside was asked with deconvolutions and gradients, of nets that had been taught with labels. None of that is measured in this book; what the paper measures its own net against is in {doc}`05_1_cifar10` and
-# {doc}`05_2_svhn`.
+#
+# Where that stood among other work, and what became of it, is {doc}`02_related`.
 
 # %% tags=["parameters", "hide-input"]
 profile = "quick"

@@ -1,9 +1,11 @@
 # ---
 # jupyter:
 #   jupytext:
+#     notebook_metadata_filter: -jupytext.text_representation.jupytext_version
 #     text_representation:
 #       extension: .py
 #       format_name: percent
+#       format_version: '1.3'
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -376,7 +378,7 @@ print(
 # %% [markdown]
 # How the two trade off, you see here.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Dropping more and more maps of the 8 × 8 layer, heaviest weight first (red) or at random (grey): windows gone (solid), other things kept (dashed). A small measurement, made in this chapter.", "name": "fig-trade-off"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Dropping more and more maps of the 8 \u00d7 8 layer, heaviest weight first (red) or at random (grey): windows gone (solid), other things kept (dashed). A small measurement, made in this chapter.", "name": "fig-trade-off"}}
 order = np.argsort(-forgetting.weights(generator, marks, 0))
 counts = [2, 4, 8, 12, 16, 20, 24, 32, 48, len(dropping.maps)]
 shuffled = np.random.default_rng(seed).permutation(len(order))

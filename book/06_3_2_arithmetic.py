@@ -1,9 +1,11 @@
 # ---
 # jupyter:
 #   jupytext:
+#     notebook_metadata_filter: -jupytext.text_representation.jupytext_version
 #     text_representation:
 #       extension: .py
 #       format_name: percent
+#       format_version: '1.3'
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -132,7 +134,7 @@ def figure_7(run, name):
     )
 
 
-# %% mystnb={"figure": {"caption": "Three samples for each term, and what the mean of their z draws. Then the result, in the middle of eight neighbours with uniform noise of up to ±0.25 in every number of z. On the right, the arithmetic done with pixels.", "name": "fig-faces-smile"}}
+# %% mystnb={"figure": {"caption": "Three samples for each term, and what the mean of their z draws. Then the result, in the middle of eight neighbours with uniform noise of up to \u00b10.25 in every number of z. On the right, the arithmetic done with pixels.", "name": "fig-faces-smile"}}
 figure_7(faces, "faces_smile")
 
 # %% mystnb={"figure": {"caption": "A man with glasses, minus a man without, plus a woman without: the paper's second sum.", "name": "fig-faces-glasses"}}

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import jupytext
 import nbformat
+import papermill
 import pytest
 import yaml
 from chapters import BOOK, CHAPTERS
@@ -61,6 +62,28 @@ def test_every_figure_has_a_caption_and_a_name_of_its_own(path):
     figures = [cell.metadata.mystnb["figure"] for cell in code_cells(path) if "mystnb" in cell.metadata]
     assert all(figure["caption"] and figure["name"].startswith("fig-") for figure in figures)
     assert len({figure["name"] for figure in figures}) == len(figures)
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda p: p.stem)
+def test_a_chapter_that_is_opened_and_saved_stays_as_it_is(path):
+    """JupyterLab adds to a notebook what its kernel says of itself; jupytext leaves that out again."""
+    notebook = jupytext.read(path)
+    version = {"name": "python", "version": "3.11.7", "pygments_lexer": "ipython3", "file_extension": ".py"}
+    notebook.metadata["language_info"] = version
+    assert jupytext.writes(notebook, fmt="py:percent") == path.read_text()
+
+
+def test_chapters_run_in_any_working_folder_by_plain_papermill(tmp_path):
+    for name in ("data", "scoreboard"):
+        source = tmp_path / f"{name}.ipynb"
+        nbformat.write(jupytext.read(BOOK / f"{name}.py"), source)
+        papermill.execute_notebook(source, tmp_path / "out.ipynb", kernel_name="python3", cwd=tmp_path, progress_bar=False)
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda p: p.stem)
+def test_a_chapter_names_no_file_by_where_it_lies_beside_it(path):
+    code = "\n".join(cell.source for cell in code_cells(path))
+    assert not re.findall(r"""["'](?:\.\./|trials/)|Path\(["']\w+\.""", re.sub(r"#.*", "", code))
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda p: p.stem)
