@@ -39,7 +39,6 @@ from dcgan_core.networks import ARCHITECTURES, Discriminator, Generator, Stage
 chapters.use_style()
 
 
-# %% tags=["hide-input"]
 def feature_maps(layers, architecture):
     """A net's stages as boxes: side = pixels, depth = number of maps."""
     _, axis = plt.subplots(figsize=(9, 3.6))

@@ -199,7 +199,6 @@ from skimage import data as pictures
 
 from dcgan_core.data import face_detector as detector
 
-# %% tags=["hide-input"]
 hopper = cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
 photos = {
     "collins": pictures.astronaut(),

@@ -47,7 +47,6 @@ from dcgan_core.runs import Run
 chapters.use_style()
 
 
-# %% tags=["hide-input"]
 def walk_slider(generator, stops, *, frames=9):
     """One slider on a walk through the points `stops` (N x latent) and back.
 

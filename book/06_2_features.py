@@ -43,7 +43,6 @@ from dcgan_core.runs import Run
 chapters.use_style()
 
 
-# %% tags=["hide-input"]
 def patches(images, rows, columns, field, fill):
     """What each unit sees of its picture: N x C x S x S to N x C x size x size.
 
@@ -74,7 +73,6 @@ def as_picture(saliency):
     return pixels.round().astype(np.uint8)
 
 
-# %% tags=["hide-input"]
 run = Run.reference("drawn-rooms")  # your own: Run("../runs/drawn-rooms")
 trained = run.discriminator(devices.pick(device))
 rooms = scenes.draw("drawn-rooms", 1000, 64, seed + 12)

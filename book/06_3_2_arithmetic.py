@@ -46,7 +46,6 @@ from dcgan_core.runs import Run
 chapters.use_style()
 
 
-# %% tags=["hide-input"]
 def equation(terms, results):
     """First term - second + third, in the manner of the paper's Fig 7.
 
@@ -56,7 +55,7 @@ def equation(terms, results):
     count = max(len(images) for _, images, _ in terms)
     widths = [1.0] * len(terms) + [0.35] + [3.0] * len(results)
     figure = plt.figure(
-        figsize=(9.5, 9.5 * (count + 1.6) / (sum(widths) + 0.8))
+        figsize=(9.5, 9.5 * (count + 1.6) / (sum(widths) + 0.8)), layout="none"
     )
     cells = figure.add_gridspec(
         1,
@@ -94,7 +93,6 @@ def equation(terms, results):
     plt.show()
 
 
-# %% tags=["hide-input"]
 faces, portraits = Run.reference("faces"), Run.reference("drawn-portraits")
 PICKS = Path("runs/picks-faces.json")  # what you pick further down
 
@@ -141,10 +139,7 @@ figure_7(faces, "faces_smile")
 figure_7(faces, "faces_glasses")
 
 # %% [markdown]
-# The paper's caption says the same of its own: the z of each column are averaged, the sum of the means draws the picture in the centre, and its neighbours show
-# that G can vary it. Sums of pixels overlap in a muddle, it says, because faces are not aligned.
-#
-# The words above the nine say what they *should* be. Look whether they are: a single trial often fails.
+# Look whether the nine are what the words above them say: a single trial often fails. All around the sum is its neighbourhood, to show that G can vary it.
 #
 # All the arithmetic there is:
 #
@@ -154,9 +149,8 @@ figure_7(faces, "faces_glasses")
 #
 # ## Move the weights
 #
-# Why should each term count just once? Below are the weights of the three terms of the second sum, 1, −1 and 1 at the start. Raise the first to 2: do the glasses
-# come, or grow, and what comes with them? Lower it to 0, and no glasses are added at all. On the static page one slider moves at a time, and the others go back to
-# their start. In JupyterLab all three combine: with the first two at 0 you see the woman alone, as the mean of three; with 2 and −2 the difference counts twice.
+# Why should each term count just once? These are the weights of the second sum. Raise the first to 2: do the glasses come, or grow, and what comes with
+# them? On the page one slider moves at a time; in JupyterLab all three combine.
 
 
 # %% tags=["hide-input"]
@@ -190,12 +184,8 @@ weight_sliders(faces, "faces_glasses")
 # %% [markdown]
 # ## Pictures that can be checked
 #
-# With photographs, opinions differ on what is a smile, and labels are few. So this book also does the arithmetic with its
-# {doc}`drawn portraits <scenes>`. Every portrait is drawn from known factors, and a {term}`judge` reads them off.
-#
-# What is the counterpart of woman and man there? The factors are independent by design, so any would do: long hair, a beard, the skin. We take **long
-# and short hair**. It changes a large part of the picture, as the sex of a face does, and it covers neither the mouth nor the eyes. A beard lies around
-# the mouth, where the smile is to be seen.
+# With photographs, opinions differ on what is a smile. So here is the same with {doc}`drawn portraits <scenes>`: each is drawn from known factors, and a
+# {term}`judge` reads them off. The part of woman and man is played by **long and short hair**, which covers neither the mouth nor the eyes.
 
 # %% mystnb={"figure": {"caption": "A smile moves from long hair to short hair.", "name": "fig-drawn-smile"}}
 figure_7(portraits, "drawn_smile")
@@ -209,11 +199,9 @@ weight_sliders(portraits, "drawn_smile")
 # %% [markdown]
 # ## How often does it work?
 #
-# Four sums, hundreds of trials each. Every trial has a set of exemplars of its own, as long as there are enough. A trial is a **success** if the result shows what was added
-# *and* what should stay: a smile, and a man. Nobody picks the nice ones.
-#
-# Two classifiers take part, trained on different pictures. One selects the exemplars, and only where it is at least 90 % sure. The other judges the
-# result and has had no say in what went in. The dashed line is the base rate: how many *random* samples show both by accident.
+# Four sums, hundreds of trials each, with exemplars of their own. A trial is a **success** if the result shows what was added
+# *and* what should stay: a smile, and a man. Two classifiers take part, trained on different pictures. One selects the exemplars, where it is at least 90 % sure. The
+# other judges the result. The dashed line is the base rate: how many *random* samples show both.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Share of trials in which the result shows what it should (95 % intervals). Dashed: random samples that do.", "name": "fig-arithmetic-success"}}
 KINDS = {
@@ -295,12 +283,12 @@ Table(
 #
 # - **Single z fail more often** than the mean of three wherever the first difference is clear of 0, as the paper says. With smiles in drawings the gain is so
 #   small that it may be chance. And three is no magic: a good part of the trials fails.
-# - **Smiles are harder than glasses** in drawings. A smile is a few pixels, and the net itself is often undecided about them.
-# - **Thirty** exemplars make glasses in drawings much surer. With smiles there they do not: the next section says why, and what helps.
+# - **Smiles are harder than glasses** in drawings: a few pixels, of which the net itself is often unsure.
+# - **Thirty** exemplars help glasses in drawings, not smiles. The next section says why.
 # - Pixels fail in the paper *because its faces are not aligned*. CelebA's are, and so are our drawings. So these rows are another setting, and say nothing against the paper: in drawings, by what the judge
 #   finds in overlays, pixels do as well as the paper's sum, or better. More on that below.
 #
-# How surely the judges can be trusted with that, how many sets of exemplars there were, and what longer sums do, is in the {doc}`appendix <06_3_2_appendix>`.
+# How far the judges can be trusted, how many sets of exemplars there were, and what helps a sum of thirty: see the {doc}`appendix <06_3_2_appendix>`.
 
 # %% [markdown]
 # A small version of one of them, here and now:
@@ -314,10 +302,9 @@ ledger.demonstrate("arithmetic.drawn_glasses.single", portraits, device, seed)
 # %% [markdown]
 # ## Why three? Look at the lengths
 #
-# A random z of a hundred numbers is almost always about as long as any other. What about sums of them? Adding or subtracting three *single* z makes
-# a point that is far too long, by the root of three: a place where the net has never been. The *mean* of three z is too short, by the same factor. But
-# the sum of three such means is just as long as a random z. So the paper's three exemplars for three terms happen to be the number that leads back to
-# where the net was trained. With thirty, the sum is short: near the middle of everything, where faces are average and smiles are weak.
+# A random z of a hundred numbers is almost always about as long as any other. A sum of three *single* z is too long, by the root of three: a place where
+# the net has never been. The *mean* of three z is too short, by the same factor. The sum of three such means is just as long as a random z: three exemplars for three terms
+# happen to be the number that leads back to where the net was trained. With thirty, the sum is short: near the middle of everything, where faces are average and smiles are weak.
 
 # %% tags=["hide-input"]
 details = ledger.known("arithmetic.drawn_smile.success", portraits)["details"]
@@ -347,14 +334,13 @@ Table(
 )
 
 # %% [markdown]
-# Is length the problem of the sum of single z? No: brought back to the usual length, it hits no more often. What it gains is looks (D, who is asked below, takes it
-# for data again). We think that its problem is chance: one person brings hair, light and pose along, and only a mean averages them out.
+# Is length the problem of single z? No: brought back to the usual length, they hit no more often. We think that it is chance: one person brings hair,
+# light and pose along, and only a mean averages them out.
 
 # %% [markdown]
 # ## What stays?
 #
-# A result that smiles and has short hair may differ from the third term in all else: glasses gone, a beard grown. The difference of two means of three is
-# not only a smile. It carries what else those six people happened to have. Compare two ways of adding a smile: the
+# A difference of two means of three is not only a smile: it carries what else those six people happened to have. Compare two ways of adding one: the
 # paper's, and the difference of thirty and thirty, added twice to one single face.
 
 # %% tags=["hide-input"]
@@ -487,8 +473,7 @@ pictures.show(
 )
 
 # %% [markdown]
-# The paper's caption says that its turn vector, from four averaged samples on each side, turned random samples reliably. Here every face has the same vector;
-# one with a slider follows.
+# Every face has the same vector here. Two for one face, with sliders: the paper's, from four and four, and one from thirty and thirty.
 
 # %%
 thirty = turning.turn(*(pool.of(c)[:30] for c in (turning.LEFT, turning.RIGHT)))
@@ -507,11 +492,8 @@ sliders.sliders(
 )
 
 # %% [markdown]
-# Two turn vectors for one face: the paper's, from four and four, and one from thirty and thirty. Watch what else changes.
-#
 # **Does it turn?** The judge reads the pose, from -1 (left) to 1 (right), at nine steps. A trial counts if the pose rises by at least half a unit and never
-# falls back by more than the judge errs on drawings. (At our first measurement the limit was 0.05, less than that error. Fewer trials
-# passed it, and the verdict was the same.)
+# falls back by more than the judge errs on drawings.
 #
 # **Is it still the same person?** The paper does not claim it, so this has no verdict. Six other factors should be at both ends what they are in the middle: smile, glasses, beard, long hair, and the colours
 # of hair and skin.
@@ -581,15 +563,13 @@ Table(
 )
 
 # %% [markdown]
-# So heads do turn: most of them steadily, and a vector of the same length without a meaning turns few. But the paper's vector changes more than the
-# pose. It is the difference of eight people, and with the turn come their smiles and their beards: even a little less stays than along a
-# vector without a meaning. With thirty and thirty the same turn is a shorter way, and more stays.
+# So heads do turn, most of them steadily; a vector of the same length without a meaning turns few. But with the paper's vector, the difference of eight
+# people, come their smiles and their beards. With thirty and thirty the same turn is a shorter way, and more stays.
 #
 # ## Pick the exemplars yourself
 #
-# The authors picked by eye. So can you, in JupyterLab: choose a concept, click on samples, save. Then run the chapter again from the top: {numref}`fig-faces-smile`
-# and {numref}`fig-faces-glasses` use your picks where there are some. Shown are sixty random samples, and for each concept the eight that the classifier finds likeliest, since some are rare.
-# On this page you see what it would take.
+# The authors picked by eye. So can you, in JupyterLab: choose a concept, click on samples, save. Run the chapter again, and {numref}`fig-faces-smile`
+# and {numref}`fig-faces-glasses` use your picks. Shown are sixty random samples, and for each concept the eight that the classifier finds likeliest.
 
 # %% tags=["hide-input"]
 sums = ("faces_smile", "faces_glasses")
@@ -625,18 +605,17 @@ picker.Picker(images, names, PICKS, note, chosen=chosen, numbers=numbers)
 #
 # ## What ours lacks
 #
-# The paper's generator was trained on hundreds of thousands of faces, ours on a fraction of that, and in few updates. The classifiers of photographs are
-# small and err, with glasses often, so their shares are blurred. No label says which way a photographed face looks, so turning is measured on drawn portraits
-# alone. And one thing holds of all vector arithmetic with faces: the directions are those of the data, prejudices included.
+# The paper's generator was trained on hundreds of thousands of faces, ours on a fraction of that. The classifiers of photographs are
+# small and err, with glasses often. No label says which way a photographed face looks, so turning is measured on drawn portraits
+# alone. And the directions of all vector arithmetic are those of the data, prejudices included.
 #
 # ## Exercises
 #
 # 1. Subtract: a smiling woman minus *a smile*, twice. Does she frown?
 # 2. Is the smile that you get from women the same as the one from men? Compute both differences of thirty, and the angle between them.
-# 3. Use a beard as the counterpart of woman and man in the drawn sum. Does it work as well?
 #
 # <details>
-# <summary>Solutions of 2 and 3</summary>
+# <summary>Solution of 2</summary>
 #
 # ```python
 # pool = arithmetic.candidates(faces, count=6000)
@@ -646,19 +625,5 @@ picker.Picker(images, names, PICKS, note, chosen=chosen, numbers=numbers)
 # print(torch.nn.functional.cosine_similarity(smile_of(True), smile_of(False), dim=0))
 # ```
 # Two unrelated vectors of a hundred numbers would give about 0, give or take 0.1.
-#
-# ```python
-# from dcgan_core.inside.arithmetic import Sum
-# from dcgan_core.inside.exemplars import Concept
-# beard = Sum(
-#     Concept("smiling, beard", {"smile": True, "beard": True}),
-#     Concept("neutral, beard", {"smile": False, "beard": True}),
-#     Concept("neutral, bare", {"smile": False, "beard": False}),
-#     Concept("smiling, bare", {"smile": True, "beard": False}),
-#     ("glasses", "long_hair"),
-# )
-# pool, (_, judge) = arithmetic.candidates(portraits), arithmetic.readers(portraits)
-# print(arithmetic.trials(generator, pool, judge, beard, 100)["three"].value)
-# ```
 #
 # </details>

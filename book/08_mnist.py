@@ -115,7 +115,7 @@ config = Config(
 digits = loading.load_data("digits", architecture.size)
 real, unseen = part(digits, 0, 1000), part(digits, 1000)
 
-# %% tags=["hide-input"]
+
 small = runs.start(config, real, chapters.place("8", "quick"))
 loop.train(config, real, small, device, progress=False)
 generator = small.generator(where)
@@ -202,7 +202,7 @@ _, wrong, _ = next(
 )
 taught_by_real = neighbours.nn_error(wrong)
 
-# %% tags=["hide-input"]
+
 Table(
     ["references", "error, % (95 % interval)"],
     [
@@ -215,7 +215,7 @@ Table(
 )
 
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Error against the number of references. Crosses: the paper, on MNIST. Lines named MNIST: this book's reference runs, from the ledger. The line of scikit-learn's digits was computed in this chapter; another set, so its height means nothing beside the crosses.", "name": "fig-mnist-curve"}}
 def error_curves(curves, points):
     """Errors in percent over the number of references.
 
@@ -243,7 +243,6 @@ def error_curves(curves, points):
     return finished(figure, "references", ticks)
 
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Error against the number of references. Crosses: the paper, on MNIST. Lines named MNIST: this book's reference runs, from the ledger. The line of scikit-learn's digits was computed in this chapter; another set, so its height means nothing beside the crosses.", "name": "fig-mnist-curve"}}
 def measured(name, ids):
     """What results.json holds of the curve with most references."""
     for claim_id in ids:

@@ -266,6 +266,19 @@ def assemble(names: list[str]) -> None:
         )
 
 
+def write_notebooks(folder: Path) -> None:
+    """The chapters as notebooks, not executed; each begins by installing the library, as Colab needs."""
+    url = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]
+    if not url["url"]:
+        sys.exit("Set repository: url: in _config.yml first.")
+    install = f'%pip install --quiet "dcgan-core[faces] @ git+{url["url"]}"'
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in chapters():
+        notebook = jupytext.read(BOOK / f"{name}.py")
+        notebook.cells.insert(1, nbformat.v4.new_code_cell(install))
+        nbformat.write(notebook, folder / f"{name}.ipynb")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
@@ -279,8 +292,16 @@ def main() -> None:
         metavar="CHAPTER",
         help="execute these chapters and build no site",
     )
+    parser.add_argument(
+        "--notebooks",
+        type=Path,
+        metavar="FOLDER",
+        help="write the chapters as notebooks, and execute nothing",
+    )
     arguments = vars(parser.parse_args())
-    only = arguments.pop("only")
+    only, notebooks = arguments.pop("only"), arguments.pop("notebooks")
+    if notebooks:
+        return write_notebooks(notebooks)
     os.environ.setdefault(
         "PYDEVD_DISABLE_FILE_VALIDATION", "1"
     )  # a warning of the kernel's debugger

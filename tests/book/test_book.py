@@ -235,6 +235,21 @@ def test_the_site_shows_the_parameters_that_ran_folded_and_once(build, tmp_path)
     assert cells[0].metadata.tags == ["parameters", "hide-input"]
 
 
+def test_the_chapters_as_notebooks_begin_by_installing_the_library(build, tmp_path, monkeypatch):
+    monkeypatch.setattr(build, "ROOT", tmp_path)
+    monkeypatch.setattr(build, "chapters", lambda: ["chapter"])
+    config = tmp_path / "_config.yml"
+    config.write_text("repository:\n  url: ''\n")
+    with pytest.raises(SystemExit, match="repository: url:"):
+        build.write_notebooks(tmp_path / "out")
+    config.write_text("repository:\n  url: https://example.org/dcgan\n")
+    build.write_notebooks(tmp_path / "out")
+    notebook = nbformat.read(tmp_path / "out" / "chapter.ipynb", as_version=4)
+    assert notebook.cells[0].source == "# Chapter"
+    assert "git+https://example.org/dcgan" in notebook.cells[1].source
+    assert not any(cell.get("outputs") for cell in notebook.cells)
+
+
 @pytest.fixture
 def readable():
     spec = importlib.util.spec_from_file_location("readable", ROOT / "book" / "_ext" / "readable.py")

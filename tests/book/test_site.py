@@ -77,6 +77,7 @@ def test_no_page_shows_an_error_or_a_dead_widget(pages):
     for path, page in pages.items():
         text = "".join(page.text)
         assert "Traceback (most recent call last)" not in text, path.name
+        assert not re.search(r"\b\w*Warning: ", text), path.name
         assert "{{" not in text, path.name
         assert "VBox(" not in text and "HBox(" not in text, path.name
 
