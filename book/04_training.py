@@ -29,13 +29,14 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from dcgan_core import chapters, pictures, recipes, runs
 from dcgan_core.ablations import running, shipping, variants
 from dcgan_core.claims import ledger
 from dcgan_core.data import loading
-from dcgan_core.figures import curves, image_rows
+from dcgan_core.figures import curves, image_rows, sliders
 from dcgan_core.figures.tables import Table
 from dcgan_core.training import loop, update
 
@@ -88,6 +89,31 @@ curves.learning_curves(run.log(), smooth=5)
 # stopped telling you anything. That is the first lesson of GANs: **a loss is not a score here**. It says who is ahead in the game, not
 # how well it is played. A discriminator that answers 1 and 0 with certainty has won. What it then tells G is of little use.
 #
+# A longer training, from its first grid to its last: the run `rooms`, the same sixteen z each time. Move the slider to the left.
+
+
+# %% tags=["hide-input"]
+def through_training(run, count=16):
+    """A slider through the grids that a run has left."""
+    paths, side = run.samples(), run.architecture.size
+    grids = [
+        pictures.grid(pictures.tiles(path, side)[:count], 4, gap=1)
+        for path in paths.values()
+    ]
+    frames = np.stack(grids).transpose(0, 3, 1, 2)
+    last = len(frames) - 1
+    return sliders.sliders(
+        lambda places: frames[places[:, 0].astype(int)],
+        {"images seen": (0, last, last + 1)},
+        {"images seen": last},
+        whole=["images seen"],
+        called={"images seen": [f"{seen:,}" for seen in paths]},
+    )
+
+
+through_training(runs.Run.reference("rooms"))
+
+# %% [markdown]
 # ## One update
 #
 # Write $D(x)$ for D's probability that $x$ is real. D lowers

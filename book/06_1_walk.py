@@ -318,18 +318,31 @@ def strongest_coordinates(generator, count, trials=8, seed=0):
     return effect.argsort(descending=True)[:count].tolist()
 
 
-def z_sliders(generator, z, directions, names, *, reach=1.0, frames=11):
+def z_sliders(generator, z, directions, names, *, reach=1.0, frames=11, seed=0):
     """One slider for each direction, from -reach to reach.
 
-    Shows the image of z (latent) + sum of slider x direction (K x latent).
+    Shows the image of z (latent) + sum of slider x direction (K x latent). In a
+    notebook, buttons take another z, or show the one that is drawn.
     """
+    here, rng = [z], torch.Generator().manual_seed(seed)
 
     def draw(amounts):
-        moved = z + torch.from_numpy(amounts) @ directions
+        moved = here[0] + torch.from_numpy(amounts) @ directions
         return latent.generate_pixels(generator, moved)
 
-    ranges = {name: (-reach, reach, frames) for name in names}
-    return sliders.sliders(draw, ranges, dict.fromkeys(names, 0.0))
+    def another(amounts):
+        here[0] = latent.sample(generator.architecture, 1, rng)[0]
+
+    def told(amounts):
+        moved = here[0] + torch.from_numpy(amounts) @ directions
+        return str([round(number, 4) for number in moved.tolist()])
+
+    return sliders.sliders(
+        draw,
+        {name: (-reach, reach, frames) for name in names},
+        dict.fromkeys(names, 0.0),
+        buttons={"new sample": another, "copy z": told},
+    )
 
 
 # %%

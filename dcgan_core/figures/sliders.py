@@ -1,14 +1,17 @@
 """Sliders that update a picture while they move, each with a static form for pages without a kernel."""
 
+import asyncio
 import base64
-from collections.abc import Callable, Sequence
+import html
+from collections.abc import Callable, Mapping, Sequence
 
 import ipywidgets
 import numpy as np
 
 from dcgan_core import pictures
 
-ZOOM = 256  # pixels on the page
+ZOOM = 400  # pixels on the page, where it is that wide
+PAUSE = 0.04  # seconds in which further moves are waited for before a picture is drawn
 
 
 class Interactive:
@@ -27,12 +30,16 @@ def sliders(
     start: dict[str, float],
     *,
     whole: Sequence[str] = (),
+    called: Mapping[str, Sequence[str]] | None = None,
+    buttons: Mapping[str, Callable[[np.ndarray], str | None]] | None = None,
 ) -> Interactive:
-    """One slider for each named number of a picture.
+    """One slider for each named number of a picture; a switch for what has two frames, which is there or not.
 
     draw: float32 K x len(ranges) -> uint8 K x C x S x S, a picture for each row of numbers. ranges: lowest, highest, and how
-    many frames to draw beforehand. whole: which of them are counts or indices and take whole numbers alone. On the static page
-    one slider moves at a time, the others go back to where they started.
+    many frames to draw beforehand. whole: which of them are counts or indices and take whole numbers alone; called: what their
+    places are called, where not by their number. buttons: what else can be done in a notebook: gets the numbers, then the
+    picture is drawn again; a text that it returns is shown, to be copied. On the static page one slider moves at a time, the
+    others go back to where they started.
     """
     rows: list[np.ndarray] = []
     bars, controls, starts = [], [], []
@@ -40,20 +47,32 @@ def sliders(
         stops = np.linspace(low, high, frames)
         if name in whole:
             stops = np.unique(stops.round())
-            bars.append(ipywidgets.IntSlider(int(start[name]), min=int(low), max=int(high), description=name))
-        else:
-            step = (high - low) / (1 if frames == 2 else max(100, 10 * (frames - 1)))
-            bars.append(ipywidgets.FloatSlider(start[name], min=low, max=high, step=step, description=name))
         here = int(np.abs(stops - start[name]).argmin())
         stops[here] = start[name]
         table = np.tile(np.array(list(start.values()), np.float32), (len(stops), 1))
         table[:, k] = stops
-        texts = [f"{stop:.0f}" if name in whole else f"{stop:.2f}" for stop in stops]
-        controls.append(_range(name, texts, here, len(rows)))
+        switch = frames == 2 and name not in whole
+        texts = ["no", "yes"] if switch else [f"{stop:.0f}" if name in whole else f"{stop:.2f}" for stop in stops]
+        texts = list((called or {}).get(name, texts))
+        kind = "switch" if switch else "whole" if name in whole else "number"
+        bars.append(_bar(name, kind, (low, high), start[name], places=dict(zip(texts, stops, strict=True))))
+        controls.append((_switch if switch else _range)(name, texts, here, len(rows)))
         starts.append(here)
         rows.extend(table)
-    live = _live(bars, lambda: draw(np.array([[bar.value for bar in bars]], np.float32)))
-    return Interactive(live, _page(draw(np.stack(rows)), controls, starts[0]))
+    return Interactive(_live(bars, draw, buttons or {}), _page(draw(np.stack(rows)), controls, starts[0]))
+
+
+def _bar(name: str, kind: str, ends: tuple[float, float], start: float, *, places: dict[str, np.floating]) -> ipywidgets.Widget:
+    """A notebook's control of one number. places: what the frames are called, and the number of each."""
+    low, high = ends
+    if kind == "switch":
+        return ipywidgets.Checkbox(bool(start == high), description=name)
+    if kind == "number":
+        step = (high - low) / max(100, 10 * (len(places) - 1))
+        return ipywidgets.FloatSlider(start, min=low, max=high, step=step, description=name)
+    if list(places) != [f"{stop:.0f}" for stop in places.values()]:
+        return ipywidgets.SelectionSlider(options=list(places.items()), value=start, description=name)
+    return ipywidgets.IntSlider(int(start), min=int(low), max=int(high), description=name)
 
 
 class Sheet:
@@ -72,13 +91,15 @@ class Sheet:
         return f"background-size:{size[0]}px {size[1]}px{end};background-position:{position[0]}px {position[1]}px{end}"
 
 
-_SAY = "{0}.nextElementSibling.value={0}.dataset.stops.split(' ')[+{0}.value]"
+_SAY = "{0}.nextElementSibling.value={0}.ariaValueText={0}.dataset.stops.split(' ')[{0}.type=='range'?{0}.value:+{0}.checked]"
 _SHOW = (
     "const r=this.closest('.dcgan-slider');"
-    f"for(const o of r.querySelectorAll('input'))if(o!==this){{o.value=o.defaultValue;{_SAY.format('o')}}}"
-    "const p=r.querySelector('.dcgan-frame');const c=+p.dataset.columns;const s=+p.dataset.zoom;"
-    "p.style.backgroundPosition=(-(n%c)*s)+'px '+(-Math.floor(n/c)*s)+'px'"
+    "for(const o of r.querySelectorAll('input'))if(o!==this)"
+    f"{{o.value=o.defaultValue;o.checked=o.defaultChecked;{_SAY.format('o')}}}"
+    "const p=r.querySelector('.dcgan-frame');const c=+p.dataset.columns;const l=+p.dataset.rows;"
+    "p.style.backgroundPosition=100*(n%c)/(c-1||1)+'% '+100*Math.floor(n/c)/(l-1||1)+'%'"
 )
+_ROW = "display:grid;grid-template-columns:minmax(6em,20%) 1fr 4em;gap:.6em;align-items:center;margin:0"
 
 
 def _range(name: str, stops: list[str], start: int, first: int) -> str:
@@ -86,35 +107,93 @@ def _range(name: str, stops: list[str], start: int, first: int) -> str:
 
     stops: what each of its places is called. first: the number of the frame of the first of them.
     """
-    attributes = f'min="0" max="{len(stops) - 1}" value="{start}" aria-label="{name}" data-stops="{" ".join(stops)}"'
-    move = f"const n={first}+(+this.value);{_SHOW};{_SAY.format('this')}"
+    places = f'min="0" max="{len(stops) - 1}" value="{start}" aria-valuetext="{stops[start]}"'
+    return _row(
+        name, f'type="range" style="width:100%;min-width:0;height:2em" {places}', stops, start, f"{first}+(+this.value)"
+    )
+
+
+def _switch(name: str, stops: list[str], start: int, first: int) -> str:
+    checked = " checked" if start else ""
+    size = "width:1.4em;height:1.4em;margin:.3em 0"
+    return _row(name, f'type="checkbox" role="switch" style="{size}"{checked}', stops, start, f"{first}+(+this.checked)")
+
+
+def _row(name: str, attributes: str, stops: list[str], start: int, number: str) -> str:
+    told = html.escape(name.replace("_", " "))
+    act = f"const n={number};{_SHOW};{_SAY.format('this')}"
+    known = f'aria-label="{told}" data-stops="{html.escape(" ".join(stops))}"'
     return (
-        f'<label style="display:flex;gap:.6em;align-items:center;width:{ZOOM + 50}px;max-width:100%">'
-        f'<span style="min-width:6em">{name.replace("_", " ")}</span>'
-        f'<input type="range" style="width:100%;min-width:0" {attributes} oninput="{move}">'
-        f'<output style="min-width:3em;text-align:right">{stops[start]}</output></label>'
+        f'<label style="{_ROW}"><span>{told}</span><input {attributes} {known} oninput="{act}">'
+        f'<output style="text-align:right">{html.escape(stops[start])}</output></label>'
     )
 
 
 def _page(frames: np.ndarray, controls: list[str], start: int) -> str:
     """The frames as one picture, of which a window shows one at a time; frame number `start` at first."""
     sheet = Sheet(frames)
-    style = f"width:{ZOOM}px;height:{ZOOM}px;{sheet.place(start, ZOOM)};background-image:url({sheet.url})"
-    data = f'role="img" aria-label="the image where the sliders stand" data-columns="{sheet.columns}" data-zoom="{ZOOM}"'
+    row, column = divmod(start, sheet.columns)
+    place = f"{100 * column / max(sheet.columns - 1, 1):g}% {100 * row / max(sheet.rows - 1, 1):g}%"
+    style = f"background-size:{100 * sheet.columns}% {100 * sheet.rows}%;background-position:{place}"
+    shape = f"width:{ZOOM}px;max-width:100%;aspect-ratio:1;border-radius:4px"
+    data = f'role="img" aria-label="the image where the sliders stand" data-columns="{sheet.columns}" data-rows="{sheet.rows}"'
     return (
-        '<div class="dcgan-slider" style="display:flex;gap:1.5em;flex-wrap:wrap;align-items:center">'
-        f'<div class="dcgan-frame" {data} style="{style}"></div><div>{"".join(controls)}</div></div>'
+        '<div class="dcgan-slider" style="display:grid;grid-template-columns:minmax(0,100%);gap:.6em">'
+        f'<div class="dcgan-frame" {data} style="{shape};{style};background-image:url({sheet.url})"></div>'
+        f"<div>{''.join(controls)}</div></div>"
     )
 
 
-def _live(sliders: list[ipywidgets.Widget], draw: Callable[[], np.ndarray]) -> ipywidgets.Widget:
-    """The sliders, and beside them the image (1 x C x S x S) that `draw` makes from their values."""
+class _Once:
+    """Acts once for several wishes in quick succession, after the kernel has heard them all; at once where no kernel runs."""
+
+    def __init__(self, act: Callable[[], None]) -> None:
+        self.act, self.waiting = act, False
+
+    def __call__(self, _: object = None) -> None:
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return self.act()
+        if not self.waiting:
+            self.waiting = True
+            loop.call_later(PAUSE, self._now)
+
+    def _now(self) -> None:
+        self.waiting = False
+        self.act()
+
+
+def _live(
+    bars: list[ipywidgets.Widget],
+    draw: Callable[[np.ndarray], np.ndarray],
+    buttons: Mapping[str, Callable[[np.ndarray], str | None]],
+) -> ipywidgets.Widget:
+    """The sliders, beside them the picture that `draw` makes from their values, below them the buttons."""
     picture = ipywidgets.Image(format="png", width=ZOOM, height=ZOOM, layout={"object_fit": "contain"})
+    told, starts = ipywidgets.Text(layout={"display": "none", "width": "auto"}), [bar.value for bar in bars]
 
-    def refresh(_: object = None) -> None:
-        picture.value = pictures.encode(pictures.grid(draw()))
+    def values() -> np.ndarray:
+        return np.array([[bar.value for bar in bars]], np.float32)
 
-    for slider in sliders:
-        slider.observe(refresh, "value")
+    def refresh() -> None:
+        picture.value = pictures.encode(pictures.grid(draw(values())))
+
+    def reset(_: np.ndarray) -> None:
+        for bar, value in zip(bars, starts, strict=True):
+            bar.value = value
+
+    def press(act: Callable[[np.ndarray], str | None]) -> None:
+        if text := act(values()[0]):
+            told.value, told.layout.display = text, ""
+        refresh()
+
+    for bar in bars:
+        bar.observe(_Once(refresh), "value")
+    row = []
+    for name, act in {"reset": reset, **buttons}.items():
+        button = ipywidgets.Button(description=name)
+        button.on_click(lambda _, act=act: press(act))
+        row.append(button)
     refresh()
-    return ipywidgets.HBox([picture, ipywidgets.VBox(sliders)])
+    return ipywidgets.VBox([ipywidgets.HBox([picture, ipywidgets.VBox(bars)]), ipywidgets.HBox(row), told])

@@ -107,7 +107,8 @@ def test_the_sliders_of_the_arithmetic_have_frames_and_the_picker_a_picture(page
 def test_the_sliders_of_the_factors_have_frames(pages):
     html = (HTML / "scenes.html").read_text()
     assert html.count('class="dcgan-slider"') == 2
-    assert html.count('type="range"') == 12
+    assert html.count('type="range"') == 5
+    assert html.count('role="switch"') == 7
 
 
 @pytest.mark.parametrize(("page", "sliders"), [("06_2_features", 1), ("06_3_1_forgetting", 2)])

@@ -1,5 +1,6 @@
 """Sliders: what is drawn while they move, and what a page shows that runs nothing."""
 
+import asyncio
 import base64
 import io
 import re
@@ -13,7 +14,7 @@ from PIL import Image
 
 from dcgan_core import latent
 from dcgan_core.figures import sliders as module
-from dcgan_core.figures.sliders import ZOOM, Interactive, sliders
+from dcgan_core.figures.sliders import Interactive, sliders
 
 CHAPTER = defined_in("06_1_walk", latent=latent, sliders=module, torch=torch)
 strongest_coordinates, walk_slider, z_sliders = CHAPTER.strongest_coordinates, CHAPTER.walk_slider, CHAPTER.z_sliders
@@ -29,8 +30,16 @@ def random_z(generator, count: int) -> torch.Tensor:
 
 
 def parts(widget: Interactive) -> tuple[ipywidgets.Image, list[ipywidgets.FloatSlider]]:
-    picture, box = widget.live.children
+    row, _, _ = widget.live.children
+    picture, box = row.children
     return picture, list(box.children)
+
+
+def press(widget: Interactive, name: str) -> str:
+    """What is to be copied after this button was pressed."""
+    _, row, told = widget.live.children
+    {button.description: button for button in row.children}[name].click()
+    return told.value
 
 
 def pixels(png: bytes) -> np.ndarray:
@@ -105,14 +114,14 @@ def test_the_static_z_sliders_start_in_the_middle(generator):
     sheet, size = frames(html), generator.architecture.size
     assert sheet.shape == (size, 10 * size, 3)
     assert html.count('value="2"') == 2
-    assert f"background-position:{-2 * ZOOM}px 0px" in html
+    assert "background-size:1000% 100%" in html and f"background-position:{100 * 2 / 9:g}% 0%" in html
     middle = latent.generate_pixels(generator, z[None])[0, 0]
     for frame in (2, 7):
         assert abs(sheet[:, frame * size : (frame + 1) * size, 0].astype(int) - middle).mean() < 8
 
 
 def test_sliders_of_named_numbers_start_where_they_are_told():
-    """A slider's first frame is the starting picture, even between two frames; a yes/no slider has two frames."""
+    """A slider's first frame is the starting picture, even between two frames; what is yes or no is a switch."""
 
     def draw(values):  # brightness is the first number, plus 100 where the second is 1
         return np.stack([np.full((1, 16, 16), 100 * a + 100 * b, np.uint8) for a, b in values])
@@ -121,14 +130,19 @@ def test_sliders_of_named_numbers_start_where_they_are_told():
     sheet = frames(widget.html)
     means = [sheet[:, 16 * i : 16 * (i + 1)].mean() for i in range(7)]
     assert np.allclose(means, [0, 25, 60, 75, 100, 60, 160], atol=3)
-    assert f"background-position:{-2 * ZOOM}px 0px" in widget.html
-    assert re.findall(r'max="(\d+)" value="(\d+)"', widget.html) == [("4", "2"), ("1", "0")]
+    assert f"background-position:{100 * 2 / 6:g}% 0%" in widget.html
+    assert re.findall(r'max="(\d+)" value="(\d+)" aria-valuetext="([^"]*)"', widget.html) == [("4", "2", "0.60")]
+    assert widget.html.count('type="checkbox" role="switch"') == 1 and "checked>" not in widget.html
     picture, (grey, lit) = parts(widget)
-    assert lit.step == 1 and pixels(picture.value).mean() == 60
-    assert re.findall(r'data-stops="([^"]*)"', widget.html) == ["0.00 0.25 0.60 0.75 1.00", "0.00 1.00"]
-    assert re.findall(r"<output[^>]*>([^<]*)</output>", widget.html) == ["0.60", "0.00"]
-    grey.value, lit.value = 0.3, 1
+    assert isinstance(lit, ipywidgets.Checkbox) and pixels(picture.value).mean() == 60
+    assert re.findall(r'data-stops="([^"]*)"', widget.html) == ["0.00 0.25 0.60 0.75 1.00", "no yes"]
+    assert re.findall(r"<output[^>]*>([^<]*)</output>", widget.html) == ["0.60", "no"]
+    grey.value, lit.value = 0.3, True
     assert pixels(picture.value).mean() == 130
+    press(widget, "reset")
+    assert (grey.value, lit.value) == (0.6, False) and pixels(picture.value).mean() == 60
+    there = sliders(draw, {"grey": (0, 1, 5), "lit": (0, 1, 2)}, {"grey": 0.0, "lit": 1.0})
+    assert 'role="switch" style="width:1.4em;height:1.4em;margin:.3em 0" checked ' in there.html
 
 
 def test_counts_and_indices_are_whole_numbers():
@@ -160,3 +174,49 @@ def test_the_strongest_coordinates_are_found(generator):
     assert order[-1] == 8
     assert sorted(order) == list(range(10))
     assert strongest_coordinates(generator, 2) == order[:2]
+
+
+def test_places_may_have_names():
+    def draw(values):
+        return np.stack([np.full((1, 16, 16), 80 * n, np.uint8) for (n,) in values])
+
+    names = ["1,024", "2,016", "200,000"]
+    widget = sliders(draw, {"seen": (0, 2, 3)}, {"seen": 2}, whole=["seen"], called={"seen": names})
+    picture, [slider] = parts(widget)
+    assert slider.label == "200,000" and pixels(picture.value).mean() == 160
+    slider.label = "2,016"
+    assert pixels(picture.value).mean() == 80
+    assert 'data-stops="1,024 2,016 200,000"' in widget.html and ">200,000</output>" in widget.html
+
+
+def test_buttons_take_another_z_and_show_it(generator):
+    z, directions = random_z(generator, 1)[0], random_z(generator, 2)
+    widget = z_sliders(generator, z, directions, ["one", "two"])
+    picture, (one, _) = parts(widget)
+    one.value = 0.5
+    shown = torch.tensor([float(x) for x in press(widget, "copy z").strip("[]").split(",")])
+    assert torch.allclose(shown, z + 0.5 * directions[0], atol=1e-4)
+    before = picture.value
+    press(widget, "new sample")
+    assert picture.value != before and one.value == 0.5
+    new = torch.tensor([float(x) for x in press(widget, "copy z").strip("[]").split(",")])
+    assert abs(pixels(picture.value).astype(int) - latent.generate_pixels(generator, new[None])[0, 0]).max() <= 1
+
+
+def test_of_many_moves_in_quick_succession_one_picture_is_drawn():
+    drawn = []
+
+    def draw(values):
+        drawn.append(values.copy())
+        return np.zeros((len(values), 1, 16, 16), np.uint8)
+
+    _, [slider] = parts(sliders(draw, {"x": (0, 1, 5)}, {"x": 0.0}))
+
+    async def drag():
+        for step in range(1, 11):
+            slider.value = step / 10
+        await asyncio.sleep(3 * module.PAUSE)
+
+    before = len(drawn)
+    asyncio.run(drag())
+    assert len(drawn) == before + 1 and drawn[-1][0, 0] == 1
