@@ -159,6 +159,11 @@ def execute(chapter: str, parameters: dict) -> float | None:
         sys.exit(
             f"\nbook/{chapter}.py failed in code cell {error.exec_count}: {error.ename}: {error.evalue}\n\n{error.source}\n\n{last}"
         )
+    except (
+        RuntimeError,
+        TimeoutError,
+    ) as error:  # nbclient's, of a kernel that died or a cell that takes too long
+        sys.exit(_stopped(chapter, target, error))
     finally:
         source.unlink(missing_ok=True)
     seconds = time.perf_counter() - started
@@ -173,6 +178,34 @@ def execute(chapter: str, parameters: dict) -> float | None:
         },
     )
     return seconds
+
+
+def _stopped(chapter: str, target: Path, error: Exception) -> str:
+    """One line: which cell of a chapter ended it, why, and what to do. target: the notebook as far as it came."""
+    cells = []
+    with suppress(OSError, ValueError):
+        cells = [
+            c
+            for c in nbformat.read(target, as_version=4).cells
+            if c.cell_type == "code"
+        ]
+    started = [
+        i
+        for i, c in enumerate(cells, 1)
+        if c.metadata.get("papermill", {}).get("start_time")
+    ]
+    where = "before its first code cell"
+    if started:
+        lines = cells[started[-1] - 1].source.splitlines()
+        where = f"in code cell {started[-1]} ({lines[0] if lines else ''})"
+    if isinstance(error, TimeoutError):
+        why = "the cell took too long and was stopped"
+        way_out = "let nothing else run beside it, then try again"
+    else:
+        why = "its kernel died, mostly for want of memory"
+        way_out = "close other programs, then try again"
+    again = f"python book/build.py --only {chapter}"
+    return f"book/{chapter}.py, {where}: {why}; {way_out}: {again}"
 
 
 def for_site(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:

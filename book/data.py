@@ -126,7 +126,9 @@ Table(
 # ### When something goes wrong
 #
 # - **Stopped in the middle**, by Ctrl-C, a power cut or a full disk: the same command goes on where it was. What is not whole is never used.
-# - **A picture is damaged**, or no picture at all: it is left out, counted and named.
+# - **A picture is damaged**, or no picture at all: it is left out, counted and named. Litter of systems and storage boxes is passed over.
+# - **Files were moved, or touched**: the pictures are compared, and an equal copy is used.
+# - **Pictures changed**: a new copy is made; `dcgan data list` shows all copies, their size and age, and `dcgan data clean` removes what has no source any more.
 # - **A database or a tar is damaged**: an error that names the file and says what to do.
 # - **Is all of it still as it was?** `dcgan data prepare NAME --verify` reads everything again and compares.
 #
@@ -146,8 +148,10 @@ Table(["name", "stands in …"], stand_ins)
 # %% [markdown]
 # ## Your own photographs
 #
-# A folder or a zip will do, with images at any depth. Folders `train` and `test` beside each other are the splits, and the first folder below them is
-# the class. Where there are none, one picture in twenty is held out, and the last folder is the class. A file `attributes.csv` says more about each picture, if you like:
+# A folder or a zip will do, with images at any depth. Folders `train` and `test` beside each other are the splits, by whatever name (`Training`, `test_set`, `val`),
+# and the first folder below them is the class. Where there are none, one picture in twenty is held out, and the last folder is the class. Where train, val and a test with
+# classes all exist, val joins train; a test without classes is left out, and val takes its place. Transparent parts become white. A file `attributes.csv` says more about
+# each picture, if you like, separated by commas, semicolons or tabs:
 #
 # ```
 # file,Smiling,Eyeglasses

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,12 +18,13 @@ from dcgan_core import config_io, devices, latent, pictures, recipes, runs
 from dcgan_core.data import cache
 from dcgan_core.data.images import ImageData, Kept, part
 from dcgan_core.data.loading import load_data
-from dcgan_core.errors import UserError
+from dcgan_core.errors import UserError, reason
 from dcgan_core.figures.tensorboard import Board
 from dcgan_core.files import write_atomically
 from dcgan_core.networks import ARCHITECTURES, Architecture, Discriminator, Generator, to_pixels
 from dcgan_core.runs import Run
 from dcgan_core.training import loop, processes
+from dcgan_core.training.collapse import Collapsed
 from dcgan_core.training.config import Config, check_data, check_resumable
 
 if TYPE_CHECKING:
@@ -103,7 +106,7 @@ def show(
     zoom: int = 2,
     output: Literal["tanh", "sigmoid"] | None = None,
 ) -> Image:
-    """A grid of images as a picture, which a notebook displays; also written to `out`, a PNG file, where that is given.
+    """A grid of images as a picture, which a notebook displays; also written to `out`, as `picture_bytes` does, if given.
 
     images: [N x] C x S x S with a C of 1 (grey) or 3 (RGB): uint8, or floats as a generator puts them out, in [-1, 1] (tanh)
     or [0, 1] (sigmoid); they are taken for the latter where none is below 0 and `output` does not say. columns: images in a row
@@ -117,8 +120,16 @@ def show(
         batch = to_pixels(batch.float(), Architecture(output=output))
     picture = pictures.show(batch.numpy(), columns, zoom)
     if out is not None:
-        write_atomically(Path(out), pictures.encode(np.asarray(picture)))
+        write_atomically(Path(out), picture_bytes(np.asarray(picture), Path(out)))
     return picture
+
+
+def picture_bytes(picture: np.ndarray, path: Path) -> bytes:
+    """A picture, uint8 H x W x 3, as PNG, JPEG or WebP, whichever the path's ending asks for. Raises UserError for others."""
+    kinds = {"": "png", ".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
+    if not (kind := kinds.get(path.suffix.lower())):
+        raise UserError(f"{path}: pictures are written as .png, .jpg or .webp; choose one of these endings")
+    return pictures.encode(picture, kind, **({} if kind == "png" else {"quality": 95}))
 
 
 def train(
@@ -147,6 +158,7 @@ def train(
     into the run's folder (an extra: dcgan-core[tensorboard]). Raises UserError for what cannot be trained, and leaves no run
     then; Collapsed where training diverges or collapses.
     """
+    _check_torchrun()
     devices.pick(device)
     name = str(data.resolve()) if isinstance(data, Path) else os.fspath(data)
     budget = {} if images is None and minutes is None else {"images": images or 0, "minutes": minutes or 0}
@@ -168,23 +180,57 @@ def train(
     if processes.rank() == 0 and not existing:
         runs.start(config, pictures_of, out, recipe=name, profile=profile, initial=start)
     processes.wait_for_all()  # until run.json is there
-    with processes.one_line_if_another_ends(out):
+    with _no_half_run(config, None if existing else Run(out)), processes.one_line_if_another_ends(out):
         loop.train(config, pictures_of, existing or Run(out), device, initial=start, on_event=board)
         processes.wait_for_all()
     return Run(out)
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Did memory not suffice, the CPU's or a GPU's? torch says so in many ways."""
+    ways = ("out of memory", "allocate memory", "not enough memory", "size calculation overflowed", "invalid buffer size")
+    return isinstance(error, MemoryError) or any(isinstance(error, RuntimeError) and way in str(error).lower() for way in ways)
+
+
+@contextmanager
+def _no_half_run(config: Config, new: Run | None) -> Iterator[None]:
+    """Where training fails before its first row in the log, the new run goes. Memory that does not suffice is a UserError."""
+    try:
+        yield
+    except BaseException as error:
+        if new and processes.world() == 1 and not isinstance(error, Collapsed) and not new.log():
+            for path in new.path.iterdir():  # all of it is ours: the folder was empty
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+            new.path.rmdir()
+        if is_out_of_memory(error):
+            net = f"the net's widths smaller, now {','.join(map(str, config.architecture.widths))} (architecture.widths)"
+            way_out = f"choose a smaller `batch` than {config.batch}, or make {net}"
+            raise UserError(f"out of memory ({reason(error)}); {way_out}") from None
+        raise
+
+
+def _check_torchrun() -> None:
+    """Raises UserError where only some of the variables are there by which torchrun's processes find each other."""
+    needed = ("WORLD_SIZE", "RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
+    if os.environ.get("WORLD_SIZE", "1") != "1" and (missing := [key for key in needed if not os.environ.get(key)]):
+        raise UserError(f"WORLD_SIZE is set, but {', '.join(missing)} not; start it by torchrun, or unset WORLD_SIZE")
+    for key in ("WORLD_SIZE", "RANK", "LOCAL_RANK", "MASTER_PORT"):
+        if not (value := os.environ.get(key, "0")).isdecimal():
+            raise UserError(f"{key} is {value!r}, not a number; start it by torchrun, or unset {key}")
+
+
 def _data(config: Config, existing: Run | None) -> ImageData:
     """The images to train on. Raises UserError where they do not fit the net, or are not those of the run that goes on."""
     if processes.rank() == 0:  # prepares (or downloads) it for all
-        cache.prepare(config.data, config.architecture.size, crop=config.crop)
+        cache.prepare(config.data, config.architecture.size, crop=config.crop, grey=config.architecture.channels == 1)
     processes.wait_for_all()
-    data = load_data(config.data, config.architecture.size, crop=config.crop)
+    data = load_data(config.data, config.architecture.size, crop=config.crop, grey=config.architecture.channels == 1)
     if config.first:
         data = part(data, 0, config.first)
-    if existing and existing.info["data"].get("fingerprint") != data.provenance["fingerprint"]:
+    known, found = existing.info["data"] if existing else {}, data.provenance
+    if existing and all(known.get(key) != found[key] for key in ("fingerprint", "content")):
         raise UserError(
-            f"{existing.path}: was trained on other pictures called {data.name!r}; give it the same data, or another `out`"
+            f"{existing.path}: was trained on other pictures ({known.get('name')}); give it the same `data`, or another `out`"
             f" (dcgan data dedup {config.data} changes them, with --undo it changes them back)"
         )
     check_data(config, data)

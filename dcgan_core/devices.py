@@ -1,5 +1,6 @@
 """Which device computes, and in which precision?"""
 
+import re
 from pathlib import Path
 
 import torch
@@ -13,10 +14,9 @@ def pick(device: str = "auto") -> torch.device:
         if torch.cuda.is_available():
             return torch.device("cuda")
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    try:
-        picked = torch.device(device)
-    except RuntimeError:
-        raise UserError(f"`device` {device}: unknown; use auto, cpu, cuda, cuda:1 or mps") from None
+    if not re.fullmatch(r"(cpu|cuda|mps)(:\d{1,2})?", device):
+        raise UserError(f"`device` {device}: unknown; use auto, cpu, cuda, cuda:1 or mps")
+    picked = torch.device(device)
     if picked.type == "cuda" and (picked.index or 0) >= torch.cuda.device_count():
         raise UserError(f"`device` {device}: there are {torch.cuda.device_count()} CUDA devices here; use auto or cpu")
     if picked.type == "mps" and not torch.backends.mps.is_available():

@@ -34,7 +34,7 @@ def write_atomically(path: Path, content: bytes | memoryview) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    write_atomically(path, (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode())
+    write_atomically(path, (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode(errors="surrogatepass"))
 
 
 def read_json(path: Path, what: str) -> Any:

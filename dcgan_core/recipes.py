@@ -5,7 +5,6 @@ paper's (or the authors' code's) data, net and number of images. A data set with
 its size.
 """
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,7 +33,7 @@ _HALF32 = replace(ARCHITECTURES["imagenet32"], widths=(64, 64, 128, 128, 256, 25
 _IMAGENET_CPU: Settings = {"batch": 16, "updates": "both", "minutes": 150.0}
 _TINY32 = Architecture(32, 3, (32, 64, 128), (2, 2, 2), kernel=4)  # a quarter of the work of small32
 
-_SETS = ("faces", "rooms", "lsun", "drawn-rooms", "drawn-portraits", "imagenet32", "cifar10", "imagenet", "svhn")
+_SETS = ("faces", "rooms", "lsun", "drawn-rooms", "drawn-portraits", "cifar10", "imagenet", "svhn")
 _DIGITS = Architecture(16, 1, (64, 128), (2, 2), kernel=4)
 _MNIST28, _AFFINE28 = ARCHITECTURES["mnist28"], replace(ARCHITECTURES["mnist28"], norm_affine=True)
 # mnist/train_cond_dcgan.py: 100 epochs, then 100 of linear decay, of 50,000 images
@@ -47,6 +46,7 @@ _TABLES: dict[str, dict[str, Config]] = {
         "digits": Config("digits", _DIGITS, **_SMALL, images=30_000),
         "mnist": Config("mnist", replace(_MNIST28, widths=(16, 32), hidden=256), **_MNIST, **_SMALL, images=60_000),
         **{name: Config(name, _TINY32, **_SMALL, images=40_000) for name in _SETS},
+        "imagenet32": Config("tiny-imagenet", _TINY32, **_SMALL, images=40_000),
     },
     "cpu": {
         "digits": Config("digits", _DIGITS, **_SMALL, images=400_000),
@@ -89,7 +89,7 @@ def recipe(name: str, profile: str = "cpu", architecture: str | None = None) -> 
     """
     if profile not in PROFILES:
         raise UserError(f"`profile` {profile}{did_you_mean(profile, PROFILES)}")
-    if os.sep in name or name.endswith(".zip"):
+    if finding.is_path(name):
         name = str(Path(name).expanduser().resolve())  # so that the run can be resumed and measured from anywhere
     if name in RECIPES:
         if profile not in RECIPES[name]:
@@ -108,10 +108,7 @@ def _default(name: str, profile: str) -> Config:
     """A data set without a recipe: the default net for its size."""
     shape = loading.native(name)
     if shape is None:
-        if os.sep in name or name.endswith(".zip"):
-            raise UserError(f"{name}: no such zip or folder")
-        known = {*RECIPES, *finding.names()}
-        raise UserError(f"no recipe and no data set is called {name!r}{did_you_mean(name, known)}")
+        raise UserError(finding.unknown(name, f"no recipe and no data set is called {name!r}", RECIPES))
     size, channels = shape
     if profile == "quick":
         size = min(size, 32)

@@ -197,16 +197,19 @@ class Run:
     @property
     def trained(self) -> dict[str, float]:
         """`images` seen, `d_updates`, `g_updates` and `minutes` so far, including the runs whose weights it started from."""
-        parts = [*self.info.get("lineage", []), self.info]
-        counts = [part.get("counters") or {} for part in parts]  # none in what the authors released
-        counters = {key: sum(c.get(key, 0) for c in counts) for key in ("images", "d_updates", "g_updates")}
-        return counters | {"minutes": sum(part.get("minutes") or 0 for part in parts)}
+        try:
+            parts = [*self.info.get("lineage", []), self.info]
+            counts = [part.get("counters") or {} for part in parts]  # none in what the authors released
+            counters = {key: sum(c.get(key, 0) for c in counts) for key in ("images", "d_updates", "g_updates")}
+            return counters | {"minutes": sum(part.get("minutes") or 0 for part in parts)}
+        except (AttributeError, TypeError):
+            raise UserError(f"{self.path / 'run.json'}: damaged, its counters are no numbers") from None
 
     def log(self) -> list[dict[str, Any]]:
         """The rows of log.jsonl; a line that was only half written when the run was killed is left out."""
         path = self.path / "log.jsonl"
         rows = []
-        for line in path.read_text().splitlines() if path.is_file() else []:
+        for line in path.read_bytes().splitlines() if path.is_file() else []:
             try:
                 rows.append(json.loads(line))
             except ValueError:

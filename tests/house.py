@@ -51,7 +51,7 @@ WINGS = {
 EXCEPTIONS = {"training": ("data.images",), "recipes": ("data.loading", "data.sources.finding")}
 LAZY = ("cv2", "sklearn", "matplotlib", "onnx", "onnxruntime")  # imported where they are used, not at the top of a module
 UNIQUE = ("accuracy", "train", "ship", "check_layer", "Classifier")  # names that once meant several things
-MOST = {"core": 2000, "heart": 1400, "package": 14_200, "file": 400, "function": 60, "long functions": 4, "positional": 5}
+MOST = {"core": 2000, "heart": 1400, "package": 15_300, "file": 400, "function": 60, "long functions": 4, "positional": 5}
 
 
 @dataclass

@@ -91,7 +91,8 @@ class Setting:
     def pictures(self, split: str) -> ImageData:
         """A split of the set that the run was trained on, as it saw it, if it is the same set still (`check_photographs`)."""
         config = self.run.info["config"]
-        return loading.load_data(config["data"], self.run.architecture.size, split=split, crop=config["crop"])
+        a = self.run.architecture
+        return loading.load_data(config["data"], a.size, split=split, crop=config["crop"], grey=a.channels == 1)
 
     def splits(self) -> list[np.ndarray]:
         """The `pictures` to train on and those held out, uint8 N x C x S x S; small: 4,000 and 200 of them."""
@@ -180,7 +181,8 @@ def has_photographs(run: Run) -> bool:
     config = run.info["config"]
     if not finding.find(config["data"]):
         return False
-    found = loading.load_data(config["data"], run.architecture.size, crop=config["crop"], download=False)
+    how = {"crop": config["crop"], "grey": run.architecture.channels == 1}
+    found = loading.load_data(config["data"], run.architecture.size, **how, download=False)
     return found.provenance["fingerprint"] == run.info["data"]["fingerprint"]
 
 

@@ -100,7 +100,7 @@ def _supervised_error(dataset: str) -> Measure:
 
 
 def _is_imagenet(run: Run) -> bool:
-    return run.data_name in ("imagenet32", "imagenet")
+    return run.data_name in ("imagenet32", "imagenet", "tiny-imagenet")
 
 
 def _is_ours(run: Run) -> bool:

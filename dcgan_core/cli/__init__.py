@@ -1,12 +1,14 @@
 """The command line, one file a command: its options, and what it does. Heavy imports wait until a command runs."""
 
 import argparse
+import os
 import re
 import sys
+from contextlib import suppress
 
 from dcgan_core import __version__
 from dcgan_core.cli import ablate, claims, data, export, fid, import_authors, measure, probe, sample, ship, train
-from dcgan_core.errors import UserError
+from dcgan_core.errors import UserError, reason
 
 # parameters of the library whose options have names of their own
 OPTIONS = {"initial": "init", "kind": "features", "labels_each": "per-class", "settings": "set"}
@@ -24,18 +26,44 @@ def make_parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command. Returns the exit code: 0, 1 after an error (printed as one line), 130 after an interrupt."""
-    args = make_parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # what a terminal cannot show is no reason to stop
+            stream.reconfigure(errors="replace" if stream is sys.stdout else "backslashreplace")
+    args = argparse.Namespace(command="")
     try:
-        return args.run(args) or 0
+        try:
+            args = make_parser().parse_args(arguments)
+            return args.run(args) or 0
+        finally:
+            sys.stdout.flush()  # here, not when Python ends, where nobody could catch what goes wrong
     except UserError as error:
-        print(f"dcgan {args.command}: {with_dashes(str(error))}", file=sys.stderr)
-        return 1
+        said = with_dashes(str(error))
     except KeyboardInterrupt:
         print(f"\ndcgan {args.command}: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:  # `dcgan claims | head`
-        sys.stderr.close()
+        _write_no_more()
         return 0
+    except OSError as error:
+        way_out = "free some space, or choose a place that can be written"
+        said = f"{error.filename or 'the output'}: {error.strerror or error}; {way_out}"
+        _write_no_more()
+    except (MemoryError, RuntimeError) as error:
+        from dcgan_core.api import is_out_of_memory  # here, because torch takes seconds
+
+        if not is_out_of_memory(error):
+            raise
+        given = [f"--{key} {getattr(args, key)}" for key in ("count", "images", "size") if getattr(args, key, None)]
+        smaller = " or ".join(given) or "the number of images"
+        said = f"out of memory ({reason(error)}); make {smaller} smaller, or use a net with smaller widths"
+    print(f"dcgan {args.command}: {said}", file=sys.stderr)
+    return 1
+
+
+def _write_no_more() -> None:
+    """What is still to be written goes nowhere: nobody reads it, or its disk is full."""
+    with suppress(OSError, ValueError):  # a stream that is no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def with_dashes(message: str) -> str:

@@ -1,20 +1,37 @@
-"""`dcgan data`: lists and prepares data sets, cuts faces out of photos, leaves near duplicates out."""
+"""`dcgan data`: lists, prepares and picks data sets, cleans up, cuts faces out of photos, leaves near duplicates out."""
+
+from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dcgan_core.data.copies import Copy
 
 
 def add(commands: argparse._SubParsersAction) -> None:
     p = commands.add_parser("data", help="list and prepare data sets")
-    data = p.add_subparsers(dest="data_command", required=True, metavar="list | prepare | crop-faces | dedup")
-    d = data.add_parser("list", help="list the data sets: which are available, which are prepared")
+    data = p.add_subparsers(dest="data_command", required=True, metavar="list | prepare | clean | pick | crop-faces | dedup")
+    d = data.add_parser("list", help="list the data sets: which are available; the prepared copies, their size and age")
     d.set_defaults(run=_list)
+    d = data.add_parser("clean", help="remove prepared copies whose source is gone or changed; or all of one set")
+    d.add_argument("name", nargs="?", metavar="NAME", help="remove all copies of this set")
+    d.add_argument("--yes", action="store_true", help="do not ask")
+    d.set_defaults(run=_clean)
     d = data.add_parser("prepare", help="decode a data set into the cache")
     d.add_argument("name", help="a data set's name, or the path of a zip or folder")
     d.add_argument("--size", type=int, help="pixels (default: the set's own)")
     d.add_argument("--crop", choices=("center", "exact"), default="center", help="exact: crop without resizing first")
     d.add_argument("--verify", action="store_true", help="read the data and the cache again and compare them")
     d.set_defaults(run=_prepare)
+    d = data.add_parser("pick", help="make a set of the book's out of a published one, by its list of names")
+    d.add_argument("name", metavar="NAME", help="faces (CelebA), imagenet32 (Tiny-ImageNet) or places-rooms (Places365)")
+    d.add_argument("--from", type=Path, dest="source", metavar="PLACE", help="the published set, a zip or folder in any layout")
+    d.add_argument("--out", type=Path, metavar="ZIP", help="the new zip (default: NAME.zip under the data root)")
+    d.add_argument("--cut", type=int, default=0, metavar="N", help="take the middle N pixels (default: the whole shorter side)")
+    d.set_defaults(run=_pick)
     d = data.add_parser("crop-faces", help="cut the faces out of a folder of photos; the new folder can be trained on")
     d.add_argument("folder", type=Path, metavar="FOLDER", help="photos, at any depth")
     d.add_argument("out", type=Path, metavar="OUT", help="a new folder for the crops")
@@ -43,6 +60,39 @@ def _list(args: argparse.Namespace) -> None:
     for row in rows:
         print("  ".join(str(cell).ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)).rstrip())
 
+    from dcgan_core.data.copies import prepared_copies
+
+    if found := prepared_copies():
+        print("\nprepared copies")
+        for copy in found:
+            print(_line(copy))
+    if any(copy.needless for copy in found):
+        print("dcgan data clean removes those that are of no use any more")
+
+
+def _line(copy: Copy) -> str:
+    age = f"{copy.days:.0f} days" if copy.days >= 1.5 else f"{copy.days * 24:.0f} hours"
+    why = f"  {copy.needless}" if copy.needless else ""
+    return f"{copy.name}: {copy.what}, {copy.bytes / 1e6:,.1f} MB, {age} old, {copy.path.name}{why}"
+
+
+def _clean(args: argparse.Namespace) -> int:
+    from dcgan_core.data.copies import prepared_copies, remove
+
+    found = [copy for copy in prepared_copies() if (copy.name == args.name if args.name else copy.needless)]
+    if not found:
+        print(f"{args.name}: no prepared copy" if args.name else "nothing to remove: the source of every copy is there")
+        return 0
+    for copy in found:
+        print(_line(copy))
+    question = f"remove {len(found)} copies, {sum(copy.bytes for copy in found) / 1e6:,.1f} MB? [y/N] "
+    if not args.yes and not (sys.stdin.isatty() and input(question).strip().lower() in ("y", "yes")):
+        print("nothing removed; dcgan data clean --yes removes them")
+        return 1
+    gone = [copy for copy in found if remove(copy)]
+    print(f"removed {len(gone)} copies, {sum(copy.bytes for copy in gone) / 1e6:,.1f} MB")
+    return 0
+
 
 def _prepare(args: argparse.Namespace) -> None:
     from dcgan_core.data.cache import prepare
@@ -56,14 +106,21 @@ def _prepare(args: argparse.Namespace) -> None:
     print(f"{meta['name']}: {', '.join(facts)}; in {folder}" + ("; verified" if args.verify else ""))
 
 
+def _pick(args: argparse.Namespace) -> None:
+    from dcgan_core.data import picking
+
+    path, said = picking.pick_set(args.name, args.source, args.out, args.cut)
+    print(f"{path}: {'; '.join(said)}")
+
+
 def _crop_faces(args: argparse.Namespace) -> None:
     from dcgan_core.data import face_detector
-    from dcgan_core.data.sources import tree
+    from dcgan_core.data.sources import layout
 
     report = face_detector.crop_folder(args.folder, args.out, size=args.size, margin=args.margin, min_size=args.min_size)
     for state, count in report.counts.items():
         print(f"{state:12}{count:8,} photos" + (f", {report.faces:,} faces" if state == "found" else ""))
-    print(f"{report.out}: {report.faces:,} crops; {report.out / tree.FACES_REPORT} says which came from where")
+    print(f"{report.out}: {report.faces:,} crops; {report.out / layout.FACES_REPORT} says which came from where")
 
 
 def _dedup(args: argparse.Namespace) -> None:

@@ -23,6 +23,7 @@ def _run(args: argparse.Namespace) -> None:
 
     run = Run(args.source)
     config = run.info["config"]
-    data = loading.load_data(config["data"], run.architecture.size, args.split, crop=config.get("crop", "center"))
+    how = {"crop": config.get("crop", "center"), "grey": run.architecture.channels == 1}
+    data = loading.load_data(config["data"], run.architecture.size, args.split, **how)
     m = fidelity.inception(run.generator(devices.pick(args.device)), data, args.count, args.seed, args.weights)
     print(f"FID {m.value:.2f}: {m.n:,} samples, {m.details['real']:,} {args.split} images of {data.name}, {m.seconds:.0f} s")

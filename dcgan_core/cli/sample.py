@@ -1,11 +1,19 @@
 """`dcgan sample`: generates images, as a picture or as numbers."""
 
+from __future__ import annotations
+
 import argparse
 import io
+import os
 import zipfile
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dcgan_core.errors import UserError, reason
+
+if TYPE_CHECKING:
+    from dcgan_core.networks import Architecture
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -16,7 +24,9 @@ def add(commands: argparse._SubParsersAction) -> None:
     z.add_argument("--seed", type=int, default=0, help="seed of z (default: 0)")
     z.add_argument("--z", type=Path, metavar="Z.npz", help="generate the images of these z (array `z`, N x latent)")
     p.add_argument("--labels", metavar="0,1,…", help="classes, repeated as needed (for class-conditional nets)")
-    p.add_argument("--out", type=Path, metavar="grid.png", help="a picture to write (default: grid.png, unless --npz is given)")
+    p.add_argument(
+        "--out", type=Path, metavar="grid.png", help="a PNG, JPEG or WebP (default: grid.png, unless --npz is given)"
+    )
     p.add_argument("--npz", type=Path, metavar="F.npz", help="write z and the images, float32 in [-1, 1], to this file")
     p.add_argument("--batch-statistics", action="store_true", help="as the authors' code: an image depends on its batch of 128")
     p.add_argument("--device", default="auto", help="auto (default), cpu, cuda, mps")
@@ -27,12 +37,15 @@ def _run(args: argparse.Namespace) -> None:
     import numpy as np
     import torch
 
-    from dcgan_core import devices, latent, networks, pictures
+    from dcgan_core import api, devices, latent, networks, pictures
     from dcgan_core.files import write_atomically
     from dcgan_core.runs import Run
 
     run = Run(args.source)
     device = devices.pick(args.device)
+    api.picture_bytes(np.zeros((1, 1, 3), np.uint8), args.out or Path("grid.png"))  # refused before an hour's work
+    if not args.z:
+        _check_count(args.count, run.architecture)
     generator = run.generator(device)
     a = generator.architecture
     # on the CPU: a seed means the same z everywhere
@@ -54,8 +67,18 @@ def _run(args: argparse.Namespace) -> None:
         print(args.npz)
     if args.out or not args.npz:
         out = args.out or Path("grid.png")
-        write_atomically(out, pictures.encode(pictures.grid(networks.to_pixels(images, a).cpu().numpy())))
+        write_atomically(out, api.picture_bytes(pictures.grid(networks.to_pixels(images, a).cpu().numpy()), out))
         print(out)
+
+
+def _check_count(count: int, a: Architecture) -> None:
+    """Raises UserError where z and images would not fit into the machine's memory, which may end it without a word."""
+    needed = 4 * count * (a.latent + 3 * a.channels * a.size**2)
+    with suppress(ValueError, OSError, AttributeError):  # not a system that says
+        there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        if needed > there:
+            gb = f"{needed / 1e9:,.0f} GB of memory, and there are {there / 1e9:,.0f}"
+            raise UserError(f"`count` {count}: so many images need about {gb}; generate fewer at a time, with other seeds")
 
 
 def _read_z(path: Path, latent: int):

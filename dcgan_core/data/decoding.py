@@ -1,11 +1,15 @@
 """From a file's bytes to pixels: decoded, cropped, resized."""
 
+import hashlib
 import io
 import os
+import warnings
 from collections import deque
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -15,12 +19,27 @@ from dcgan_core.data.sources.source import UNREADABLE, Picture, Read
 from dcgan_core.errors import reason
 
 MIN_SIDE = 4  # pixels; anything smaller is a tracking pixel or a mistake, not a picture
+MOST_PIXELS = 180_000_000  # of a picture once decoded: half a gigabyte
+PLAIN = (255, 255, 255, 255)  # what is seen through transparent parts
+
+
+@contextmanager
+def any_size() -> Iterator[None]:
+    """Pillow neither refuses large pictures, which `open_picture` sees to, nor warns of what is odd in a file."""
+    most, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"PIL\.")
+            yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = most
 
 
 def open_picture(picture: Read, channels: int = 3, at_least: int = 0) -> Image.Image:
     """A picture upright and in 8 bits, in RGB or grey. With `at_least`, a large JPEG may be decoded smaller, down to that.
 
-    16-bit grey and CMYK are converted; a photo's turn is undone. Raises ValueError or Pillow's errors where it is not usable.
+    16-bit grey and CMYK are converted; a photo's turn is undone; transparent parts show PLAIN. Raises ValueError or Pillow's
+    errors where it is not usable.
     """
     if isinstance(picture, np.ndarray):
         image = Image.fromarray(picture)
@@ -30,12 +49,23 @@ def open_picture(picture: Read, channels: int = 3, at_least: int = 0) -> Image.I
             image.draft(None, (at_least, at_least))
     if min(image.size) < MIN_SIDE:
         raise ValueError(f"only {image.width}x{image.height} pixels")
+    if image.width * image.height > MOST_PIXELS:
+        raise ValueError(f"{image.width}x{image.height} pixels are too many to decode")
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I"):  # 16 bits, which Pillow's own convert would clip at 255
         image = Image.fromarray((np.asarray(image).astype(np.float32) / 257).clip(0, 255).astype(np.uint8))
     elif image.mode == "F":
         raise ValueError("its pixels are floating point numbers")
+    elif image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, PLAIN), image)
     return image.convert("RGB" if channels == 3 else "L")
+
+
+def fitted(image: Image.Image, size: int) -> np.ndarray:
+    """The shorter side resized to `size`, then the centre cropped."""
+    same = image.size == (size, size)
+    return np.asarray(image if same else ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC))
 
 
 def square(picture: Read, size: int, crop: Crop, channels: int) -> np.ndarray:
@@ -47,27 +77,38 @@ def square(picture: Read, size: int, crop: Crop, channels: int) -> np.ndarray:
     image = open_picture(picture, channels, 2 * size if crop == "center" else 0)
     if crop == "exact" and min(image.size) < size:
         raise ValueError(f"only {image.width}x{image.height} pixels, too small to cut {size} from")
-    if image.size != (size, size):
-        if crop == "exact":
-            left, top = (image.width - size) // 2, (image.height - size) // 2
-            image = image.crop((left, top, left + size, top + size))
-        else:
-            image = ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC)
-    pixels = np.asarray(image)
+    if crop == "exact":
+        left, top = (image.width - size) // 2, (image.height - size) // 2
+        image = image.crop((left, top, left + size, top + size))
+    pixels = fitted(image, size)
     return pixels.transpose(2, 0, 1) if channels == 3 else pixels[None]
 
 
-def _all_square(pictures: list[Read | str], size: int, crop: Crop, channels: int) -> list[np.ndarray | str]:
-    """Each picture prepared, or in its place the reason why not. Runs in a worker thread."""
-    results: list[np.ndarray | str] = []
+Result = tuple[np.ndarray | str, bytes]  # a picture prepared, or the reason why not; a digest of what was read, or none
+
+
+def _all_square(pictures: list[Read | str], size: int, crop: Crop, channels: int) -> list[Result]:
+    """Runs in a worker thread."""
+    results: list[Result] = []
     for picture in pictures:
+        content = b""
         try:
-            results.append(picture if isinstance(picture, str) else square(picture, size, crop, channels))
+            content = b"" if isinstance(picture, str) else content_of(picture)
+            results.append((picture if isinstance(picture, str) else square(picture, size, crop, channels), content))
         except MemoryError:
             raise
         except Exception as error:  # Pillow's decoders raise many kinds; a bad file must not stop a night's work
-            results.append(why_not(error))
+            results.append((why_not(error), content))
     return results
+
+
+def content_of(picture: Read) -> bytes:
+    """A digest of a picture's file, or of its pixels: 16 bytes. A file comes into memory a piece at a time."""
+    if isinstance(picture, Path):
+        with picture.open("rb") as file:
+            return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).digest()
+    content = picture.tobytes() if isinstance(picture, np.ndarray) else picture
+    return hashlib.blake2b(content, digest_size=16).digest()
 
 
 def why_not(error: Exception) -> str:
@@ -75,7 +116,7 @@ def why_not(error: Exception) -> str:
     return "not an image" if "cannot identify" in str(error) else reason(error)
 
 
-def _next(pictures: Iterator[Picture]) -> tuple[list[tuple], list[Read | str]]:
+def next_read(pictures: Iterator[Picture]) -> tuple[list[tuple], list[Read | str]]:
     """What is known of the next pictures, and what was read of each, or why it could not be."""
     about: list[tuple] = []
     contents: list[Read | str] = []
@@ -90,25 +131,25 @@ def _next(pictures: Iterator[Picture]) -> tuple[list[tuple], list[Read | str]]:
 
 def squares(
     pictures: Iterator[Picture], size: int, crop: Crop, channels: int, *, threads: bool
-) -> Generator[tuple[list[tuple], list[np.ndarray | str]]]:
-    """Batches of (file, split, label, attributes) with results, in order: the square, or why there is none.
+) -> Generator[tuple[list[tuple], list[Result]]]:
+    """Batches of (file, split, label, attributes) with results, in order.
 
     Decoded here, or in `threads` on all cores a few batches ahead: memory stays bounded. Pillow lets other threads run while it
     decodes and resizes. Processes are no faster with photographs, and where they are not forked, a script without a main guard
     cannot start any.
     """
     if not threads:
-        while (batch := _next(pictures))[0]:
-            yield batch[0], _all_square(batch[1], size, crop, channels)
+        while (read := next_read(pictures))[0]:
+            yield read[0], _all_square(read[1], size, crop, channels)
         return
     Image.init()  # on its own, Pillow looks for more decoders at the first picture that needs one: not safe in several threads
     queue: deque = deque()
     pool = ThreadPoolExecutor(os.cpu_count())
     try:
         while True:
-            about, read = _next(pictures)
+            about, contents = next_read(pictures)
             if about:
-                queue.append((about, pool.submit(_all_square, read, size, crop, channels)))
+                queue.append((about, pool.submit(_all_square, contents, size, crop, channels)))
             if queue and (not about or len(queue) > 2 * (os.cpu_count() or 1)):
                 done, future = queue.popleft()
                 yield done, future.result()

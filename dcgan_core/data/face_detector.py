@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 
 from dcgan_core import pictures
 from dcgan_core.data import decoding
-from dcgan_core.data.sources import tree
+from dcgan_core.data.sources import layout, tree
 from dcgan_core.errors import UserError
 from dcgan_core.files import write_atomically
 
@@ -103,7 +103,7 @@ def crop_folder(folder: Path, out: Path, *, size: int = 64, margin: float = 0.3,
                     file.write(json.dumps(row).encode() + b"\n")
                     file.flush()
                 except OSError as error:
-                    what = f"could not write {out / tree.FACES_REPORT}: {error.strerror}"
+                    what = f"could not write {out / layout.FACES_REPORT}: {error.strerror}"
                     raise UserError(f"{what}; free some space, then go on with the same command") from None
                 rows.append(row)
                 bar.update()
@@ -111,7 +111,7 @@ def crop_folder(folder: Path, out: Path, *, size: int = 64, margin: float = 0.3,
     if not report.faces:
         counts = ", ".join(f"{count:,} {state}" for state, count in report.counts.items())
         way_out = "try a smaller `min_size` with another OUT, or other photos: only upright frontal faces are found"
-        raise UserError(f"{folder}: no face in it ({counts}; see {out / tree.FACES_REPORT}); {way_out}")
+        raise UserError(f"{folder}: no face in it ({counts}; see {out / layout.FACES_REPORT}); {way_out}")
     return report
 
 
@@ -127,7 +127,7 @@ def _photos(folder: Path, out: Path, settings: dict) -> list[str]:
         raise UserError(f"`margin` {settings['margin']:g}: a share of the face's box on each side, 0 to 2")
     if settings["min_size"] < SMALLEST:
         raise UserError(f"`min_size` {settings['min_size']}: the detector sees no faces below {SMALLEST} pixels")
-    photos = [file for file, _ in tree.files_below(folder) if tree.is_picture_path(file)]
+    photos = [file for file, _ in tree.files_below(folder) if not layout.is_litter(layout.parts_of(file))]
     if not photos:
         raise UserError(f"{folder}: no files in it; put photos there, at any depth")
     return photos
@@ -135,7 +135,7 @@ def _photos(folder: Path, out: Path, settings: dict) -> list[str]:
 
 def _open_report(out: Path, settings: dict) -> IO[bytes]:
     """The report, for reading and appending; a half row, left by a process that was killed, is cut off."""
-    path = out / tree.FACES_REPORT
+    path = out / layout.FACES_REPORT
     try:
         out.mkdir(parents=True, exist_ok=True)
         if not path.exists():
@@ -161,7 +161,8 @@ def _crop_photo(path: Path, photo: str, out: Path, settings: dict) -> dict:
     """Writes a photo's crops; returns its row."""
     row: dict = {"photo": photo, "state": "unreadable", "faces": [], "too_small": []}
     try:
-        image = np.asarray(decoding.open_picture(path))
+        with decoding.any_size():
+            image = np.asarray(decoding.open_picture(path))
     except MemoryError:
         raise
     except Exception as error:  # Pillow's decoders raise many kinds

@@ -12,7 +12,7 @@ import numpy as np
 
 from dcgan_core.data import cache, images
 from dcgan_core.data.images import Crop, ImageData
-from dcgan_core.data.sources import finding, published
+from dcgan_core.data.sources import downloading, finding, published
 from dcgan_core.data.sources.source import SPLITS, digest
 from dcgan_core.errors import UserError, reason
 from dcgan_core.files import read_json
@@ -36,6 +36,7 @@ def load_data(
     split: str = "train",
     *,
     crop: Crop = "center",
+    grey: bool = False,
     download: bool = True,
     duplicates: bool = False,
 ) -> ImageData:
@@ -43,14 +44,17 @@ def load_data(
 
     Also `labels` (int64 N) with `classes`, and `attributes` (N x names; 1 yes, -1 no, 0 unknown), or None. name: a data set's
     name, or the path of a zip or folder. size: pixels, else the set's own. split: `train` or `test`. crop: `center` (resize,
-    then crop the middle), or `exact` (crop without resizing). download: fetch a set that can be had. duplicates: with the
-    training images that `dcgan data dedup` has set aside, if it has. Raises UserError where there is no such set or split.
+    then crop the middle), or `exact` (crop without resizing). grey: with one channel, be the set in colour. download: fetch a
+    set that can be had. duplicates: with the training images that `dcgan data dedup` has set aside, if it has. Raises UserError
+    where there is no such set or split.
     """
     name = os.fspath(name)
     if split not in SPLITS:
         raise UserError(f"split {split!r}: there are {', '.join(SPLITS)}")
-    folder = cache.prepare(name, size, crop=crop, download=download)
+    folder = cache.prepare(name, size, crop=crop, grey=grey, download=download)
     meta = read_json(folder / "meta.json", "a cache")
+    if source := finding.find(name):
+        meta |= {"name": source.name, "source": Path(source.path).name}  # its copy may have been made under another name
     count, side = meta["counts"][split], meta["size"]
     if not count:
         raise UserError(f"{meta['name']}: it has no {split} pictures")
@@ -62,6 +66,8 @@ def load_data(
     except _DAMAGED as error:
         raise UserError(f"{folder}: damaged cache ({reason(error)}); delete it and prepare again") from None
     provenance = {key: meta[key] for key in ("source", "fingerprint", "licence", "size", "crop", "counts", "left_out")}
+    pixels_and_labels = [meta["sha256"][split], meta["classes"], hashlib.sha256(labels.tobytes()).hexdigest()]
+    provenance["content"] = digest(pixels_and_labels)
     classes, names = tuple(meta["classes"]), tuple(meta["attribute_names"])
     known = (labels if classes else None, classes, attributes if names else None, names)
     data = ImageData(meta["name"], split, pixels, *known, provenance)
@@ -79,8 +85,9 @@ def _without_duplicates(data: ImageData, path: Path) -> ImageData:
         raise UserError(f"{path}: damaged ({reason(error)}); delete it, or run dcgan data dedup again") from None
     if indices.ndim != 1 or indices.dtype != np.int64 or not len(indices) or indices.min() < 0 or indices.max() >= len(data):
         raise UserError(f"{path}: not a list of images of this set; delete it, or run dcgan data dedup again")
+    these = hashlib.sha256(indices.tobytes()).hexdigest()
     noted = {
-        "fingerprint": digest([data.provenance["fingerprint"], hashlib.sha256(indices.tobytes()).hexdigest()]),
+        **{key: digest([data.provenance[key], these]) for key in ("fingerprint", "content")},
         "deduplicated": f"{len(data) - len(indices)} removed",
     }
     return replace(images.kept(data, indices), provenance=data.provenance | noted)
@@ -103,7 +110,7 @@ def listing() -> list[Listing]:
     rows = []
     for name in sorted({*finding.names(), *prepared}):
         source = finding.find(name)
-        absent = "to download on first use" if name in published.TORCHVISION else "not found"
+        absent = "to download on first use" if name in downloading.fetchable() else "not found"
         state = "found" if source else "cache only" if name in prepared else absent
         rows.append(Listing(name, state, source.path if source else "", ", ".join(sorted(prepared.get(name, ())))))
     return rows

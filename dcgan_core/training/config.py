@@ -58,11 +58,11 @@ class Config:
 
 # May be changed on --resume: they say when to stop, not what is trained
 BUDGET = ("images", "minutes")
-FREE = ("on_collapse",)
+FREE = ("on_collapse", "data")  # the same pictures may lie elsewhere now: their content is compared
 
 
 def check_resumable(config: Config, run: Run) -> None:
-    """Raises UserError unless `run` was trained here with this config; only its budget and `on_collapse` may differ."""
+    """Raises UserError unless `run` was trained here with this config; only its budget and what is FREE may differ."""
     run.data_name  # noqa: B018  raises where run.json does not name its data
     if "authors" in run.info:
         raise UserError(f"{run.path}: was imported, not trained here; use `initial` to start a new run from its weights")

@@ -207,6 +207,25 @@ def test_a_failing_cell_is_named_and_leaves_no_executed_chapter(build, tmp_path)
     assert not (tmp_path / "executed" / "chapter.ipynb").exists()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("code", "why", "way_out"),
+    [
+        ("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", "its kernel died", "close other programs"),
+        ("import time\ntime.sleep(600)", "took too long", "let nothing else run"),
+    ],
+)
+def test_a_killed_kernel_or_a_cell_out_of_time_is_one_line(build, tmp_path, monkeypatch, code, why, way_out):
+    monkeypatch.setitem(build.CELL_SECONDS, "quick", 20)
+    write_chapter(tmp_path, f"print(1)\n\n# %%\n{code}\n\n# %%\nprint(2)")
+    with pytest.raises(SystemExit) as stopped:
+        build.execute("chapter", {})
+    said = str(stopped.value)
+    assert said.count("\n") == 0
+    assert said.startswith(f"book/chapter.py, in code cell 3 ({code.splitlines()[0]}): ")
+    assert all(what in said for what in (why, way_out, "--only chapter"))
+
+
 def test_the_site_gets_the_html_of_widgets_and_no_progress_bars(build):
     def output(data):
         return nbformat.v4.new_output("display_data", data=data)

@@ -199,6 +199,7 @@ def test_resume_with_another_config_is_refused_and_loses_nothing(run_copy, fails
 def test_resume_with_other_pictures_of_the_same_name_is_refused(run_copy, fails, data):
     make_zip(data / "digits.zip", {f"train/{i}.png": encode(noise(i)) for i in range(4)})
     before = snapshot(run_copy.path)
+    loading.load_data("digits", 16, grey=True)  # which says what was understood
     fails(*train_arguments(run_copy.path, "--resume"), names="other pictures")
     assert snapshot(run_copy.path) == before
 

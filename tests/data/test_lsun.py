@@ -210,7 +210,9 @@ def test_a_damaged_database_is_one_line_that_says_what_to_do(data, cache, capsys
 def test_lsun_that_is_not_unzipped_or_not_there_says_what_to_do(data, there):
     if there:
         make_folder(data, {there: b"PK"})
-        assert finding.names() == sorted([*scenes.NAMES, "celeba", "cifar10", "digits", "imagenet", "lsun", "mnist", "svhn"])
+        assert finding.names() == sorted(
+            [*scenes.NAMES, "celeba", "cifar10", "digits", "imagenet", "lsun", "mnist", "svhn", "tiny-imagenet"]
+        )
     with pytest.raises(UserError, match=r"get bedroom_train_lmdb\.zip and bedroom_val_lmdb\.zip .* unzip them under"):
         loading.load_data("lsun")
 

@@ -6,13 +6,13 @@ from photos import both, mnist
 from PIL import Image
 
 from dcgan_core.data import loading
-from dcgan_core.data.sources import torchvision_sets
+from dcgan_core.data.sources import downloading
 from dcgan_core.errors import UserError
 
 
 def test_mnist_in_torchvisions_layout_needs_no_download(data, monkeypatch):
     expected = mnist(data, 30, 10)
-    monkeypatch.setattr(torchvision_sets, "download", lambda name: pytest.fail("downloads"))
+    monkeypatch.setattr(downloading, "download", lambda name: pytest.fail("downloads"))
     for split, loaded in zip(expected, both("mnist", None), strict=True):
         images, labels = expected[split]
         assert np.array_equal(loaded.images, images[:, None])

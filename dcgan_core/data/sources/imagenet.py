@@ -3,6 +3,7 @@
 import re
 import tarfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
@@ -20,7 +21,8 @@ def imagenet_source(folder: Path) -> Source:
     if tars:
         return _tars_source(folder, tars)
     parts = tuple(f for f in ("train", "val") if (folder / f).is_dir())  # its `test` has no labels; lists may lie beside it
-    return tree.folder_source("imagenet", folder, parts if "train" in parts else ())
+    found = tree.folder_source("imagenet", folder, parts if "train" in parts else ())
+    return replace(found, again="imagenet")
 
 
 def _tars_source(folder: Path, tars: list[Path]) -> Source:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,30 @@ from dcgan_core.data.sources.source import Contents, Picture, Source
 from dcgan_core.errors import UserError, reason
 
 
-def lsun_source(root: Path) -> Source:
-    """As LSUN's download.py and unzip leave them: a key and a JPEG or WebP for each picture."""
+def found_in(folder: Path) -> Source | None:
+    """Any category of LSUN: one lmdb, with its other split where that lies beside it, or a folder with one or two of them."""
+    if (folder / "data.mdb").is_file():
+        root, train = folder.resolve().parent, folder.resolve().name
+    else:
+        inside = sorted(p.name for p in folder.glob("*_train_lmdb") if (p / "data.mdb").is_file())
+        if len(inside) != 1:
+            return None
+        root, train = folder, inside[0]
+    both = {"train": train}
+    test = train.replace("_train_lmdb", "_val_lmdb")
+    if test != train and (root / test).is_dir():
+        both["test"] = test
+    name = train.removesuffix("_lmdb").removesuffix("_train")
+    return replace(lsun_source(root, name=name, parts=both), again=str(folder.resolve()))
+
+
+def lsun_source(root: Path, *, name: str = "lsun", parts: dict[str, str] = published.LSUN) -> Source:
+    """As LSUN's download.py and unzip leave them: a key and a JPEG or WebP for each picture. parts: split -> folder."""
 
     def folders() -> dict[str, Path]:
-        found = {split: root / folder for split, folder in published.LSUN.items() if (root / folder).is_dir()}
+        found = {split: root / folder for split, folder in parts.items() if (root / folder).is_dir()}
         if "train" not in found:
-            raise UserError(f"{root}: {published.LSUN['train']} is missing; {published.how_to_get('lsun')}")
+            raise UserError(f"{root}: {parts['train']} is missing; {published.how_to_get('lsun')}")
         return found
 
     def count() -> int:
@@ -46,11 +64,11 @@ def lsun_source(root: Path) -> Source:
         return source.sampled_checksum([folder / "data.mdb" for folder in folders().values()])
 
     def stamp() -> list:
-        paths = (root / folder / "data.mdb" for folder in published.LSUN.values())
+        paths = (root / folder / "data.mdb" for folder in parts.values())
         return source.stamp_of([path for path in paths if path.is_file()])
 
     licence, size, channels, _ = published.KNOWN["lsun"]
-    return Source("lsun", str(root), licence, size, channels, stamp, fingerprint, lambda _: Contents(pictures, count()))
+    return Source(name, str(root), licence, size, channels, stamp, fingerprint, lambda _: Contents(pictures, count()))
 
 
 @contextmanager

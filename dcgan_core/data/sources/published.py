@@ -24,7 +24,10 @@ KNOWN = {
     "celeba": Known("non-commercial research only", 64, 3, tuple(f"celeba/{name}.txt" for name in _CELEBA)),
     "lsun": Known("none stated; research use", 64, 3),
     "imagenet": Known("non-commercial research only", 32, 3),
+    "tiny-imagenet": Known("non-commercial research only", 64, 3),
 }
+TINY_URL = "http://cs231n.stanford.edu/tiny-imagenet-200.zip"
+TINY_BYTES, TINY_MD5 = 248_100_043, "90528d7ca1a48142e341f4ef8d21d0de"
 TORCHVISION = tuple(name for name, known in KNOWN.items() if known.files)
 OTHER = Known("as its owner says", 64, 3)
 LSUN = {"train": "bedroom_train_lmdb", "test": "bedroom_val_lmdb"}  # the folders of the official lmdb, a split each
@@ -39,6 +42,8 @@ def how_to_get(name: str) -> str:
         return f"get {both} (43 GB, github.com/fyu/lsun) and unzip them under {root}"
     if name == "imagenet":
         return f"put imagenet/train/<class>/ and imagenet/val/<class>/, or imagenet/ILSVRC2012_img_train.tar, under {root}"
+    if name == "tiny-imagenet":
+        return f"get {TINY_URL} and put it, or the folder tiny-imagenet-200/ that is in it, under {root}"
     if name in TORCHVISION:
         return f"put {name}.zip, or torchvision's files ({KNOWN[name].files[0]} …), under {root}"
     return f"put {name}.zip or a folder {name}/ with images under {root} (set DCGAN_DATA to look elsewhere)"

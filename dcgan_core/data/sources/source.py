@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
+import struct
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,8 +20,8 @@ import numpy as np
 
 SPLITS = ("train", "test")
 Read = bytes | Path | np.ndarray  # what was read of a picture: its file's bytes, its path, or its pixels
-# what reading a picture may raise where it is damaged; RuntimeError: encrypted, unknown packing
-UNREADABLE = (OSError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error, tarfile.TarError)
+# what reading an archive or a picture may raise where it is damaged; RuntimeError: encrypted, unknown packing
+UNREADABLE = (OSError, RuntimeError, EOFError, ValueError, struct.error, zipfile.BadZipFile, zlib.error, tarfile.TarError)
 
 
 def data_root() -> Path:
@@ -68,6 +70,11 @@ class Source:
     fingerprint: Callable[[], str]  # of the content; of a folder: names, sizes and times
     open: Callable[[int], Contents]  # at a size: what is drawn is drawn at that size, the rest is resized later
     check: Callable[[], str | None] = lambda: None  # full read; the name of the first damaged file
+    again: str = ""  # the name or path by which it is found again
+    by_times: bool = False  # the fingerprint changes with the times of files, be the pictures the same
+
+    def __post_init__(self) -> None:
+        self.again = self.again or self.name
 
 
 @dataclass
@@ -79,6 +86,12 @@ class Contents:
     classes: tuple[str, ...] = ()
     attribute_names: tuple[str, ...] = ()
     ready: bool = False  # nothing to decode: pixels of the right size
+    notes: list[str] = field(default_factory=list)  # what was understood that is not plain to see, for people
+
+
+def plain(text: str) -> str:
+    """One line that does nothing to a terminal, whatever characters the names of files have."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", "?", text.encode(errors="backslashreplace").decode())
 
 
 def held_out(file: str) -> bool:

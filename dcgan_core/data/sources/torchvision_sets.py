@@ -1,7 +1,5 @@
 """MNIST, CIFAR-10, SVHN and CelebA as torchvision has them."""
 
-import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +8,6 @@ import numpy as np
 
 from dcgan_core.data.sources import published, source
 from dcgan_core.data.sources.source import Contents, Picture, Source
-from dcgan_core.errors import UserError, reason
 
 
 def torchvision_source(name: str, root: Path) -> Source:
@@ -58,15 +55,7 @@ def _celeba(root: Path) -> Contents:
     return Contents(pictures, sum(counts.values()), (), tuple(n for n in parts["train"].attr_names if n))
 
 
-def download(name: str) -> None:
-    """Fetches a set that torchvision knows into the data root (or, where that cannot be written, beside the cache)."""
-    root = source.data_root()
-    if root.exists() and not os.access(root, os.W_OK):
-        root = source.downloads()
-    root.mkdir(parents=True, exist_ok=True)
-    print(f"{name}: not under {source.data_root()}; downloading it to {root}", file=sys.stderr)
-    try:
-        for split in source.SPLITS if name == "svhn" else ("train",):  # the others come whole
-            _opened(name, root, split, download=True)
-    except Exception as error:  # torchvision raises whatever its network layer raises
-        raise UserError(f"{name}: not found and not downloaded ({reason(error)}); {published.how_to_get(name)}") from None
+def fetch(name: str, root: Path) -> None:
+    """Downloads a set. Raises whatever torchvision does."""
+    for split in source.SPLITS if name == "svhn" else ("train",):  # the others come whole
+        _opened(name, root, split, download=True)
