@@ -50,14 +50,8 @@ def fetch_runtime(folder):
     if all(path.is_file() for path in wanted):
         return True
     folder.mkdir(parents=True, exist_ok=True)
-    command = [
-        "npm",
-        "pack",
-        RUNTIME,
-        "--silent",
-        "--pack-destination",
-        str(folder),
-    ]
+    place = ["--pack-destination", str(folder)]
+    command = ["npm", "pack", RUNTIME, "--silent", "--fetch-retries=1", *place]
     try:
         name = subprocess.run(
             command, capture_output=True, text=True, check=True, timeout=300
@@ -144,14 +138,11 @@ def prepare(app):
         for path in (KEPT / name).iterdir():
             if path.suffix != ".json":
                 _link(path, static / name / path.name)
-    live = fetch_runtime(KEPT / "ort")
-    for path in (KEPT / "ort").glob("ort*") if live else ():
+    runtime = KEPT / RUNTIME.replace("@", "-")
+    files = sorted(runtime.glob("ort*")) if fetch_runtime(runtime) else []
+    for path in files:
         _link(path, static / "ort" / path.name)
-    size = (
-        sum(path.stat().st_size for path in (KEPT / "ort").glob("ort*"))
-        if live
-        else 0
-    )
+    size = sum(path.stat().st_size for path in files)
     known = json.dumps({"engine": size, "z": shared, "worlds": worlds})
     (static / "worlds.js").write_text(f"window.dcganWorlds = {known};\n")
 

@@ -67,11 +67,13 @@ def write_world(run: Run, folder: Path, title: str) -> dict:
         "normal": a.latent_distribution == "normal",
         "seeds": _coded(z),
         "noise": _coded(arithmetic.nine(torch.zeros(a.latent), torch.Generator().manual_seed(0))),
-        "directions": [{"name": d.name, "vector": _coded(d.vector), "exemplars": d.exemplars} for d in found],
+        "directions": [
+            {"name": d.name, "vector": _coded(d.vector), "exemplars": list(d.exemplars) if d.exemplars else None} for d in found
+        ],
         "reach": REACH,
         "steps": STEPS,
         "start": START,
-        "walk": WALK,
+        "walk": list(WALK),
         "sum": None if terms is None else terms[0] | {"z": _coded(terms[1])},
         "forget": None if forget is None else vars(forget),
         "columns": COLUMNS,

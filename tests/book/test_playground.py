@@ -395,6 +395,19 @@ def test_from_disk_there_are_frames_and_a_sentence(opened):
     check_frames(page)
 
 
+def test_built_without_npm_the_page_says_so_and_shows_frames(browser, address):
+    """The site as it is then: the list of worlds knows of no engine."""
+    context = browser.new_context()
+    page = context.new_page()
+    told = f"window.dcganWorlds = {json.dumps(KNOWN | {'engine': 0})};"
+    page.route("**/worlds.js", lambda route: route.fulfill(body=told, content_type="text/javascript"))
+    page.goto(f"{address}/playground.html")
+    page.locator(".dp-thumbs button").nth(2).click()
+    assert "without npm" in page.locator(".dp-status").text_content()
+    check_frames(page)
+    context.close()
+
+
 def check_frames(page):
     """Other pictures at other places of a slider."""
     page.wait_for_timeout(300)
