@@ -216,6 +216,9 @@ feature_slider(trained, rooms.images)
 # %%
 ledger.demonstrate("saliency.looking", run, device, seed)
 
+# %% tags=["hide-input"]
+ledger.each_net("saliency.looking", "saliency.*.gain")
+
 # %% [markdown]
 # All that was measured. Whether a trained D does better than random ones is said by the rows with *less random Ds'*: a difference, which should be above 0. Of these means over all
 # features the paper claims nothing: it says that a *significant minority* of features respond to beds.
@@ -295,7 +298,7 @@ Table(
 # Look at {numref}`fig-features` again and you see why it fails. A unit of the last layer sees a large part of the room, and
 # most features do not stand for *a* thing. They like a picture above a bed, or a lamp before a window, and their saliency is spread over both.
 #
-# **What holds.** A minority does look into its object, and next to none does in random Ds. And the trained D beats random ones on the average, too: more of its saliency lies inside one kind of object, inside objects of whatever kind, and, for the best features,
+# **What holds.** In this net a minority does look into its object, and next to none does in random Ds. In nets of other seeds, trained in the same way, that minority is smaller, so over all of them the ledger leaves the claim open. And the trained D beats random ones on the average, too: more of its saliency lies inside one kind of object, inside objects of whatever kind, and, for the best features,
 # inside theirs; each difference is clear of 0. And it is far more than if saliency were spread evenly. Some features do belong to one thing. Two of the five best, those
 # for beds and for windows, picked on other drawings, have more than half of their saliency there; in the random D of the table none has. Each of these five numbers comes
 # from a few pictures only, so take them as hints. Those for doors, pictures and lamps have not.

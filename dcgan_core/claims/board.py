@@ -9,6 +9,7 @@ from dcgan_core.claims.claim import VERDICTS
 from dcgan_core.figures.tables import Table, text
 
 SIGNS = dict(zip(VERDICTS, "✓≈✗?↪–", strict=True))
+MET = {"yes": "met", "no": "the interval lies on the other side", "open": "not decided"}
 COUNTED = {v: v for v in VERDICTS} | {
     "holds": "hold",
     "holds on a stand-in": "hold on a stand-in",
@@ -190,7 +191,10 @@ def _value(r: dict) -> str:
 
 def _facts(r: dict, more: list[dict]) -> list[tuple[str, str]]:
     """What the fold tells: names and HTML."""
-    facts = [("rule", text(r["rule"] or "none: nothing is claimed"))]
+    none = "none yet" if r["kind"] == "paper" else "none: nothing is claimed"
+    facts = [("rule", text(r["rule"] or none) + (f" ({MET[r['met']]})" if r["met"] else ""))]
+    if r["p_holm"] is not None:
+        facts.append(("p, Holm's", f"{r['p_holm']:.2g}"))
     if r["value"] is not None:
         facts += [("measured", f"{number(r)} {text(r['unit'])}; {text(over(r))}")]
         facts += [("run", f"{text(r['run'])}" + (f": {text(r['instead'])}" if r["stand_in"] else ""))]

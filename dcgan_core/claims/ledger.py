@@ -184,11 +184,24 @@ def line(row: dict) -> str:
 
 def of(*patterns: str) -> Scoreboard:
     """Some claims, by their ids or by patterns such as `dedup.*`, in the ledger's order."""
+    return Scoreboard(_some(patterns))
+
+
+def _some(patterns: tuple[str, ...]) -> list[dict]:
     rows = ledger_rows()
     for pattern in patterns:
         if not any(fnmatchcase(r["id"], pattern) for r in rows):
             raise UserError(f"no claim is called {pattern!r}{did_you_mean(pattern, [c.id for c in CLAIMS])}")
-    return Scoreboard([r for r in rows if any(fnmatchcase(r["id"], pattern) for pattern in patterns)])
+    return [r for r in rows if any(fnmatchcase(r["id"], pattern) for pattern in patterns)]
+
+
+def each_net(*patterns: str) -> Table:
+    """What was measured of each net of a recipe that was trained from several seeds; empty where there is one alone."""
+    rows = [r for r in _some(patterns) if r["primary"] and r["nets"]]
+    names = list(dict.fromkeys(name for r in rows for name in r["nets"]))
+    cells = [[f"{r['nets'][name]['value']:.3g}" if name in r["nets"] else "" for name in names] for r in rows]
+    header = ["claim", *names, "mean (Student's 95 %)"]
+    return Table(header, [[r["id"], *cell, number(r)] for r, cell in zip(rows, cells, strict=True)])
 
 
 def with_photographs(claim_id: str, run: Run, device: str = "auto", seed: int = 0) -> Table:

@@ -115,13 +115,15 @@ _NUMBERS = (
     ("1m", "1-NN fitted on a million generated digits", NOT_IN_PAPER, _nn_error(1_000_000, against_real=True)),
     ("fc_gan", "1-NN fitted on 50,000 digits of a fully connected GAN", "6.28 %", _nn_error(50_000)),
 )
+_MORE, _WORSE = "percentage points more error", "worse (no number)"
+_AFFINE = "Batchnorm with scale and bias makes the generated digits worse teachers"
 CLAIMS = [
     Claim(
         "mnist.as_good_as_real",
         "8",
         "50,000 generated digits teach a 1-NN as well as 50,000 training digits",
         "the same: 2.98 % and 3.1 %",
-        "percentage points more error",
+        _MORE,
         at_most(0.4),  # a replica, 0.3 better than as many real digits, passes 95 times of 100 where 3.8 % are read differently
         _more_than_real,
         _is_mnist,
@@ -142,31 +144,14 @@ CLAIMS = [
         "8",
         "50,000 digits of a fully connected GAN teach less than the DCGAN's",
         "6.28 % against 2.98 %",
-        "percentage points more error",
+        _MORE,
         at_least(0),
         _more_than_mnist,
         partial(_is_mnist, fully_connected=True),
         setting=_another_baseline,
     ),
-    Claim(
-        "mnist.nn_error_affine",
-        "8",
-        "Batchnorm with scale and bias makes the generated digits worse teachers",
-        "worse (no number)",
-        "percentage points more",
-        at_least(0),
-        _more_than_mnist,
-        partial(_is_mnist, affine=True),
-    ),
-    Claim(
-        "mnist.nn_error_affine_gan",
-        "8",
-        "…and so it is with the baseline GAN",
-        "worse (no number)",
-        "not chosen",
-        None,
-        fits=lambda run: False,
-    ),
+    Claim("mnist.nn_error_affine", "8", _AFFINE, _WORSE, _MORE, at_least(0), _more_than_mnist, partial(_is_mnist, affine=True)),
+    Claim("mnist.nn_error_affine_gan", "8", "…and so it is with the baseline GAN", _WORSE, _MORE, None, fits=lambda run: False),
     *(
         Claim(
             f"mnist.nn_error_{i}",

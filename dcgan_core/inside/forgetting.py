@@ -340,18 +340,15 @@ def _by_chance(
         low, high = intervals.bootstrap(lambda x: float(x[:, 0].sum() / max(x[:, 1].sum(), 1)), table, seed=seed)
         margin = float(np.hypot(value - least, (high - low) / 2))  # other draws, and other samples
         rest = Measurement(value, value - margin, value + margin, len(draws), seconds())
-    return (
-        random,
-        rest,
-        {
-            "draws": [round(float(x), 4) for x in shares],
-            "kept": round(float(np.mean([t.others.mean() for t in tries])), 4),
-            "change_elsewhere": round(float(np.mean([t.change for t in tries])), 4),
-            "samples": len(few.z),
-            "these_maps": round(float(chosen.gone.mean()), 4),
-            "kept_by_these_maps": round(float(chosen.others.mean()), 4),
-        },
-    )
+    by_chance = {
+        "draws": [round(float(x), 4) for x in shares],
+        "kept": round(float(np.mean([t.others.mean() for t in tries])), 4),
+        "change_elsewhere": round(float(np.mean([t.change for t in tries])), 4),
+        "samples": len(few.z),
+        "these_maps": round(float(chosen.gone.mean()), 4),
+        "kept_by_these_maps": round(float(chosen.others.mean()), 4),
+    }
+    return random, rest, by_chance
 
 
 def _kept_of_each(found: Effect, samples: Shown) -> np.ndarray:

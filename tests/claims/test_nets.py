@@ -81,3 +81,10 @@ def test_what_only_chance_among_many_shows_is_not_settled():
     assert [r["verdict"] for r in rows] == ["holds", "not settled", "other setting"]
     assert [r["met"] for r in rows] == ["yes", "open", "open"]
     assert rows[0]["p_holm"] < rows[1]["p_holm"]
+
+
+def test_a_table_of_nets_has_a_column_for_each():
+    table = ledger.each_net("forgetting.rest", "saliency.*.gain", "scenes.judge_accuracy.*")
+    assert table.header[:2] == ["claim", "drawn-rooms"] and "drawn-rooms-seed1" in table.header
+    assert [row[0] for row in table.rows][-1] == "forgetting.rest" and len(table.rows) == 5
+    assert all(len(row) == len(table.header) for row in table.rows)
