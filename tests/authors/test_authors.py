@@ -535,11 +535,11 @@ def test_an_imported_run_is_a_start_for_training_but_cannot_be_resumed(imported_
 # --- the claim, and shipping ------------------------------------------------------------------------------------------
 
 
-def test_the_claim_holds_for_what_was_imported_and_fails_for_other_weights(imported_copy, quick):
+def test_the_control_is_met_by_what_was_imported_and_not_by_other_weights(imported_copy, quick):
     claim = ledger.claim("authors.max_abs_diff")
     assert claim.fits(imported_copy)
     good = ledger.result(claim, imported_copy, "cpu", small=True)
-    assert ledger.verdict(claim, good) == "holds"
+    assert ledger.met(claim, good) == "yes"
     assert 0 < good["value"] == good["low"] == good["high"] < 1e-5
     assert good["details"]["in_double_precision"] < 1e-12
     assert good["details"]["spread_of_pixels"] > 0.1
@@ -550,7 +550,7 @@ def test_the_claim_holds_for_what_was_imported_and_fails_for_other_weights(impor
     imported_copy.save_net("generator", generator)
     bad = ledger.result(claim, imported_copy, "cpu", small=True)
     assert bad["value"] > 0.1
-    assert ledger.verdict(claim, bad) == "differs"
+    assert ledger.met(claim, bad) == "no"
 
 
 def test_the_claim_needs_the_very_arrays_and_a_run_of_them(imported_copy, copied, run):
@@ -583,7 +583,7 @@ def test_a_run_shipped_without_weights_keeps_its_results_and_says_how_to_get_the
         with pytest.raises(UserError, match="theirs: was shipped without weights; get them with: dcgan import-authors"):
             net()
     [row] = [row for row in ledger.ledger_rows() if row["id"] == "authors.max_abs_diff"]
-    assert (row["run"], row["value"], row["verdict"]) == ("theirs", 1e-6, "holds")
+    assert (row["run"], row["value"], row["met"]) == ("theirs", 1e-6, "yes")
     before = snapshot(shipped.path)
     capsys.readouterr()
     assert main(["measure", str(shipped.path)]) == 1
@@ -594,7 +594,7 @@ def test_a_run_shipped_without_weights_keeps_its_results_and_says_how_to_get_the
     assert snapshot(shipped.path) == before
 
 
-def test_the_shipped_run_holds_no_weights_and_its_claim_holds():
+def test_the_shipped_run_holds_no_weights_and_its_control_is_met():
     run = Run.reference("authors-svhn")
     assert set(snapshot(run.path)) == {
         "README.md",
@@ -606,7 +606,7 @@ def test_the_shipped_run_holds_no_weights_and_its_claim_holds():
     }
     assert (run.architecture, run.info["authors"]["model"]) == (SVHN.architecture, SVHN.folder)
     [row] = [r for r in ledger.ledger_rows() if r["id"] == "authors.max_abs_diff" and r["run"] == run.name]
-    assert (row["verdict"], row["n"]) == ("holds", 1024)
+    assert (row["met"], row["n"]) == ("yes", 1024)
 
 
 @pytest.mark.real_data
