@@ -516,7 +516,7 @@ Table(
 #
 # ## Exercises
 #
-# 1. Build a net that *does* copy: `lambda z` that returns training photographs, with a little noise. What do both measures say? How much noise hides it?
+# 1. Build a net that *does* copy: `lambda z` that returns training photographs, with a little noise. What do all three measures say? How much noise hides it?
 # 2. Mirror images are near duplicates too. Does the hash find them? Why not, and what would you do about it?
 # 3. Which pictures does the hash confuse? Look at the wrong pairs at a radius of 12.
 #

@@ -257,6 +257,12 @@ ledger.of(
 )
 
 # %% [markdown]
+# Drawn portraits were trained from another seed as well, and measured again. So much a single training decides:
+
+# %% tags=["hide-input"]
+ledger.each_net("arithmetic.drawn_*.success", "arithmetic.drawn_*.gain")
+
+# %% [markdown]
 # The paper's two claims in short. Does the mean of three beat a single z? And does the sum beat chance? A difference counts where its interval lies above 0.
 
 # %% tags=["hide-input"]
