@@ -65,7 +65,7 @@ def walk_slider(generator, stops, *, frames=9):
     return sliders.sliders(draw, ranges, {"position": 0.0})
 
 
-# %%
+# %% mystnb={"figure": {"caption": "A walk through six random faces and back to the first.", "name": "fig-walk-slider"}}
 run = Run.reference("faces")  # your own: Run("../runs/faces")
 generator = run.generator(devices.pick(device))
 rng = torch.Generator().manual_seed(seed)
@@ -345,7 +345,7 @@ def z_sliders(generator, z, directions, names, *, reach=1.0, frames=11, seed=0):
     )
 
 
-# %%
+# %% mystnb={"figure": {"caption": "The six numbers of z that change the image most, one at a time.", "name": "fig-z-sliders"}}
 strongest = strongest_coordinates(generator, 6, seed=seed)
 directions = torch.eye(generator.architecture.latent)[strongest]
 middle_face = stops[1].clone()

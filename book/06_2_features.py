@@ -195,7 +195,7 @@ def feature_slider(net, images):
     return sliders.sliders(draw, ranges, {"feature": 0}, whole=["feature"])
 
 
-# %%
+# %% mystnb={"figure": {"caption": "For each feature, the rooms that it answers to most, and what it saw in them.", "name": "fig-feature-slider"}}
 feature_slider(trained, rooms.images)
 
 # %% [markdown]

@@ -433,7 +433,7 @@ def dropping_slider(z, layer=0):
     return sliders.sliders(draw, ranges, start, whole=ranges)
 
 
-# %%
+# %% mystnb={"figure": {"caption": "Four rooms, and the maps of the window coming back one after another.", "name": "fig-dropping-slider"}}
 dropping_slider(samples.z[:18])
 
 # %% [markdown]

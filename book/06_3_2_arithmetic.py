@@ -178,7 +178,7 @@ def weight_sliders(run, name, reach=2.0):
     )
 
 
-# %%
+# %% mystnb={"figure": {"caption": "The weights of the three terms of the second sum.", "name": "fig-weights-faces"}}
 weight_sliders(faces, "faces_glasses")
 
 # %% [markdown]
@@ -193,7 +193,7 @@ figure_7(portraits, "drawn_smile")
 # %% mystnb={"figure": {"caption": "Glasses move from short hair to long hair.", "name": "fig-drawn-glasses"}}
 figure_7(portraits, "drawn_glasses")
 
-# %%
+# %% mystnb={"figure": {"caption": "The weights of the three terms, in drawn portraits.", "name": "fig-weights-portraits"}}
 weight_sliders(portraits, "drawn_smile")
 
 # %% [markdown]
@@ -481,7 +481,7 @@ pictures.show(
 # %% [markdown]
 # Every face has the same vector here. Two for one face, with sliders: the paper's, from four and four, and one from thirty and thirty.
 
-# %%
+# %% mystnb={"figure": {"caption": "One face along two vectors of the same meaning: from four and four faces, and from thirty and thirty.", "name": "fig-turn-sliders"}}
 thirty = turning.turn(*(pool.of(c)[:30] for c in (turning.LEFT, turning.RIGHT)))
 
 
@@ -577,7 +577,7 @@ Table(
 # The authors picked by eye. So can you, in JupyterLab: choose a concept, click on samples, save. Run the chapter again, and {numref}`fig-faces-smile`
 # and {numref}`fig-faces-glasses` use your picks. Shown are sixty random samples, and for each concept the eight that the classifier finds likeliest.
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "What picking takes: samples, and three picked for each concept.", "name": "fig-picker"}}
 sums = ("faces_smile", "faces_glasses")
 concepts = [c for name in sums for c in arithmetic.SUMS[name].terms]
 shown = arithmetic.candidates(faces, device, seed)

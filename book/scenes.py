@@ -86,13 +86,13 @@ def factor_sliders(name, factors):
     )
 
 
-# %%
+# %% mystnb={"figure": {"caption": "A drawn portrait, one factor at a time.", "name": "fig-portrait-factors"}}
 factor_sliders(
     "drawn-portraits",
     ["pose", "smile", "glasses", "beard", "hair_colour", "light_side"],
 )
 
-# %%
+# %% mystnb={"figure": {"caption": "A drawn room, one factor at a time.", "name": "fig-room-factors"}}
 factor_sliders(
     "drawn-rooms",
     ["window", "lamp", "bed", "door", "view", "light"],
