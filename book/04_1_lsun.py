@@ -42,10 +42,10 @@ import torch
 from IPython.display import display
 from PIL import Image
 
+import dcgan_core as dcgan
 from dcgan_core import (
     chapters,
     devices,
-    latent,
     networks,
     pictures,
     recipes,
@@ -65,10 +65,8 @@ chapters.use_style()
 
 # %% mystnb={"figure": {"caption": "Rooms that nobody lives in. Samples, not selected: the first forty-eight that came. The paper's Fig 3 in our hands.", "name": "fig-rooms"}}
 run = Run.reference("rooms")  # your own: Run("../runs/rooms")
-generator = run.generator(devices.pick(device))
-rng = torch.Generator().manual_seed(seed)
-z = latent.sample(generator.architecture, 48, rng)
-pictures.show(latent.generate_pixels(generator, z), columns=12, zoom=1)
+generator = dcgan.load(run.path, device=device)
+dcgan.show(generator.sample(48, seed=seed), columns=12, zoom=1)
 
 # %% tags=["hide-input"]
 info, counters = run.info, run.info["counters"]
@@ -234,9 +232,8 @@ if chapters.at_hand(name):
     print(
         f"{len(data):,} photographs, {done['images']:,} images drawn, {done['g_updates']:,} updates of each net"
     )
-    own_z = latent.sample(config.architecture, 24, rng)
-    own_samples = latent.generate_pixels(own.generator(), own_z)
-    display(pictures.show(own_samples, columns=12, zoom=2))
+    own_samples = own.generator().sample(24, seed=seed)
+    display(dcgan.show(own_samples, columns=12))
 
 # %% [markdown]
 # ```bash

@@ -29,10 +29,10 @@ device = "auto"
 
 # %% tags=["hide-input"]
 import numpy as np
-import torch
 from IPython.display import display
 
-from dcgan_core import chapters, devices, latent, runs
+import dcgan_core as dcgan
+from dcgan_core import chapters, runs
 from dcgan_core.claims import claim, ledger
 from dcgan_core.data import loading
 from dcgan_core.figures import curves, image_rows
@@ -46,11 +46,8 @@ chapters.use_style()
 
 # %% mystnb={"figure": {"caption": "Samples, not selected: the first forty-eight that came. The paper shows such a grid in the supplement, too (its Fig 10).", "name": "fig-faces"}}
 run = Run.reference("faces")  # your own: Run("../runs/faces")
-generator = run.generator(devices.pick(device))
-z = latent.sample(
-    generator.architecture, 48, torch.Generator().manual_seed(seed)
-)
-show(latent.generate_pixels(generator, z), columns=12, zoom=1)
+generator = dcgan.load(run.path, device=device)
+dcgan.show(generator.sample(48, seed=seed), columns=12, zoom=1)
 
 # %% tags=["hide-input"]
 info, trained = run.info, run.trained
@@ -322,10 +319,8 @@ if chapters.at_hand(config.data):
     print(
         f"{len(data):,} photographs, {done['images']:,} images drawn, {done['g_updates']:,} updates of G"
     )
-    rng = torch.Generator().manual_seed(seed)
-    own_z = latent.sample(config.architecture, 24, rng)
-    own_samples = latent.generate_pixels(own.generator(), own_z)
-    display(show(own_samples, columns=12, zoom=2))
+    own_samples = own.generator().sample(24, seed=seed)
+    display(dcgan.show(own_samples, columns=12))
 
 # %% [markdown]
 # And at length:
@@ -381,8 +376,9 @@ Table(
 # <summary>Solution of 2</summary>
 #
 # ```python
-# from dcgan_core import networks
+# from dcgan_core import latent, networks
 #
+# z = latent.sample(generator.architecture, 48, torch.Generator().manual_seed(seed))
 # few, many = latent.generate_pixels(generator, z[:2]), latent.generate_pixels(generator, z)
 # print("stored statistics: ", np.abs(few[0].astype(int) - many[0]).max())
 # with networks.batch_statistics(generator):

@@ -35,10 +35,10 @@ from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
-import torch
 from PIL import Image
 
-from dcgan_core import chapters, devices, latent, recipes, runs
+import dcgan_core as dcgan
+from dcgan_core import chapters, recipes, runs
 from dcgan_core.data import loading
 from dcgan_core.figures import curves
 from dcgan_core.figures.tables import Table
@@ -188,10 +188,8 @@ curves.learning_curves(own.log())
 # %% mystnb={"figure": {"caption": "Samples, not selected. What drew them is said below the figure. The paper's Fig 11.", "name": "fig-imagenet-samples"}}
 shipped = {run.name: run for run in reference_runs()}
 shown = shipped.get("imagenet32", own)
-generator = shown.generator(devices.pick(device))
-rng = torch.Generator().manual_seed(seed)
-z = latent.sample(generator.architecture, 96, rng)
-show(latent.generate_pixels(generator, z), columns=16, zoom=2)
+generator = dcgan.load(shown.path, device=device)
+dcgan.show(generator.sample(96, seed=seed), columns=16)
 
 # %% tags=["hide-input"]
 drawn_by = (

@@ -86,7 +86,7 @@ Table(
 )
 
 # %% [markdown]
-# Measured here means: on all of CIFAR-10's 10,000 test images, with C chosen on training images that were held off. Brackets hold 95 % intervals.
+# Measured here means: on all of CIFAR-10's 10,000 test images, with C chosen on training images kept back for that choice (the validation set). Brackets hold 95 % intervals.
 # "Not measured" means that nobody has run it yet. And how far is ours from the others?
 
 # %% tags=["hide-input"]
@@ -189,7 +189,7 @@ plt.show()
 # $$\tfrac12 \lVert w \rVert^2 + C \sum_i \max(0,\; 1 - y_i\, w^\top x_i)^2$$
 #
 # with $y_i = 1$ for pictures of the class and $-1$ for all others. $C$ says how much a mistake counts against large weights. It is the only choice to
-# make, and it is made on training pictures that were held off. Never on test pictures.
+# make, and it is made on pictures of the validation set. Never on test pictures.
 #
 # `scikit-learn` has this as `LinearSVC`, and `--solver liblinear` uses it. Ours is written for many images and many features. Is it faster, and does it find
 # the same?
@@ -211,7 +211,7 @@ if speed["details"]:
 # %% [markdown]
 # ## Before your eyes
 #
-# The whole protocol, small: 400 labelled pictures, a fifth of them held off to choose $C$, and 1,000 others for the test. The same code with
+# The whole protocol, small: 400 labelled pictures, a fifth of them kept back to choose $C$, and 1,000 others for the test. The same code with
 # `images=None` is the full size.
 
 # %%
@@ -436,7 +436,7 @@ show(pictures, columns=12, zoom=2)
 #   their updates; noise on all that D sees; in the last stage batches of half the size, a falling learning rate, and all that D sees moved and tinted. The {doc}`appendix <05_1_appendix>` says
 #   what each of them was tried for.
 # - **What the paper leaves open.** How $C$ was chosen, on which pictures batchnorm's statistics were estimated, and how many draws make the
-#   "±". As in the authors' SVHN script, we hold 10,000 pictures off to choose $C$, and take the statistics from the others. Unlike it: the grid is wider; the search
+#   "±". As in the authors' SVHN script, we keep 10,000 pictures back to choose $C$, and take the statistics from the others. Unlike it: the grid is wider; the search
 #   ends after a $C$ that does worse (three of them with 400 labels a class); three draws choose $C$ where the script has ten. "±" here is the 95 % interval of the mean of ten draws.
 # - **Precision.** Where the processor is fast in bf16, D's features are computed in it. The ledger says so (`details.precision`).
 # - **The authors' row** has four layers of six, because the released copy that we found lacks the two largest arrays.

@@ -72,9 +72,9 @@ Table(
 #
 # ## The protocol
 #
-# 1. Shuffle the training images. Hold 10,000 off for every choice.
+# 1. Shuffle the training images. Keep 10,000 back for every choice: the validation set.
 # 2. Estimate batchnorm's statistics on the others. That takes no labels.
-# 3. Draw 100 images of each digit. Fit the SVM for each $C$ of a grid of seven, score it on the images that were held off. Do it ten times. Keep the best $C$.
+# 3. Draw 100 images of each digit. Fit the SVM for each $C$ of a grid of seven, score it on the validation set. Do it ten times. Keep the best $C$.
 # 4. Draw 100 images of each digit again, fit with that $C$, score on the test set. Do it a hundred times.
 #
 # Step 4 gives a hundred numbers. What to report of them? The authors print their mean and 1.96 times their standard deviation. That is the *spread*: how
@@ -177,7 +177,7 @@ plt.show()
 # ## The control: labels alone
 #
 # Perhaps the credit belongs to the *shape* of the net. Then a net of the same shape, trained on nothing but the thousand labelled images, would do as well. The
-# paper tried 64 settings of such a net at random and kept the best on the held-off images. We do the same with fewer, and score the winner
+# paper tried 64 settings of such a net at random and kept the best on the validation set. We do the same with fewer, and score the winner
 # on the test set.
 
 # %% tags=["hide-input"]

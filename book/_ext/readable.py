@@ -19,6 +19,7 @@ def _sizes(app, doctree):
     for node in doctree.findall(nodes.image):
         path = Path(app.outdir) / node["uri"].removeprefix("/")
         path = path if path.exists() else Path(app.srcdir) / node["uri"]
+        node.attributes.pop("height", None)  # it follows the width
         if "width" in node or not path.exists():
             continue
         with Image.open(path) as image:

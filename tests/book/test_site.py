@@ -226,6 +226,43 @@ def test_sliders_move(opened, how):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_figures_keep_their_proportions_and_open_at_full_size(pages, opened, width):
+    """Also where they are narrower than they were drawn."""
+    page = opened("05_1_cifar10", width)
+    squeezed = "i => i.complete && i.naturalWidth ? i.clientWidth / i.clientHeight * i.naturalHeight / i.naturalWidth : 1"
+    ratios = page.evaluate(f"[...document.querySelectorAll('.cell_output img')].map({squeezed})")
+    assert len(ratios) > 3 and all(0.98 < ratio < 1.02 for ratio in ratios)
+    page.locator("figure a.image-reference").first.click()
+    shown = page.locator("#enlarged img")
+    shown.wait_for(state="visible")
+    assert shown.evaluate("i => i.clientWidth == i.naturalWidth")
+    page.keyboard.press("Escape")
+    shown.wait_for(state="hidden")
+
+
+def test_the_scoreboard_can_be_filtered_by_verdict_without_a_server(opened):
+    page = opened("scoreboard", 390)
+    board = page.locator(".dcgan-board").first
+    lines = board.locator("details.claim")
+    shown = "lines => lines.filter(line => line.offsetParent).map(line => line.className)"
+    before = len(lines.evaluate_all(shown))
+    board.locator("label.not-measured input").check()
+    left = lines.evaluate_all(shown)
+    assert 0 < len(left) < before and all("not-measured" in name for name in left)
+    assert board.locator(".group").evaluate_all("all => all.every(g => !g.offsetParent || g.querySelector('.not-measured'))")
+
+
+def test_an_animation_can_be_told_to_stand_still(opened):
+    page = opened("06_1_walk", 1280)
+    moving, still = page.locator(".dcgan-animation"), page.locator(".dcgan-still")
+    assert moving.is_visible() and not still.is_visible()
+    page.locator(".dcgan-moving input").check()
+    assert still.is_visible() and not moving.is_visible()
+    calm = opened("06_1_walk", 1280, reduced_motion="reduce")
+    assert calm.locator(".dcgan-still").is_visible() and not calm.locator(".dcgan-animation").is_visible()
+
+
 def test_what_is_printed_wraps_and_images_are_as_they_are(pages, opened, scheme):
     """On a phone. In the dark, the theme would dim images and lay slabs under outputs."""
     cut = "pre => pre.scrollWidth > pre.clientWidth + 1 ? [pre.textContent.trim().slice(0, 60)] : []"
