@@ -39,7 +39,8 @@ def dcgan(*arguments: str, stdin: str = "", **environment: str) -> subprocess.Co
     """A command in a process of its own."""
     env = os.environ | {"PYTHONPATH": ROOT} | environment
     command = [sys.executable, "-m", "dcgan_core.cli", *arguments]
-    return subprocess.run(command, env=env, input=stdin, capture_output=True, text=True, check=False, timeout=300)
+    how = {"capture_output": True, "text": True, "errors": "replace", "timeout": 300}
+    return subprocess.run(command, env=env, input=stdin, check=False, **how)
 
 
 # --- what is a picture, a split, a class ------------------------------------------------------------------------------------

@@ -95,3 +95,9 @@ def test_a_recipe_fits_its_data_set_also_when_that_comes_as_a_zip(data):
 def test_unknown_names_are_refused(arguments, message):
     with pytest.raises(UserError, match=message):
         recipes.recipe(*arguments)
+
+
+@pytest.mark.parametrize("profile", ["quick", "cpu"])
+def test_imagenet32_trains_on_tiny_imagenet_as_published(profile):
+    config = recipes.recipe("imagenet32", profile)
+    assert (config.data, config.architecture.size, config.architecture.channels) == ("tiny-imagenet", 32, 3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+import sys
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
@@ -29,7 +30,8 @@ def parts_of(file: str) -> Parts:
     In Unicode's composed form, so that names of one look are one name.
     """
     named = unicodedata.normalize("NFC", file).replace("\\", "/")
-    return tuple(posixpath.normpath("/" + re.sub(r"^[A-Za-z]:(?=/)", "", named)).strip("/").split("/"))
+    *folders, name = posixpath.normpath("/" + re.sub(r"^[A-Za-z]:(?=/)", "", named)).strip("/").split("/")
+    return (*map(sys.intern, folders), name)  # a million files lie in few folders
 
 
 def is_litter(parts: Parts) -> bool:
