@@ -50,9 +50,13 @@ CLAIMS = [
     *(
         Claim(f"architecture.{name}", "3", statement, paper, "not chosen", None)
         for name, statement, paper in (
-            ("average_pooling", "Global average pooling makes training more stable, and slower to converge", "said"),
-            ("maxout", "LeakyReLU serves D better than the first GAN's maxout", "said"),
-            ("bounded_output", "With tanh at its output and ReLU below it, G learns faster to cover the colours", "said"),
+            (
+                "average_pooling",
+                "Global average pooling makes training more stable, and slower to converge",
+                "more stable, slower",
+            ),
+            ("maxout", "LeakyReLU serves D better than the first GAN's maxout", "in contrast to maxout"),
+            ("bounded_output", "With tanh at its output and ReLU below it, G learns faster to cover the colours", "faster"),
         )
     ),
 ]

@@ -38,9 +38,9 @@ def _memorisation_claims() -> list[Claim]:
     how = (
         (
             "copies",
-            "copies of training images among the {samples}, beyond those that unseen pictures would be taken for",
+            "few {samples} are copies of training images, moved or mirrored ones included",
             "unlikely (argued)",
-            "share of samples, difference",
+            "share of samples, less that of unseen pictures: difference",
             at_most(0.02),
             _copies,
             "paper",
