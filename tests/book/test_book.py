@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import unquote
 
 import jupytext
 import nbformat
@@ -285,6 +286,34 @@ def test_an_image_without_a_description_takes_its_caption_or_its_sections_title(
     readable._alternative_texts(None, page, "chapter")
     assert [image["alt"] for image in page.findall(nodes.image)] == ["Six rooms", "a bed", "Walks & more"]
     assert pasted.astext() == '<img alt="Walks &amp; more" src="x"><img src="y" alt="z">'
+
+
+@pytest.fixture
+def light():
+    spec = importlib.util.spec_from_file_location("light", ROOT / "book" / "_ext" / "light.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_a_style_sheet_keeps_the_rules_of_classes_that_occur(light):
+    sheet = """
+        .used, .unused { a: b } .unused { c: d } .used:not(.unused) { e: f } p { g: h }
+        @media (min-width: 9px) { .unused { i: j } .used .used2 { k: l } }
+        @media print { .unused { m: n } }
+        @font-face { src: url(vendor/fontawesome/x.woff2) } @font-face { src: url(own.woff2) }
+    """
+    kept = re.sub(r"\s", "", light.purged(sheet, {"used", "used2"}))
+    assert kept == (
+        ".used{a:b}.used:not(.unused){e:f}p{g:h}@media(min-width:9px){.used.used2{k:l}}@font-face{src:url(own.woff2)}"
+    )
+
+
+def test_an_icon_is_cut_out_of_the_file_of_all_and_what_is_no_icon_is_not(light):
+    drawings = 'x={bars:[1,2,[],"f0","M9"]};y={sun:[8,8,[1,"2"],"f1","M1"],bars:[448,512,["navicon"],"f0c9","M0 96"]}'
+    rule = light._icon("fa-bars", drawings)
+    assert rule.startswith(".fa-bars {") and "M0 96" in unquote(rule) and "width: 0.875em" in rule
+    assert light._icon("fa-lg", drawings) == ""
 
 
 @pytest.mark.parametrize(

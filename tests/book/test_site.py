@@ -124,6 +124,24 @@ def test_every_image_is_described_in_words(pages):
             assert " " in text and not re.search(r"[0-9a-f]{16}", text), f"{path.name}: {text or 'nothing'}"
 
 
+def test_every_page_says_what_it_is_of_when_and_leads_to_the_paper(pages):
+    for path in pages:
+        text = path.read_text()
+        assert "https://arxiv.org/abs/1511.06434" in text and "MIT licence" in text and "Version " in text, path.name
+        if path.stem not in ("404", "genindex", "search"):
+            assert '<meta name="description"' in text, path.name
+    for chapter in CHAPTERS:
+        assert f"_sources/{chapter.stem}.ipynb" in pages[HTML / f"{chapter.stem}.html"].links
+
+
+def test_functions_that_are_named_lead_to_their_lines(pages):
+    links = {url for page in pages.values() for url in page.links if url.startswith("code/")}
+    assert len(links) > 3
+    for url in links:
+        name, line = url.split("#")
+        assert f'id="{line}"' in (HTML / name).read_text(), url
+
+
 def test_a_page_is_light(pages):
     weights = {path.stem: browsing.weight(path.stem) for path in pages}
     assert not {name: weight for name, weight in weights.items() if weight > HEAVIEST}
