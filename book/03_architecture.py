@@ -156,7 +156,11 @@ for name, net in (("G", paper_generator), ("D", paper_discriminator)):
     rows.append(
         [name, "all", "", f"{sum(p.numel() for p in net.parameters()):,}"]
     )
-Table(["net", "layer", "output", "parameters"], rows)
+Table(
+    ["net", "layer", "output", "parameters"],
+    rows,
+    caption="Both nets of the paper's Fig 1, layer by layer.",
+)
 
 # %% [markdown]
 # ## The five guidelines
@@ -233,7 +237,11 @@ rows = [
     [r["details"]["variant"], ", ".join(r["details"]["settings"])]
     for r in shipping.rows(studied)
 ]
-Table(["instead", "--set"], rows or [["not measured", ""]])
+Table(
+    ["instead", "--set"],
+    rows or [["not measured", ""]],
+    caption="What replaces each guideline, and the settings that do it.",
+)
 
 # %% [markdown]
 # One of them changes two things. Pooling wants an odd kernel, so that row has kernel 3 instead of 4 as well: 3×3 and pooling over 2×2 see as many
@@ -423,7 +431,9 @@ for name, a in ARCHITECTURES.items():
         ]
     )
 Table(
-    ["name", "image", "D's maps, layer by layer", "kernel", "z", "G", "D"], rows
+    ["name", "image", "D's maps, layer by layer", "kernel", "z", "G", "D"],
+    rows,
+    caption="The nets of this book.",
 )
 
 # %% [markdown]

@@ -102,6 +102,7 @@ Table(
             f"{info['minutes']:.0f} minutes on a CPU",
         ],
     ],
+    caption="The paper's training on bedrooms beside ours.",
 )
 
 # %% [markdown]
@@ -492,6 +493,7 @@ Table(
         for row in benchmarks
         if row["what"].startswith("grouping")
     ],
+    caption="How long deduplication takes.",
 )
 
 # %% [markdown]

@@ -89,6 +89,7 @@ Table(
             f"{info['machine']['cores']} cores of {info['machine']['processor']}, no GPU",
         ],
     ],
+    caption="How the run `faces` was trained.",
 )
 
 # %% [markdown]
@@ -360,6 +361,7 @@ Table(
         ["D's maps", paper.architecture.widths, run.architecture.widths],
         ["kernel", paper.architecture.kernel, run.architecture.kernel],
     ],
+    caption="What ours lacks.",
 )
 
 # %% [markdown]

@@ -162,6 +162,7 @@ Table(
         ["kernel", theirs.kernel, ours.kernel],
         ["numbers in z", theirs.latent, ours.latent],
     ],
+    caption="The authors' ImageNet net and a small one.",
 )
 
 # %% [markdown]

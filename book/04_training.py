@@ -170,6 +170,7 @@ Table(
         [key, text, getattr(paper, key), getattr(ours, key)]
         for key, text in meaning.items()
     ],
+    caption="The settings of the paper and of this chapter.",
 )
 
 # %% [markdown]
@@ -212,6 +213,7 @@ for row in shipping.rows(studied):
 Table(
     ["instead", *shown.values(), "collapsed"],
     rows or [["not measured"] + [""] * 4],
+    caption="What changed beside the Fréchet distance: the mean over the pairs (95 % interval).",
 )
 
 # %% [markdown]

@@ -67,6 +67,7 @@ Table(
         ]
         for row in tried
     ],
+    caption="Short runs: widths, batches and the order of updates against the small probe's accuracy (95 % interval).",
 )
 
 # %% [markdown]
@@ -196,6 +197,7 @@ Table(
         for noise, snapshots in noisy["logits"].items()
         for row in snapshots
     ],
+    caption="What saving as JPEG does to D's answer.",
 )
 
 # %% [markdown]
@@ -283,6 +285,7 @@ Table(
         ]
         for row in late["rows"]
     ],
+    caption="What helps a run that has slowed down (95 % intervals).",
 )
 
 # %% [markdown]
@@ -362,6 +365,7 @@ Table(
             if row["noise"] == 0.1 and row["images"] in (128_000, 257_728)
         ),
     ],
+    caption="The number of pictures against their kind.",
 )
 
 # %% [markdown]

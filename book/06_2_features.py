@@ -291,6 +291,7 @@ Table(
         for d0 in [details["trained D"]["leak"]]
         for leak in ("blocked", "passed")
     ],
+    caption="How much of the saliency lies inside each object.",
 )
 
 # %% [markdown]

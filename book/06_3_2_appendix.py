@@ -66,6 +66,7 @@ Table(
         for row in ledger.ledger_rows()
         if row["id"].startswith("faces.attribute_accuracy")
     ],
+    caption="How often the judging classifier is right on photographs that it never saw.",
 )
 
 # %% tags=["hide-input"]
@@ -102,7 +103,9 @@ for name in ("faces_smile", "faces_glasses"):
     shares = yes.mean(), (~yes & ~no).mean(), result.shown(said)[these].mean()
     rows.append([result.name, *(f"{share:.0%}" for share in shares)])
 Table(
-    ["should be", "is, by eye", "unclear to the eye", "is, by the judge"], rows
+    ["should be", "is, by eye", "unclear to the eye", "is, by the judge"],
+    rows,
+    caption="What the eye and the judge say of results.",
 )
 
 # %% [markdown]
@@ -204,6 +207,7 @@ Table(
         "shows both",
     ],
     rows,
+    caption="Sums of thirty, and the remedy in two steps.",
 )
 
 # %% [markdown]

@@ -282,6 +282,7 @@ Table(
         ]
         for name in arithmetic.SUMS
     ],
+    caption="Three exemplars against one, and against chance (differences of shares, 95 % intervals).",
 )
 
 # %% [markdown]
@@ -337,6 +338,7 @@ Table(
         ]
         for key, text in KEYS.items()
     ],
+    caption="How long z are, and how often what they draw shows what it should.",
 )
 
 # %% [markdown]
@@ -370,6 +372,7 @@ Table(
         "by chance",
     ],
     rows,
+    caption="What else stays: the share of other attributes kept.",
 )
 
 # %% mystnb={"figure": {"caption": "Top: eight portraits with short hair that do not smile. Below: the same z, plus the difference of thirty smiling and thirty neutral portraits, once and twice.", "name": "fig-add-smile"}}
@@ -411,6 +414,7 @@ Table(
         ]
         for a in kinds
     ],
+    caption="How much two directions have in common: the cosine.",
 )
 
 # %% [markdown]
@@ -452,6 +456,7 @@ Table(
         "sum of pixels",
     ],
     rows,
+    caption="What D says of sums.",
 )
 
 # %% [markdown]
@@ -566,6 +571,7 @@ Table(
             f"{identity['details']['two_random_faces']:.0%}",
         ]
     ],
+    caption="Turning, and who is still the same.",
 )
 
 # %% [markdown]

@@ -212,6 +212,7 @@ Table(
             *((f"{count:,} drawn digits", m) for count, m in drawn.items()),
         ]
     ],
+    caption="A few thousand references: generated digits against real ones.",
 )
 
 
@@ -323,6 +324,7 @@ Table(
         [f"{int(n):,}", *(cell(r, n) for r in found.values())]
         for n in sorted(counts, key=int)
     ],
+    caption="Error in percent at full size, by the number of references.",
 )
 
 # %% [markdown]
@@ -341,6 +343,7 @@ Table(
         [f"{int(n):,}", "{:+.2f} ({:+.2f} to {:+.2f})".format(*difference)]
         for n, difference in more.items()
     ],
+    caption="Generated against real digits.",
 )
 
 # %% [markdown]
@@ -451,7 +454,11 @@ for name, pictures in sets.items():
     distance = fidelity.frechet(reference, described, seed)
     shown = [f"{scores[k].value:.2f}" for k in ("precision", "recall")]
     rows.append([name, *shown, f"{distance.value:.1f}"])
-Table(["set", "precision", "recall", "Fréchet distance"], rows)
+Table(
+    ["set", "precision", "recall", "Fréchet distance"],
+    rows,
+    caption="Precision, recall and Fréchet distance of four sets.",
+)
 
 # %% [markdown]
 # With a few hundred pictures these are rough. Each metric's docstring says how many it wants, and when it misleads. The usual FID uses the features of
@@ -495,6 +502,7 @@ Table(
         *([k, getattr(theirs, k), getattr(ours, k)] for k in settings),
         ["precision", "single", shipped["mnist"].precision],
     ],
+    caption="How the authors' code and this book train on MNIST.",
 )
 
 # %% [markdown]

@@ -55,7 +55,9 @@ for name, state in states.items():
     if name not in sets:
         rows.append([name, "of your own", "", "as its owner says", state])
 header = ["what it is", "images: training + held out", "terms"]
-overview = Table(["name", *header, "here"], rows)
+overview = Table(
+    ["name", *header, "here"], rows, caption="The data sets of this book."
+)
 overview
 
 # %% [markdown]
@@ -120,6 +122,7 @@ Table(
         for row in benchmarks["rows"]
         if "memory" in row
     ],
+    caption="The most memory that preparing takes.",
 )
 
 # %% [markdown]

@@ -157,6 +157,7 @@ Table(
         ]
         for row in trials
     ],
+    caption="Runs with more and less grain.",
 )
 
 # %% [markdown]
@@ -194,6 +195,7 @@ Table(
         ]
         for row in trials
     ],
+    caption="Ten minutes of training on each set.",
 )
 
 # %% [markdown]
@@ -230,6 +232,7 @@ Table(
         ]
         for row in rows
     ],
+    caption="How often the judges are right on drawings that they have not seen.",
 )
 
 # %% [markdown]
@@ -296,6 +299,7 @@ Table(
         ]
         for run in (room_run, portrait_run)
     ],
+    caption="The runs on drawn sets.",
 )
 
 # %% [markdown]

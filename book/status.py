@@ -37,6 +37,7 @@ print(
 Table(
     ["package", "version"],
     [[name, version] for name, version in made["versions"].items()],
+    caption="Versions.",
 )
 
 # %% tags=["hide-input"]
@@ -53,6 +54,7 @@ Table(
         [n["chapter"], f"{n['seconds']:.1f}", n["parameters"]["profile"]]
         for n in notes
     ],
+    caption="How long each chapter ran.",
 )
 
 # %% tags=["hide-input"]
@@ -77,4 +79,8 @@ for run in reference_runs():
             (info["commit"] or "")[:9],
         ]
     )
-Table(["run", "data", "images drawn", "minutes", "commit"], rows)
+Table(
+    ["run", "data", "images drawn", "minutes", "commit"],
+    rows,
+    caption="The runs that ship with the book.",
+)
