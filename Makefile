@@ -37,7 +37,7 @@ house:  ## how long the library is, and which of its house rules are broken
 	$(PYTHON) tests/house.py
 
 clean:  ## remove what was built, but neither .venv nor runs/
-	rm -rf _build .pytest_cache .ruff_cache .mypy_cache
+	rm -rf _build book/_build .pytest_cache .ruff_cache .mypy_cache
 
 .venv/installed: pyproject.toml constraints.txt book/lab.json
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; try: make PYTHON=python3.11")'
