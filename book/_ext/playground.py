@@ -36,6 +36,8 @@ RUNTIME = "onnxruntime-web@1.30.0"
 INTEGRITY = "sha512-q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="
 FILES = ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm")
 MOST = 8e6  # bytes of a net that a page may ask its reader to fetch
+STATIC = "_static/playground"
+SCRIPTS = ("worlds", "controls", "views", "experiments", "playground")
 VIEWS = ("explore", "walk", "arithmetic", "forget", "digits")
 TIMES = assets.FOLDERS["trials"] / "playground.json"
 log = logging.getLogger(__name__)
@@ -196,7 +198,10 @@ class Playground(Directive):
                     f"playground: no {what} is called {odd!r}; there are: {', '.join(known)}"
                 )
         share = " data-share" if "share" in self.options else ""
-        raw = nodes.raw("", _html(views, runs, share), format="html")
+        first = not env.temp_data.get("playground")  # of this page
+        env.temp_data["playground"] = True
+        text = (_head() if first else "") + _html(views, runs, share)
+        raw = nodes.raw("", text, format="html")
         if not self.content:
             return [raw]
         figure = nodes.figure("", raw, classes=["dcgan-live"])
@@ -212,15 +217,19 @@ class Playground(Directive):
 
 
 def _html(views, runs, share):
-    static, given = (
-        "_static/playground",
-        f'data-views="{" ".join(views)}" data-runs="{html.escape(" ".join(runs))}"{share}',
-    )
+    frames = f"{STATIC}/{runs[0]}/frames.webp"
+    about = f"Pictures drawn beforehand by the run {runs[0]}"
     return (
-        f'<link rel="stylesheet" href="{static}/playground.css"><script defer src="{static}/worlds.js"></script>'
-        f'<script defer src="{static}/playground.js"></script><div class="dcgan-playground" {given}>'
-        f'<img src="{static}/{runs[0]}/frames.webp" alt="Pictures drawn beforehand by the run {runs[0]}" loading="lazy">'
-        "<noscript><p>Without JavaScript there are only these pictures, drawn beforehand.</p></noscript></div>"
+        f'<div class="dcgan-playground" data-views="{" ".join(views)}" data-runs="{html.escape(" ".join(runs))}"{share}>'
+        f'<img src="{frames}" alt="{about}" loading="lazy"><noscript><p>Without JavaScript there are only these pictures,'
+        " drawn beforehand.</p></noscript></div>"
+    )
+
+
+def _head():
+    style = f'<link rel="stylesheet" href="{STATIC}/playground.css">'
+    return style + "".join(
+        f'<script defer src="{STATIC}/{name}.js"></script>' for name in SCRIPTS
     )
 
 

@@ -94,18 +94,20 @@ def test_a_net_that_is_too_large_for_a_page_is_refused(ext, run_copy, monkeypatc
 
 
 def test_the_views_of_the_directive_are_those_of_the_page(ext):
-    script = (ROOT / "book" / "_static" / "playground" / "playground.js").read_text()
-    assert all(f"    {view}(widget" in script for view in ext.VIEWS)
+    scripts = [(ROOT / "book" / "_static" / "playground" / f"{name}.js").read_text() for name in ext.SCRIPTS[1:]]
+    assert all(any(f"    {view}(widget" in script for script in scripts) for view in ext.VIEWS)
 
 
 def test_an_unknown_view_is_an_error_that_names_the_known_ones(ext):
     directives.register_directive("playground", ext.Playground)
-    env = SimpleNamespace(config=SimpleNamespace(playground_runs={"faces": "Faces"}))
+    env = SimpleNamespace(config=SimpleNamespace(playground_runs={"faces": "Faces"}), temp_data={})
     about = {"report_level": 5, "halt_level": 5, "env": env}
     tree = publish_doctree(".. playground:: fly\n", settings_overrides=about)
     assert "no view is called 'fly'; there are: explore, walk" in tree.astext()
     tree = publish_doctree(".. playground:: walk\n   :runs: faces\n\n   A caption.\n", settings_overrides=about)
     assert 'data-views="walk" data-runs="faces"' in tree.astext() and "A caption." in tree.astext()
+    twice = publish_doctree(".. playground:: walk\n   :runs: faces\n\n.. playground:: walk\n", settings_overrides=about)
+    assert "<script" not in twice.astext(), "scripts stand before a page's first widget alone"
 
 
 def test_what_was_measured_is_on_the_page_that_tells_how():

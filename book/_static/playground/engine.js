@@ -36,10 +36,20 @@ export async function draw(world, zs, { labels = null, mask = null, mix = null, 
   zs.forEach((one, i) => z.set(one, i * world.latent));
   const { name, latent, size, channels, low, forget } = world;
   const question = { world: { name, latent, size, channels, low, forget: forget && { width: forget.width } } };
-  const answer = await ask({ task: "draw", ...question, z, count: zs.length, labels: labels && Int32Array.from(labels), mask, mix, judge });
+  const answer = await ask({
+    task: "draw",
+    ...question,
+    z,
+    count: zs.length,
+    labels: labels && Int32Array.from(labels),
+    mask,
+    mix,
+    judge,
+  });
   const each = 4 * size * size;
   const pictures = [];
-  for (let i = 0; i < answer.pixels.length; i += each) pictures.push(new ImageData(answer.pixels.slice(i, i + each), size, size));
+  for (let i = 0; i < answer.pixels.length; i += each)
+    pictures.push(new ImageData(answer.pixels.slice(i, i + each), size, size));
   return { pictures, logits: answer.logits };
 }
 
@@ -57,7 +67,11 @@ export function combine(terms, weights = [1, -1, 1]) {
   return terms[0].map((_, i) => terms.reduce((sum, term, k) => sum + weights[k] * term[i], 0));
 }
 
-export const mean = (terms) => combine(terms, terms.map(() => 1 / terms.length));
+export const mean = (terms) =>
+  combine(
+    terms,
+    terms.map(() => 1 / terms.length),
+  );
 
 /** The place t (0 to 1) on the way from a to b. */
 export function walk(a, b, t, path = "straight") {

@@ -33,7 +33,18 @@ export function npz(z) {
     parts.push(new Uint8Array(view.buffer));
   };
   // version, flags, no compression, time, date (1 January 1980), checksum, both sizes, lengths of name and extra field
-  const about = [[2, 20], [2, 0], [2, 0], [2, 0], [2, 33], [4, crc32(content)], [4, content.length], [4, content.length], [2, name.length], [2, 0]];
+  const about = [
+    [2, 20],
+    [2, 0],
+    [2, 0],
+    [2, 0],
+    [2, 33],
+    [4, crc32(content)],
+    [4, content.length],
+    [4, content.length],
+    [2, name.length],
+    [2, 0],
+  ];
   numbers([4, 0x04034b50], ...about);
   parts.push(name, content);
   const directory = 30 + name.length + content.length;

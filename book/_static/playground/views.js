@@ -1,0 +1,216 @@
+// The playground's views of single pictures. A view has a box, render(), and pick(item) for a sample that was clicked.
+(() => {
+  "use strict";
+  const { views, here, el, button, slider, choice, download, Picture, coded, signed } = window.dcganPlayground;
+
+  Object.assign(views, {
+    /** One picture: sliders over directions that combine. */
+    explore(widget, shared) {
+      const { world } = widget;
+      const stage = new Picture(world, { alt: "", size: "dp-stage" });
+      let state = {
+        item: shared?.item ?? world.seeds[world.start],
+        amounts: world.directions.map((_, k) => Math.max(-world.reach, Math.min(world.reach, shared?.amounts[k] || 0))),
+      };
+      const locked = new Set();
+      const past = [];
+      const keep = () => past.push({ item: state.item, amounts: [...state.amounts] });
+      const place = () => {
+        const terms = [state.item.z, ...world.directions.map((d) => d.vector)];
+        return widget.engine.combine(terms, [1, ...state.amounts]);
+      };
+      const render = (moved = null) => {
+        stage.told = widget.name(state.item) + (state.amounts.some(Boolean) ? ", moved" : "");
+        stage.say(stage.told);
+        const moves = world.directions.filter((_, k) => state.amounts[k]).map((d, _, all) => d.name);
+        stage.describe(`${world.title}: ${widget.name(state.item)}${moves.length ? `, moved along ${moves.join(", ")}` : ""}`);
+        if (widget.live) widget.put("stage", [{ ...state.item, z: place() }], [stage]);
+        else if (moved != null) {
+          // without the net, a slider shows the frames of one seed, and the others rest
+          const step = Math.round(((state.amounts[moved] + world.reach) / (2 * world.reach)) * (world.steps - 1));
+          state.item = world.seeds[world.start];
+          state.amounts = state.amounts.map((amount, k) => (k === moved ? amount : 0));
+          bars.forEach((bar, k) => k === moved || bar.set(0));
+          stage.frame(widget.sheet, world.frames.directions + moved * world.steps + step);
+        } else if (state.item.frame != null) stage.frame(widget.sheet, state.item.frame);
+        if (widget.box.hasAttribute("data-share") && location.protocol !== "file:") history.replaceState(null, "", address());
+      };
+      const address = () => {
+        const parts = { g: world.name, ...(state.item.seed == null ? { z: coded(state.item.z) } : { seed: state.item.seed }) };
+        if (state.item.label != null) parts.label = state.item.label;
+        if (state.amounts.some(Boolean)) parts.d = state.amounts.map((amount) => +amount.toFixed(2)).join(",");
+        return new URL(`../../playground.html#${new URLSearchParams(parts)}`, here).href; // from a chapter, too
+      };
+      const bars = world.directions.map((d, k) => {
+        const lock = button(
+          "lock",
+          () => {
+            const on = !locked.delete(k) && Boolean(locked.add(k));
+            lock.setAttribute("aria-pressed", on);
+          },
+          {
+            class: "dp-lock",
+            "aria-pressed": "false",
+            "aria-label": `Lock ${d.name}`,
+            title: "Locked, it stays when another picture is taken and at reset",
+          },
+        );
+        return slider(d.name, {
+          min: -world.reach,
+          max: world.reach,
+          step: 0.1,
+          value: state.amounts[k],
+          say: signed,
+          start: keep,
+          extra: lock,
+          act: (value) => ((state.amounts[k] = value), render(k)),
+        });
+      });
+      const settle = () => {
+        bars.forEach((bar, k) => bar.set(state.amounts[k]));
+        for (const one of ofClass?.children ?? []) one.setAttribute("aria-pressed", +one.dataset.key === state.item.label);
+        render();
+      };
+      const rest = () => state.amounts.map((amount, k) => (locked.has(k) ? amount : 0));
+      const take = (item) => (keep(), (state = { item, amounts: rest() }), settle());
+      const say = (text) => (widget.status.textContent = text);
+      const copy = async () => {
+        await navigator.clipboard?.writeText(address()).then(
+          () => say("The link is copied; it holds z."),
+          () => say(`The link, which holds z: ${address()}`),
+        );
+      };
+      const ofClass =
+        world.classes &&
+        choice(
+          "class",
+          Object.fromEntries(Array.from({ length: world.classes }, (_, i) => [i, String(i)])),
+          String(state.item.label),
+          (key) => (keep(), (state.item = { ...state.item, label: +key, frame: null }), render()),
+        );
+      const classes = ofClass ? el("div", { class: "dp-bar" }, el("span", {}, "class"), ofClass) : null;
+      const buttons = el(
+        "div",
+        { class: "dp-bar" },
+        button("New sample", () =>
+          take(widget.live ? widget.fresh() : world.seeds[((state.item.seed ?? 0) + 1) % world.seeds.length]),
+        ),
+        button("Reset", () => (keep(), (state.amounts = rest()), settle())),
+        button("Undo", () => past.length && ((state = past.pop()), settle())),
+        button("Copy link", copy),
+        button("Save picture", () => stage.canvas.toBlob((blob) => download(blob, `${world.name}.png`))),
+        button(
+          "Save z",
+          async () => {
+            const { npz } = await import(`${here}npz.js`);
+            await widget.loading;
+            download(npz(widget.engine ? place() : state.item.z), `${world.name}-z.npz`);
+          },
+          { title: `An .npz for: dcgan sample ${world.name} --z FILE` },
+        ),
+      );
+      const box = el(
+        "section",
+        { class: "dp-explore" },
+        stage.box,
+        el(
+          "div",
+          { class: "dp-controls" },
+          bars.map((bar) => bar.row),
+          classes,
+          buttons,
+        ),
+      );
+      return { box, render, pick: take };
+    },
+
+    /** From one picture to another, straight or spherical. */
+    walk(widget) {
+      const { world } = widget;
+      const label = world.seeds[world.walk[0]].label;
+      const ends = world.walk.map((seed) => ({ ...world.seeds[seed], label }));
+      const count = 2 * world.steps - 1;
+      const [stage, ...marks] = [
+        new Picture(world, { alt: "A place on the walk", size: "dp-stage" }),
+        new Picture(world, { alt: "", size: "dp-end" }),
+        new Picture(world, { alt: "", size: "dp-end" }),
+      ];
+      const strip = Array.from({ length: 9 }, (_, i) => new Picture(world, { alt: `The walk, picture ${i + 1} of 9` }));
+      let [t, path, next, changed, timer] = [0, "straight", 0, false, null];
+      const at = (place) => ({ z: widget.engine.walk(ends[0].z, ends[1].z, place, path), label });
+      const show = () => {
+        stage.told = `${Math.round(100 * t)} % of the way`;
+        stage.say(stage.told);
+        if (widget.live) widget.put("stage", [at(t)], [stage]);
+        else if (!changed) stage.frame(widget.sheet, world.frames.walk + Math.round(t * (count - 1)));
+      };
+      const render = () => {
+        marks.forEach((mark, i) => {
+          mark.told = i ? "end" : "start";
+          mark.say(mark.told);
+          mark.describe(`${i ? "End" : "Start"} of the walk: ${widget.name(ends[i])}`);
+          widget.put(`end ${i}`, [ends[i]], [mark]);
+        });
+        if (widget.live)
+          for (let i = 0; i < 9; i += 3)
+            widget.put(
+              `strip ${i}`,
+              [0, 1, 2].map((k) => at((i + k) / 8)),
+              strip.slice(i, i + 3),
+            );
+        else if (!changed) strip.forEach((picture, i) => picture.frame(widget.sheet, world.frames.walk + 2 * i));
+        show();
+      };
+      const move = slider("place", {
+        min: 0,
+        max: 1,
+        step: 0.01,
+        value: 0,
+        say: (v) => `${Math.round(100 * v)} %`,
+        act: (value) => ((t = value), show()),
+      });
+      const play = button("Play", () => {
+        if (timer) return (clearInterval(timer), (timer = null), (play.textContent = "Play"));
+        play.textContent = "Stop";
+        timer = setInterval(() => {
+          if (!play.isConnected) return clearInterval(timer);
+          t = t >= 1 ? 0 : Math.min(1, t + 0.02);
+          move.set(t);
+          show();
+        }, 80);
+      });
+      const which = choice(
+        "Which end the samples below replace",
+        { 0: "Pick the start", 1: "Pick the end" },
+        "0",
+        (key) => (next = +key),
+      );
+      const ways = choice("The way", { straight: "Straight", spherical: "Spherical" }, path, (key) => ((path = key), render()));
+      const take = (item) => ((ends[next] = { ...item, label }), (changed = true), render());
+      const swap = button("Turn round", () => (ends.reverse(), (changed = true), render()));
+      const box = el(
+        "section",
+        { class: "dp-explore" },
+        stage.box,
+        el(
+          "div",
+          { class: "dp-controls" },
+          move.row,
+          el("div", { class: "dp-bar" }, play, ways, swap),
+          el(
+            "div",
+            { class: "dp-bar" },
+            marks.map((m) => m.box),
+            which,
+          ),
+        ),
+        el(
+          "div",
+          { class: "dp-strip" },
+          strip.map((p) => p.box),
+        ),
+      );
+      return { box, render, pick: take };
+    },
+  });
+})();
