@@ -377,9 +377,7 @@ row = next(
     r for r in ledger.ledger_rows() if r["id"] == "mnist.nn_error_affine"
 )
 if row["details"]:
-    errors = row["details"]
-    pair = ("here", "mnist") if "here" in errors else ("with", "without")
-    with_them, without = (errors[key] for key in pair)
+    with_them, without = (row["details"][key] for key in ("here", "mnist"))
     print(f"error: with {with_them:.2f} %; without {without:.2f} %")
 print("difference in percentage points:", ledger.number(row))
 
