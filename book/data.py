@@ -87,12 +87,17 @@ def preparations(timed):
         took = ["not measured" if s.get("loads", True) else "", ""]
         if row := known.get(name):
             how_long = f"{row['value']:.0f} s for {row['images']:,}"
+            memory = f", {row['peak_mb']} MB" if "peak_mb" in row else ""
             took = [
                 f"{how_long} at {row['size']} px",
-                f"{row['cpu_seconds']:.0f} s",
+                f"{row['cpu_seconds']:.0f} s{memory}",
             ]
         rows.append([name, s["preparation"], *took])
-    header = ["what preparation does", "how long", "of processors' time"]
+    header = [
+        "what preparation does",
+        "how long",
+        "of processors' time, and most memory",
+    ]
     return Table(["name", *header], rows)
 
 
