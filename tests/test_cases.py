@@ -511,6 +511,11 @@ def test_a_folder_or_zip_here_is_the_hint(tmp_path, fails, here):
     assert path in fails("data", "prepare", "photos", names="photos")
 
 
+def test_an_archive_in_a_zip_is_named_as_what_it_is(tmp_path, fails):
+    make_zip(tmp_path / "outer.zip", {"pets.zip": b"PK", "more.tar.gz": b"x"})
+    fails("data", "prepare", "outer.zip", names="more.tar.gz (an archive: unpack it), pets.zip (an archive: unpack it)")
+
+
 def test_dots_are_paths(tmp_path, monkeypatch):
     make_folder(tmp_path / "photos", pngs(10))
     monkeypatch.chdir(tmp_path / "photos")

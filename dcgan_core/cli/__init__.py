@@ -35,7 +35,8 @@ def main(arguments: list[str] | None = None) -> int:
             args = make_parser().parse_args(arguments)
             return args.run(args) or 0
         finally:
-            sys.stdout.flush()  # here, not when Python ends, where nobody could catch what goes wrong
+            if sys.stdout:  # not closed by `>&-`
+                sys.stdout.flush()  # here, not when Python ends, where nobody could catch what goes wrong
     except UserError as error:
         said = with_dashes(str(error))
     except KeyboardInterrupt:

@@ -20,6 +20,9 @@ _ENDING = re.compile(r"\.(png|jpe?g|jpe|jfif|webp|gif|bmp|dib|tiff?|p[pgbn]m|avi
 _BEGINNING = re.compile(rb"\x89PNG|\xff\xd8\xff|GIF8|BM.{4}\0{4}|RIFF.{4}WEBP|II\*\0|MM\0\*|.{4}ftypavi|P[1-6]\s", re.DOTALL)
 
 
+_ARCHIVE = re.compile(r"\.(zip|tar|tgz|gz|bz2|xz|zst|7z|rar)$", re.IGNORECASE)
+
+
 def _looks_like_picture(file: str, opened: Callable[[str], IO[bytes]]) -> bool:
     """By its name, else by how it begins: LICENSE is none, `000001` may be one."""
     if _ENDING.search(file):
@@ -31,7 +34,7 @@ def _looks_like_picture(file: str, opened: Callable[[str], IO[bytes]]) -> bool:
         return False
 
 
-def _outside(why: str) -> bytes:
+def _left_out(why: str) -> bytes:
     raise OSError(why)
 
 
@@ -62,7 +65,8 @@ class Files:
         def pictures(done: int, last: str) -> Iterator[Picture]:
             for file in files[done:]:
                 place, called = layout.place(file), self.called[file]
-                content = partial(self.read, called) if place.split else partial(_outside, place.kind)
+                why = place.kind if not place.split else "an archive: unpack it" if _ARCHIVE.search(called) else ""
+                content = partial(_left_out, why) if why else partial(self.read, called)
                 yield Picture(called, place.split or "train", number.get(place.kind, 0), _row(attributes, names, file), content)
 
         return Contents(pictures, len(files), layout.classes, names, notes=notes)
