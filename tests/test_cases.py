@@ -511,9 +511,19 @@ def test_a_folder_or_zip_here_is_the_hint(tmp_path, fails, here):
     assert path in fails("data", "prepare", "photos", names="photos")
 
 
-def test_an_archive_in_a_zip_is_named_as_what_it_is(tmp_path, fails):
-    make_zip(tmp_path / "outer.zip", {"pets.zip": b"PK", "more.tar.gz": b"x"})
-    fails("data", "prepare", "outer.zip", names="more.tar.gz (an archive: unpack it), pets.zip (an archive: unpack it)")
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("pets.zip", "an archive: unpack it"),
+        ("more.tar.gz", "an archive: unpack it"),
+        ("IMG_0001.HEIC", "HEIC is not read: convert it to JPEG"),
+        ("DSC_1.NEF", "a camera's raw file: convert it to JPEG"),
+        ("clip.MOV", "a video"),
+    ],
+)
+def test_what_is_not_read_is_named_as_what_it_is(tmp_path, capsys, name, why):
+    make_zip(tmp_path / "outer.zip", pngs(3, "train/") | {f"train/{name}": b"PK"})
+    assert f"left out 1 of 4 files: train/{name} ({why})" in understood(capsys, "outer.zip")
 
 
 def test_dots_are_paths(tmp_path, monkeypatch):

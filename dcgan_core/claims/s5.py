@@ -111,7 +111,8 @@ def _instead_of_imagenet(run: Run) -> str:
     if run.data_name == "imagenet":
         return ""
     count = f"{run.info['data'].get('images', 0):,}"
-    names = {"imagenet32": f"{count} pictures of Tiny-ImageNet", "cifar10": "CIFAR-10's own images"}
+    tiny = dict.fromkeys(("imagenet32", "tiny-imagenet"), f"{count} pictures of Tiny-ImageNet")
+    names = {**tiny, "cifar10": "CIFAR-10's own images"}
     return f"{names.get(run.data_name, run.data_name)} instead of Imagenet-1k"
 
 

@@ -20,7 +20,12 @@ _ENDING = re.compile(r"\.(png|jpe?g|jpe|jfif|webp|gif|bmp|dib|tiff?|p[pgbn]m|avi
 _BEGINNING = re.compile(rb"\x89PNG|\xff\xd8\xff|GIF8|BM.{4}\0{4}|RIFF.{4}WEBP|II\*\0|MM\0\*|.{4}ftypavi|P[1-6]\s", re.DOTALL)
 
 
-_ARCHIVE = re.compile(r"\.(zip|tar|tgz|gz|bz2|xz|zst|7z|rar)$", re.IGNORECASE)
+_NOT_READ = {
+    **dict.fromkeys(("zip", "tar", "tgz", "gz", "bz2", "xz", "zst", "7z", "rar"), "an archive: unpack it"),
+    **dict.fromkeys(("heic", "heif", "hif"), "HEIC is not read: convert it to JPEG"),
+    **dict.fromkeys(("cr2", "cr3", "nef", "arw", "dng", "raf", "orf", "rw2"), "a camera's raw file: convert it to JPEG"),
+    **dict.fromkeys(("mp4", "mov", "avi", "mkv", "webm", "m4v", "mpg"), "a video"),
+}
 
 
 def _looks_like_picture(file: str, opened: Callable[[str], IO[bytes]]) -> bool:
@@ -65,7 +70,7 @@ class Files:
         def pictures(done: int, last: str) -> Iterator[Picture]:
             for file in files[done:]:
                 place, called = layout.place(file), self.called[file]
-                why = place.kind if not place.split else "an archive: unpack it" if _ARCHIVE.search(called) else ""
+                why = _NOT_READ.get(file[-1].lower().rpartition(".")[2], "") if place.split else place.kind
                 content = partial(_left_out, why) if why else partial(self.read, called)
                 yield Picture(called, place.split or "train", number.get(place.kind, 0), _row(attributes, names, file), content)
 
