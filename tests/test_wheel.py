@@ -13,6 +13,7 @@ from PIL import Image
 
 from dcgan_core import assets, pictures
 from dcgan_core.cli import main
+from dcgan_core.data import picking
 from dcgan_core.networks import to_pixels
 from dcgan_core.runs import Run
 
@@ -76,6 +77,7 @@ def test_the_wheel_has_the_same_ledger_and_ships_the_same_files(installed, site,
             p.relative_to(folder) for p in folder.rglob("*")
         )
     assert (site / "dcgan_core" / "py.typed").is_file()
+    assert {p.stem for p in (site / "dcgan_core" / "data" / "lists").iterdir()} == set(picking.PICKED)
 
 
 def test_torch_hub_takes_a_clone(tmp_path):
