@@ -83,3 +83,9 @@ def test_the_wheel_has_the_same_ledger_and_ships_the_same_files(installed, site,
 def test_torch_hub_takes_a_clone(tmp_path):
     generator = torch.hub.load(str(ROOT), "generator", "faces", device="cpu", source="local")
     assert torch.equal(generator.sample(2, seed=1), Run.reference("faces").generator().sample(2, seed=1))
+
+
+@pytest.mark.slow
+def test_the_wheel_has_what_chapters_share(installed):
+    code = "from dcgan_core import chapters as c; c.use_style(); print(len(c.trial('grain')) > 0, c.colour_net().name)"
+    assert installed("-c", code) == "True imagenet32\n"
