@@ -243,7 +243,6 @@ def test_sliders_move(opened, how):
     assert frame.evaluate(shown)[0] != before[0] and before[1] > 1000, "the picture did not follow"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
 def test_figures_keep_their_proportions_and_open_at_full_size(pages, opened, width):
     """Also where they are narrower than they were drawn."""
@@ -281,6 +280,7 @@ def test_an_animation_can_be_told_to_stand_still(opened):
     assert calm.locator(".dcgan-still").is_visible() and not calm.locator(".dcgan-animation").is_visible()
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_what_is_printed_wraps_and_images_are_as_they_are(pages, opened, scheme):
     """On a phone. In the dark, the theme would dim images and lay slabs under outputs."""
     cut = "pre => pre.scrollWidth > pre.clientWidth + 1 ? [pre.textContent.trim().slice(0, 60)] : []"
