@@ -8,6 +8,7 @@ document.addEventListener("click", (event) => {
     dialog = document.body.appendChild(document.createElement("dialog"));
     dialog.id = "enlarged";
     dialog.addEventListener("click", () => dialog.close());
+    dialog.addEventListener("keydown", (event) => event.key === "Escape" && dialog.close()); // the theme keeps it from the browser
   }
   const image = new Image();
   image.src = link.href;
