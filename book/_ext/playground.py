@@ -242,7 +242,7 @@ def _table(head, rows):
     text = f"<thead>{line(head, 'th')}</thead><tbody>{body}</tbody>"
     return nodes.raw(
         "",
-        f'<div style="overflow-x: auto"><table class="table">{text}</table></div>',
+        f'<div style="overflow-x: auto" role="region" tabindex="0" aria-label="a table that may be wider than the page"><table class="table">{text}</table></div>',
         format="html",
     )
 
