@@ -51,6 +51,10 @@ def at_least(bound: float) -> Rule:
     return Rule(f"the interval lies at or above {bound:g}", lambda value, low, high: _side(low >= bound, high < bound))
 
 
+# of a difference: a measurement of 0 without any spread does not settle it
+MORE = Rule("the interval lies above 0", lambda value, low, high: _side(low > 0, high < 0))
+
+
 def at_most(bound: float) -> Rule:
     return Rule(f"the interval lies at or below {bound:g}", lambda value, low, high: _side(high <= bound, low > bound))
 

@@ -7,6 +7,7 @@ import numpy as np
 from dcgan_core import intervals
 from dcgan_core.authors import reading
 from dcgan_core.claims.claim import (
+    MORE,
     NOT_IN_PAPER,
     Claim,
     Measure,
@@ -165,7 +166,7 @@ def _cifar10_claims() -> list[Claim]:
             f"D's features do better than 1-layer K-means on the same test images{few}",
             f"above: {paper}",
             "percentage points more",
-            at_least(0),
+            MORE,
             measure,
             _is_ours,
             _instead_of_imagenet,

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import cache, partial
 
 from dcgan_core.claims.claim import (
+    MORE,
     NOT_IN_PAPER,
     Claim,
     Measure,
@@ -133,7 +134,7 @@ def _saliency_claims() -> list[Claim]:
         "A minority of D's features look into their object more than at the rest; of a random D's, fewer do",
         "a significant minority (by eye)",
         "share of features, difference",
-        at_least(0),
+        MORE,
         _saliency("looking", "gain"),
         _drawn_rooms,
         instead_of_lsun,
@@ -262,8 +263,8 @@ def _arithmetic_claims(name: str) -> list[Claim]:
     others, improved = "share of other attributes", "Thirty a term, their difference twice, and the length of a random z"
     rows: tuple[Said, ...] = (
         ("success", f"The sum shows it in most trials: {said}", "by eye", trials, at_least(0.5)),
-        ("above_chance", f"The sum shows it more often than random samples do: {said}", "by eye", gain, at_least(0)),
-        ("gain", f"Means of three exemplars a term are more stable than single ones: {said}", "by eye", gain, at_least(0)),
+        ("above_chance", f"The sum shows it more often than random samples do: {said}", "by eye", gain, MORE),
+        ("gain", f"Means of three exemplars a term are more stable than single ones: {said}", "by eye", gain, MORE),
         ("pixels", f"The same arithmetic with pixels fails: {said}", "noisy overlays", trials, at_most(0.5)),
         ("others_kept", f"What else the sum keeps of its third term: {said}", NOT_IN_PAPER, others, None),
         ("single", f"The same with one exemplar a term instead of three: {said}", NOT_IN_PAPER, trials, None),

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from dcgan_core import intervals
-from dcgan_core.claims.claim import NOT_IN_PAPER, Claim, Measure, Setting, at_least, at_most, check_photographs
+from dcgan_core.claims.claim import MORE, NOT_IN_PAPER, Claim, Measure, Setting, at_most, check_photographs
 from dcgan_core.data.images import ImageData, part
 from dcgan_core.data.sources import source
 from dcgan_core.errors import UserError
@@ -145,12 +145,12 @@ CLAIMS = [
         "50,000 digits of a fully connected GAN teach less than the DCGAN's",
         "6.28 % against 2.98 %",
         _MORE,
-        at_least(0),
+        MORE,
         _more_than_mnist,
         partial(_is_mnist, fully_connected=True),
         setting=_another_baseline,
     ),
-    Claim("mnist.nn_error_affine", "8", _AFFINE, _WORSE, _MORE, at_least(0), _more_than_mnist, partial(_is_mnist, affine=True)),
+    Claim("mnist.nn_error_affine", "8", _AFFINE, _WORSE, _MORE, MORE, _more_than_mnist, partial(_is_mnist, affine=True)),
     Claim("mnist.nn_error_affine_gan", "8", "…and so it is with the baseline GAN", _WORSE, _MORE, None, fits=lambda run: False),
     *(
         Claim(

@@ -21,6 +21,12 @@ def test_a_rule_decides_by_the_interval_and_leaves_open_what_lies_across(rule, b
     assert "0.5" in rule.text or rule.text.endswith("between 0.35 and 0.65")
 
 
+def test_a_difference_of_nothing_is_not_more():
+    """As where a few features are counted, none of which does what is claimed: the interval has no width."""
+    measured = ((-0.2, -0.3, -0.1), (0.0, 0.0, 0.0), (0.1, 0.0, 0.2), (0.2, 0.1, 0.3))
+    assert [claim.MORE.decide(*m) for m in measured] == [False, None, None, True]
+
+
 @pytest.mark.parametrize("recall", [0.135, 0.499])
 def test_an_ablation_whose_baseline_is_under_dispersed_is_another_setting(recall):
     row = claim.ablation("x", "3", "x", "x")
