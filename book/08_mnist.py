@@ -87,7 +87,7 @@ def of_each_class(data, count):
 # input of every layer of both nets. That is how its pictures come with labels.
 #
 # The chapter's own net is small and learns now, before your eyes, from a thousand of scikit-learn's handwritten digits. The others, about
-# seven hundred, are kept back: they are what the pupil will be asked to read.
+# seven hundred, are held out: they are what the pupil will be asked to read.
 
 # %% tags=["hide-input"]
 architecture = Architecture(
@@ -120,11 +120,11 @@ small = runs.start(config, real, chapters.place("8", "quick"))
 loop.train(config, real, small, device, progress=False)
 generator = small.generator(where)
 print(
-    f"{config.images:,} digits drawn from {len(real):,}, {small.info['minutes'] * 60:.0f} s"
+    f"{config.images:,} digits seen, of {len(real):,} different ones, {small.info['minutes'] * 60:.0f} s"
 )
 
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Real digits (left) and drawn ones (right), a column for each class. 16 pixels wide; the originals have eight.", "name": "fig-mnist-digits"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Real digits (left) and generated ones (right), a column for each class. 16 pixels wide; the originals have eight.", "name": "fig-mnist-digits"}}
 def side_by_side(*panels, rows=6, zoom=2):
     gap = np.full((rows, 1, *panels[0].shape[1:]), 255, np.uint8)
     parts = []
@@ -147,7 +147,7 @@ if claim.has_photographs(shipped["mnist"]):
 side_by_side(*panels, zoom=1)
 
 # %% [markdown]
-# Take a z, and give all ten orders at once. (A smaller net, `mnist-small`, that a browser can load.)
+# Take a z, and give all ten orders at once. (This is a smaller net, `mnist-small`, which a browser can load.)
 #
 # ```{playground} digits explore
 # :runs: mnist-small
@@ -209,7 +209,7 @@ Table(
         [name, f"{m.value:.1f} ({m.low:.1f} to {m.high:.1f})"]
         for name, m in [
             ("1,000 real digits", taught_by_real),
-            *((f"{count:,} drawn digits", m) for count, m in drawn.items()),
+            *((f"{count:,} generated digits", m) for count, m in drawn.items()),
         ]
     ],
     caption="A few thousand references: generated digits against real ones.",
@@ -255,12 +255,12 @@ def measured(name, ids):
 
 
 wanted = {
-    "MNIST, drawn": (
+    "MNIST, generated": (
         "mnist",
         [f"mnist.nn_error_{k}" for k in ("10m", "1m", "50k")],
     ),
     "MNIST, real": ("mnist", ["mnist.nn_error_real"]),
-    "MNIST, drawn without convolutions": (
+    "MNIST, generated without convolutions": (
         "mnist-fc",
         ["mnist.nn_error_fc_gan"],
     ),
@@ -271,7 +271,9 @@ curves = {
     for name, r in found.items()
     if r
 }
-curves["scikit-learn's digits, drawn"] = {k: m.value for k, m in drawn.items()}
+curves["scikit-learn's digits, generated"] = {
+    k: m.value for k, m in drawn.items()
+}
 error_curves(curves, paper)
 
 # %% [markdown]
@@ -284,14 +286,14 @@ error_curves(curves, paper)
 # ## Beside the paper's table
 #
 # The paper's Table 3 has two more rows, of 1-NNs taught by real digits that were deformed: InfiMNIST errs on 2.6 %, AlignMNIST on 1.4 %, both with ten million digits. Neither
-# was measured here. With as many drawn digits the paper's net lies between them.
+# was measured here. With as many generated digits the paper's net lies between them.
 
 # %% tags=["hide-input"]
 ledger.of("mnist.as*", "mnist.above*", "mnist.nn*")
 
 # %% [markdown]
-# Rows say `not measured` where nobody has run them yet. Each interval is over test digits. It does not hold what another training
-# would have changed: that is one run each.
+# Rows say `not measured` where nobody has run them yet. Each interval is over test digits. What another training
+# would change is not in it: each number is from one training.
 #
 # All that was measured on the way, in per cent, with the minutes that drawing and searching had taken by then:
 
@@ -330,9 +332,10 @@ Table(
 # %% [markdown]
 # Memory does not depend on the number of references: each block takes the place of the one before. It was measured with an untrained net (`make bench`).
 #
-# **As good as the real ones?** Both were asked the same test digits, so the errors can be compared digit by digit. The claim is decided at equal numbers, 50,000 drawn digits against 50,000 real ones, and leaves the
-# drawn ones 0.4 points: with less room an exact replica of the paper's net would fail too often. A million drawn digits teach better, the paper says of ten. The difference in percentage points, a
-# million drawn digits against real ones; below 0, the drawn ones teach better:
+# **As good as the real ones?** Both were asked the same test digits, so the errors can be compared digit by digit. The claim is decided at equal numbers, 50,000 generated digits against 50,000 real ones. The
+# generated ones may be worse by 0.4 points: with less room an exact replica of the paper's net would fail too often. Where
+# the interval lies above 0 and reaches below 0.4, they are worse, and whether by more than that is open. And do many more teach better? The paper says so of ten million; here it is one million. The difference in percentage points, a
+# million generated digits against real ones; below 0, the generated ones teach better:
 
 # %% tags=["hide-input"]
 million = measured("mnist", ["mnist.nn_error_1m"])
@@ -347,19 +350,19 @@ Table(
 )
 
 # %% [markdown]
-# The generator learnt from 50,000 of them. That drawn digits teach better is shown only where the whole interval lies below 0. Where it reaches over 0 nothing is
-# shown, even if the drawn digits' error is the smaller one.
+# The generator learnt from 50,000 of them. That generated digits teach better is shown only where the whole interval lies below 0. Where it reaches over 0 nothing is
+# shown, even if the generated digits' error is the smaller one.
 #
 # **Real digits.** Nothing is trained here, so this row tests the measuring itself. The paper does not say how many digits its 3.1 % is with. We infer that it is
 # *all 60,000* training digits, since those give it here. With the 50,000 that the generator learns from, as the authors' code has it, the error is higher: see the table.
 #
 # **Without convolutions.** The paper's baseline is "permutation invariant": a net that would learn as well if all pixels were shuffled,
 # since it does not know which are neighbours. It has batchnorm, since removing its scale and bias is said to have helped it, too. Ours has two fully connected hidden layers in each net and is
-# trained as the other one, on as many images. One thing had to go: batchnorm in D. With it, D told every batch of samples from a batch of data, and G drew
+# trained as the other one, on as many images. One thing had to go: batchnorm in D. With it, D could tell every batch of samples from a batch of data, and G generated
 # noise. So ours is *another* baseline, not the paper's.
 
 # %% tags=["hide-input"]
-flat = found["MNIST, drawn without convolutions"]
+flat = found["MNIST, generated without convolutions"]
 if flat:
     theirs = paper["the paper's GAN without convolutions"][50_000]
     times = flat["value"] / theirs
@@ -387,9 +390,9 @@ print("difference in percentage points:", ledger.number(row))
 #
 # ## Which digit taught which answer
 #
-# A nearest neighbour can be looked at. Above, digits that the pupil got wrong; in the middle, the drawn digit that it believed; below, the nearest real one.
+# A nearest neighbour can be looked at. Above, digits that the pupil got wrong; in the middle, the generated digit that it believed; below, the nearest real one.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "What the pupil was asked (top), the drawn digit that misled it (middle), the nearest real digit (bottom). Scikit-learn's digits.", "name": "fig-mnist-neighbours"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "What the pupil was asked (top), the generated digit that misled it (middle), the nearest real digit (bottom). Scikit-learn's digits.", "name": "fig-mnist-neighbours"}}
 block = neighbours.generated(generator, seed)
 pairs = [block(i) for i in range(5)]
 images = np.concatenate([x for x, _ in pairs])
@@ -401,7 +404,7 @@ _, nearest_real = neighbours.nearest(asked[wrong], real.images, where)
 image_rows.strips(
     [
         ("asked", asked[wrong]),
-        ("drawn", images[nearest[wrong]]),
+        ("generated", images[nearest[wrong]]),
         ("real", np.asarray(real.images)[nearest_real]),
     ]
 )
@@ -411,13 +414,13 @@ Table(
     ["", *(str(i + 1) for i in range(len(wrong)))],
     [
         ["it is a", *unseen.labels[wrong].tolist()],
-        ["drawn as a", *labels[nearest[wrong]].tolist()],
+        ["generated as a", *labels[nearest[wrong]].tolist()],
         ["the real one is a", *real.labels[nearest_real].tolist()],
     ],
 )
 
 # %% [markdown]
-# Two kinds of mistake are mixed here. Some drawn digits are good digits that happen to lie near an odd one. Others are *mislabelled*: told to draw
+# Two kinds of mistake are mixed here. Some generated digits are good digits that happen to lie near an odd one. Others are *mislabelled*: told to draw
 # one digit, the net drew another. Those are worse than no digit at all, and one of them is enough, since a nearest neighbour trusts whoever is closest.
 #
 # ## What this number does not see
@@ -439,9 +442,9 @@ few = draw(generator, 1, seed).repeat(-(-half // 10), 0)[:half]
 rng = np.random.default_rng(seed)
 sets = {
     "other real digits": np.asarray(unseen.images[half : 2 * half]),
-    "drawn digits": images[:half],
+    "generated digits": images[:half],
     "noise": rng.integers(0, 256, images[:half].shape, np.uint8),
-    "ten drawn digits, repeated": few,
+    "ten generated digits, repeated": few,
 }
 rows = []
 for name, pictures in sets.items():
@@ -473,11 +476,11 @@ Table(
 # dcgan measure runs/mnist mnist.nn_error_10m  # hours; goes on if stopped
 # ```
 #
-# `torchvision` downloads MNIST on first use, unless it lies under `$DCGAN_DATA`. The last 10,000 of the 60,000 training digits are never trained on. Choose on
-# those. Test digits are for the end, once. We kept to it with one exception: a first net without convolutions, which still had batchnorm in D, was scored on the test
+# `torchvision` downloads MNIST on first use, unless it lies under `$DCGAN_DATA`. The last 10,000 of the 60,000 training digits are never trained on: they are the validation set, for every
+# choice. Test digits are for the end, once. We kept to it with one exception: a first net without convolutions, which still had batchnorm in D, was scored on the test
 # digits, too, before it was given up. Each shipped run was scored on them in its final form alone.
 #
-# Where MNIST is at hand, here is the measurement in small: 500 of the digits kept for choosing, and few references.
+# Where MNIST is at hand, here is the measurement in small: 500 digits of the validation set, and few references.
 
 # %%
 if claim.has_photographs(shipped["mnist"]):
@@ -507,7 +510,7 @@ Table(
 # ## Exercises
 #
 # 1. Train the small net for four times as many images. Which falls, the error at 1,000 references or the one at 20,000?
-# 2. Show the pupil real and drawn digits together. Does it read better than with the real ones alone?
+# 2. Show the pupil real and generated digits together. Does it read better than with the real ones alone?
 # 3. Why is a generator that copies its training digits a perfect teacher by this measure, up to the real digits' error? What would show the copying?
 #
 # <details>
@@ -519,9 +522,9 @@ Table(
 # print("real alone:", (search.labels.numpy() != unseen.labels).mean())
 # for number in range(20):
 #     search.show(*neighbours.generated(generator, seed)(number))
-# print("with drawn ones:", (search.labels.numpy() != unseen.labels).mean())
+# print("with generated ones:", (search.labels.numpy() != unseen.labels).mean())
 # ```
-# A drawn digit changes an answer only where it is nearer than every real one. Where the net has filled a gap between two real digits of one class, that helps; where
+# A generated digit changes an answer only where it is nearer than every real one. Where the net has filled a gap between two real digits of one class, that helps; where
 # it drew a wrong digit, it hurts.
 #
 # </details>
