@@ -16,11 +16,11 @@
 # # 4.1 · LSUN bedrooms, and deduplication
 #
 # **The claim:** shown three million photographs of bedrooms, each of them once, the net draws bedrooms. That it has learnt them by heart is possible, the paper says, but with a
-# small learning rate and one look at each it is unlikely. And to be safe, the authors first removed what was in the set twice.
+# small learning rate and one look at each it is unlikely. To make it less likely still, the authors first removed near duplicates from the set.
 #
 # LSUN's bedrooms {cite}`yu2015` are 43 GB. This book's own run had a few thousand photographs of bedrooms, dining rooms, kitchens and living rooms from MIT
 # Places {cite}`zhou2018`, and looked at each of them again and again (the table below counts). So the paper's argument does not hold here, whatever comes out: this net had
-# every occasion to learn by heart. That makes it a good place to ask how one would notice.
+# every opportunity to learn by heart. That makes it a good place to ask how one would notice.
 
 # %% tags=["parameters", "hide-input"]
 profile = "quick"
@@ -87,7 +87,7 @@ Table(
             f"{counters['images'] / photographs:,.0f}",
         ],
         [
-            "images drawn",
+            "images seen",
             "about 3,000,000, 15,000,000",
             f"{counters['images']:,}",
         ],
@@ -110,7 +110,7 @@ Table(
 #
 # The paper's Fig 2 shows samples after one pass through the data, its Fig 3 after five. Here are the same eight points z of ours as the net saw more.
 # On the left stand the number of photographs seen and the passes through the set. In Fig 3 the authors see textures of noise that come back across samples, on the base boards of beds for
-# one, and take them for a sign of *under*-fitting: even five passes are not too many. Nobody has measured that here.
+# one, and take them for a sign of *under*-fitting: even five passes are not too many. That has not been measured here.
 
 # %% mystnb={"figure": {"caption": "Learning to draw rooms. The same z in each column.", "name": "fig-rooms-progress"}}
 rows, side = [], run.architecture.size
@@ -126,8 +126,8 @@ image_rows.strips(rows)
 #
 # ## Who learns by heart?
 #
-# G never sees a photograph. All it knows comes from D. So if anything is learnt by heart, D has to do it first, and that can be seen: a D that knows its
-# photographs is surer about them than about others that it never saw.
+# G never sees a photograph. All it knows comes from D. So if anything is learnt by heart, D has to do it first, and then it shows: a D that knows its
+# photographs is surer about them than about others that it never saw. Where the photographs are at hand, the next cell asks D about both.
 
 # %% tags=["hide-input"]
 if claim.has_photographs(run):
@@ -192,7 +192,7 @@ ledger.with_photographs("memorisation.rooms.seen", run, device, seed)
 # %% [markdown]
 # And now the measure that decides. Ask not how near the nearest photograph is, but whether it stands out: is it much nearer than the nineteen next? For a copy it is, for whatever is merely smooth it
 # is not, since that is near to all of them. Photographs are compared mirrored as well, and moved by up to two pixels. A sample counts as a copy where its nearest photograph stands out
-# more than for all but one in a hundred of the held-out ones. The number is how many more than that one in a hundred there are; at 0 samples are no more copies than photographs are that nobody can have copied.
+# more than for all but one in a hundred of the held-out ones. The number is the share of such samples, less that one in a hundred: at 0, samples stand out no more often than photographs that nobody can have copied.
 
 # %%
 ledger.with_photographs("memorisation.rooms.copies", run, device, seed)
@@ -203,10 +203,10 @@ for how, (share, *_) in caught.items():
     print(f"planted copies, {how}: {share:.0%} are caught")
 
 # %% [markdown]
-# Of planted copies it catches nearly all, whatever was done to them. If four samples in a hundred were copies, its rule would find the claim refuted 95 times of 100 (a test of this book plants them). What
-# it cannot see: the style of a photograph, a part of one, or a copy changed more than these. And some held-out rooms are in the set twice, which hides a few.
+# Of planted copies it catches nearly all, whatever was done to them. If four samples in a hundred were copies, the rule would say that the claim fails at least 95 times of 100 (a test of this book simulates it). What
+# it cannot see: the style of a photograph, a part of one, or a copy changed more than these. And some held-out rooms are among the training photographs, too, which hides a few.
 #
-# So samples are smooth, and not copies. What D knew by heart, G did not give away.
+# So, as far as these measures can see, the samples are not copies. Whatever D knew by heart, G did not give it away.
 #
 # And by eye, where the photographs are at hand: out of a thousand samples, the five that lie nearest to a training photograph, with that photograph below each. This plain distance of pixels is a
 # crude judge: it likes large dull areas.
@@ -231,7 +231,7 @@ if chapters.at_hand(name):
     loop.train(config, data, own, device)
     done = own.info["counters"]
     print(
-        f"{len(data):,} photographs, {done['images']:,} images drawn, {done['g_updates']:,} updates of each net"
+        f"{len(data):,} photographs, {done['images']:,} images seen, {done['g_updates']:,} updates of each net"
     )
     own_samples = own.generator().sample(24, seed=seed)
     display(dcgan.show(own_samples, columns=12))
@@ -257,9 +257,9 @@ if chapters.at_hand(name):
 # dcgan train lsun --profile paper
 # ```
 #
-# Three million pictures never stand in memory. A cursor goes through the database once, key by key. Each picture is decoded, its shorter side resized
+# Three million pictures are never in memory at once. A cursor goes through the database once, key by key. Each picture is decoded, its shorter side resized
 # to 64 pixels, its centre cropped, and the pixels appended to a file that training maps into memory. Stop it with Ctrl-C, or with a power cut: the same
-# command continues after the last key. Whether the whole LSUN passes through has not been tried here. A database of the same form has:
+# command continues after the last key. The whole of LSUN has not been tried here. A small database of the same form has:
 
 # %% tags=["hide-input"]
 bedrooms = scenes.draw("drawn-rooms", 200, 96, seed).images
@@ -282,10 +282,10 @@ if lmdb:
         data = loading.load_data("lsun", 64)
         contents = finding.find("lsun").open(64)
     print(f"{data.name}: {len(data)} images of {data.size} px")
-    # what an interrupted preparation does: it goes straight behind a key
+    # what an interrupted preparation does: it goes on right after a key
     keys = [picture.file for picture in contents.pictures(0, "")]
     following = next(contents.pictures(100, keys[99]))
-    print(f"behind ...{keys[99][-4:]} comes ...{following.file[-4:]}")
+    print(f"after ...{keys[99][-4:]} comes ...{following.file[-4:]}")
 
 # %% [markdown]
 # ## Deduplication
@@ -333,8 +333,8 @@ image_rows.strips(
 # %% [markdown]
 # ### What is a near duplicate?
 #
-# The same photograph, saved again, a little brighter, shifted or cropped. To know whether any are found, we plant some: copies changed in one of four
-# ways, by as much as happens on the web.
+# The same photograph, saved again, a little brighter, shifted or cropped. To know whether any are found, we plant some: copies changed a little, in one of four
+# ways.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "A picture and its four near duplicates. Below each: in how many of the 128 bits its code differs from the original's.", "name": "fig-planted"}}
 rng_np = np.random.default_rng(seed)
@@ -363,8 +363,8 @@ plt.show()
 # codes differ in at most five bits. That number was chosen on other planted copies than those below, and it is ours, not the paper's.
 #
 # Two numbers say how well it works. *Recall*: how many of the planted copies are found? *Precision*: of all pairs that it calls duplicates, how many
-# are? The paper gives the second, by eye: fewer than one false pair in a hundred. The first it only guesses: that about 275,000 were removed *suggests* a high recall. Here both rules
-# are measured. Both numbers hold for these four kinds of change and for a set of this size: with twice the photographs there are four times the pairs to go wrong.
+# are? The paper gives the second, by eye: fewer than one false pair in a hundred. The first it only infers: that about 275,000 were removed *suggests* a high recall. Here both
+# are measured, and they hold for these four kinds of change and for a set of this size: with twice the photographs there are four times the pairs to go wrong.
 
 # %% tags=["hide-input"]
 methods = {
@@ -452,7 +452,7 @@ plt.show()
 # mistake is worse? A stranger thrown out costs one photograph. What a copy left in costs was not tested here. The paper removed about 275,000 of
 # its three million. How many it missed, nobody knows.
 #
-# This was a quick one. At full size, on the photographs of the reference run `rooms`:
+# That was a small measurement. At full size, on the photographs of the reference run `rooms`:
 
 # %% tags=["hide-input"]
 ledger.of("dedup.*")
@@ -461,8 +461,8 @@ ledger.of("dedup.*")
 # ### Nearly linear time
 #
 # Equal codes are found by sorting. Nearly equal ones, too: if two codes differ in at most five bits, cut them into six pieces, and one piece is the same in
-# both {cite}`norouzi2012`. So it is enough to sort six times and to compare neighbours. Ten times the images take at least ten times as long;
-# sorting adds a little, and the processor's cache, into which the smaller set fits and the larger one does not, some more.
+# both {cite}`norouzi2012`. So it is enough to sort six times and to compare neighbours. Ten times the images should take little more than ten times as
+# long, since sorting adds a little. They take longer, probably because the smaller set fits into the processor's cache and the larger one does not.
 
 # %% tags=["hide-input"]
 seconds = {}
@@ -515,7 +515,8 @@ Table(
 #
 # ## Exercises
 #
-# 1. Build a net that *does* copy: `lambda z` that returns training photographs, with a little noise. What do all three measures say? How much noise hides it?
+# 1. Take samples that *are* copies: training photographs with a little noise. What does `copies(samples, seen, unseen)` of `dcgan_core.metrics.memorisation` say? How much noise
+#    hides them? (It needs the photographs, which are `seen` and `unseen` above.)
 # 2. Mirror images are near duplicates too. Does the hash find them? Why not, and what would you do about it?
 # 3. Which pictures does the hash confuse? Look at the wrong pairs at a radius of 12.
 #

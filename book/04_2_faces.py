@@ -72,7 +72,7 @@ Table(
             f"D's maps {', '.join(map(str, run.architecture.widths))}, kernel {run.architecture.kernel}",
         ],
         [
-            "images drawn",
+            "images seen",
             f"{trained['images']:,}, about {trained['images'] / info['data']['images']:.0f} passes",
         ],
         ["stages", "; then ".join(stages) + falling],
@@ -318,7 +318,7 @@ if chapters.at_hand(config.data):
     loop.train(config, data, own, device)
     done = own.info["counters"]
     print(
-        f"{len(data):,} photographs, {done['images']:,} images drawn, {done['g_updates']:,} updates of G"
+        f"{len(data):,} photographs, {done['images']:,} images seen, {done['g_updates']:,} updates of G"
     )
     own_samples = own.generator().sample(24, seed=seed)
     display(dcgan.show(own_samples, columns=12))
@@ -354,7 +354,7 @@ Table(
     [
         ["photographs", "about 350,000", f"{info['data']['images']:,}"],
         [
-            "images drawn",
+            "images seen",
             f"{paper.images:,}",
             f"{trained['images']:,}",
         ],

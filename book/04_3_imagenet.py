@@ -176,7 +176,7 @@ if profile == "quick":
 own = runs.start(config, data, chapters.place("4-3", profile))
 loop.train(config, data, own, device)
 done = own.info["counters"]
-print(f"{done['images']:,} images drawn, {done['g_updates']:,} updates of G")
+print(f"{done['images']:,} images seen, {done['g_updates']:,} updates of G")
 
 # %% mystnb={"figure": {"caption": "The learning curves of those few hundred updates.", "name": "fig-imagenet-curves"}}
 curves.learning_curves(own.log())
@@ -200,7 +200,7 @@ drawn_by = (
 )
 print(
     f"Drawn by {drawn_by}: trained on {shown.info['data']['name']},"
-    f" {shown.trained['images']:,} images drawn. The paper's: on Imagenet-1k, about {paper.images / 1e6:.0f} million"
+    f" {shown.trained['images']:,} images seen. The paper's: on Imagenet-1k, about {paper.images / 1e6:.0f} million"
     " (30 passes, says the name of the released file)."
 )
 

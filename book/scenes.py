@@ -288,7 +288,7 @@ pictures.show(samples(portrait_run, 36, seed), columns=12, zoom=1)
 
 # %% tags=["hide-input"]
 Table(
-    ["run", "images drawn", "updates of each net", "minutes", "precision"],
+    ["run", "images seen", "updates of each net", "minutes", "precision"],
     [
         [
             run.name,

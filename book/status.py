@@ -80,7 +80,7 @@ for run in reference_runs():
         ]
     )
 Table(
-    ["run", "data", "images drawn", "minutes", "commit"],
+    ["run", "data", "images seen", "minutes", "commit"],
     rows,
     caption="The runs that ship with the book.",
 )
