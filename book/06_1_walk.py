@@ -74,7 +74,7 @@ walk_slider(generator, stops)
 
 # %% [markdown]
 # The slider goes through six random points and back to the first. Nowhere on the way is there a cut from one face to the next. Hair
-# changes its colour, the light changes, glasses come and go. Where a point draws a poor face, so does the way to it.
+# changes its colour, the light changes, glasses come and go. Where the face at a point is poor, those near it are poor, too.
 #
 # ## Six walks, side by side
 
@@ -180,8 +180,8 @@ print(f"an untrained net's largest step: {largest.value:.3f}")
 #
 # ## Are they plausible? Do things come and go?
 #
-# Photographs have nobody to ask but your eyes ({numref}`fig-walks`). Drawn rooms have a judge that knows a bed from a window. Where it is unsure, between one answer in ten and nine in ten, the picture shows neither a window nor
-# a wall. Is it unsure more often on the way than at the ends? And where two rooms differ in several things, do these change one after another, or all in one step, as if the net cut from one room that it knows by
+# In photographs only your eyes can tell ({numref}`fig-walks`). For drawn rooms there is a {term}`judge`: it gives the probability that a picture shows a window, a bed and so on. Where it says between 10 and 90 %, we call it unsure:
+# the picture shows neither a clear window nor a clear wall. Is it unsure more often on the way than at the ends? And where two rooms differ in several things, do these change one after another, or all in one step, as if the net cut from one room that it knows by
 # heart to the next?
 
 # %%
@@ -201,7 +201,14 @@ print(
 )
 
 # %% [markdown]
-# Things do come and go, a few more often than they must. On the way the judge is unsure a little more often than at the ends; the rule allows three answers in a hundred. It says nothing of photographs.
+# In this net things do come and go, and more often than they must. On the way the judge is unsure a little more often than at the ends; the rule allows three answers in a hundred. That
+# was one net. The same recipe, trained again from other seeds:
+
+# %% tags=["hide-input"]
+ledger.each_net("walk.plausible", "walk.objects")
+
+# %% [markdown]
+# Both numbers are much the same in each of them. Of nets that learnt from photographs they say nothing.
 #
 # ## Do we meet training images on the way?
 #
@@ -233,8 +240,8 @@ ledger.demonstrate("walk.nearest", portraits, device, seed)
 ledger.of("walk.nearest")
 
 # %% [markdown]
-# A copy would lie near 0. Nothing on either walk does. But a straight walk comes nearer to the training images in its middle than held-out images
-# are. Is that a trace of memory? The spherical walk between the same two
+# A copy would lie near 0. Nothing on either walk does. But in both nets above, a straight walk comes nearer to the training images in its middle than held-out images
+# do. Is that a trace of memory? The spherical walk between the same two
 # ends suggests an answer: it stays about as far away as held-out images. The two differ in the length of z, and we think that a short z draws a smoother, more average picture:
 # what is average is nearer to *everything*, seen or not. They differ in something else as well, so this is no proof; more about both in a moment. (The paper makes no such search, since distances of pixels are easily
 # fooled; {doc}`04_1_lsun` has a measure that was tried on planted copies.)
