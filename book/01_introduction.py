@@ -28,8 +28,8 @@
 # 1. **A recipe that is stable** (its sections 3 and 4): which layers to use, which to avoid, how to set the optimiser.
 # 2. **A use for it** (section 5): D has looked at many images. Its inner features, with a simple classifier on top, recognise objects
 #    in images that it has never seen.
-# 3. **A look inside** (section 6): between any two points of the generator's input lies a smooth path of plausible images. Single
-#    features draw single things, such as windows. Directions mean something, such as a smile.
+# 3. **A look inside** (section 6): a walk between random points of the generator's input is smooth, and its images are plausible. Some
+#    feature maps draw one kind of thing, such as windows. Directions mean something, such as a smile.
 #
 # Where that stood among other work, and what became of it, is {doc}`02_related`.
 
@@ -48,7 +48,7 @@ device = "auto"
 # - **holds on a stand-in**: the same, on other data. Some of the paper's data was never released or is too large for a small computer.
 # - **refuted here**: measured on the paper's kind of data, and the whole interval lies on the wrong side.
 # - **not settled**: the interval lies on both sides, or too little was measured to tell.
-# - **other setting**: measured where the paper does not speak, or failed on other data than the paper's. The row says where.
+# - **other setting**: measured in a setting of which the paper says nothing, or failed on other data than the paper's. The row says which.
 # - **not measured**: nobody has done it here. The number is left open rather than copied.
 
 # %% tags=["hide-input"]

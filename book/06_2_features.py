@@ -18,8 +18,8 @@
 # **The claim:** nobody tells D what a bed or a window is, and yet a significant minority of the features of its last conv layer respond to such parts of the scene. Features of a
 # net with random weights do not.
 #
-# The paper shows it for six features (its Fig 5). Here are ours. Each row is one feature: the pictures it responds to most, cut to what it
-# sees of them, and below each what in it speaks for the response.
+# The paper shows it for six features (its Fig 5). Here are ours. Each block is one feature: above, the pictures that it responds to most, cut to the part that it
+# sees; below each, the pixels that speak for the response.
 
 # %% tags=["parameters", "hide-input"]
 profile = "quick"
@@ -108,8 +108,8 @@ figure_5(trained, rooms.images)
 
 # %% [markdown]
 # The paper's caption says that a significant minority of its features respond to beds, the main thing in its bedrooms, and that the
-# random net beside them hardly tells one thing from another. So here are the same six places in a net of the same shape whose weights are
-# random, as they were before training.
+# random net beside them hardly tells one thing from another. So here are the same six features of a net of the same shape whose weights are
+# random, like those of any net before training.
 
 # %% mystnb={"figure": {"caption": "The same for a D with random weights.", "name": "fig-features-random"}}
 random = attribution.untrained(trained, rooms.images, seed)
@@ -220,8 +220,9 @@ ledger.demonstrate("saliency.looking", run, device, seed)
 ledger.each_net("saliency.looking", "saliency.*.gain")
 
 # %% [markdown]
-# All that was measured. Whether a trained D does better than random ones is said by the rows with *less random Ds'*: a difference, which should be above 0. Of these means over all
-# features the paper claims nothing: it says that a *significant minority* of features respond to beds.
+# That was each net of this recipe, trained from other seeds, and the mean of all. Below is everything that was measured on one of them, the run of this chapter. Whether its D does better than
+# random ones is said by the rows with *less random Ds'*: a difference, which should be above 0. The first row alone is about the paper's claim, of a *significant minority* of features. Of means over all
+# features the paper says nothing.
 
 # %%
 rows = []
@@ -295,16 +296,16 @@ Table(
 )
 
 # %% [markdown]
-# **The rule.** At first we had asked that half of the saliency of the *average* feature lie inside its object. It does not, but nobody claims that: our rule was stronger than the paper.
+# **The rule.** At first we had asked that half of the saliency of the *average* feature lie inside its object. It does not, but nobody claims that: our rule was stronger than the paper's claim.
 # Look at {numref}`fig-features` again and you see why it fails. A unit of the last layer sees a large part of the room, and
 # most features do not stand for *a* thing. They like a picture above a bed, or a lamp before a window, and their saliency is spread over both.
 #
-# **What holds.** In this net a minority does look into its object, and next to none does in random Ds. In nets of other seeds, trained in the same way, that minority is smaller, so over all of them the ledger leaves the claim open. And the trained D beats random ones on the average, too: more of its saliency lies inside one kind of object, inside objects of whatever kind, and, for the best features,
-# inside theirs; each difference is clear of 0. And it is far more than if saliency were spread evenly. Some features do belong to one thing. Two of the five best, those
+# **What holds.** In this net a minority of features do look into their object, and next to none do in random Ds. In nets of other seeds, trained in the same way, that minority is smaller, so over all of them the ledger leaves the claim open. And the trained D beats random ones on the average, too: more of its saliency lies inside one kind of object, inside objects of whatever kind, and, for the best features,
+# inside theirs; each difference is clear of 0. It is also clearly more than if saliency were spread evenly. Some features do belong to one thing. Two of the five best, those
 # for beds and for windows, picked on other drawings, have more than half of their saliency there; in the random D of the table none has. Each of these five numbers comes
 # from a few pictures only, so take them as hints. Those for doors, pictures and lamps have not.
 #
-# **What should make you careful.** In the pointing game random Ds do no worse: that difference does not clear 0. Their single most salient pixel often lies in a window, probably because a window
+# **What should make you careful.** In the pointing game the trained D is not shown to do better than random ones: that difference does not clear 0. The single most salient pixel of a random D often lies in a window, probably because a window
 # has the strongest contrast in the room, and a net needs no training to pass on strong contrast. Others have found the same: guided
 # backpropagation draws the edges of a picture even where a net has learnt nothing {cite}`adebayo2018`. A pretty saliency map alone proves nothing. Compare
 # with a random net, as the paper did.

@@ -272,9 +272,9 @@ table(variants, ["bed", "lamp", "door", "picture"])
 #
 # **Windows go, as the paper says.** In the first reading nearly all of them do, by judge and finder. As many random maps leave most windows where they are. So these maps do draw windows.
 #
-# **The rest does not stay, here.** The paper's rule drops a large part of the layer here, and that is too much for a net as narrow as ours: rooms get darker, and other things fade. Most lamps
-# go with the windows (nearly all, says the judge; by eye some more are left, see below). No wonder: a lit lamp is a bright patch on the wall, often right before a window, and with 8 × 8 places the
-# regression cannot tell the two apart. Random maps do nearly as much damage to other things, so most of it is the price of dropping so many.
+# **The rest does not stay as it was, in this net.** The paper's rule drops a large part of the layer here, and that is too much for a net as narrow as ours: rooms get darker, and other things fade. Most lamps
+# go with the windows (nearly all, says the judge; by eye some more are left, see below). Probably because a lit lamp is a bright patch on the wall, often right in front of a window, and with 8 × 8 places the
+# regression hardly tells the two apart. Random maps do nearly as much damage to other things, so most of it is the price of dropping so many. Whether the paper's rule does more than they do is not settled (above).
 #
 # **In the other reading fewer windows go** in this net (in others it is different, see below), and the judge often finds a door where there was none. The paper saw doors and mirrors take the windows' place. Whether
 # our doors stand just there, we did not measure.
@@ -294,7 +294,7 @@ def print_new(variants):
 print_new(variants)
 
 # %% [markdown]
-# A judge answers for a muddle too, and darkened rooms are not what it learnt from. So we looked for ourselves as well, at samples after the paper's
+# A judge gives an answer even for a muddle, and darkened rooms are not what it learnt from. So we looked for ourselves as well, at samples after the paper's
 # rule.
 
 # %% tags=["hide-input"]
@@ -311,15 +311,14 @@ if seen:
     )
 
 # %% [markdown]
-# So the judge is too strict with lamps: one that has only been dimmed is none to it.
-
-# %% [markdown]
+# So the judge is too strict with lamps: one that has only been dimmed does not count as a lamp.
+#
 # ## Can it be done with less damage?
 #
 # The paper's rule asks only for the sign of a weight. So choose with more care, one map after another: each time the one whose loss takes most of the windows
 # and least of all else. How much a map gives to either is read off a gradient: that of the finder's answers, at the places where it saw something, for a factor on
 # each map. Which layer, and how many maps? What comes nearest to 80 % of windows gone and 90 % of other things kept, or passes both furthest: by the finder, on
-# other samples. That is the row *tuned* above.
+# other samples. That is the column *tuned* above.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "From above: before; the paper's rule; its other reading; the tuned choice; as many random maps as the paper's rule drops.", "name": "fig-variants"}}
 stored = {}
@@ -475,7 +474,7 @@ table(others, ["window", "bed", "lamp", "door", "picture"])
 print_new(others)
 
 # %% [markdown]
-# It is more than luck. By the paper's rule many more beds vanish than by random maps, yet most stay, and most pictures go instead. By the same rule lamps nearly
+# It is more than luck. In this net, by the paper's rule, many more beds vanish than by random maps, yet most stay, and most pictures go instead. By the same rule lamps nearly
 # all go, says the judge, but so do most windows, and random maps put out nearly half of the lamps as well. The tuned choice is better by far for both. Still it does
 # not leave the room alone: things appear that were not there, doors above all, and pixels elsewhere move a good part of the way to another room. And nobody has
 # looked at these by eye.
@@ -488,8 +487,8 @@ print_new(others)
 ledger.each_net("forgetting.windows_gone*", "forgetting.rest")
 
 # %% [markdown]
-# That windows go by the paper's rule is so in each of them. That few go in the other reading, and that most beds stay, is *not*: it was this net. Nor is the price the same: how much of the rest is kept beside
-# random maps differs from net to net, and the ledger leaves that open. The intervals over samples of one net, however narrow, told nothing of that.
+# Windows go by the paper's rule in each of them. That few go in the other reading, and that most beds stay, is *not* so in each: it was this net. Nor is the price the same: how much of the rest is kept, compared with
+# random maps, differs from net to net, and the ledger leaves that open. The intervals over samples of one net, however narrow, could not tell us that.
 #
 # ## Mark your own
 #
