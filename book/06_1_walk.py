@@ -16,7 +16,7 @@
 # # 6.1 · Walking in the latent space
 #
 # **The claim:** on the way from one random z to another, images change smoothly and every one of them is plausible: things come and go without sharp transitions. Sharp jumps would
-# mean that the net has memorised single images.
+# be a sign that the net has memorised single images.
 #
 # The paper walks through bedrooms, along a series of nine random points (its Fig 4). We walk through faces. Move the slider.
 

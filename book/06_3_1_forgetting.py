@@ -273,7 +273,7 @@ table(variants, ["bed", "lamp", "door", "picture"])
 # **Windows go, as the paper says.** In the first reading nearly all of them do, by judge and finder. As many random maps leave most windows where they are. So these maps do draw windows.
 #
 # **The rest does not stay as it was, in this net.** The paper's rule drops a large part of the layer here, and that is too much for a net as narrow as ours: rooms get darker, and other things fade. Most lamps
-# go with the windows (nearly all, says the judge; by eye some more are left, see below). Probably because a lit lamp is a bright patch on the wall, often right in front of a window, and with 8 × 8 places the
+# go with the windows (nearly all, says the judge; by eye some more are left, see below). The reason is probably that a lit lamp is a bright patch on the wall, often right in front of a window, and with 8 × 8 places the
 # regression hardly tells the two apart. Random maps do nearly as much damage to other things, so most of it is the price of dropping so many. Whether the paper's rule does more than they do is not settled (above).
 #
 # **In the other reading fewer windows go** in this net (in others it is different, see below), and the judge often finds a door where there was none. The paper saw doors and mirrors take the windows' place. Whether
