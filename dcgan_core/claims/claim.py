@@ -35,7 +35,7 @@ VERDICTS = ("holds", "holds on a stand-in", "refuted here", "not settled", "othe
 
 @dataclass(frozen=True)
 class Rule:
-    """When a claim holds, said in words and computed. It is fixed before anything is measured."""
+    """When a claim holds, said in words and computed. Written before its measurement; changes are listed on the scoreboard."""
 
     text: str
     # (value, low, high) -> True: the interval lies on the claim's side; False: on the other; None: on both, so nothing is shown
