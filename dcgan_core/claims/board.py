@@ -10,10 +10,21 @@ from dcgan_core.figures.tables import Table, text
 
 SIGNS = dict(zip(VERDICTS, "✓≈✗?↪–", strict=True))
 MET = {"yes": "met", "no": "the interval lies on the other side", "open": "not decided"}
-COUNTED = {v: v for v in VERDICTS} | {
-    "holds": "hold",
-    "holds on a stand-in": "hold on a stand-in",
-    "other setting": "in other settings",
+COUNTED = {  # of one claim, and of several
+    "holds": ("holds", "hold"),
+    "holds on a stand-in": ("holds on a stand-in", "hold on a stand-in"),
+    "refuted here": ("is refuted here", "are refuted here"),
+    "not settled": ("is not settled", "are not settled"),
+    "other setting": ("was measured in another setting", "were measured in another setting"),
+    "not measured": ("was not measured", "were not measured"),
+}
+MEANING = {  # in the fewest words, under the bar
+    "holds": "with the paper's data",
+    "holds on a stand-in": "with other data in place of the paper's",
+    "refuted here": "fails with the paper's data",
+    "not settled": "the interval reaches to both sides",
+    "other setting": "says neither yes nor no to the paper",
+    "not measured": "",
 }
 CHAPTERS = {  # section of the paper -> the chapter that is about it, and its title
     "3": ("03_architecture", "Architecture"),
@@ -75,7 +86,8 @@ STYLE = """
 .dcgan-board details.claim>summary{display:grid;grid-template-columns:minmax(0,1fr) 9rem 12.5rem;gap:.1rem 1rem;
   padding:.5rem 0;cursor:pointer;list-style:none;font-weight:400;align-items:baseline}
 .dcgan-board summary::-webkit-details-marker{display:none}
-.dcgan-board summary .said::before{content:"▸";display:inline-block;width:1.1em;opacity:.6}
+.dcgan-board summary .said{padding-left:1.1em}
+.dcgan-board summary .said::before{content:"▸";display:inline-block;width:1.1em;margin-left:-1.1em}
 .dcgan-board details[open] summary .said::before{content:"▾"}
 .dcgan-board .verdict{font-weight:600;white-space:nowrap}
 .dcgan-board .value{text-align:right;font-variant-numeric:tabular-nums}
@@ -140,26 +152,28 @@ class Scoreboard(Table):
 def in_short(rows: Sequence[dict]) -> str:
     """How many claims have which verdict, in a sentence."""
     counts = Counter(r["verdict"] for r in rows if r["primary"] and r["verdict"])
-    parts = [f"{counts[v]} {COUNTED[v]}" for v in VERDICTS if counts[v]]
-    return f"Of {sum(counts.values())} claims of the paper, {', '.join(parts)}."
+    parts = [f"{counts[v]} {COUNTED[v][counts[v] > 1]}" for v in VERDICTS if counts[v]]
+    listed = " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
+    return f"Of {sum(counts.values())} claims of the paper, {listed}."
 
 
 def _bar(rows: Sequence[dict]) -> str:
     counts, name = Counter(r["verdict"] for r in rows), f"dcgan-board-{next(_count)}"
     there = [v for v in VERDICTS if counts[v]]
     spans = "".join(
-        f'<span class="{_slug(v)}" style="flex:{counts[v]}" title="{counts[v]} {COUNTED[v]}"></span>' for v in there
+        f'<span class="{_slug(v)}" style="flex:{counts[v]}" title="{counts[v]} {COUNTED[v][counts[v] > 1]}"></span>'
+        for v in there
     )
     choices = "".join(
         f'<label class="{_slug(v)}"><input type="radio" name="{name}" class="{_slug(v)}">'
-        f"<b>{SIGNS[v]} {counts[v]}</b> {COUNTED[v]}</label>"
+        f"<span><b>{SIGNS[v]} {v}</b> ({counts[v]}){': ' * bool(MEANING[v])}{MEANING[v]}</span></label>"
         for v in there
     )
     every = f'<label><input type="radio" name="{name}" checked>all</label>'
     said = html.escape(in_short(rows))
     return (
         f'<p><strong>{said}</strong></p><div class="bar" role="img" aria-label="{said}">{spans}</div>'
-        f"<fieldset><legend>Show</legend>{every}{choices}</fieldset>"
+        f"<fieldset><legend>Show the claims that have the verdict</legend>{every}{choices}</fieldset>"
     )
 
 

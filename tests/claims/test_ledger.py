@@ -208,7 +208,7 @@ def test_the_bar_counts_the_verdicts_of_claims_and_lets_each_be_chosen(shelf):
     claims = [row for row in ledger.ledger_rows() if row["kind"] == "paper"]
     rows = [row | {"verdict": verdict} for row, verdict in zip(claims, ["holds", "holds", "not settled"], strict=False)]
     board = Scoreboard(rows, bar=True)._repr_html_()
-    assert in_short(rows) == "Of 3 claims of the paper, 2 hold, 1 not settled."
+    assert in_short(rows) == "Of 3 claims of the paper, 2 hold and 1 is not settled."
     assert in_short(rows) in board
     assert board.count('type="radio"') == 3  # all, and two verdicts
     assert 'class="holds" style="flex:2"' in board and 'class="not-settled" style="flex:1"' in board
