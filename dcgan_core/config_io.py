@@ -85,7 +85,7 @@ def _check(value: Any, hint: Any, where: str) -> Any:
         if not isinstance(value, (list, tuple)):
             raise UserError(f"{where}: expected a list such as 64,128,256, got {value!r}")
         return tuple(_check(item, options[0], where) for item in value)
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+    if hint is float and type(value) is int and abs(value) < 2**1000:  # larger ones are no float
         return float(value)
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
         raise UserError(f"{where}: expected {hint.__name__}, got {value!r}")
