@@ -15,7 +15,7 @@
 # %% [markdown]
 # # Scoreboard
 #
-# The claims of the paper, and what this book measured of each. Only the digits are the paper's own data; other nets were trained on a
+# The claims of the paper, and what this book measured of each. Only the digits are the paper's own data; the book's other nets were trained on a
 # {term}`stand-in`, so the most that one can say of them is *holds on a stand-in*. Each line shows the measured value with its
 # 95 % interval above what the paper says; unfold it for the unit, the rule and the run.
 

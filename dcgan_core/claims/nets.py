@@ -21,7 +21,7 @@ def shipped_nets() -> dict[str, dict]:
 def ship_results(run: Run, results: dict) -> Path:
     """Merges what was measured of a finished run (`results`, as in its results.json) into what ships of other seeds.
 
-    Raises UserError for a run of no recipe, or for one that has learnt from a seed that is there under another name.
+    Raises UserError for a run of no recipe, or where another run of its recipe and seed is there.
     """
     info, again = run.info, shipped_nets()
     recipe, seed = info.get("recipe"), info["config"]["seed"]
@@ -30,7 +30,7 @@ def ship_results(run: Run, results: dict) -> Path:
     twin = next((n for n, net in again.items() if (net["recipe"], net["seed"]) == (recipe, seed) and n != run.name), None)
     if twin:
         raise UserError(f"{run.path}: {recipe} of seed {seed} ships already, as {twin}")
-    said = {key: info.get(key) for key in ("minutes", "commit")} | {"precision": info["config"]["precision"]}
+    said = {key: info.get(key) for key in ("minutes", "commit")} | {"precision": run.precision}
     seen = {"images": info["counters"]["images"], "updates_of_each_net": info["counters"]["g_updates"]}
     claims = {i: {key: r[key] for key in ("value", "low", "high", "n", "date")} for i, r in sorted(results.items())}
     write_json(_path(), again | {run.name: {"recipe": recipe, "seed": seed, **seen, **said, "claims": claims}})
@@ -43,7 +43,7 @@ NEAR = 0.05  # an end of the scale: there Student's interval of a few nets is to
 def pooled(c: Claim, r: dict, again: dict[str, dict]) -> dict:
     """A reference run's result, or that of it and the nets of other seeds: their mean, Student's interval, n nets.
 
-    One net's interval varies over images or draws; what another training would give lies outside it more often than not.
+    One net's interval varies over images or draws; what another training would give may lie far outside it.
     """
     others = {name: net["claims"][c.id] for name, net in again.items() if net["recipe"] == r["run"] and c.id in net["claims"]}
     if not (others and c.of_weights):

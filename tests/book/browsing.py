@@ -35,6 +35,15 @@ def served(folder: Path = HTML) -> Iterator[str]:
         server.shutdown()
 
 
+@contextmanager
+def launched() -> Iterator:
+    """A browser, where `missing()` names nothing."""
+    from playwright import sync_api
+
+    with sync_api.sync_playwright() as running:
+        yield running.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])  # root has no sandbox
+
+
 def chromium() -> str | None:
     """The system's own browser: Playwright brings none here."""
     return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

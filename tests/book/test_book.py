@@ -14,7 +14,7 @@ import nbformat
 import papermill
 import pytest
 import yaml
-from chapters import BOOK, CHAPTERS
+from chapters import BOOK, CHAPTERS, script
 from conftest import make_folder, ships_from
 from docutils import nodes
 
@@ -27,9 +27,7 @@ PARAMETERS = 'profile = "quick"\nseed = 0\ndevice = "auto"'
 @pytest.fixture
 def build(monkeypatch, tmp_path):
     """book/build.py with all its folders in a temporary place, holding one chapter."""
-    spec = importlib.util.spec_from_file_location("build", ROOT / "book" / "build.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = script("build.py")
     monkeypatch.setattr(module, "BOOK", tmp_path / "book")
     monkeypatch.setattr(module, "EXECUTED", tmp_path / "executed")
     (tmp_path / "book").mkdir()
@@ -272,10 +270,7 @@ def test_the_chapters_as_notebooks_begin_by_installing_the_library(build, tmp_pa
 
 @pytest.fixture
 def readable():
-    spec = importlib.util.spec_from_file_location("readable", ROOT / "book" / "_ext" / "readable.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script("_ext/readable.py")
 
 
 def test_an_image_without_a_description_takes_its_caption_or_its_sections_title(readable):
@@ -290,10 +285,7 @@ def test_an_image_without_a_description_takes_its_caption_or_its_sections_title(
 
 @pytest.fixture
 def light():
-    spec = importlib.util.spec_from_file_location("light", ROOT / "book" / "_ext" / "light.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script("_ext/light.py")
 
 
 def test_a_style_sheet_keeps_the_rules_of_classes_that_occur(light):

@@ -3,7 +3,6 @@
 import base64
 import gzip
 import hashlib
-import importlib.util
 import io
 import json
 import subprocess
@@ -12,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from chapters import script
 from docutils.core import publish_doctree
 from docutils.parsers.rst import directives
 from sphinx.errors import ExtensionError
@@ -21,9 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 @pytest.fixture
 def ext(tmp_path, monkeypatch):
-    spec = importlib.util.spec_from_file_location("playground", ROOT / "book" / "_ext" / "playground.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = script("_ext/playground.py")
     monkeypatch.setattr(module, "KEPT", tmp_path / "kept")
     return module
 

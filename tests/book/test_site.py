@@ -154,10 +154,8 @@ def test_a_page_is_light(pages):
 def browser():
     if (missing := browsing.missing()) is not None:
         pytest.skip(missing)
-    from playwright import sync_api
-
-    with sync_api.sync_playwright() as running:
-        yield running.chromium.launch(executable_path=browsing.chromium(), args=["--no-sandbox"])  # root has no sandbox
+    with browsing.launched() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="module")
