@@ -98,6 +98,14 @@ compared = [row for row in ledger if row["kind"] == "comparison"]
 Scoreboard(compared, grouped=True)
 
 # %% [markdown]
+# ## After the paper
+#
+# What the paper leaves open, measured in {doc}`chapter 9 <09_after_the_paper>`. The paper claims nothing of it, so these rows have a rule but no verdict.
+
+# %% tags=["hide-input"]
+Scoreboard([row for row in ledger if row["kind"] == "after"], grouped=True)
+
+# %% [markdown]
 # ## The book's own instruments, and where it departs from the paper
 #
 # How far the {term}`judges <judge>` can be trusted, what the generators of drawn scenes cover, and whether this book's own choices do harm. The paper has no such

@@ -11,7 +11,7 @@ def _root() -> Path:
     return inside if inside.is_dir() else inside.parent.parent / "book"
 
 
-FOLDERS = {name: _root() / name for name in ("reference_runs", "ablations", "judges", "trials")}
+FOLDERS = {name: _root() / name for name in ("reference_runs", "ablations", "after", "judges", "trials")}
 BUILD = Path(__file__).resolve().parent.parent / "_build"  # where chapters and the site are made
 
 

@@ -40,6 +40,11 @@ CHAPTERS = {  # section of the paper -> the chapter that is about it, and its ti
     "6.3.2": ("06_3_2_arithmetic", "Arithmetic with faces"),
     "7": ("07_instability", "Instability"),
     "8": ("08_mnist", "Digits as teachers"),
+    "9.1": ("09_1_transfer", "Freeze, fine-tune, or start from scratch?"),
+    "9.2": ("09_2_generator", "The generator as a representation"),
+    "9.3": ("09_3_classes", "A classifier inside D"),
+    "9.4": ("09_4_regularisation", "Weight decay and dropout"),
+    "9.5": ("09_5_translation", "From one kind of picture to another"),
     "book": ("scenes", "The book's own"),
 }
 # verdict -> colour in light and in the dark; both carry text in the page's background at a contrast of 4.5 and more
@@ -232,6 +237,8 @@ def _command(r: dict) -> str:
     again = f"dcgan measure book/reference_runs/{r['run']} {r['id']}"
     if r["run"].startswith("ablations/"):
         again = "dcgan ablate"
+    if r["run"].startswith("after/"):
+        again = f"dcgan after {r['run'].split('/')[1]}"
     return f"; again: <code>{html.escape(again)}</code>"
 
 

@@ -26,6 +26,7 @@ KINDS = {
     "paper": "a claim of the paper",
     "comparison": "measured to compare a claim with; nothing is claimed of it",
     "control": "the book's own: its instruments, and where it departs from the paper",
+    "after": "the book's own experiments on what the paper leaves open",
 }
 # What an interval varies over. Whatever is not named was the same throughout: most rows rest on one training.
 VARIES = ("images", "draws", "features", "seeds", "trainings", "nothing")

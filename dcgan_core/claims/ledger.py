@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dcgan_core.ablations import shipping
-from dcgan_core.claims import book, nets, s3, s4, s5, s6, s7, s8
+from dcgan_core.claims import after, book, nets, s3, s4, s5, s6, s7, s8
 from dcgan_core.claims.board import Scoreboard, number, over
 from dcgan_core.claims.claim import Claim, Setting, has_photographs
 from dcgan_core.claims.statistics import holm, ratio_p
@@ -17,8 +17,9 @@ from dcgan_core.errors import UserError
 from dcgan_core.figures.tables import Table
 from dcgan_core.files import read_json, write_json
 from dcgan_core.runs import Run, reference_runs
+from dcgan_core.transfer import tables
 
-CLAIMS = [c for section in (s3, s4, s5, s6, s7, s8, book) for c in section.CLAIMS]  # in the paper's order
+CLAIMS = [c for section in (s3, s4, s5, s6, s7, s8, after, book) for c in section.CLAIMS]  # in the paper's order
 
 
 def claim(claim_id: str) -> Claim:
@@ -41,7 +42,8 @@ def measure(run: Run, ids: list[str], device: str = "auto", seed: int = 0) -> li
     for c in chosen:
         if not c.measure:
             by_ablating = c.id.startswith(("ablation.", "instability.told_apart"))
-            raise UserError(f"{c.id}: {'dcgan ablate measures it' if by_ablating else 'nothing here measures it yet'}")
+            by = "dcgan ablate measures it" if by_ablating else "nothing here measures it yet"
+            raise UserError(f"{c.id}: {'dcgan after measures it' if c.kind == 'after' else by}")
         if not c.fits(run):
             raise UserError(f"{c.id}: cannot be measured on {run.name} ({run.data_name})")
     rows = []
@@ -86,7 +88,7 @@ def ledger_rows() -> list[dict]:
     """
     again = nets.shipped_nets()
     measured = [(claim_id, r) for run in reference_runs() for claim_id, r in results_of(run).items()]
-    measured += [(r["claim"], r) for r in shipping.shipped_table()["rows"]]
+    measured += [(r["claim"], r) for r in [*shipping.shipped_table()["rows"], *tables.measured_rows()]]
     rows = []
     for c in CLAIMS:
         mine = sorted((nets.pooled(c, r, again) for claim_id, r in measured if claim_id == c.id), key=_first)

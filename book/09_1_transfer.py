@@ -1,0 +1,23 @@
+# ---
+# jupyter:
+#   jupytext:
+#     notebook_metadata_filter: -jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 9.1 · Freeze, fine-tune, or start from scratch?
+#
+# **The question:** The paper leaves fine-tuning to others.
+
+# %% tags=["parameters", "hide-input"]
+profile = "quick"
+seed = 0
+device = "auto"
