@@ -24,7 +24,6 @@ class NearestLabels:
         if self.queries.shape[1] > LARGEST:
             raise UserError(f"queries: images of {self.queries.shape[1]:,} numbers; an exact search is for {LARGEST:,} at most")
         least = torch.iinfo(torch.int32).min
-        # 2 q·r - r·r; the squared distance is q·q - that
         self.best = torch.full((len(queries),), least, dtype=torch.int32, device=device)
         self.labels = torch.full((len(queries),), -1, dtype=torch.int64, device=device)
         self.seen = 0
@@ -51,15 +50,14 @@ class NearestLabels:
 
     def _show(self, references: Tensor, labels: np.ndarray, first: int | None) -> None:
         """first: the number of the first reference where they are the queries themselves."""
-        norms = references.int().square().sum(1, dtype=torch.int32)
         marks = torch.as_tensor(np.asarray(labels), dtype=torch.int64, device=self.device)
-        transposed = references.T.contiguous()
+        prepared = transposed(references)
         for start in range(first or 0, len(self.queries), ROWS):
             rows = slice(start, start + ROWS)
-            closeness = _products(self.queries[rows], transposed).mul_(2).sub_(norms)
+            near = closeness(self.queries[rows], *prepared)
             if start == first:  # the later ones, and each one's own place
-                closeness.masked_fill_(torch.ones_like(closeness, dtype=torch.bool).triu(), torch.iinfo(torch.int32).min)
-            keep_nearest(closeness, marks, self.best[rows], self.labels[rows])
+                near.masked_fill_(torch.ones_like(near, dtype=torch.bool).triu(), torch.iinfo(torch.int32).min)
+            _keep_nearest(near, marks, self.best[rows], self.labels[rows])
 
 
 def twins(images: np.ndarray, within: float) -> np.ndarray:
@@ -70,21 +68,27 @@ def twins(images: np.ndarray, within: float) -> np.ndarray:
     return torch.nonzero(near & (search.labels >= 0)).flatten().cpu().numpy()  # the first has no earlier one
 
 
-def keep_nearest(closeness: Tensor, marks: Tensor, best: Tensor, kept: Tensor) -> None:
-    """Where a row of `closeness` (N x M) beats `best` (N), its largest number goes there, and its mark (M) to `kept` (N).
+def transposed(references: Tensor) -> tuple[Tensor, Tensor]:
+    """What `closeness` needs of references (int8, M x K), made once: K x M, and their squared lengths."""
+    return references.T.contiguous(), references.int().square().sum(1, dtype=torch.int32)
+
+
+def closeness(queries: Tensor, references: Tensor, lengths: Tensor) -> Tensor:
+    """How near N queries (int8, N x K) are to M references: 2 q·r - r·r, N x M; the squared distance is q·q less that."""
+    return _products(queries, references).mul_(2).sub_(lengths)
+
+
+def _keep_nearest(near: Tensor, marks: Tensor, best: Tensor, kept: Tensor) -> None:
+    """Where a row of `near` (N x M) beats `best` (N), its largest number goes there, and its mark (M) to `kept` (N).
 
     Of equal ones the first counts, those of earlier calls before all: PyTorch's argmax does not promise which.
     """
-    closer = (closeness.amax(1) > best).nonzero().squeeze(1)  # few, after the first thousands
+    closer = (near.amax(1) > best).nonzero().squeeze(1)  # few, after the first thousands
     if len(closer):
-        rows = closeness[closer]
+        rows = near[closer]
         index = (rows == rows.amax(1, keepdim=True)).to(torch.uint8).argmax(1)
         best[closer] = rows.gather(1, index[:, None]).squeeze(1)
         kept[closer] = marks[index]
-
-
-def flat(images: np.ndarray, device: torch.device | str) -> Tensor:
-    return torch.from_numpy(np.array(images)).to(device).flatten(1)  # a copy: memory maps are read-only
 
 
 def _products(a: Tensor, b: Tensor) -> Tensor:
@@ -97,7 +101,8 @@ def _products(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _shifted(images: np.ndarray, device: torch.device | str) -> Tensor:
-    return (flat(images, device).to(torch.int16) - 128).to(torch.int8)
+    pixels = torch.from_numpy(np.array(images)).to(device).flatten(1)  # a copy: memory maps are read-only
+    return (pixels.to(torch.int16) - 128).to(torch.int8)
 
 
 def _check_images(images: np.ndarray, what: str) -> None:

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dcgan_core import intervals, latent
+from dcgan_core.data import nearest
 from dcgan_core.intervals import Measurement
 from dcgan_core.metrics import neighbours
 from dcgan_core.networks import Generator
@@ -146,20 +147,24 @@ def _prepared(images: np.ndarray) -> Tensor:
     return torch.cat([F.interpolate(part.float() / 255, (SIDE, SIDE), mode="area") for part in parts])
 
 
+def _coarse(images: Tensor) -> Tensor:
+    """What candidates are found by: N x numbers, int8."""
+    return (F.interpolate(images, (COARSE, COARSE), mode="area").flatten(1) * 255 - 128).round().to(torch.int8)
+
+
 def _scores(images: Tensor, known: Tensor) -> np.ndarray:
     """The distance of each to the nearest of its candidates among `known`, over the mean distance to the others: N."""
-    small = [F.interpolate(x, (COARSE, COARSE), mode="area").flatten(1) for x in (known, known.flip(3))]
+    small = [nearest.transposed(_coarse(x)) for x in (known, known.flip(3))]
     inner, scores = slice(1, SIDE - 1), []
     for part in images.split(250):
-        coarse = F.interpolate(part, (COARSE, COARSE), mode="area").flatten(1)
-        apart = torch.minimum(*(torch.cdist(coarse, x) for x in small))
-        found = known[apart.topk(min(CANDIDATES, len(known)), largest=False).indices]  # n x K x C x SIDE x SIDE
-        nearest = torch.full(found.shape[:2], torch.inf)
+        near = torch.maximum(*(nearest.closeness(_coarse(part), *x) for x in small))
+        found = known[near.topk(min(CANDIDATES, len(known))).indices]  # n x K x C x SIDE x SIDE
+        best = torch.full(found.shape[:2], torch.inf)
         for candidates in (found, found.flip(4)):
             for y in range(3):
                 for x in range(3):
                     moved = candidates[..., y : y + SIDE - 2, x : x + SIDE - 2]
-                    nearest = nearest.minimum((moved - part[:, None, :, inner, inner]).square().mean((2, 3, 4)))
-        ordered = nearest.sqrt().sort(1).values
+                    best = best.minimum((moved - part[:, None, :, inner, inner]).square().mean((2, 3, 4)))
+        ordered = best.sqrt().sort(1).values
         scores.append(ordered[:, 0] / ordered[:, 1:].mean(1).clamp_min(1e-6))
     return torch.cat(scores).numpy()

@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 
 from dcgan_core import latent
 from dcgan_core.data.images import Kept
-from dcgan_core.data.nearest import NearestLabels, flat, keep_nearest
+from dcgan_core.data.nearest import NearestLabels
 from dcgan_core.errors import UserError, reason
 from dcgan_core.files import write_atomically
 from dcgan_core.intervals import Measurement, bootstrap, share, timed
@@ -26,19 +26,11 @@ Blocks = Callable[[int], tuple[np.ndarray, np.ndarray]]  # number of a block -> 
 
 
 def nearest(queries: np.ndarray, references: np.ndarray, device: torch.device | str = "cpu") -> tuple[np.ndarray, np.ndarray]:
-    """Each query's nearest reference: distances (RMS, 0 to 1) and indices, in single precision, as what ships was measured.
-
-    queries, references: uint8, N x C x S x S. Works through the references in blocks; memory stays below about 1 GB.
-    """
-    q = flat(queries, device).float().div(255)
-    best = torch.full((len(q),), -torch.inf, device=q.device)
-    which = torch.zeros(len(q), dtype=torch.long, device=q.device)
-    for start in range(0, len(references), 4096):
-        r = flat(references[start : start + 4096], device).float().div(255)
-        closeness = torch.addmm((r * r).sum(1), q, r.T, alpha=-2).neg_()  # |q|^2 less the squared distance
-        keep_nearest(closeness, torch.arange(start, start + len(r), device=q.device), best, which)
-    distances = ((q * q).sum(1) - best).clamp_min(0).div(q.shape[1]).sqrt()
-    return distances.cpu().numpy(), which.cpu().numpy()
+    """Each query's nearest reference: distances (RMS, 0 to 1) and indices. queries, references: uint8, N x C x S x S."""
+    search = NearestLabels(queries, device)
+    search.show(references, np.arange(len(references)))
+    distances = search.squared().double().div(search.queries.shape[1]).sqrt().div(255)
+    return distances.cpu().numpy(), search.labels.cpu().numpy()
 
 
 # --- where references come from ---------------------------------------------------------------------------------------
