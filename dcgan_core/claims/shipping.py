@@ -1,5 +1,6 @@
 """A finished run, copied into the book: what ships of it, and which of its results are still true there."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -13,9 +14,12 @@ from dcgan_core.files import write_atomically, write_json
 from dcgan_core.networks import Discriminator, Generator
 from dcgan_core.runs import NETS, Run, write_net
 
+SHOWN = 16  # images of each grid of samples, as many as chapters show
+LOGGED = ("images", "loss_d", "loss_g", "d_real", "d_fake", "diversity")  # of each row of the log: what they read
+
 
 def ship(run: Run, name: str | None = None, *, weights: bool = True, discriminator: bool = True) -> Path:
-    """Copies a finished run into `book/reference_runs/<name>`: weights in half precision, sample grids, log.
+    """Copies a finished run into `book/reference_runs/<name>`: weights in half precision, samples, the log's LOGGED.
 
     weights=False: for weights that are not ours to spread. Then results are shipped too, as measured on these very weights, and
     run.json says how to get them. discriminator=False: for runs whose D nothing in the book asks. Results of the run shipped
@@ -44,8 +48,9 @@ def ship(run: Run, name: str | None = None, *, weights: bool = True, discriminat
         info["without_weights"] = _how_to_get_weights(info)
         results |= {claim: result | {"run": target.name} for claim, result in ledger.results_of(run).items()}
     write_json(target / "run.json", info)
-    if (run.path / "log.jsonl").is_file():
-        write_atomically(target / "log.jsonl", (run.path / "log.jsonl").read_bytes())
+    if log := run.log():
+        rows = [{key: row[key] for key in LOGGED if key in row} for row in log]
+        write_atomically(target / "log.jsonl", "".join(f"{json.dumps(row)}\n" for row in rows).encode())
     if results:
         write_json(target / "results.json", results)
     _ship_grids(run, target)
@@ -61,12 +66,15 @@ def _lasting_results(shipped: Path, run: Run) -> dict:
 
 
 def _ship_grids(run: Run, target: Path) -> None:
-    grids = [(f"samples/{images:09d}.webp", path) for images, path in run.samples().items()]
-    grids += [(f"{path.stem}.webp", path) for path in run.path.glob("*.png")]
+    """Of each grid the first SHOWN images; of the last all of them, as grid.webp; other pictures as they are."""
+    grids, side = run.samples(), run.architecture.size
+    sheets = {f"samples/{images:09d}": pictures.grid(pictures.tiles(path, side)[:SHOWN]) for images, path in grids.items()}
+    whole = [(path.stem, path) for path in run.path.glob("*.png")] + [("grid", path) for path in [*grids.values()][-1:]]
+    sheets |= {file: np.asarray(Image.open(path)) for file, path in whole}
     shutil.rmtree(target / "samples", ignore_errors=True)
     (target / "samples").mkdir()
-    for file, path in grids + [("grid.webp", path) for path in [*run.samples().values()][-1:]]:
-        write_atomically(target / file, pictures.encode(np.asarray(Image.open(path)), "webp", quality=90))
+    for file, sheet in sheets.items():
+        write_atomically(target / f"{file}.webp", pictures.encode(sheet, "webp", quality=90))
 
 
 def _how_to_get_weights(info: dict) -> str:
