@@ -61,9 +61,7 @@ class Architecture:
         if self.num_classes < 0 or self.hidden < 0 or self.norm_eps < 0:
             raise UserError("architecture: num_classes, hidden and norm_eps cannot be negative")
         if self.hidden_layers < 1:
-            raise UserError(
-                f"architecture: hidden_layers must be at least 1, got {self.hidden_layers}; no hidden layer is hidden=0"
-            )
+            raise UserError(f"architecture: hidden_layers must be at least 1, got {self.hidden_layers}; for none, hidden=0")
         if not self.widths and not (self.hidden and self.head):
             raise UserError("architecture: a net without widths has no convolutions; it needs hidden layers and a head")
         if min(self.widths, default=1) < 1:
@@ -102,9 +100,7 @@ class Architecture:
         while side % 2 == 0 and side >= 8:
             layers, side = layers + 1, side // 2
         if not layers or side > 7:
-            raise UserError(
-                f"no default architecture for {size} px images: use 4, 5, 6 or 7 times a power of two, such as 32 or 64"
-            )
+            raise UserError(f"no default architecture for {size} px images: use 4, 5, 6 or 7 times a power of two")
         return cls(size, channels, widths=tuple(min(64 * 2**i, 512) for i in range(layers)), strides=(2,) * layers, kernel=4)
 
 

@@ -11,8 +11,7 @@ from PIL import Image
 def grid(images: np.ndarray, columns: int | None = None, gap: int = 2) -> np.ndarray:
     """uint8 N x C x S x S (or N x M x C x S x S: M columns) as one picture H x W x 3, on white."""
     if images.ndim == 5:
-        columns = images.shape[1]
-        images = images.reshape(-1, *images.shape[2:])
+        columns, images = images.shape[1], images.reshape(-1, *images.shape[2:])
     count, _, height, width = images.shape
     columns = columns or int(np.ceil(np.sqrt(count)))
     rows = -(-count // columns)

@@ -121,9 +121,7 @@ class Run:
         except FileNotFoundError:
             raise UserError(f"{path}: no such file; the run stopped before its first checkpoint, or was shipped") from None
         except Exception as error:  # torch.load raises pickle's, zip's and its own errors
-            raise UserError(
-                f"{path}: damaged or not a checkpoint ({reason(error)}); start a new run with another `out`"
-            ) from None
+            raise UserError(f"{path}: damaged or not a checkpoint ({reason(error)}); start anew with another `out`") from None
 
     def keep_good_checkpoint(self) -> None:
         """Keeps the current checkpoint before one is written that may be useless, unless a good one is kept already."""

@@ -140,13 +140,12 @@ class Session:
     def after(self, stats: Stats) -> None:
         """Records what an update reported: progress, a row of the log, sample grids."""
         counts = self.state.counts
-        with torch.no_grad():
-            if stats.d is not None:
-                self.sums[:3] += stats.d
-                self.sums[3] += 1
-            if stats.g is not None:
-                self.sums[4] += stats.g
-                self.sums[5] += 1
+        if stats.d is not None:
+            self.sums[:3] += stats.d
+            self.sums[3] += 1
+        if stats.g is not None:
+            self.sums[4] += stats.g
+            self.sums[5] += 1
         self.bar.update(self.config.batch)
         if counts["step"] % LOG_EVERY == 0:
             sums = self.sums.tolist()

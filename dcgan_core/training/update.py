@@ -3,6 +3,7 @@
 `update` is the paper's training step, on a `State`: both nets, their Adams, the random numbers, the counters.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
@@ -36,11 +37,15 @@ class State:
         self.autocast = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
         self.rng = torch.Generator(device).manual_seed(config.seed + 1)  # each process draws for all, and keeps its share
         self.counts: dict[str, int] = dict.fromkeys(COUNTERS, 0)
+        # not in the paper (`transfer`): what is added to each net's loss, and what else a checkpoint stores
+        self.extra_d: Callable[[], Tensor | float] = lambda: 0.0
+        self.extra_g: Callable[[], Tensor | float] = lambda: 0.0
+        self.more: dict[str, Any] = {}
 
     @property
     def parts(self) -> dict[str, Any]:
         """What a checkpoint stores besides the random state and the counters, by name."""
-        return {name: getattr(self, name) for name in ("generator", "discriminator", "optimizer_g", "optimizer_d")}
+        return {name: getattr(self, name) for name in ("generator", "discriminator", "optimizer_g", "optimizer_d")} | self.more
 
     def parameters(self) -> list[Tensor]:
         return [*self.generator.parameters(), *self.discriminator.parameters()]
@@ -88,7 +93,7 @@ def update(state: State, pixels: Tensor, labels: Tensor | None = None) -> Stats:
         with state.autocast:
             d_real = d(as_seen(state, real), labels)
             d_fake = d(as_seen(state, fake.detach()), labels)
-        loss = discriminator_loss(d_real, d_fake)
+        loss = discriminator_loss(d_real, d_fake) + state.extra_d()
         state.optimizer_d.zero_grad()
         loss.backward()
         state.optimizer_d.step()
@@ -100,7 +105,7 @@ def update(state: State, pixels: Tensor, labels: Tensor | None = None) -> Stats:
         d.requires_grad_(False)  # its gradients are not needed, and cost a third of the step
         with state.autocast:
             d_fake = d(as_seen(state, fake), labels)
-        loss = generator_loss(d_fake)
+        loss = generator_loss(d_fake) + state.extra_g()
         state.optimizer_g.zero_grad()
         loss.backward()
         state.optimizer_g.step()

@@ -618,3 +618,66 @@ def test_the_loop_makes_no_tensor_without_saying_on_which_device(tmp_path, digit
         assert train(config, digits, start(tmp_path / "run", config), "cpu", progress=False)
     assert {name for name, _ in given} >= {"zeros", "rand"}
     assert {name for name, device in given if device is None} == set()
+
+
+# --- what a wing may add ---------------------------------------------------------------------------------------------
+
+
+class Counter:
+    """A part of the checkpoint: how often D's loss was asked for."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def state_dict(self) -> dict:
+        return {"calls": self.calls}
+
+    def load_state_dict(self, state: dict) -> None:
+        self.calls = state["calls"]
+
+
+def test_without_additions_an_update_is_what_it_was(digits):
+    """The paper's step written out once more, bit by bit: what a wing may add is not there unless it was added."""
+    one, two = (update.State(CONFIG, torch.device("cpu")) for _ in range(2))
+    pixels = torch.from_numpy(np.array(digits.images[:16]))
+    for _ in range(3):
+        update.update(one, pixels)
+        z = latent.sample(TINY, 16, two.rng)
+        fake, real = two.generator(z), networks.to_input(pixels, TINY).contiguous(memory_format=torch.channels_last)
+        for net, optimizer in ((two.discriminator, two.optimizer_d), (two.generator, two.optimizer_g)):
+            if net is two.discriminator:
+                loss = F.softplus(-net(real)).mean() + F.softplus(net(fake.detach())).mean()
+            else:
+                two.discriminator.requires_grad_(False)
+                loss = F.softplus(-two.discriminator(fake)).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            two.discriminator.requires_grad_(True)
+    assert all(torch.equal(a, b) for a, b in zip(one.parameters(), two.parameters(), strict=True))
+
+
+def test_a_wing_adds_to_the_losses_and_to_the_checkpoint(tmp_path, digits):
+    """An extra loss pulls D's and G's weights towards zero; its own part goes on where it stopped."""
+    seen = []
+
+    def prepare(state) -> None:
+        counter = Counter()
+
+        def pull_d():
+            counter.calls += 1
+            seen.append(counter.calls)
+            return 10 * sum(p.square().sum() for p in state.discriminator.parameters())
+
+        state.extra_d, state.more = pull_d, {"counter": counter}
+        state.extra_g = lambda: 10 * sum(p.square().sum() for p in state.generator.parameters())
+
+    plain = finished(tmp_path / "plain", CONFIG, digits)
+    pulled = finished(tmp_path / "pulled", CONFIG, digits, prepare=prepare)
+    for net in ("generator", "discriminator"):
+        sizes = [sum(v.square().sum() for k, v in weights(run, net).items() if "layer" in k) for run in (pulled, plain)]
+        assert sizes[0] < 0.9 * sizes[1]
+    assert pulled.load_checkpoint()["counter"] == {"calls": 30}
+    longer = replace(CONFIG, images=16 * 40)
+    assert train(longer, digits, pulled, "cpu", progress=False, prepare=prepare)
+    assert seen[-10:] == list(range(31, 41))
