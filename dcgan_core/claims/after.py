@@ -4,7 +4,7 @@ Each rule was committed before its measurement. The parts of a part's row: `tran
 `regularisation` (9.4), `translation` (9.5).
 """
 
-from dcgan_core.claims.claim import MORE, NOT_IN_PAPER, Claim, Rule
+from dcgan_core.claims.claim import MORE, NOT_IN_PAPER, Claim, Rule, at_least, between
 
 
 def _after(claim_id: str, section: str, statement: str, unit: str, rule: Rule | None, *, varies: str = "draws") -> Claim:
@@ -33,4 +33,51 @@ def _transfer() -> list[Claim]:
     return [_after(key, "9.1", *row) for key, *row in rows]
 
 
-CLAIMS = [*_transfer()]
+def _generator() -> list[Claim]:
+    """9.2. What a sample shows is what its set's judge says of it; what a drawing shows is known. Layers are chosen on
+    validation pictures. Every kind of features is brought to 100 numbers, as many as z has."""
+    each = "balanced accuracy, mean over what can be shown"
+    more = f"{each}: difference"
+    again = "encoded to z and drawn again by G"
+    rows = [
+        ("g_features.z", "A linear probe reads off z what G's sample shows", each, at_least(0.8)),
+        ("g_features.layer", "G's best layer says more of G's samples than D's best layer, in 100 numbers each", more, MORE),
+        ("g_features.untrained", "G's best layer says more of G's samples than an untrained G's, on the same z", more, MORE),
+        ("encoder.factors", f"A drawing shows what it showed after it was {again}", each, at_least(0.9)),
+        ("encoder.steps", "Fifty steps of optimisation from the encoder's z keep more than the encoder alone", more, MORE),
+        ("encoder.code", "The encoder's z says more of a drawing than D's best layer, in 100 numbers each", more, MORE),
+    ]
+    return [_after(key, "9.2", *row, varies="images") for key, *row in rows]
+
+
+def _translation() -> list[Claim]:
+    """9.5. Exact pairs of drawn rooms, 32 pixels. Both losses: L1 times 100, and D's answer. Pairs of nets: same seed."""
+    each, masks = "balanced accuracy of what the judge reads off the answers", "masks to rooms"
+    rows = [
+        ("factors", f"L1 and D together show what was asked for better than L1 alone: {masks}", f"{each}: difference", MORE),
+        ("adversarial", f"L1 and D together show what was asked for better than D alone: {masks}", f"{each}: difference", MORE),
+        ("overlap", f"They put windows where they were asked for better than L1 alone: {masks}", "overlap: difference", MORE),
+        (
+            "variety",
+            f"With both, other noise gives other rooms: {masks}",
+            "share of the drawings' spread",
+            at_least(0.5),
+        ),
+    ]
+    pictures = [
+        (
+            "colour",
+            "Grey to colour, both are more colourful than L1 alone",
+            "share of the truth's colour: difference",
+            MORE,
+        ),
+        ("light", "Dark to light, D adds nothing to L1", f"{each}: difference", between(-0.02, 0.02)),
+    ]
+    return [
+        _after(f"translation.{key}", "9.5", *row, varies=varies)
+        for varies, some in (("trainings", rows), ("images", pictures))
+        for key, *row in some
+    ]
+
+
+CLAIMS = [*_transfer(), *_generator(), *_translation()]

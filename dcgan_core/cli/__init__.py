@@ -7,7 +7,7 @@ import sys
 from contextlib import suppress
 
 from dcgan_core import __version__
-from dcgan_core.cli import ablate, claims, data, export, fid, import_authors, measure, probe, sample, ship, train
+from dcgan_core.cli import ablate, after, claims, data, export, fid, import_authors, measure, probe, sample, ship, train
 from dcgan_core.errors import UserError, reason
 
 # parameters of the library whose options have names of their own
@@ -19,7 +19,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("dcgan", description="The DCGAN paper, runnable: train, sample, measure.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (train, sample, probe, data, import_authors, measure, ablate, fid, export, ship, claims):
+    for command in (train, sample, probe, data, import_authors, measure, ablate, after, fid, export, ship, claims):
         command.add(commands)
     return parser
 

@@ -1,0 +1,27 @@
+"""`dcgan after`: what chapter 9 rests on, measured anew, part by part."""
+
+import argparse
+from importlib import import_module
+from pathlib import Path
+
+PARTS = {  # part -> module and function: takes the folder `out`, and the number of seeds where it is given; returns the table
+    "generator": "inversion.measure_generator",
+}
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    p = commands.add_parser("after", help="measure a part of the chapter After the paper; continues where it stopped")
+    p.add_argument("part", choices=PARTS, help="a section of chapter 9")
+    p.add_argument("--out", type=Path, default=Path("runs/after"), metavar="FOLDER", help="default: runs/after")
+    p.add_argument("--seeds", type=int, help="nets of each kind (default: as in the book's table)")
+    p.set_defaults(run=_run)
+
+
+def _run(args: argparse.Namespace) -> None:
+    module, function = PARTS[args.part].split(".")
+    measure = getattr(import_module(f"dcgan_core.transfer.{module}"), function)
+    out = args.out / args.part
+    out.mkdir(parents=True, exist_ok=True)
+    for row in measure(out, **({} if args.seeds is None else {"seeds": args.seeds}))["rows"]:
+        print(f"{row['claim']:32} {row['run']:32} {row['value']:.3g} ({row['low']:.3g} to {row['high']:.3g}), n = {row['n']}")
+    print(f"{out}: what the book ships of it lies in book/after")
