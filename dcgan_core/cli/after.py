@@ -11,7 +11,7 @@ PARTS = {  # part -> module and function: takes the folder `out`, and the number
 
 def add(commands: argparse._SubParsersAction) -> None:
     p = commands.add_parser("after", help="measure a part of the chapter After the paper; continues where it stopped")
-    p.add_argument("part", choices=PARTS, help="a section of chapter 9")
+    p.add_argument("part", choices=[*PARTS], help="a section of chapter 9")
     p.add_argument("--out", type=Path, default=Path("runs/after"), metavar="FOLDER", help="default: runs/after")
     p.add_argument("--seeds", type=int, help="nets of each kind (default: as in the book's table)")
     p.set_defaults(run=_run)
