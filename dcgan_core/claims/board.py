@@ -32,6 +32,7 @@ CHAPTERS = {  # section of the paper -> the chapter that is about it, and its ti
     "4.1": ("04_1_lsun", "LSUN bedrooms"),
     "4.1.1": ("04_1_lsun", "Deduplication"),
     "4.2": ("04_2_faces", "Faces"),
+    "4.3": ("04_3_imagenet", "ImageNet-1k"),
     "5.1": ("05_1_cifar10", "CIFAR-10"),
     "5.2": ("05_2_svhn", "House numbers"),
     "6.1": ("06_1_walk", "Walking in the latent space"),

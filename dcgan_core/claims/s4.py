@@ -20,6 +20,7 @@ from dcgan_core.claims.claim import (
 from dcgan_core.data import duplicates, face_detector, planted
 from dcgan_core.intervals import Measurement
 from dcgan_core.metrics import detection, memorisation
+from dcgan_core.metrics.efficientnet import efficientnet_distance
 
 
 def _memorisation(metric: Callable[..., Measurement]) -> Measure:
@@ -130,6 +131,19 @@ def _detector_recall(s: Setting) -> Measurement:
     return detection.detector_recall(s.pictures("test").images[: 100 if s.small else None], face_detector.detect, s.seed)
 
 
+def _frechet(name: str, section: str, what: str, *data: str) -> Claim:
+    """For those who compare with other generators: a Fréchet distance whose net anyone can install."""
+
+    def measure(s: Setting) -> Measurement:
+        claim.check_photographs(s.run)
+        pictures = s.pictures("train")
+        return efficientnet_distance(s.generator(), pictures, min(len(pictures), 64 if s.small else 5000), s.seed)
+
+    said = f"For comparison: the Fréchet distance of {what} from training pictures, in EfficientNet-lite0's features"
+    how: dict = {"on_request": True, "kind": "comparison"}
+    return Claim(f"frechet.{name}", section, said, NOT_IN_PAPER, "Fréchet distance", None, measure, trained_on(*data), **how)
+
+
 CLAIMS = [
     ablation("beta1", "4", "beta1 = 0.5 is better than 0.9", "0.9: oscillation, instability"),
     ablation("lr", "4", "A learning rate of 0.0002 is better than 0.001", "0.001 is too high"),
@@ -141,6 +155,7 @@ CLAIMS = [
         between(*variants.BAND),
     ),
     *_memorisation_claims(),
+    _frechet("rooms", "4.1", "samples of rooms", "rooms"),
     Claim(
         "lsun.underfitting",
         "4.1",
@@ -163,4 +178,6 @@ CLAIMS = [
         of_weights=False,
         kind="control",
     ),
+    _frechet("faces", "4.2", "sampled faces", "faces"),
+    _frechet("imagenet", "4.3", "samples of ImageNet's kind", "imagenet32", "tiny-imagenet", "imagenet"),
 ]
