@@ -23,7 +23,7 @@ from dcgan_core.training.update import discriminator_loss, generator_loss
 
 TASKS = {"masks": len(ROOM_OBJECTS), "grey": 1, "dark": 3}  # what is given, and its channels; asked for is the room
 LOSSES = {"L1": (1.0, 0.0), "adversarial": (0.0, 1.0), "both": (100.0, 1.0)}  # weights of the distance, and of D's answer
-A = Architecture(32, 3, (32, 64, 128), (2, 2, 2), kernel=4, latent=8)  # z is joined where the encoder ends
+A = Architecture(32, 3, (24, 48, 96), (2, 2, 2), kernel=4, latent=8)  # z is joined where the encoder ends
 PAIRS, IMAGES, BATCH = 20_480, 102_400, 32  # drawn to learn from; seen by each net; in an update
 ADAM = (2e-4, (0.5, 0.999))  # learning rate and betas of the paper (§4)
 TRAIN_SEED, TEST_SEED = 5000, 5001  # of the drawings
