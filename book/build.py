@@ -8,9 +8,7 @@ _build/html/        the site
 from __future__ import annotations
 
 import argparse
-import ast
 import hashlib
-import json
 import logging
 import os
 import re
@@ -22,23 +20,24 @@ from contextlib import suppress
 from functools import cache
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import jupytext
-import nbformat
-import papermill
 import yaml
 
 import dcgan_core
 from dcgan_core import assets
-from dcgan_core.data.sources import finding
-from dcgan_core.errors import UserError
-from dcgan_core.files import write_json
-from dcgan_core.runs import Run
+from dcgan_core.files import read_json, write_json
+
+sys.path.insert(0, str(Path(__file__).resolve().parent / "_kernel"))
+import recording  # and no notebook, no torch: where nothing changed, nothing of it is needed
+
+if TYPE_CHECKING:
+    import nbformat
 
 ROOT = Path(__file__).resolve().parent.parent
 BOOK, BUILD = ROOT / "book", ROOT / "_build"
 EXECUTED, SITE, HTML = BUILD / "executed", BUILD / "site", BUILD / "html"
-LAST = ("scoreboard", "status")  # they read what the other chapters left behind
+LAST = ("status",)  # shows what the other chapters left behind
 WIDGET = "application/vnd.jupyter.widget-view+json"
 # longer than that, a cell hangs
 CELL_SECONDS = {"quick": 600, "cpu": 4 * 3600, "paper": None}
@@ -53,93 +52,61 @@ def chapters() -> list[str]:
     return [f for f in files if (BOOK / f"{f}.py").exists()]
 
 
-def inputs(chapter: str, parameters: dict) -> str:
-    """A hash of all that the chapter's output depends on."""
-    versions = sorted((d.name, d.version) for d in metadata.distributions())
-    h = hashlib.sha256(repr((parameters, versions, _data_found())).encode())
-    paths = {
-        Path(__file__),
-        *sources(BOOK / f"{chapter}.py"),
-        *BOOK.glob(f"{chapter}.toml"),
-    }  # with texts of its own
-    for folder in assets.FOLDERS.values():
-        paths |= {p for p in folder.rglob("*") if p.is_file()}
-    if chapter in LAST:
-        paths |= {p for p in EXECUTED.glob("*.json") if p.stem not in LAST}
-    for path in sorted(paths):
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        h.update(repr((os.path.relpath(path, ROOT), digest)).encode())
-    return h.hexdigest()
+def stale(chapter: str, parameters: dict) -> str | None:
+    """What has changed since the chapter was executed, of all that its output depends on; None where nothing has."""
+    note = EXECUTED / f"{chapter}.json"
+    if not (EXECUTED / f"{chapter}.ipynb").exists() or not note.exists():
+        return "new"
+    known, now = (
+        read_json(note, "a chapter's note"),
+        around(chapter, parameters),
+    )
+    before = known.get("around", {})
+    odd = next((what for what in now if now[what] != before.get(what)), None)
+    return odd or recording.changed(known["read"], ROOT)
 
 
-def sources(path: Path) -> set[Path]:
-    """A chapter, all modules of the package that it imports, anywhere in it, all that they import, and so on."""
-    found, ahead = set(), {path}
-    while ahead:
-        found |= ahead
-        names = set().union(*(_imported(p.read_text()) for p in ahead))
-        ahead = set().union(*map(_files, names)) - found
-    return found
+def around(chapter: str, parameters: dict) -> dict[str, str]:
+    """Digests of all that the output depends on, beside what the chapter reads while it runs."""
+    programs = [Path(__file__), Path(recording.__file__)]
+    names = {k: recording.names_below(f) for k, f in assets.FOLDERS.items()}
+    others = sorted(EXECUTED.glob("*.json")) if chapter in LAST else []
+    digests = recording.content
+    facts = {
+        "the chapter": digests(BOOK / f"{chapter}.py"),
+        "parameters": parameters,
+        "versions of packages": _versions(),
+        # also where it is only asked whether something is there
+        "names of shipped files": names,
+        "how chapters are executed": [digests(p) for p in programs],
+        "other chapters": [digests(p) for p in others if p.stem not in LAST],
+    }
+    return {
+        what: hashlib.sha256(repr(fact).encode()).hexdigest()
+        for what, fact in facts.items()
+    }
 
 
 @cache
-def _imported(code: str) -> set[str]:
-    """All that may be a module: `a.b` and `a.b.c` of `from a.b import c`. Not what types alone need."""
-    names, tree = set(), ast.parse(code)
-    checks = [node for node in ast.walk(tree) if isinstance(node, ast.If)]
-    checks = [i for i in checks if ast.unparse(i.test) == "TYPE_CHECKING"]
-    for_types = {id(node) for i in checks for node in ast.walk(i)}
-    for node in ast.walk(tree):
-        if id(node) in for_types:
-            continue
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-            if "dcgan_core" in {alias.name for alias in node.names}:
-                names.add("dcgan_core.api")  # from there come its names
-        elif isinstance(node, ast.ImportFrom):
-            names |= {f"{node.module}.{alias.name}" for alias in node.names}
-            names.add(node.module)
-    if names & {f"dcgan_core.{name}" for name in dcgan_core.__all__}:
-        names.add("dcgan_core.api")
-    return names
+def _versions() -> list[tuple[str, str]]:
+    return sorted((d.name, d.version) for d in metadata.distributions())
 
 
-def _files(name: str) -> set[Path]:
-    """A module of the package and the packages around it; none of what is something else."""
-    parts = name.split(".")
-    places = [ROOT.joinpath(*parts[: n + 1]) for n in range(len(parts))]
-    files = [
-        f for p in places for f in (p.with_suffix(".py"), p / "__init__.py")
-    ]
-    return {f for f in files if parts[0] == "dcgan_core" and f.exists()}
+def execute(chapter: str, parameters: dict) -> float:
+    """Runs one chapter with papermill, and notes what it read. Returns its seconds."""
+    import jupytext
+    import nbformat
+    import papermill
 
-
-def _data_found() -> list[list]:
-    found = []
-    for name in finding.names():
-        source = finding.find(name)
-        with suppress(UserError):  # what cannot be read is not there
-            found += [[name, source.stamp()]] if source else []
-    return found
-
-
-def execute(chapter: str, parameters: dict) -> float | None:
-    """Runs one chapter with papermill. Returns its seconds, or None where nothing had changed."""
-    note = EXECUTED / f"{chapter}.json"
-    key = inputs(chapter, parameters)
-    if (
-        (EXECUTED / f"{chapter}.ipynb").exists()
-        and note.exists()
-        and json.loads(note.read_text())["inputs"] == key
-    ):
-        return None
     EXECUTED.mkdir(parents=True, exist_ok=True)
-    source, target = (
-        EXECUTED / f".{chapter}.source.ipynb",
-        EXECUTED / f".{chapter}.ipynb",
+    source, target, log = (
+        EXECUTED / f".{chapter}.{kind}"
+        for kind in ("source.ipynb", "ipynb", "log")
     )
     nbformat.write(jupytext.read(BOOK / f"{chapter}.py"), source)
-    started = time.perf_counter()
+    log.unlink(missing_ok=True)
+    begun, started = time.time(), time.perf_counter()
+    surroundings = around(chapter, parameters)
     try:
         papermill.execute_notebook(
             source,
@@ -150,8 +117,9 @@ def execute(chapter: str, parameters: dict) -> float | None:
             progress_bar=False,
             execution_timeout=CELL_SECONDS[parameters.get("profile", "quick")],
             extra_arguments=[
-                "--log-level=CRITICAL"
-            ],  # the kernel warns about its own, local connection
+                "--log-level=CRITICAL",  # the kernel warns about its own, local connection
+                f"--IPKernelApp.exec_lines={[_recorded(log)]}",
+            ],
         )
     except papermill.PapermillExecutionError as error:
         plain = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback))
@@ -168,20 +136,36 @@ def execute(chapter: str, parameters: dict) -> float | None:
         source.unlink(missing_ok=True)
     seconds = time.perf_counter() - started
     target.replace(EXECUTED / f"{chapter}.ipynb")
-    write_json(
-        note,
-        {
-            "chapter": chapter,
-            "seconds": round(seconds, 1),
-            "inputs": key,
-            "parameters": parameters,
-        },
-    )
+    read = recording.record(log, ROOT, own=BOOK / "runs")
+    log.unlink()
+    if recording.newest(read, ROOT) > begun:  # then which state did it read?
+        surroundings = {}
+    note = {
+        "chapter": chapter,
+        "seconds": round(seconds, 1),
+        "parameters": parameters,
+        "around": surroundings,
+        "read": read,
+    }
+    write_json(EXECUTED / f"{chapter}.json", note)
     return seconds
+
+
+def _recorded(log: Path) -> str:
+    """The line of Python with which a kernel begins: from then on, what it reads is noted in `log`."""
+    package = Path(dcgan_core.__file__).parent
+    places = [BOOK, ROOT / "runs", package, *assets.FOLDERS.values()]
+    folder = str(Path(recording.__file__).parent)
+    return (
+        f"import sys; sys.path.insert(0, {folder!r}); import recording; sys.path.remove({folder!r});"
+        f" recording.begin({str(log)!r}, {[str(p) for p in places]!r}); del sys, recording"
+    )
 
 
 def _stopped(chapter: str, target: Path, error: Exception) -> str:
     """One line: which cell of a chapter ended it, why, and what to do. target: the notebook as far as it came."""
+    import nbformat
+
     cells = []
     with suppress(OSError, ValueError):
         cells = [
@@ -268,6 +252,10 @@ def citation() -> str:
 
 def assemble(names: list[str]) -> None:
     """Fills `_build/site` with what Jupyter Book reads."""
+    import nbformat
+
+    from dcgan_core.runs import Run
+
     for old in (SITE, BUILD / ".doctrees"):  # a page may have moved
         shutil.rmtree(old, ignore_errors=True)
     (SITE / "images").mkdir(parents=True)
@@ -301,6 +289,9 @@ def assemble(names: list[str]) -> None:
 
 def write_notebooks(folder: Path) -> None:
     """The chapters as notebooks, not executed; each begins by installing the library, as Colab needs."""
+    import jupytext
+    import nbformat
+
     url = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]
     if not url["url"]:
         sys.exit("Set repository: url: in _config.yml first.")
@@ -351,14 +342,29 @@ def main() -> None:
         chapters(), key=lambda name: LAST.index(name) + 1 if name in LAST else 0
     )
     for name in [n for n in names if not only or n in only]:
-        seconds = execute(name, arguments)
-        print(
-            f"{name:24} "
-            + ("unchanged" if seconds is None else f"{seconds:6.1f} s"),
-            flush=True,
-        )
-    if only:
+        why = stale(name, arguments)
+        seconds = execute(name, arguments) if why else None
+        took = f"{seconds:6.1f} s  ({why})" if why else "unchanged"
+        print(f"{name:24} {took}", flush=True)
+    if not only:
+        build_site(names)
+        print(f"{'site and all':24} {time.perf_counter() - started:6.1f} s\n")
+        print(f"Open {HTML / 'index.html'}")
+
+
+def build_site(names: list[str]) -> None:
+    """The site from the executed chapters, with Jupyter Book, unless all that it is made from is as it was."""
+    note = BUILD / "site.json"
+    key = site_inputs(names)
+    if (
+        note.exists()
+        and (HTML / "index.html").exists()
+        and read_json(note, "a site's note") == key
+        and (has_runtime() or not shutil.which("npm"))
+    ):
+        print(f"{'site':24} unchanged")
         return
+    note.unlink(missing_ok=True)
     assemble(names)
     jupyter_book = str(Path(sys.executable).parent / "jupyter-book")
     command = [
@@ -374,8 +380,31 @@ def main() -> None:
     built = subprocess.run(command, capture_output=True, text=True, check=False)
     if built.returncode:
         sys.exit(f"\nThe site was not built:\n{built.stdout}\n{built.stderr}")
-    print(f"{'site and all':24} {time.perf_counter() - started:6.1f} s\n")
-    print(f"Open {HTML / 'index.html'}")
+    write_json(note, key)
+
+
+def site_inputs(names: list[str]) -> str:
+    """A digest of all that the site is made from: pages, what shows them, the library (for its page, and the playground's nets)."""
+    package = Path(dcgan_core.__file__).parent
+    paths = {
+        ROOT / name for name in ("_config.yml", "_toc.yml", "CITATION.cff")
+    }
+    paths |= {EXECUTED / f"{name}.ipynb" for name in names}
+    config = yaml.safe_load((ROOT / "_config.yml").read_text())
+    runs = config["sphinx"]["config"]["playground_runs"].values()
+    of_readers = [ROOT / run[1] for run in runs if isinstance(run, list)]
+    folders = [BOOK, package, *assets.FOLDERS.values(), *of_readers]
+    paths |= {p for folder in folders for p in folder.rglob("*")}
+    paths = {p for p in paths if "__pycache__" not in p.parts and p.is_file()}
+    facts = [[os.path.relpath(p, ROOT), recording.content(p)] for p in paths]
+    return hashlib.sha256(
+        repr([sorted(facts), _versions()]).encode()
+    ).hexdigest()
+
+
+def has_runtime() -> bool:
+    """Can the playground draw? Its runtime comes from npm."""
+    return any(BUILD.glob("playground/*/ort*"))
 
 
 if __name__ == "__main__":

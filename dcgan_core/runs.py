@@ -176,7 +176,7 @@ class Run:
             raise UserError(f"{path}: no such file; the run has no finished {kind}: {way_out}")
         net = cls(self.architecture)
         try:
-            state = {k: v.float() for k, v in safetensors.torch.load_file(path).items()}
+            state = {k: v.float() for k, v in safetensors.torch.load(path.read_bytes()).items()}
         except (safetensors.SafetensorError, OSError) as error:
             raise UserError(f"{path}: damaged ({error}); get it again, or train it again") from None
         expected = {k: v.shape for k, v in net.state_dict().items() if not k.endswith("num_batches_tracked")}

@@ -1,11 +1,8 @@
 """The chapters as files, and the builder. The built site has tests of its own, in test_site.py."""
 
-import importlib.util
 import json
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -113,87 +110,48 @@ def test_the_table_of_contents_names_every_chapter():
 
 def test_a_chapter_is_executed_once_and_again_only_when_something_changed(build, tmp_path):
     parameters = {"profile": "quick", "seed": 3, "device": "cpu"}
+    assert build.stale("chapter", parameters) == "new"
     assert build.execute("chapter", parameters) > 0
     executed = nbformat.read(tmp_path / "executed" / "chapter.ipynb", as_version=4)
     assert "42" in str(executed.cells[-1].outputs)
     assert json.loads((tmp_path / "executed" / "chapter.json").read_text())["parameters"] == parameters
-    assert build.execute("chapter", parameters) is None
-    assert build.inputs("chapter", parameters) != build.inputs("chapter", parameters | {"seed": 4})
+    assert build.stale("chapter", parameters) is None
+    assert build.stale("chapter", parameters | {"seed": 4}) == "parameters"
     write_chapter(tmp_path, "print(seed)")
+    assert build.stale("chapter", parameters) == "the chapter"
     assert build.execute("chapter", parameters) > 0
     executed = nbformat.read(tmp_path / "executed" / "chapter.ipynb", as_version=4)
     assert "3" in str(executed.cells[-1].outputs), "papermill's seed did not reach the chapter"
 
 
-def test_the_inputs_of_a_chapter_include_the_data_found(build, tmp_path, monkeypatch):
-    before = build.inputs("chapter", {})
-    data = tmp_path / "data"
-    (data / "mine").mkdir(parents=True)
-    (data / "mine" / "a.png").write_bytes(b"x")
-    monkeypatch.setenv("DCGAN_DATA", str(data))
-    assert build.inputs("chapter", {}) != before
-
-
-def test_a_chapter_depends_on_the_modules_that_it_imports_and_on_no_others(build, tmp_path, monkeypatch):
-    monkeypatch.setattr(build, "ROOT", tmp_path)
-    package = make_folder(
-        tmp_path / "dcgan_core",
-        {
-            "__init__.py": b"if TYPE_CHECKING:\n    from dcgan_core.api import load\n",
-            "networks.py": b"",
-            "latent.py": b"import dcgan_core.networks\n",
-            "probes/__init__.py": b"",
-            "probes/features.py": b"def task():\n    from dcgan_core.probes import svm\n    return svm\n",
-            "probes/svm.py": b"from dcgan_core.networks import Generator\n",
-            "unused.py": b"",
-            "api.py": b"from dcgan_core.training import loop\n",
-            "training/loop.py": b"",
-        },
-    )
-    write_chapter(tmp_path, "from dcgan_core import latent", "walk")
-    write_chapter(tmp_path, "def later():\n    from dcgan_core.probes.features import task", "probe")
-    write_chapter(tmp_path, "print(1)", "plain")
-    write_chapter(tmp_path, "import dcgan_core as dcgan", "whole")
-    write_chapter(tmp_path, "from dcgan_core import load", "name")
-    known, everyone = {}, {"walk", "probe", "plain", "whole", "name"}
-
-    def changed() -> set[str]:
-        """The chapters whose hash is another one than when this was last asked."""
-        now = {name: build.inputs(name, {}) for name in everyone}
-        different = {name for name in now if now[name] != known.get(name)}
-        known.update(now)
-        return different
-
-    def after(file: str, text: bytes = b"# another\n") -> set[str]:
-        make_folder(package, {file: text})
-        return changed()
-
-    assert changed() == everyone and not changed()
-    assert after("training/loop.py") == after("api.py", b"from dcgan_core.training import loop  # b\n") == {"whole", "name"}
-    assert after("latent.py", b"import dcgan_core.networks  # another\n") == {"walk"}
-    assert after("probes/svm.py", b"from dcgan_core.networks import Discriminator\n") == {"probe"}
-    assert after("probes/__init__.py") == {"probe"}
-    assert after("networks.py") == {"walk", "probe"}
-    assert after("unused.py") == after("figures/__init__.py") == after("figures/curves.py") == set()
-    assert after("latent.py", b"import dcgan_core.networks\nfrom dcgan_core.figures import curves\n") == {"walk"}
-    assert after("figures/curves.py", b"# a third\n") == {"walk"}, "a folder that is new"
+def test_a_chapter_is_executed_again_when_what_it_read_has_changed(build, tmp_path, monkeypatch):
+    data = make_folder(tmp_path / "data", {"mine/a.png": b"x", "theirs/a.png": b"x"})
     shelf = ships_from(monkeypatch, "trials", tmp_path / "trials")
-    assert changed() == everyone
-    make_folder(shelf, {"grain/deep.json": b"{}"})
-    assert changed() == everyone
+    make_folder(shelf, {"one.json": b"1", "two.json": b"2"})
+    code = f"from dcgan_core.data.sources import finding\nfinding.find('mine')\nopen({str(shelf / 'one.json')!r}).read()"
+    write_chapter(tmp_path, code)
+    build.execute("chapter", {})
+    make_folder(data, {"theirs/b.png": b"x"})
+    make_folder(shelf, {"two.json": b"3"})
+    assert build.stale("chapter", {}) is None
+    make_folder(data, {"mine/b.png": b"y"})
+    assert build.stale("chapter", {}) == "data: mine"
+    (data / "mine" / "b.png").unlink()
+    make_folder(shelf, {"one.json": b"4"})
+    assert "one.json" in build.stale("chapter", {})
+    make_folder(shelf, {"one.json": b"1"})
+    assert build.stale("chapter", {}) != "names of shipped files"
+    make_folder(shelf, {"deep/three.json": b"1"})
+    assert build.stale("chapter", {}) == "names of shipped files"
 
 
-def test_the_sources_of_a_module_are_all_that_python_loads_with_it(build):
-    code = "import sys, dcgan_core.claims.ledger; print(*(m for m in sys.modules if m.startswith('dcgan_core')))"
-    loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
-    files = build.sources(ROOT / "dcgan_core" / "claims" / "ledger.py")
-    assert len(loaded) > 20
-    assert {importlib.util.find_spec(name).origin for name in loaded} <= {str(f) for f in files}
-
-
-def test_not_every_chapter_depends_on_every_module(build):
-    for chapter in CHAPTERS:
-        assert build.sources(chapter) < {chapter, *(ROOT / "dcgan_core").rglob("*.py")}
+def test_a_chapter_whose_inputs_change_while_it_runs_is_executed_again(build, tmp_path, monkeypatch):
+    shelf = ships_from(monkeypatch, "trials", tmp_path / "trials")
+    file = shelf / "one.json"
+    write_chapter(tmp_path, f"open({str(file)!r}, 'w').write('1')\nopen({str(file)!r}).read()")
+    file.touch()
+    build.execute("chapter", {})
+    assert build.stale("chapter", {})
 
 
 def test_a_failing_cell_is_named_and_leaves_no_executed_chapter(build, tmp_path):
