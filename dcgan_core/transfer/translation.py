@@ -123,9 +123,9 @@ def train_translator(pairs: Pairs, task: str, loss: str, *, images: int = IMAGES
     for chosen in tqdm(_batches(len(pairs.given), images, seed), total=images // BATCH, desc=f"{task}, {loss}", leave=False):
         x, y = (as_input(part[chosen]) for part in (pairs.given, pairs.asked))
         learner.update(x, y)
-    zs = torch.randn(2048, A.latent, generator=learner.rng)
-    questions = as_input(pairs.given[:2048]).split(256)
-    networks.estimate_batchnorm(learner.g, zip(questions, zs.split(256), strict=False))
+    questions = as_input(pairs.given[:2048])
+    zs = torch.randn(len(questions), A.latent, generator=learner.rng)
+    networks.estimate_batchnorm(learner.g, zip(questions.split(256), zs.split(256), strict=True))
     return learner.g.eval()
 
 
