@@ -13,7 +13,7 @@ import torch
 from dcgan_core import devices, intervals, latent, networks, pictures
 from dcgan_core.ablations import variants
 from dcgan_core.ablations.variants import Variant
-from dcgan_core.data import loading
+from dcgan_core.data.images import ImageData
 from dcgan_core.files import write_atomically, write_json
 from dcgan_core.metrics import fidelity, memorisation
 from dcgan_core.runs import Run
@@ -45,15 +45,11 @@ def _healthy(m: dict) -> bool:
 
 
 class Judged:
-    """Held-out images of a set, and how far samples are from them in the features of a classifier of the set.
+    """Held-out images, and how far samples are from them in the features of a classifier of `data`, trained once and kept at
+    `path`. Raises UserError for a set without classes."""
 
-    The classifier is trained once, on the training images, and kept at `path`. Raises UserError for a set without classes.
-    """
-
-    def __init__(self, name: str, size: int, path: Path, device: str = "auto") -> None:
+    def __init__(self, data: ImageData, held_out: np.ndarray, path: Path, device: str = "auto") -> None:
         chosen = devices.pick(device)
-        self.held_out = loading.load_data(name, size, "test").images[:SAMPLES]
-        data = loading.load_data(name, size)
         if path.exists():
             self.classifier = fidelity.FeatureNet(data.size, data.channels, len(data.classes)).to(chosen).eval()
             self.classifier.load_state_dict(safetensors.torch.load_file(path))
@@ -62,7 +58,7 @@ class Judged:
             path.parent.mkdir(parents=True, exist_ok=True)
             state = {key: value.cpu().contiguous() for key, value in self.classifier.state_dict().items()}
             write_atomically(path, safetensors.torch.save(state))
-        self.features = self.classifier.features(self.held_out)
+        self.features = self.classifier.features(held_out)
 
     def measure(self, images: np.ndarray) -> dict:
         """images: uint8 N x C x S x S. Precision, recall and diversity are shares; Fréchet distance 0 is the best."""

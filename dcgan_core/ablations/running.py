@@ -101,10 +101,10 @@ def ablate(
     note = out / "ablations.json"
     if note.exists() and _baseline(out) != baseline:
         raise UserError(f"{out}: holds runs of another length or data; choose another `out`")
-    judged = Judged(data, a.size, out / "classifier.safetensors", device)
+    judged = _judged(data, a.size, out / "classifier.safetensors", device)
     provoked = judged  # where nothing is provoked, never asked
     if any(v in variants.PROVOKED for v in chosen):
-        provoked = Judged(provoking.data, provoking.architecture.size, out / "classifier-provoked.safetensors", device)
+        provoked = _judged(provoking.data, provoking.architecture.size, out / "classifier-provoked.safetensors", device)
     write_json(note, {"baseline": config_io.to_dict(baseline)})
     for seed in range(variants.SEEDS + 2 * seeds):
         for variant in (v for v in chosen if seed in variants.seeds_of(v, seeds)):
@@ -120,6 +120,11 @@ def ablate(
     table = _results(out, judged)
     write_json(out / "results.json", table)
     return table
+
+
+def _judged(name: str, size: int, path: Path, device: str) -> Judged:
+    held_out = loading.load_data(name, size, "test").images[: measuring.SAMPLES]
+    return Judged(loading.load_data(name, size), np.asarray(held_out), path, device)
 
 
 def _called(names: Iterable[str]) -> list[Variant]:

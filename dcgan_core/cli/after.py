@@ -6,6 +6,7 @@ from pathlib import Path
 
 PARTS = {  # part -> module and function: takes the folder `out`, and the number of seeds where it is given; returns the table
     "generator": "inversion.measure_generator",
+    "regularisation": "regularisation.measure_regularisation",
     "translation": "translating.measure_translation",
 }
 

@@ -1,0 +1,75 @@
+"""How are nets trained in pairs, with what a wing adds to an update? Stopped and taken up again, each measured once."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dcgan_core import config_io, intervals, runs
+from dcgan_core.ablations.measuring import five_digits
+from dcgan_core.data.images import ImageData
+from dcgan_core.files import read_json, write_json
+from dcgan_core.intervals import Measurement
+from dcgan_core.runs import Run
+from dcgan_core.training import loop
+from dcgan_core.training.collapse import Collapsed
+from dcgan_core.training.config import Config, check_resumable
+from dcgan_core.training.session import Event
+from dcgan_core.training.update import State
+from dcgan_core.transfer import tables
+
+Prepare = Callable[[State], object]  # changes the nets, or adds to the losses
+
+
+def trained(
+    config: Config, data: ImageData, path: Path, prepare: Prepare, on_event: Callable[[Event], None] | None = None
+) -> State:
+    """The nets of `config`, `prepare`d, after all of their training; goes on where it stopped.
+
+    Batchnorm's statistics are not there yet. Raises KeyboardInterrupt where training was stopped.
+    """
+    if (path / "run.json").exists():
+        run = Run(path)
+        check_resumable(config, run)
+    else:
+        run = runs.start(config, data, path)
+    if run.info["status"] == "training":
+        try:
+            if not loop.train(config, data, run, "cpu", prepare=prepare, on_event=on_event, progress=False):
+                raise KeyboardInterrupt
+        except Collapsed:
+            pass  # it diverged; the nets before that are measured
+    state = State(config, torch.device("cpu"))
+    prepare(state)
+    saved = run.load_checkpoint()
+    for name, part in state.parts.items():
+        part.load_state_dict(saved[name])
+    return state
+
+
+def measured_once(path: Path, measure: Callable[[], dict]) -> dict:
+    """What `measure` finds, kept in `path`/measured.json; the run's checkpoint is then no longer needed, and goes."""
+    kept = path / "measured.json"
+    if not kept.exists():
+        with intervals.timed() as seconds:
+            found = measure()
+        path.mkdir(parents=True, exist_ok=True)
+        write_json(kept, five_digits(found | {"seconds": round(seconds(), 1)}))
+        (path / "checkpoint.pt").unlink(missing_ok=True)
+        print(f"{path.name}: {seconds():.0f} s", flush=True)
+    return read_json(kept, "measurements")
+
+
+def row(part: str, claim: str, differences: Sequence[float], runs_: Sequence[dict], data: str, **details: Any) -> list[dict]:
+    """A row for the ledger, of pairs: the mean of their differences, with Student's interval. None of fewer than two."""
+    if len(differences) < 2:
+        return []
+    seconds = sum(run["seconds"] for run in runs_)
+    m = Measurement(*intervals.student(differences), len(differences), seconds, details | {"pairs": list(differences)})
+    return [five_digits(tables.ledger_row(claim, m, f"after/{part}", data))]
+
+
+def table(part: str, config: Config, rows: Sequence[dict], **more: Any) -> dict:
+    """What ships: rows for the ledger, every run's measurements, and where it was measured."""
+    return {"config": config_io.to_dict(config), "rows": list(rows), **more, **runs.environment()}
