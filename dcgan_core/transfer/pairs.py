@@ -61,7 +61,9 @@ def measured_once(path: Path, measure: Callable[[], dict]) -> dict:
     return read_json(kept, "measurements")
 
 
-def row(part: str, claim: str, differences: Sequence[float], runs_: Sequence[dict], data: str, **details: Any) -> list[dict]:
+def paired_row(
+    part: str, claim: str, differences: Sequence[float], runs_: Sequence[dict], data: str, **details: Any
+) -> list[dict]:
     """A row for the ledger, of pairs: the mean of their differences, with Student's interval. None of fewer than two."""
     if len(differences) < 2:
         return []
@@ -70,6 +72,6 @@ def row(part: str, claim: str, differences: Sequence[float], runs_: Sequence[dic
     return [five_digits(tables.ledger_row(claim, m, f"after/{part}", data))]
 
 
-def table(part: str, config: Config, rows: Sequence[dict], **more: Any) -> dict:
+def whole_table(part: str, config: Config, rows: Sequence[dict], **more: Any) -> dict:
     """What ships: rows for the ledger, every run's measurements, and where it was measured."""
     return {"config": config_io.to_dict(config), "rows": list(rows), **more, **runs.environment()}

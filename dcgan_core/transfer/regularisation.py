@@ -194,8 +194,8 @@ def _table(found: dict[str, list[dict]], judged: Judged) -> dict:
         means = {key: [float(np.mean([m[key] for m in side])) for side in (plain, ours)] for key in MEANS}
         for key, name, sign in (("preferred", "", -1), ("recall", ".recall", 1), ("probe", ".probe", 1)):
             differences = [100 * sign * (b[key] - a[key]) for a, b in zip(plain, ours, strict=True)]
-            rows += pairs.row("regularisation", f"{arm}{name}", differences, [*plain, *ours], CONFIG.data, means=means)
-    return pairs.table("regularisation", CONFIG, rows, runs=found, halves=judged.halves())
+            rows += pairs.paired_row("regularisation", f"{arm}{name}", differences, [*plain, *ours], CONFIG.data, means=means)
+    return pairs.whole_table("regularisation", CONFIG, rows, runs=found, halves=judged.halves())
 
 
 def _ship(out: Path, table: dict) -> dict:
