@@ -46,6 +46,7 @@ from dcgan_core.figures.tables import Table
 from dcgan_core.metrics import fidelity, neighbours
 from dcgan_core.networks import Architecture
 from dcgan_core.pictures import show
+from dcgan_core.readers import classes
 from dcgan_core.runs import Run
 from dcgan_core.training import loop
 from dcgan_core.training.config import Config
@@ -435,7 +436,7 @@ Table(
 # lets anything in. That is how precision misleads.
 
 # %% tags=["hide-input"]
-reader = fidelity.train_classifier(real, seed, images=4_000, device=where)
+reader = classes.train_classifier(real, seed, images=4_000, device=where)
 half = len(unseen) // 2
 reference = reader.features(np.asarray(unseen.images[:half]))
 few = draw(generator, 1, seed).repeat(-(-half // 10), 0)[:half]

@@ -18,6 +18,7 @@ from PIL import Image
 
 from dcgan_core import assets
 from dcgan_core.cli import main
+from dcgan_core.data import loading
 from dcgan_core.networks import Architecture, Generator
 from dcgan_core.runs import Run
 
@@ -101,6 +102,14 @@ def run(tmp_path_factory) -> Run:
 def conditional(tmp_path_factory) -> Run:
     """A small class-conditional run."""
     return trained(tmp_path_factory.mktemp("conditional"), *CONDITIONAL, images=320)
+
+
+@pytest.fixture(scope="session")
+def digits(tmp_path_factory):
+    """Scikit-learn's digits at 16 pixels: to train on, and held out."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DCGAN_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield loading.load_data("digits", 16), loading.load_data("digits", 16, "test")
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ WINGS = {
     "readers": ("data", "drawings"),
     "probes": ("data", "metrics"),
     "inside": ("data", "drawings", "readers", "metrics"),
-    "ablations": ("data", "metrics"),
+    "ablations": ("data", "metrics", "readers"),
     "authors": ("data",),
     "export": ("readers", "inside"),
     "transfer": ("data", "drawings", "metrics", "readers", "probes", "ablations"),

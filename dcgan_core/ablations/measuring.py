@@ -16,6 +16,7 @@ from dcgan_core.ablations.variants import Variant
 from dcgan_core.data.images import ImageData
 from dcgan_core.files import write_atomically, write_json
 from dcgan_core.metrics import fidelity, memorisation
+from dcgan_core.readers import classes
 from dcgan_core.runs import Run
 from dcgan_core.training.config import Config
 
@@ -51,10 +52,10 @@ class Judged:
     def __init__(self, data: ImageData, held_out: np.ndarray, path: Path, device: str = "auto") -> None:
         chosen = devices.pick(device)
         if path.exists():
-            self.classifier = fidelity.FeatureNet(data.size, data.channels, len(data.classes)).to(chosen).eval()
+            self.classifier = classes.FeatureNet(name, data.size, data.channels, len(data.classes)).to(chosen).eval()
             self.classifier.load_state_dict(safetensors.torch.load_file(path))
         else:
-            self.classifier = fidelity.train_classifier(data, device=chosen)
+            self.classifier = classes.train_classifier(data, device=chosen)
             path.parent.mkdir(parents=True, exist_ok=True)
             state = {key: value.cpu().contiguous() for key, value in self.classifier.state_dict().items()}
             write_atomically(path, safetensors.torch.save(state))

@@ -1,81 +1,16 @@
-"""How far are samples from the data? Fréchet distance, precision and recall, in features of a small classifier; FID."""
+"""How far are samples from the data? Fréchet distance, precision and recall, in features that are given; FID."""
 
 from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
-from tqdm.auto import tqdm
+from torch import Tensor
 
 from dcgan_core.data.images import ImageData, Kept
 from dcgan_core.errors import UserError, reason
 from dcgan_core.intervals import Measurement, bootstrap, share, timed
 from dcgan_core.metrics.memorisation import generate_samples
 from dcgan_core.networks import Generator
-
-FEATURES = 64  # numbers that the classifier says of an image
-
-
-class FeatureNet(nn.Module):
-    """Strided convolutions down to 4 to 7 pixels, FEATURES hidden units, a logit for each class. Raises UserError for tiny
-    images."""
-
-    def __init__(self, size: int, channels: int, classes: int) -> None:
-        super().__init__()
-        if size < 8:
-            raise UserError(f"classifier: images of {size} pixels are too small; at least 8")
-        self.shape = (channels, size, size)
-        layers, inputs, width, side = [], channels, 32, size
-        while side >= 8:
-            layers += [nn.Conv2d(inputs, width, 3, 2, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
-            inputs, width, side = width, min(2 * width, 128), (side + 1) // 2
-        self.body = nn.Sequential(*layers, nn.Flatten(), nn.Linear(inputs * side * side, FEATURES), nn.ReLU())
-        self.head = nn.Linear(FEATURES, classes)
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        """uint8 N x C x S x S -> N x classes, logits."""
-        return self.head(self.body(pixels.float() / 127.5 - 1))
-
-    @torch.no_grad()
-    def features(self, images: np.ndarray) -> np.ndarray:
-        """uint8 N x C x S x S -> float64 N x FEATURES. Raises UserError for images of another shape."""
-        if images.ndim != 4 or images.shape[1:] != self.shape:
-            raise UserError(
-                f"classifier: reads N x {' x '.join(map(str, self.shape))} images, got {' x '.join(map(str, images.shape))}"
-            )
-        device = next(self.parameters()).device
-        parts = [torch.from_numpy(np.array(images[i : i + 512])).to(device) for i in range(0, len(images), 512)]
-        return torch.cat([self.body(part.float() / 127.5 - 1) for part in parts]).cpu().double().numpy()
-
-
-def train_classifier(data: ImageData, seed: int = 0, *, images: int = 60_000, device: torch.device | str = "cpu") -> FeatureNet:
-    """A classifier, trained on `images` labelled images, taken at random with repetition. Seconds on a CPU for digits.
-
-    Give it images that the metric does not see again. Raises UserError where the set has no labels.
-    """
-    if data.labels is None:
-        raise UserError(f"{data.name}: has no classes, so no classifier can be trained on it; use a set with labels")
-    with torch.random.fork_rng(devices=[]):  # PyTorch's own initial weights, from this seed
-        torch.manual_seed(seed)
-        net = FeatureNet(data.size, data.channels, len(data.classes))
-    net.to(device).train()
-    rng, batch = np.random.default_rng(seed), min(64, len(data))
-    steps = max(1, images // batch)
-    optimizer = torch.optim.AdamW(net.parameters(), 2e-3, weight_decay=1e-2)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=max(2, steps))
-    for _ in tqdm(range(steps), desc=f"classifier of {data.name}", leave=False, delay=2):
-        chosen = np.sort(rng.integers(0, len(data), batch))
-        logits = net(torch.from_numpy(np.array(data.images[chosen])).to(device))
-        loss = F.cross_entropy(logits, torch.from_numpy(data.labels[chosen]).to(device))
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-    return net.eval()
-
-
-# --- metrics ----------------------------------------------------------------------------------------------------------
 
 
 def frechet(real: np.ndarray, samples: np.ndarray, seed: int = 0, *, draws: int = 100) -> Measurement:

@@ -1,6 +1,7 @@
 """Does a face smile, does it wear glasses? Classifiers read attributes off photographs, and off samples."""
 
 import json
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -31,19 +32,25 @@ class Attributes(Reader):
         super().__init__(DATA, size)
         self.names, self.note = names, {"names": names}
         self.layers = fitting.classifier(size, (16, 32, 64, 128), len(names), nn.Dropout(0.3))
+        self.weights = torch.empty(0)  # how often each picture that it learns from comes
 
     def forward(self, pixels: Tensor) -> Tensor:
         """pixels: uint8 or float 0 … 255, N x 3 x size x size. Returns logits, N x len(names)."""
         return self.layers(pixels.float() / 127.5 - 1)
 
     def vary(self, pixels: Tensor, rng: torch.Generator) -> Tensor:
-        """Half of the pictures mirrored, all shifted by up to 3 pixels in each direction."""
+        """Half of the pictures also mirrored, all shifted by up to 3 pixels in each direction."""
         by = 3
         mirrored = torch.rand(len(pixels), 1, 1, 1, generator=rng) < 0.5
         pixels = torch.where(mirrored, pixels.flip(3), pixels)
         padded, size = F.pad(pixels.float(), (by,) * 4, mode="replicate"), pixels.shape[-1]
         top, left = torch.randint(0, 2 * by + 1, (2, len(pixels)), generator=rng).tolist()
-        return torch.stack([p[:, t : t + size, x : x + size] for p, t, x in zip(padded, top, left, strict=True)])
+        moved = [p[:, t : t + size, x : x + size] for p, t, x in zip(padded, top, left, strict=True)]
+        return super().vary(torch.stack(moved), rng)
+
+    def order(self, count: int, steps: int, rng: torch.Generator) -> Iterator[Tensor]:
+        for _ in range(steps):
+            yield torch.multinomial(self.weights, self.batch, replacement=True, generator=rng)
 
     def read(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """uint8 N x 3 x size x size -> for each attribute N probabilities."""
@@ -89,10 +96,10 @@ def train_attributes(data: ImageData, half: int, device: torch.device | str = "c
             raise UserError(f"{data.name}: {name}: no photographs with it, or none without; a classifier needs both")
     labels = torch.from_numpy(there.astype(np.float32))
     whole = (labels[:, [_column(data, n) for n in READ]] != 0).all(1)
-    weights = torch.where(whole, 0.5 / whole.sum().clamp_min(1), 0.5 / (~whole).sum().clamp_min(1))
     rarity = ((labels < 0).sum(0) / (labels > 0).sum(0).clamp_min(1)).sqrt().clamp(1, 10)
     emphasis = (rarity if half == JUDGING else torch.ones(len(rarity))).to(device)
     net = Attributes(data.attribute_names, data.size)
+    net.weights = torch.where(whole, 0.5 / whole.sum().clamp_min(1), 0.5 / (~whole).sum().clamp_min(1))
 
     def loss(batch: Tensor, chosen: Tensor) -> Tensor:
         truth = labels[chosen].to(device)
@@ -100,8 +107,7 @@ def train_attributes(data: ImageData, half: int, device: torch.device | str = "c
         weight = torch.where(truth > 0, emphasis, truth.abs())  # an unknown label (0) teaches nothing
         return (losses * weight).sum() / weight.sum()
 
-    images = np.array(data.images[chosen])
-    fitting.fit_reader(net, images, loss, steps=steps, seed=half, device=device, weights=weights)
+    fitting.fit_reader(net, np.array(data.images[chosen]), loss, steps=steps, seed=half, device=device)
     return net
 
 

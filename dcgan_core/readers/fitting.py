@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import safetensors.torch
@@ -14,11 +14,12 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from dcgan_core import assets
+from dcgan_core.data.images import Kept
 from dcgan_core.data.sources import source
 from dcgan_core.errors import UserError, reason
 from dcgan_core.files import write_atomically
 
-Loss = Callable[[Tensor, Tensor], Tensor]  # of a spoiled batch, on its device, and its places among the images
+Loss = Callable[[Tensor, Tensor], Tensor]  # of a varied batch, on its device, and its places among the images
 
 
 class Reader(nn.Module):
@@ -30,24 +31,36 @@ class Reader(nn.Module):
     weight_decay: float = 1e-2
     batch: int = 64
     at_once = 512  # pictures that it looks at
+    memory_format = torch.channels_last  # in which it learns
 
-    def __init__(self, name: str, size: int) -> None:
+    def __init__(self, name: str, size: int, channels: int = 3) -> None:
         super().__init__()
-        self.name, self.size, self.title = name, size, f"{self.kind} of {name}"
+        self.name, self.size, self.channels, self.title = name, size, channels, f"{self.kind} of {name}"
+
+    def order(self, count: int, steps: int, rng: torch.Generator) -> Iterator[Tensor]:
+        """The places of the pictures of each step: each comes once before any comes again."""
+        whole = count // self.batch * self.batch
+        epochs = range(steps * self.batch // whole)
+        yield from torch.cat([torch.randperm(count, generator=rng)[:whole] for _ in epochs]).split(self.batch)
 
     def vary(self, pixels: Tensor, rng: torch.Generator) -> Tensor:
-        """What happens to pictures it learns from, before they are spoiled."""
-        return pixels
+        """What happens to pictures it learns from, 0 to 255: half of them blurred, all with noise of a random strength."""
+        picture = pixels.float()
+        blurred = F.avg_pool2d(F.pad(picture, (1, 1, 1, 1), mode="replicate"), 3, 1)
+        strength = torch.rand(len(pixels), 1, 1, 1, generator=rng)
+        picture = torch.lerp(picture, blurred, (2 * strength - 1).clamp_min(0))
+        amount = torch.rand(len(pixels), 1, 1, 1, generator=rng) * 20
+        return picture + amount * torch.randn(picture.shape, generator=rng)
 
     @torch.no_grad()
-    def answers(self, images: np.ndarray) -> list:
-        """What the net says of uint8 N x 3 x size x size, batch by batch. Raises UserError for other shapes."""
-        if images.ndim != 4 or images.shape[1:] != (3, self.size, self.size):
+    def answers(self, images: np.ndarray, ask: Callable[[Tensor], Any] | None = None) -> list:
+        """What the net, or `ask`, says of uint8 N x C x size x size, batch by batch. Raises UserError for other shapes."""
+        if images.ndim != 4 or images.shape[1:] != (self.channels, self.size, self.size):
             shape = " x ".join(map(str, images.shape))
-            raise UserError(f"{self.title}: reads N x 3 x {self.size} x {self.size} pictures, got {shape}")
+            raise UserError(f"{self.title}: reads N x {self.channels} x {self.size} x {self.size} pictures, got {shape}")
         device = next(self.parameters()).device
         parts = (images[i : i + self.at_once] for i in range(0, len(images), self.at_once))
-        return [self(torch.from_numpy(np.array(part)).to(device)) for part in parts]
+        return [(ask or self)(torch.from_numpy(np.array(part)).to(device)) for part in parts]
 
 
 R = TypeVar("R", bound=Reader)
@@ -58,10 +71,14 @@ def block(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Sequential:
     return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU())
 
 
-def classifier(size: int, widths: tuple[int, ...], outputs: int, *between: nn.Module) -> nn.Sequential:
-    """Conv layers that halve the picture each, `between`, and one dense layer: N x 3 x size x size -> N x outputs."""
-    conv = [layer for inputs, width in pairwise((3, *widths)) for layer in block(inputs, width, 4, 2)]
-    return nn.Sequential(*conv, *between, nn.Flatten(), nn.Linear(widths[-1] * (size // 2 ** len(widths)) ** 2, outputs))
+def classifier(
+    size: int, widths: tuple[int, ...], outputs: int, *between: nn.Module, channels: int = 3, kernel: int = 4, hidden: int = 0
+) -> nn.Sequential:
+    """Conv layers that halve the picture each, `between`, a dense layer or two: N x channels x size x size -> N x outputs."""
+    conv = [layer for inputs, width in pairwise((channels, *widths)) for layer in block(inputs, width, kernel, 2)]
+    units = widths[-1] * (-(-size // 2 ** len(widths))) ** 2
+    dense = [nn.Linear(units, hidden), nn.ReLU(), nn.Linear(hidden, outputs)] if hidden else [nn.Linear(units, outputs)]
+    return nn.Sequential(*conv, *between, nn.Flatten(), *dense)
 
 
 def shipped_or_kept(file: str) -> Path:
@@ -101,58 +118,24 @@ def _save(net: Reader, path: Path) -> None:
     write_atomically(path, safetensors.torch.save(state, {net.kind: json.dumps(net.note)}))
 
 
-# --- learning ---------------------------------------------------------------------------------------------------------
-
-
 def fit_reader(
-    net: Reader,
-    images: np.ndarray,
-    loss: Loss,
-    *,
-    steps: int,
-    seed: int,
-    device: torch.device | str,
-    weights: Tensor | None = None,
+    net: Reader, images: np.ndarray | Kept, loss: Loss, *, steps: int, seed: int, device: torch.device | str
 ) -> None:
-    """Trains a net from PyTorch's own initial weights on spoiled pictures, in place, with a one-cycle learning rate.
-
-    images: uint8 N x 3 x S x S. weights: how often each comes, at random; without them each comes once before any comes again.
-    """
+    """Trains a net in place from PyTorch's own initial weights, with a one-cycle learning rate. images: uint8 N x C x S x S."""
     rng = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         for module in net.modules():
             if callable(reset := getattr(module, "reset_parameters", None)):
                 reset()
-        net.to(device).to(memory_format=torch.channels_last).train()
+        net.to(device).to(memory_format=net.memory_format).train()
         optimizer = torch.optim.AdamW(net.parameters(), weight_decay=net.weight_decay)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, net.learning_rate, total_steps=steps)
-        batches = _batches(len(images), net.batch, steps, weights, rng)
-        for chosen in tqdm(batches, total=steps, desc=net.title, leave=False, delay=2):
-            pixels = _spoil(net.vary(torch.from_numpy(images[chosen.numpy()]), rng), rng)
-            error = loss(pixels.to(device, memory_format=torch.channels_last), chosen)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, net.learning_rate, total_steps=max(2, steps))
+        for chosen in tqdm(net.order(len(images), steps, rng), total=steps, desc=net.title, leave=False, delay=2):
+            pixels = net.vary(torch.from_numpy(images[chosen.numpy()]), rng)
+            error = loss(pixels.to(device, memory_format=net.memory_format), chosen)
             optimizer.zero_grad()
             error.backward()
             optimizer.step()
             schedule.step()
     net.eval()
-
-
-def _batches(count: int, batch: int, steps: int, weights: Tensor | None, rng: torch.Generator) -> Iterator[Tensor]:
-    if weights is None:
-        whole = count // batch * batch
-        order = torch.cat([torch.randperm(count, generator=rng)[:whole] for _ in range(steps * batch // whole)])
-        yield from order.split(batch)
-    else:
-        for _ in range(steps):
-            yield torch.multinomial(weights, batch, replacement=True, generator=rng)
-
-
-def _spoil(pixels: Tensor, rng: torch.Generator) -> Tensor:
-    """Half of the pictures blurred, all with noise of a random strength: uint8 in, float 0 … 255 out."""
-    picture = pixels.float()
-    blurred = F.avg_pool2d(F.pad(picture, (1, 1, 1, 1), mode="replicate"), 3, 1)
-    strength = torch.rand(len(pixels), 1, 1, 1, generator=rng)
-    picture = torch.lerp(picture, blurred, (2 * strength - 1).clamp_min(0))
-    amount = torch.rand(len(pixels), 1, 1, 1, generator=rng) * 20
-    return picture + amount * torch.randn(picture.shape, generator=rng)

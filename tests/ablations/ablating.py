@@ -8,8 +8,8 @@ from dcgan_core import assets, pictures
 from dcgan_core.ablations import measuring, variants
 from dcgan_core.cli import main
 from dcgan_core.figures.tables import Table
-from dcgan_core.metrics import fidelity
 from dcgan_core.networks import Architecture
+from dcgan_core.readers import classes
 from dcgan_core.training import session
 
 CHAPTER_3 = defined_in("03_architecture", Table=Table, variants=variants)
@@ -31,8 +31,8 @@ def shrink(monkeypatch) -> None:
     monkeypatch.setattr(variants, "APART", 2)
     monkeypatch.setattr(session, "LOG_EVERY", 2)
     monkeypatch.setattr(session, "BATCHNORM_BATCHES", 3)
-    original = fidelity.train_classifier
-    monkeypatch.setattr(fidelity, "train_classifier", lambda data, device: original(data, images=640, device=device))
+    original = classes.train_classifier
+    monkeypatch.setattr(classes, "train_classifier", lambda data, device: original(data, images=640, device=device))
 
 
 def ablate(out, *more: str) -> int:

@@ -4,14 +4,12 @@ import types
 import numpy as np
 import pytest
 import torch
-from conftest import encode, make_folder, noise
-from toy import CONDITIONAL, pictures
+from toy import CONDITIONAL
 
 from dcgan_core.cli import main
-from dcgan_core.data import loading
 from dcgan_core.errors import UserError
 from dcgan_core.metrics import fidelity, memorisation
-from dcgan_core.metrics.fidelity import FeatureNet, frechet, precision_recall, train_classifier
+from dcgan_core.metrics.fidelity import frechet, precision_recall
 from dcgan_core.networks import Generator
 
 
@@ -110,42 +108,6 @@ def test_features_that_make_no_sense_are_refused(real, samples, message):
             metric(real, samples)
     with pytest.raises(UserError, match="at least 4"):
         precision_recall(cloud(3, 0), cloud(10, 0))
-
-
-# --- the classifier ---------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def digits(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DCGAN_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield loading.load_data("digits", 16), loading.load_data("digits", 16, "test")
-
-
-def test_a_classifier_reads_digits_and_its_features_rank_what_is_near(digits):
-    train, test = digits
-    net = train_classifier(train, images=3000)
-    answers = net(torch.from_numpy(np.array(test.images))).argmax(1).numpy()
-    assert (answers == test.labels).mean() > 0.9
-    state = train_classifier(train, images=320).state_dict()
-    again = train_classifier(train, images=320).state_dict()
-    assert all(torch.equal(state[k], again[k]) for k in state)
-    half = len(train) // 2
-    images = np.asarray(train.images)
-    a, b, noisy = (net.features(x) for x in (images[:half], images[half:], 255 - images[half:]))
-    assert a.shape == (half, fidelity.FEATURES)
-    assert frechet(a, b, draws=3).value < frechet(a, noisy, draws=3).value
-    assert precision_recall(a, b)["precision"].value > precision_recall(a, noisy)["precision"].value + 0.3
-
-
-def test_a_classifier_needs_labels_and_images_of_its_shape(digits, data):
-    make_folder(data / "plain", {f"{i}.png": encode(noise(i)) for i in range(4)})
-    with pytest.raises(UserError, match="plain: has no classes"):
-        train_classifier(loading.load_data("plain", 16))
-    with pytest.raises(UserError, match="reads N x 1 x 16 x 16 images, got 3 x 1 x 8 x 8"):
-        FeatureNet(16, 1, 10).features(pictures(3, 0))
-    with pytest.raises(UserError, match="at least 8"):
-        FeatureNet(4, 1, 10)
 
 
 # --- Inception, without Inception -------------------------------------------------------------------------------------
