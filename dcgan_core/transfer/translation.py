@@ -23,7 +23,7 @@ from dcgan_core.training.update import discriminator_loss, generator_loss
 
 TASKS = {"masks": len(ROOM_OBJECTS), "grey": 1, "dark": 3}  # what is given, and its channels; asked for is the room
 LOSSES = {"L1": (1.0, 0.0), "adversarial": (0.0, 1.0), "both": (100.0, 1.0)}  # weights of the distance, and of D's answer
-A = Architecture(32, 3, (24, 48, 96), (2, 2, 2), kernel=4, latent=8)  # z is joined where the encoder ends
+A = Architecture(32, 3, (16, 32, 64), (2, 2, 2), kernel=4, latent=8)  # z is joined where the encoder ends
 PAIRS, IMAGES, BATCH = 20_480, 102_400, 32  # drawn to learn from; seen by each net; in an update
 ADAM = (2e-4, (0.5, 0.999))  # learning rate and betas of the paper (§4)
 TRAIN_SEED, TEST_SEED = 5000, 5001  # of the drawings
@@ -71,12 +71,17 @@ def draw_pairs(task: str, count: int, seed: int, size: int = A.size) -> Pairs:
     factors = scenes.draw("drawn-rooms", count, size, seed).factors
     asked = scenes.render("drawn-rooms", factors | ({"light": np.ones(count)} if task == "dark" else {}), size, seed)
     if task == "masks":
-        given = np.stack([asked.masks[what] for what in ROOM_OBJECTS], 1).astype(np.uint8) * 255
+        given = as_question(asked.masks)
     elif task == "grey":
         given = np.tensordot(asked.images, [0.299, 0.587, 0.114], (1, 0)).round().astype(np.uint8)[:, None]
     else:
         given = scenes.render("drawn-rooms", factors | {"light": np.zeros(count)}, size, seed).images
     return Pairs(given, asked.images, asked.factors, asked.masks)
+
+
+def as_question(masks: dict[str, np.ndarray]) -> np.ndarray:
+    """Masks of rooms (bool, N x S x S each) as a translator takes them: uint8 N x 5 x S x S."""
+    return np.stack([masks[what] for what in ROOM_OBJECTS], 1).astype(np.uint8) * 255
 
 
 def repainted(factors: dict[str, np.ndarray], seed: int) -> dict[str, np.ndarray]:
