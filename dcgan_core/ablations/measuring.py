@@ -52,7 +52,7 @@ class Judged:
     def __init__(self, data: ImageData, held_out: np.ndarray, path: Path, device: str = "auto") -> None:
         chosen = devices.pick(device)
         if path.exists():
-            self.classifier = classes.FeatureNet(name, data.size, data.channels, len(data.classes)).to(chosen).eval()
+            self.classifier = classes.FeatureNet(data.name, data.size, data.channels, len(data.classes)).to(chosen).eval()
             self.classifier.load_state_dict(safetensors.torch.load_file(path))
         else:
             self.classifier = classes.train_classifier(data, device=chosen)
