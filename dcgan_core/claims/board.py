@@ -115,8 +115,13 @@ def number(row: dict) -> str:
     if row["value"] is None:
         return "not measured"
     if row["low"] == row["high"]:  # a maximum over all cases, not an estimate
-        return f"{row['value']:.3g}"
-    return f"{row['value']:.3g} ({row['low']:.3g} to {row['high']:.3g})"
+        return digits(row["value"])
+    return "{} ({} to {})".format(*(digits(row[key]) for key in ("value", "low", "high")))
+
+
+def digits(value: float) -> str:
+    """Three digits, the last of them too where they are zeros: 67.0, 0.120, 1.10e-06."""
+    return f"{value:#.3g}".rstrip(".")
 
 
 def over(row: dict) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from dcgan_core.ablations import shipping
 from dcgan_core.claims import after, book, nets, s3, s4, s5, s6, s7, s8
-from dcgan_core.claims.board import Scoreboard, number, over
+from dcgan_core.claims.board import Scoreboard, digits, number, over
 from dcgan_core.claims.claim import Claim, Setting, has_photographs
 from dcgan_core.claims.statistics import holm, ratio_p
 from dcgan_core.config_io import did_you_mean
@@ -201,7 +201,7 @@ def each_net(*patterns: str) -> Table:
     """What was measured of each net of a recipe that was trained from several seeds; empty where there is one alone."""
     rows = [r for r in _some(patterns) if r["primary"] and r["nets"]]
     names = list(dict.fromkeys(name for r in rows for name in r["nets"]))
-    cells = [[f"{r['nets'][name]['value']:.3g}" if name in r["nets"] else "" for name in names] for r in rows]
+    cells = [[digits(r["nets"][name]["value"]) if name in r["nets"] else "" for name in names] for r in rows]
     header = ["claim", *names, "mean (Student's 95 %)"]
     return Table(header, [[r["id"], *cell, number(r)] for r, cell in zip(rows, cells, strict=True)])
 

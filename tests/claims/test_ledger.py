@@ -201,7 +201,7 @@ def test_results_of_one_claim_are_one_line_and_the_others_are_in_its_fold(run_co
     first = next(r for r in ledger.ledger_rows() if r["id"] == "turn.monotone")
     rows = [first, first | {"primary": False, "value": 0.5, "low": 0.4, "high": 0.6, "n": 7, "run": "another"}]
     html = Scoreboard(rows)._repr_html_()
-    assert html.count("<details") == 1 and "<dt>also</dt><dd>another: 0.5 (0.4 to 0.6); n = 7" in html
+    assert html.count("<details") == 1 and "<dt>also</dt><dd>another: 0.500 (0.400 to 0.600); n = 7" in html
 
 
 def test_the_bar_counts_the_verdicts_of_claims_and_lets_each_be_chosen(shelf):
@@ -227,7 +227,9 @@ def test_claims_are_found_by_name_and_by_pattern(shelf):
 
 
 def test_a_number_shows_its_interval():
-    assert ledger.number(result(0.25, "a")) == "0.25 (0.24 to 0.26)"
+    assert ledger.number(result(0.25, "a")) == "0.250 (0.240 to 0.260)"
+    assert ledger.number(result(67, "a", spread=3)) == "67.0 (64.0 to 70.0)"
+    assert ledger.number(result(0, "a", spread=250)) == "0.00 (-250 to 250)"
     assert ledger.number({"value": None}) == "not measured"
     assert ledger.number(result(1.13102e-6, "a", spread=0)) == "1.13e-06"
 
