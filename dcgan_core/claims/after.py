@@ -19,7 +19,7 @@ def _transfer() -> list[Claim]:
         "finetune": f"D fine-tuned whole, 400 {few}",
         "scratch": f"A net of D's shape that never saw another picture, 400 {few}",
     }
-    rows = [(f"{arm}.cifar10_400", said, "percent", None) for arm, said in arms.items()]
+    rows: list[tuple] = [(f"{arm}.cifar10_400", said, "percent", None) for arm, said in arms.items()]
     sets = {f"cifar10_{each}": f"{each} {few}" for each in (400, 100, 25, 10)}
     sets |= {f"faces_{name}": f"100 faces with {name}, 100 without" for name in ("smile", "glasses")}
     more = "percentage points more"
@@ -39,7 +39,7 @@ def _generator() -> list[Claim]:
     each = "balanced accuracy, mean over what can be shown"
     more = f"{each}: difference"
     again = "encoded to z and drawn again by G"
-    rows = [
+    rows: list[tuple] = [
         ("g_features.z", "A linear probe reads off z what G's sample shows", each, at_least(0.8)),
         ("g_features.layer", "G's best layer says more of G's samples than D's best layer, in 100 numbers each", more, MORE),
         ("g_features.untrained", "G's best layer says more of G's samples than an untrained G's, on the same z", more, MORE),
@@ -53,7 +53,7 @@ def _generator() -> list[Claim]:
 def _translation() -> list[Claim]:
     """9.5. Exact pairs of drawn rooms, 32 pixels. Both losses: L1 times 100, and D's answer. Pairs of nets: same seed."""
     each, masks = "balanced accuracy of what the judge reads off the answers", "masks to rooms"
-    rows = [
+    rows: list[tuple] = [
         ("factors", f"L1 and D together show what was asked for better than L1 alone: {masks}", f"{each}: difference", MORE),
         ("adversarial", f"L1 and D together show what was asked for better than D alone: {masks}", f"{each}: difference", MORE),
         ("overlap", f"They put windows where they were asked for better than L1 alone: {masks}", "overlap: difference", MORE),
@@ -64,7 +64,7 @@ def _translation() -> list[Claim]:
             at_least(0.5),
         ),
     ]
-    pictures = [
+    pictures: list[tuple] = [
         (
             "colour",
             "Grey to colour, both are more colourful than L1 alone",
@@ -87,7 +87,7 @@ def _classes() -> list[Claim]:
     three trials each, on validation pictures of a draw that is not counted, the SVM its grid of C.
     """
     fewer, sets = "percentage points fewer errors", {"mnist_1000": "1,000 labelled digits", "mnist_100": "100 labelled digits"}
-    rows = []
+    rows: list[tuple] = []
     for key, said in (sets | {"sprites_1000": "1,000 labelled sprites"}).items():
         rows += [
             (f"classify.{key}", f"D with a second head errs less than the same net on the labels alone: {said}", fewer, MORE),

@@ -56,9 +56,9 @@ def describe(run: Run, z: Tensor) -> tuple[np.ndarray, Iterator[tuple[str, Tenso
         for whose, net in (("G", g), ("untrained G", untrained_g.eval())):
             for i in range(len(a.widths)):  # without the image
                 yield f"{whose}, layer {i + 1}", _of_layer(net, z, i)
-        for whose, net in (("D", d), ("untrained D", untrained_d)):
+        for whose, net_d in (("D", d), ("untrained D", untrained_d)):
             for i in range(len(a.widths)):
-                of_part = partial(pooled_features, net, layers=[i])
+                of_part = partial(pooled_features, net_d, layers=[i])
                 yield f"{whose}, layer {i + 1}", torch.cat([of_part(part) for part in x.split(256)])
 
     return images, kinds()

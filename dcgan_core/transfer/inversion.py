@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from math import prod
 from pathlib import Path
 
@@ -183,14 +184,10 @@ def measure_generator(out: Path, *, seeds: int = 1) -> dict:
     """
     rows = []
     for name in generator_features.RUNS:
-        found = _kept(out / f"probes-{name}.json", lambda name=name: _probed(Run.reference(name)))
-        rows += found["rows"]
+        rows += _kept(out / f"probes-{name}.json", partial(_probed, Run.reference(name)))["rows"]
     for seed in range(seeds):
         for name in RUNS:
-            found = _kept(
-                out / f"encoder-{name}-{seed}.json", lambda name=name, seed=seed: _inverted(Run.reference(name), seed, out)
-            )
-            rows += found["rows"]
+            rows += _kept(out / f"encoder-{name}-{seed}.json", partial(_inverted, Run.reference(name), seed, out))["rows"]
     table = {"rows": rows}
     write_json(out / "generator.json", table)
     return table
