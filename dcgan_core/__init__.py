@@ -7,7 +7,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dcgan_core.api import ARCHITECTURES, Discriminator, Generator, Run, features, load, load_data, probe, show, train, walk
+    from dcgan_core.api import features, load, probe, show, train, walk
+    from dcgan_core.data.loading import load_data
+    from dcgan_core.networks import ARCHITECTURES, Discriminator, Generator
+    from dcgan_core.runs import Run
 
 __version__ = "0.1.0"
 __all__ = [

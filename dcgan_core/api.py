@@ -21,7 +21,7 @@ from dcgan_core.data.loading import load_data
 from dcgan_core.errors import UserError, reason
 from dcgan_core.figures.tensorboard import Board
 from dcgan_core.files import write_atomically
-from dcgan_core.networks import ARCHITECTURES, Architecture, Discriminator, Generator, to_pixels
+from dcgan_core.networks import ARCHITECTURES, Architecture, Discriminator, Generator, to_pixels  # noqa: F401 offered as they are
 from dcgan_core.runs import Run
 from dcgan_core.training import loop, processes
 from dcgan_core.training.collapse import Collapsed
@@ -29,20 +29,6 @@ from dcgan_core.training.config import Config, check_data, check_resumable
 
 if TYPE_CHECKING:
     from dcgan_core.probes.protocols import Result
-
-__all__ = [
-    "ARCHITECTURES",
-    "Discriminator",
-    "Generator",
-    "Run",
-    "features",
-    "load",
-    "load_data",
-    "probe",
-    "show",
-    "train",
-    "walk",
-]
 
 
 def load(run: Run | str | os.PathLike[str], *, device: str = "auto") -> Generator:

@@ -21,9 +21,8 @@ def from_dict(cls: type[T], values: dict[str, Any], where: str = "config") -> T:
     if not isinstance(values, dict):
         raise UserError(f"{where}: expected named values, got {values!r}")
     hints = {key: _field(cls, key, where) for key in values}
-    needed = (
-        f.name for f in dataclasses.fields(typing.cast(Any, cls)) if f.default is f.default_factory is dataclasses.MISSING
-    )
+    fields = dataclasses.fields(typing.cast(Any, cls))
+    needed = (f.name for f in fields if f.default is f.default_factory is dataclasses.MISSING)
     if missing := [name for name in needed if name not in values]:
         raise UserError(f"{where}: missing key {missing[0]!r}")
     return cls(**{key: _check(value, hints[key], f"{where}: {key}") for key, value in values.items()})

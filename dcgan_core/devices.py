@@ -38,16 +38,14 @@ def precision(asked: str, device: torch.device | str) -> str:
     """
     if asked == "auto":
         device = torch.device(device)
-        faster = _cuda_has_bf16(device) if device.type == "cuda" else device.type == "cpu" and _has_amx()
+        faster = device.type == "cpu" and _has_amx()
+        if device.type == "cuda":
+            with torch.cuda.device(device):
+                faster = torch.cuda.is_bf16_supported(including_emulation=False)
         return "bf16" if faster else "single"
     if asked not in ("single", "bf16"):
         raise UserError(f"`precision` {asked}: there are auto, single and bf16")
     return asked
-
-
-def _cuda_has_bf16(device: torch.device) -> bool:
-    with torch.cuda.device(device):
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
 def _has_amx() -> bool:

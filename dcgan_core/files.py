@@ -14,23 +14,28 @@ from filelock import FileLock, Timeout
 from dcgan_core.errors import UserError
 
 
-def write_atomically(path: Path, content: bytes | memoryview) -> None:
-    """Writes to a temporary name beside `path`, then renames. If anything fails, the old file is still intact."""
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary name beside `path`, renamed to it at the end. If anything fails, the old file is still intact."""
     temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}.tmp"
     try:
-        with open(temporary, "wb") as f:
-            f.write(content)
-            f.flush()
-            os.fsync(f.fileno())
+        yield temporary
         os.replace(temporary, path)
-    except OSError as error:
-        raise UserError(
-            f"could not write {path}: {error.strerror or error}; free some space or choose another place, then go on"
-            " (what was saved before is untouched)"
-        ) from error
     finally:
         with suppress(OSError):  # must not hide the error of the write
             temporary.unlink()
+
+
+def write_atomically(path: Path, content: bytes | memoryview) -> None:
+    """Writes a whole file, or leaves the old one."""
+    try:
+        with replacing(path) as temporary, open(temporary, "wb") as f:
+            f.write(content)
+            f.flush()
+            os.fsync(f.fileno())
+    except OSError as error:
+        way_out = "free some space or choose another place, then go on (what was saved before is untouched)"
+        raise UserError(f"could not write {path}: {error.strerror or error}; {way_out}") from error
 
 
 def write_json(path: Path, value: Any) -> None:

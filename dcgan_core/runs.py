@@ -155,10 +155,8 @@ class Run:
         (`networks.estimate_batchnorm`) or use batch statistics.
         """
         net = self._net("discriminator", Discriminator, device)
-        if (
-            not will_estimate_batchnorm
-            and self.info.get("authors", {}).get("statistics", {}).get("discriminator", True) is None
-        ):
+        statistics = self.info.get("authors", {}).get("statistics", {})
+        if not will_estimate_batchnorm and statistics.get("discriminator", True) is None:
             raise UserError(f"{self.path}: its D has no batchnorm statistics; import it again with `statistics` DATASET")
         return net
 

@@ -45,7 +45,7 @@ class ImageData:
 
 
 class Kept:
-    """Some images of a memory-mapped array, read when they are asked for: `images[chosen]` copies those alone."""
+    """Some images of a memory-mapped array, in any order, read when they are asked for: `images[chosen]` copies those alone."""
 
     def __init__(self, images: np.ndarray | Kept, indices: np.ndarray) -> None:
         self._images, self._indices = images, indices
@@ -57,7 +57,11 @@ class Kept:
         return len(self._indices)
 
     def __getitem__(self, chosen: Any) -> np.ndarray:
-        return self._images[self._indices[chosen]]
+        places = self._indices[chosen]
+        if places.ndim == 0:
+            return self._images[places]
+        order = np.argsort(places)  # memory-mapped files like to be read in order
+        return np.asarray(self._images[places[order]])[np.argsort(order)]
 
     def part(self, chosen: slice) -> Kept:
         return Kept(self._images, self._indices[chosen])

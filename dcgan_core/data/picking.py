@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
-import os
-import secrets
 import zipfile
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image
 from tqdm.auto import tqdm
 
+from dcgan_core import pictures
 from dcgan_core.data import decoding
 from dcgan_core.data.sources import finding, source, tables, tree
 from dcgan_core.data.sources.layout import Parts
 from dcgan_core.errors import UserError, reason
+from dcgan_core.files import replacing
 
 LISTS = Path(__file__).resolve().parent / "lists"
 
@@ -76,20 +74,15 @@ def pick_set(name: str, where: Path | None = None, out: Path | None = None, cut:
     files, wanted = tree.files_in(where), listed_files(name)
     found = _matched(files, wanted, origin)
     table = _attributes(files, found)
-    unfinished = out.with_name(f".{out.name}.{secrets.token_hex(4)}.tmp")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        with zipfile.ZipFile(unfinished, "w") as archive, decoding.any_size():
+        with replacing(out) as unfinished, zipfile.ZipFile(unfinished, "w") as archive, decoding.any_size():
             for file, content in _made(files, found, origin.size, cut):
                 archive.writestr(zipfile.ZipInfo(file), content)
             if table:
                 archive.writestr(zipfile.ZipInfo("attributes.csv"), table)
-        os.replace(unfinished, out)
     except OSError as error:
         raise UserError(f"could not write {out}: {error.strerror or error}; free some space, or choose another `out`") from None
-    finally:
-        with suppress(OSError):
-            unfinished.unlink()
     of = f"the middle {cut} pixels" if cut else "the middle square"
     said = [f"{len(found):,} pictures of {origin.of}, {of} at {origin.size} pixels"]
     said += ["with attributes.csv"] if table else []
@@ -127,9 +120,7 @@ def _made(files: tree.Files, found: dict[str, Parts], size: int, cut: int) -> It
             raise
         except Exception as error:  # Pillow's decoders raise many kinds
             raise UserError(f"{files.where}/{'/'.join(parts)}: {reason(error)}; get it again") from None
-        buffer = io.BytesIO()
-        Image.fromarray(pixels).save(buffer, "jpeg", quality=90)
-        yield file, buffer.getvalue()
+        yield file, pictures.encode(pixels, "jpeg", quality=90)
 
 
 def _attributes(files: tree.Files, found: dict[str, Parts]) -> bytes:

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from dcgan_core import pictures
 from dcgan_core.data import duplicates, nearest
 from dcgan_core.data.duplicates import RADIUS, Autoencoder
 from dcgan_core.intervals import Measurement, share, timed
@@ -29,9 +30,7 @@ def change(image: np.ndarray, kind: str, rng: np.random.Generator) -> np.ndarray
         return (image * rng.uniform(0.95, 1.05)).round().clip(0, 255).astype(np.uint8)
     picture = Image.fromarray(image.transpose(1, 2, 0))
     if kind == "jpeg":
-        buffer = io.BytesIO()
-        picture.save(buffer, "jpeg", quality=int(rng.integers(50, 91)))
-        picture = Image.open(buffer)
+        picture = Image.open(io.BytesIO(pictures.encode(np.asarray(picture), "jpeg", quality=int(rng.integers(50, 91)))))
     else:
         edge = 0.02 * side
         picture = picture.resize((side, side), Image.Resampling.BICUBIC, (edge, edge, side - edge, side - edge))

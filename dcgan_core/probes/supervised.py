@@ -10,13 +10,13 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from dcgan_core import networks
-from dcgan_core.data.images import ImageData
+from dcgan_core.data.images import ImageData, Kept
 from dcgan_core.errors import UserError
 from dcgan_core.intervals import share
 from dcgan_core.networks import Architecture, Discriminator
 from dcgan_core.probes import features
 from dcgan_core.probes.protocols import Result
-from dcgan_core.probes.tasks import VALIDATION, Shuffled
+from dcgan_core.probes.tasks import VALIDATION
 
 
 class SupervisedNet(nn.Module):
@@ -72,7 +72,7 @@ def random_search(
             net = SupervisedNet(a, len(train.classes), torch.Generator().manual_seed(seed + trial))
             net.to(device).to(memory_format=torch.channels_last)
             _fit(net, x, y, setting, epochs=epochs, rng=rng, seed=seed + trial, bar=bar)
-            value = float((_classify(net, Shuffled(train.images, held)) == labels[held]).mean())
+            value = float((_classify(net, Kept(train.images, held)) == labels[held]).mean())
             rows.append({**setting, "validation_accuracy": value})
             if value > best:
                 best, best_net = value, net

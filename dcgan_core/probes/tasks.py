@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
-from typing import cast
 
 import numpy as np
 import torch
@@ -14,7 +13,7 @@ from torch import Tensor
 from dcgan_core import devices, networks
 from dcgan_core.config_io import did_you_mean
 from dcgan_core.data import loading
-from dcgan_core.data.images import ImageData
+from dcgan_core.data.images import ImageData, Kept
 from dcgan_core.data.sources import source
 from dcgan_core.errors import UserError
 from dcgan_core.networks import Architecture
@@ -100,18 +99,18 @@ def make_task(q: Question) -> Task:
         places_of_classes(labels, held_out, train.classes, q.labels_each, train.name)
     if q.test_images:
         tested = np.random.default_rng([q.seed, 1]).permutation(len(test))[: q.test_images]
-    how = make(Shuffled(train.images, order[held_out:]))
+    how = make(Kept(train.images, order[held_out:]))
     both = features.storage(len(order) + len(tested), how.count)  # one check of memory for both
     x, test_x = both[: len(order)], both[len(order) :]
-    features.extract(how, Shuffled(train.images, order), out=x, progress=q.progress)
-    features.extract(how, Shuffled(test.images, tested), out=test_x, progress=q.progress)
+    features.extract(how, Kept(train.images, order), out=x, progress=q.progress)
+    features.extract(how, Kept(test.images, tested), out=test_x, progress=q.progress)
     if how.standardise:
         _standardise(x[held_out:], both)
     seconds = time.perf_counter() - began
     return Task(train.name, train.classes, x, labels, held_out, test_x, test.known_labels[tested], how, tested, seconds)
 
 
-def _maker(q: Question) -> Callable[[Shuffled], Features]:
+def _maker(q: Question) -> Callable[[Kept], Features]:
     """Makes features, having estimated what they need on the images it gets: the training images that are not held out."""
     if q.kind not in KINDS:
         raise UserError(f"`kind` {q.kind}{did_you_mean(q.kind, KINDS)}")
@@ -130,7 +129,7 @@ def _maker(q: Question) -> Callable[[Shuffled], Features]:
         net = networks.build(a, q.seed)[1].to(q.device).to(memory_format=torch.channels_last)
     how = features.of_discriminator(net, q.layers, name=f"{q.kind} discriminator", precision=precision)
 
-    def make(rest: Shuffled) -> Features:
+    def make(rest: Kept) -> Features:
         features.estimate_on(net, rest, seed=q.seed, progress=q.progress, precision=precision)
         return how
 
@@ -153,7 +152,7 @@ def load_pair(
             hint = "; `grey_as_colour` repeats the one channel" if train.channels == 1 else ""
             raise UserError(f"{name}: images of {train.channels} channels of colour; this net sees {a.channels}{hint}")
         train, test = (
-            replace(d, images=cast(np.ndarray, Shuffled(d.images, np.arange(len(d)), a.channels))) for d in (train, test)
+            replace(d, images=np.broadcast_to(d.images, (len(d), a.channels, a.size, a.size))) for d in (train, test)
         )
     return train, test
 
@@ -172,26 +171,6 @@ def places_of_classes(
             " that are not held out; ask for at most so many"
         )
     return places
-
-
-class Shuffled:
-    """Images of a data set in another order, or some of them, read when they are asked for.
-
-    times: each channel so often, which shows images of one to a net that sees three.
-    """
-
-    def __init__(self, images, order: np.ndarray, times: int = 1) -> None:
-        self._images, self._order, self._times = images, order, times
-        self.shape = (len(order), times * images.shape[1], *images.shape[2:])
-
-    def __len__(self) -> int:
-        return len(self._order)
-
-    def __getitem__(self, chosen) -> np.ndarray:
-        places = self._order[chosen]
-        back = np.argsort(np.argsort(places))  # memory-mapped files like to be read in order
-        pixels = np.asarray(self._images[np.sort(places)])[back]
-        return pixels if self._times == 1 else np.repeat(pixels, self._times, axis=1)
 
 
 def _standardise(of: Tensor, all_: Tensor) -> None:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 import sys
 import urllib.request
-from contextlib import suppress
 from pathlib import Path
 
 from tqdm.auto import tqdm
 
 from dcgan_core.data.sources import published, source, torchvision_sets
 from dcgan_core.errors import UserError, reason
+from dcgan_core.files import replacing
 
 TINY = "tiny-imagenet"
 
@@ -43,9 +42,9 @@ def download(name: str) -> None:
 
 def _fetch(url: str, to: Path) -> None:
     """Tiny-ImageNet's zip, under its name only when whole and the published one. Raises ValueError where it is another."""
-    unfinished, md5 = to.with_name(f".{to.name}.{secrets.token_hex(4)}.tmp"), hashlib.md5(usedforsecurity=False)
-    try:
-        bar = tqdm(total=published.TINY_BYTES, desc=to.name, unit="B", unit_scale=True, leave=False, delay=2)
+    md5 = hashlib.md5(usedforsecurity=False)
+    bar = tqdm(total=published.TINY_BYTES, desc=to.name, unit="B", unit_scale=True, leave=False, delay=2)
+    with replacing(to) as unfinished:
         with urllib.request.urlopen(url, timeout=60) as response, open(unfinished, "wb") as file, bar:
             while block := response.read(1 << 20):
                 md5.update(block)
@@ -54,7 +53,3 @@ def _fetch(url: str, to: Path) -> None:
         if unfinished.stat().st_size != published.TINY_BYTES or md5.hexdigest() != published.TINY_MD5:
             size = unfinished.stat().st_size
             raise ValueError(f"{size:,} bytes with MD5 {md5.hexdigest()}, not the {published.TINY_BYTES:,} as published")
-        os.replace(unfinished, to)
-    finally:
-        with suppress(OSError):
-            unfinished.unlink()
