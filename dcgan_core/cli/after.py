@@ -5,6 +5,7 @@ from importlib import import_module
 from pathlib import Path
 
 PARTS = {  # part -> module and function: takes the folder `out`, and the number of seeds where it is given; returns the table
+    "classes": "classes.measure_classes",
     "generator": "inversion.measure_generator",
     "regularisation": "regularisation.measure_regularisation",
     "translation": "translating.measure_translation",

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from dcgan_core import config_io, intervals, runs
+from dcgan_core import intervals, runs
 from dcgan_core.ablations.measuring import five_digits
 from dcgan_core.data.images import ImageData
 from dcgan_core.files import read_json, write_json
@@ -70,8 +70,3 @@ def paired_row(
     seconds = sum(run["seconds"] for run in runs_)
     m = Measurement(*intervals.student(differences), len(differences), seconds, details | {"pairs": list(differences)})
     return [five_digits(tables.ledger_row(claim, m, f"after/{part}", data))]
-
-
-def whole_table(part: str, config: Config, rows: Sequence[dict], **more: Any) -> dict:
-    """What ships: rows for the ledger, every run's measurements, and where it was measured."""
-    return {"config": config_io.to_dict(config), "rows": list(rows), **more, **runs.environment()}

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
 from dcgan_core import networks, pictures
-from dcgan_core.ablations.measuring import Judged
+from dcgan_core.ablations.measuring import Judged, five_digits
 from dcgan_core.data import images, loading
 from dcgan_core.data.images import ImageData
 from dcgan_core.errors import UserError
@@ -23,6 +23,7 @@ from dcgan_core.metrics.memorisation import generate_samples
 from dcgan_core.networks import Architecture, Discriminator
 from dcgan_core.probes import features, protocols
 from dcgan_core.probes.tasks import Task
+from dcgan_core.runs import environment
 from dcgan_core.training.config import Config
 from dcgan_core.training.session import Event
 from dcgan_core.training.update import State
@@ -183,11 +184,15 @@ def measure_regularisation(out: Path, *, seeds: int = SEEDS) -> dict:
         for arm in ARMS:
             path = out / f"{arm}-{seed}"
             found[arm].append(pairs.measured_once(path, lambda: _measure(rooms, judged, arm, path, seed)))  # noqa: B023
-        write_json(out / "table.json", _table(found, judged))
-    return _ship(out, _table(found, judged))
+        table = {"rows": _rows(found), "runs": found, "halves": five_digits(judged.halves()), **environment()}
+        write_json(tables.file("regularisation.json"), table)
+    sheets = [pictures.tiles(out / f"{arm}-0" / "samples.webp", NET.size, gap=1) for arm in ARMS]
+    sheet = pictures.encode(pictures.grid(np.concatenate(sheets), 10, gap=1), "webp", quality=90)
+    write_atomically(tables.file("regularisation.webp"), sheet)
+    return table
 
 
-def _table(found: dict[str, list[dict]], judged: Judged) -> dict:
+def _rows(found: dict[str, list[dict]]) -> list[dict]:
     rows = []
     for arm in list(ARMS)[1:]:
         plain, ours = found["plain"], found[arm]
@@ -195,12 +200,4 @@ def _table(found: dict[str, list[dict]], judged: Judged) -> dict:
         for key, name, sign in (("preferred", "", -1), ("recall", ".recall", 1), ("probe", ".probe", 1)):
             differences = [100 * sign * (b[key] - a[key]) for a, b in zip(plain, ours, strict=True)]
             rows += pairs.paired_row("regularisation", f"{arm}{name}", differences, [*plain, *ours], CONFIG.data, means=means)
-    return pairs.whole_table("regularisation", CONFIG, rows, runs=found, halves=judged.halves())
-
-
-def _ship(out: Path, table: dict) -> dict:
-    write_json(tables.file("regularisation.json"), table)
-    sheets = [pictures.tiles(out / f"{arm}-0" / "samples.webp", NET.size, gap=1) for arm in ARMS]
-    sheet = pictures.grid(np.concatenate(sheets), 10, gap=1)
-    write_atomically(tables.file("regularisation.webp"), pictures.encode(sheet, "webp", quality=90))
-    return table
+    return rows
