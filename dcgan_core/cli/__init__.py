@@ -5,11 +5,12 @@ import os
 import re
 import sys
 from contextlib import suppress
+from importlib import import_module
 
 from dcgan_core import __version__
-from dcgan_core.cli import ablate, after, claims, data, export, fid, import_authors, measure, probe, sample, ship, train
 from dcgan_core.errors import UserError, reason
 
+COMMANDS = "train sample probe finetune classify data import_authors measure ablate after fid export ship claims"
 # parameters of the library whose options have names of their own
 OPTIONS = {"initial": "init", "kind": "features", "labels_each": "per-class", "settings": "set"}
 
@@ -19,8 +20,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("dcgan", description="The DCGAN paper, runnable: train, sample, measure.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (train, sample, probe, data, import_authors, measure, ablate, after, fid, export, ship, claims):
-        command.add(commands)
+    for name in COMMANDS.split():
+        import_module(f"dcgan_core.cli.{name}").add(commands)
     return parser
 
 

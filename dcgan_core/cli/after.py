@@ -4,10 +4,13 @@ import argparse
 from importlib import import_module
 from pathlib import Path
 
-PARTS = {  # part -> module and function: takes the folder `out`, and the number of seeds where it is given; returns the table
+from dcgan_core.errors import UserError
+
+PARTS = {  # part -> module and function: takes the folder `out`, and `seeds` and `only` where given; returns the table
     "classes": "classes.measure_classes",
     "generator": "inversion.measure_generator",
     "regularisation": "regularisation.measure_regularisation",
+    "transfer": "few_labels.measure_transfer",
     "translation": "translating.measure_translation",
 }
 
@@ -17,6 +20,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     p.add_argument("part", choices=[*PARTS], help="a section of chapter 9")
     p.add_argument("--out", type=Path, default=Path("runs/after"), metavar="FOLDER", help="default: runs/after")
     p.add_argument("--seeds", type=int, help="nets of each kind (default: as in the book's table)")
+    p.add_argument("--only", nargs="+", metavar="NAME", help="of transfer: only these studies, such as cifar10_100")
     p.set_defaults(run=_run)
 
 
@@ -25,6 +29,9 @@ def _run(args: argparse.Namespace) -> None:
     measure = getattr(import_module(f"dcgan_core.transfer.{module}"), function)
     out = args.out / args.part
     out.mkdir(parents=True, exist_ok=True)
-    for row in measure(out, **({} if args.seeds is None else {"seeds": args.seeds}))["rows"]:
+    given = {key: getattr(args, key) for key in ("seeds", "only") if getattr(args, key) is not None}
+    if args.only and args.part != "transfer":
+        raise UserError(f"`only`: {args.part} is measured as a whole; leave it out")
+    for row in measure(out, **given)["rows"]:
         print(f"{row['claim']:32} {row['run']:32} {row['value']:.3g} ({row['low']:.3g} to {row['high']:.3g}), n = {row['n']}")
     print(f"{out}: what the book ships of it lies in book/after")
