@@ -28,7 +28,7 @@ def _transfer() -> list[Claim]:
         rows.append((f"finetune_scratch.{key}", f"Fine-tuning D beats the same net from scratch: {said}", more, MORE))
     trap = "Fine-tuning with D's own batchnorm statistics beats fine-tuning with each batch's"
     rows.append(("own_statistics.cifar10_10", f"{trap}: 10 {few}", more, MORE))
-    alone = "D frozen beats a net of its shape, best of 64 trials, that sees the 1,000 labels alone"
+    alone = "D frozen beats a net of its shape, best of a random search, that sees the 1,000 labels alone"
     rows.append(("frozen_supervised.cifar10_100", f"{alone}: 100 {few}", more, MORE))
     return [_after(key, "9.1", *row) for key, *row in rows]
 

@@ -223,7 +223,7 @@ def _error_1000_claims() -> list[Claim]:
 _SUPERVISED_1000 = Claim(  # the control of §5.2 on natural pictures; `dcgan after transfer` measures it
     "cifar10.supervised_1000",
     "5.2",
-    "For comparison, on CIFAR-10: a net of D's shape that sees the 1000 labels alone, best of 64 trials",
+    "For comparison, on CIFAR-10: a net of D's shape that sees the 1000 labels alone, best of a random search",
     NOT_IN_PAPER,
     "percent",
     None,

@@ -10,6 +10,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     p.add_argument("--dataset", required=True, metavar="NAME", help="a labelled set, or a zip or folder of folders")
     p.add_argument("--freeze", action="store_true", help="D stays as it is, an SVM on its features (default: all of it learns)")
     p.add_argument("--per-class", type=int, metavar="K", help="K labelled pictures of each class (default: all)")
+    p.add_argument("--grey", action="store_true", help="leave out the colours, for a net that sees grey pictures")
     p.add_argument("--trials", type=int, default=16, metavar="N", help="settings tried (default: 16)")
     p.add_argument("--images", type=int, metavar="N", help="images the chosen net sees (default: each 30 times, or 3,000)")
     p.add_argument("--out", type=Path, metavar="FOLDER", help="default: runs/RUN-DATASET")
@@ -26,7 +27,8 @@ def _run(args: argparse.Namespace) -> None:
     for name in ("trials", "images"):
         if getattr(args, name) is not None and getattr(args, name) < 1:
             raise UserError(f"`{name}` {getattr(args, name)}: at least 1")
-    asked = classifiers.Asked(args.source, args.dataset, args.freeze, args.per_class, args.trials, args.images, args.seed)
+    named = {"run": args.source, "freeze": args.freeze, "labels_each": args.per_class, "grey": args.grey}
+    asked = classifiers.Asked(**named, **{k: getattr(args, k) for k in ("dataset", "trials", "images", "seed")})
     out = args.out or Path("runs") / f"{Path(args.source).name}-{Path(args.dataset).stem}"
     made = classifiers.make_classifier(asked, out, device=devices.pick(args.device))
     info = made.info

@@ -7,7 +7,6 @@ classifier.json           classes, architecture, what it was made of and how wel
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,6 +119,7 @@ class Asked:
     dataset: str
     freeze: bool = False
     labels_each: int | None = None  # labelled pictures of each class; default: all
+    grey: bool = False  # a net that sees grey pictures is shown coloured ones without their colours
     trials: int = 16
     images: int | None = None  # that the chosen net sees; default: 30 times each labelled picture, at least 3,000
     seed: int = 0
@@ -134,7 +134,7 @@ def make_classifier(asked: Asked, out: Path, *, device: torch.device | str = "cp
     run, record = Run(asked.run), out / "trials.json"
     if (out / "classifier.json").exists():
         raise UserError(f"{out}: holds a classifier already; choose another `out`")
-    train, test = _splits(asked.dataset, run.architecture)
+    train, test = _splits(asked, run.architecture)
     known = {**config_io.to_dict(asked), "pictures": train.provenance["fingerprint"]}
     before = read_json(record, "the trials of a classifier") if record.exists() else {"asked": known, "trials": []}
     if not isinstance(before, dict) or before.get("asked") != known:
@@ -177,22 +177,24 @@ def make_classifier(asked: Asked, out: Path, *, device: torch.device | str = "cp
     return load_classifier(out, device)
 
 
-def _splits(dataset: str | os.PathLike[str], a: Architecture) -> tuple[ImageData, ImageData | None]:
+def _splits(asked: Asked, a: Architecture) -> tuple[ImageData, ImageData | None]:
     """Training and, where there are any, test pictures. Raises UserError where D cannot learn from them."""
     if not a.widths:
         raise UserError("this discriminator has no conv layers, so no features to start from; use a run with some")
-    train = loading.load_data(dataset, a.size)
-    labels = train.known_labels
+    train = loading.load_data(asked.dataset, a.size, grey=asked.grey)
+    if train.labels is None:
+        raise UserError(f"{train.name}: no labels to learn; put its pictures into folders, one for each class, two at least")
     if train.channels != a.channels:
-        kinds = {1: "grey", 3: "in colour"}
-        raise UserError(f"{train.name}: its pictures are {kinds[train.channels]}; this net sees pictures {kinds[a.channels]}")
-    counts = np.bincount(labels, minlength=len(train.classes))
+        is_, sees = ("in colour", "grey ones (`grey` leaves the colours out)") if a.channels == 1 else ("grey", "coloured ones")
+        raise UserError(f"{train.name}: its pictures are {is_}; this net sees {sees}")
+    counts = np.bincount(train.labels, minlength=len(train.classes))
     if len(train.classes) < 2:
         raise UserError(f"{train.name}: all its pictures are of one class ({train.classes[0]}); at least two are needed")
     if counts.min() < 2:
         few = train.classes[int(counts.argmin())]
         raise UserError(f"{train.name}: {counts.min()} training pictures of {few!r}; at least 2 of each class are needed")
-    return train, loading.load_data(dataset, a.size, "test") if train.provenance["counts"]["test"] else None
+    has_test = train.provenance["counts"]["test"]
+    return train, loading.load_data(asked.dataset, a.size, "test", grey=asked.grey) if has_test else None
 
 
 def _labelled(train: ImageData, asked: Asked) -> tuple[Labelled, Labelled]:

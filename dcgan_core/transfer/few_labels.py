@@ -48,11 +48,11 @@ STUDIES = {
     s.name: s
     for s in (
         Study("cifar10_100", "imagenet32", 100, 15_000, Plan(brief=1000, longer=5000), arms=(*THREE, "alone")),
-        Study("cifar10_400", "imagenet32", 400, 32_000, settings_of="cifar10_100"),
-        Study("cifar10_10", "imagenet32", 10, 4000, settings_of="cifar10_100", arms=(*THREE, "batch")),
-        Study("faces_smile", "faces", 100, 4000, Plan(brief=500, longer=2000)),
-        Study("faces_glasses", "faces", 100, 4000, settings_of="faces_smile"),
-        Study("cifar10_25", "imagenet32", 25, 6000, settings_of="cifar10_100"),
+        Study("cifar10_400", "imagenet32", 400, 16_000, settings_of="cifar10_100"),
+        Study("cifar10_10", "imagenet32", 10, 3000, settings_of="cifar10_100", arms=(*THREE, "batch")),
+        Study("faces_smile", "faces", 100, 3000, Plan(brief=400, longer=1600)),
+        Study("faces_glasses", "faces", 100, 3000, settings_of="faces_smile"),
+        Study("cifar10_25", "imagenet32", 25, 5000, settings_of="cifar10_100"),
     )
 }
 ALONE = 64  # trials of the paper's control, of which 16 are those of `scratch`
@@ -62,15 +62,15 @@ class Pictures:
     """A labelled set: training pictures to draw labels from, validation and test pictures, and what D makes of them."""
 
     def __init__(self, study: Study, device: torch.device, seed: int) -> None:
-        self.run, self.device, self.seed = Run.reference(study.run), device, seed
-        a = self.run.architecture
-        if study.name.startswith("cifar10"):
-            train, test = tasks.load_pair("cifar10", a)
-            self.classes, labels = train.classes, [train.known_labels, test.known_labels]
+        self.run, self.device, self.seed = Run(study.run), device, seed
+        a, (data, _, what) = self.run.architecture, study.name.partition("_")
+        if data == "faces":
+            train, test = (loading.load_data(data, a.size, split) for split in source.SPLITS)
+            self.classes = (f"not {ATTRIBUTES[what]}", ATTRIBUTES[what])
+            labels = [_attribute(d, ATTRIBUTES[what]) for d in (train, test)]
         else:
-            train, test = (loading.load_data("faces", a.size, split) for split in source.SPLITS)
-            attribute = ATTRIBUTES[study.name.removeprefix("faces_")]
-            self.classes, labels = (f"not {attribute}", attribute), [_attribute(d, attribute) for d in (train, test)]
+            train, test = tasks.load_pair(data, a)
+            self.classes, labels = train.classes, [train.known_labels, test.known_labels]
         self.images, self.labels = train.images, labels[0]
         known = np.flatnonzero(labels[0] >= 0)
         order = known[np.random.default_rng(seed).permutation(len(known))]
@@ -140,9 +140,12 @@ class Measured:
     def save(self) -> None:
         write_json(self.out / f"{self.study.name}.json", self.found)
 
+    def _record(self, arm: str) -> dict:
+        return self.found.setdefault(arm, {"trials": [], "draws": {}})
+
     def arm(self, name: str, draws: int) -> None:
         """All of one arm that is not there yet."""
-        at = self.found.setdefault(name, {"trials": [], "draws": {}})
+        at = self._record(name)
         missing = [number for number in range(1, draws + 1) if str(number) not in at["draws"]]
         score = (self._frozen if name == "frozen" else self._learning(name, at)) if missing else self._frozen
         for number in missing:
@@ -156,7 +159,7 @@ class Measured:
 
     def _svm(self, number: int) -> SVM:
         """The SVM of one draw, kept in a file: fine-tuning starts from it, too."""
-        path, p, at = self.out / f"{self.study.name}-{number}.safetensors", self.pictures, self.found.setdefault("frozen", {})
+        path, p, at = self.out / f"{self.study.name}-{number}.safetensors", self.pictures, self._record("frozen")
         if "c" not in at:
             few, held = p.draw(self.study.each, 0), p.validation.y
             found = finetuning.choose_c(p.how, few, p.held_features, held, self.classes)
@@ -182,7 +185,7 @@ class Measured:
             return other.chosen(name)
         p, plan = self.pictures, self.study.plan
         name = "finetune" if name == "batch" else name
-        at = self.found.setdefault(name, {"trials": [], "draws": {}})
+        at = self._record(name)
         if name == "alone":
             at["trials"] = at["trials"] or [*self.found["scratch"]["trials"]]
             plan = replace(plan, trials=ALONE, kept=2 * plan.kept)
@@ -241,11 +244,16 @@ def transfer_rows(out: Path) -> list[dict]:
     """What the studies in `out` say, as results.json has it, with the `claim`. Two arms are compared on the draws of both."""
     made = []
     for name, study in STUDIES.items():
-        arms = {arm: at["draws"] for arm, at in (_found(out, name).get("arms") or {}).items()}
+        found = _found(out, name).get("arms") or {}
+        arms = {arm: at["draws"] for arm, at in found.items()}
+        if "alone" in study.arms and len(arms.get("alone", ())) < len(arms.get("scratch", ())):
+            arms["alone"] = arms["scratch"]  # the control with as many trials as there are
         made += [_row(f"{claim}.{name}", name, arms, pair) for claim, pair in PAIRS.items()]
         if name == "cifar10_400":
             made += [_row(f"{arm}.{name}", name, arms, (arm,)) for arm in study.arms]
         if control := _row("", name, arms, ("alone",)):
+            count = len({row["trial"] for arm in ("scratch", "alone") for row in found.get(arm, {}).get("trials", ())})
+            control["details"] |= {"trials": count, "images": study.images}
             made.append(control | {"claim": "cifar10.supervised_1000"})  # of §5.2
     return [row for row in made if row]
 

@@ -56,7 +56,8 @@ def test_fine_tuning_begins_at_the_frozen_net_and_keeps_its_statistics(digits):
     for own, was in zip(networks.norms(net), networks.norms(start), strict=True):
         assert torch.equal(own.running_mean, was.running_mean)
         assert not torch.equal(own.weight, was.weight)
-    seen = [float(torch.nn.functional.cross_entropy(supervised.scores(n, few.x), torch.from_numpy(few.y))) for n in (start, net)]
+    y = torch.from_numpy(few.y)
+    seen = [float(torch.nn.functional.cross_entropy(supervised.scores(n, few.x), y)) for n in (start, net)]
     assert seen[1] < 0.5 * seen[0]
 
 
