@@ -20,7 +20,7 @@ from torch import Tensor
 
 from dcgan_core import config_io, runs
 from dcgan_core.data import decoding, loading
-from dcgan_core.data.images import ImageData
+from dcgan_core.data.images import ImageData, Kept
 from dcgan_core.errors import UserError, reason
 from dcgan_core.files import read_json, write_atomically, write_json
 from dcgan_core.intervals import share
@@ -28,7 +28,6 @@ from dcgan_core.networks import Architecture
 from dcgan_core.probes import features, supervised
 from dcgan_core.probes.supervised import SupervisedNet
 from dcgan_core.probes.svm import Solver
-from dcgan_core.probes.tasks import Shuffled
 from dcgan_core.runs import Run
 from dcgan_core.transfer import finetuning
 from dcgan_core.transfer.finetuning import Arm, Labelled, Plan, Trials
@@ -141,7 +140,7 @@ def make_classifier(asked: Asked, out: Path, *, device: torch.device | str = "cp
         raise UserError(f"{out}: holds trials of other pictures or options; choose another `out`")
     learning, held = _labelled(train, asked)
     order = np.random.default_rng(asked.seed).permutation(len(train))[:UNLABELLED]
-    d = finetuning.adapted(run, Shuffled(train.images, order), seed=asked.seed, device=device, progress=progress)
+    d = finetuning.adapted(run, Kept(train.images, order), seed=asked.seed, device=device, progress=progress)
     how, classes = features.of_discriminator(d), len(train.classes)
     by_c = finetuning.choose_c(how, learning, features.extract(how, held.x.numpy(), progress=False), held.y, classes)
     c = max(by_c, key=lambda c: by_c[c])

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from dcgan_core import devices
 from dcgan_core.data import loading
+from dcgan_core.data.images import Kept
 from dcgan_core.data.sources import source
 from dcgan_core.errors import UserError
 from dcgan_core.files import read_json, write_atomically, write_json
@@ -19,7 +20,6 @@ from dcgan_core.intervals import Measurement, student
 from dcgan_core.probes import features, supervised, tasks
 from dcgan_core.probes.supervised import Hyperparameters
 from dcgan_core.probes.svm import SVM, Solver
-from dcgan_core.probes.tasks import Shuffled
 from dcgan_core.runs import Run
 from dcgan_core.transfer import finetuning, tables
 from dcgan_core.transfer.finetuning import Arm, Labelled, Plan, Trials
@@ -101,7 +101,7 @@ class Pictures:
     @cached_property
     def d(self):
         """The frozen D, its batchnorm statistics those of training pictures that are neither validation nor test."""
-        return finetuning.adapted(self.run, Shuffled(self.images, self.rest[:UNLABELLED]), seed=self.seed, device=self.device)
+        return finetuning.adapted(self.run, Kept(self.images, self.rest[:UNLABELLED]), seed=self.seed, device=self.device)
 
     @cached_property
     def held_features(self) -> Tensor:
