@@ -4,28 +4,33 @@ import html
 import itertools
 from collections import Counter
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from dcgan_core.claims.claim import VERDICTS
 from dcgan_core.figures.tables import Table, text
 
-SIGNS = dict(zip(VERDICTS, "✓≈✗?↪–", strict=True))
 MET = {"yes": "met", "no": "the interval lies on the other side", "open": "not decided"}
-COUNTED = {  # of one claim, and of several
-    "holds": ("holds", "hold"),
-    "holds on a stand-in": ("holds on a stand-in", "hold on a stand-in"),
-    "refuted here": ("is refuted here", "are refuted here"),
-    "not settled": ("is not settled", "are not settled"),
-    "other setting": ("was measured in another setting", "were measured in another setting"),
-    "not measured": ("was not measured", "were not measured"),
+
+
+class Look(NamedTuple):
+    """How the board shows a verdict. Both colours carry text in the page's background at a contrast of 4.5 and more."""
+
+    sign: str
+    said: str  # of one claim
+    meaning: str  # in the fewest words, under the bar
+    light: str
+    dark: str
+
+
+LOOKS = {
+    "holds": Look("✓", "holds", "with the paper's data", "#1a7f37", "#57c46f"),
+    "holds on a stand-in": Look("≈", "holds on a stand-in", "with other data in place of the paper's", "#0b6e7f", "#4fc1d4"),
+    "refuted here": Look("✗", "is refuted here", "fails with the paper's data", "#b3261e", "#ff8a80"),
+    "not settled": Look("?", "is not settled", "the interval reaches to both sides", "#8a5a00", "#e3b341"),
+    "other setting": Look("↪", "was measured in another setting", "says neither yes nor no to the paper", "#6639a6", "#c3a6ff"),
+    "not measured": Look("–", "was not measured", "", "#5f6670", "#a6adb8"),
 }
-MEANING = {  # in the fewest words, under the bar
-    "holds": "with the paper's data",
-    "holds on a stand-in": "with other data in place of the paper's",
-    "refuted here": "fails with the paper's data",
-    "not settled": "the interval reaches to both sides",
-    "other setting": "says neither yes nor no to the paper",
-    "not measured": "",
-}
+SEVERAL = {"holds": "hold", "is": "are", "was": "were"}  # claims do
 CHAPTERS = {  # section of the paper -> the chapter that is about it, and its title
     "3": ("03_architecture", "Architecture"),
     "4": ("04_training", "Details of adversarial training"),
@@ -48,15 +53,6 @@ CHAPTERS = {  # section of the paper -> the chapter that is about it, and its ti
     "9.5": ("09_5_translation", "From one kind of picture to another"),
     "book": ("scenes", "The book's own"),
 }
-# verdict -> colour in light and in the dark; both carry text in the page's background at a contrast of 4.5 and more
-COLOURS = {
-    "holds": ("#1a7f37", "#57c46f"),
-    "holds on a stand-in": ("#0b6e7f", "#4fc1d4"),
-    "refuted here": ("#b3261e", "#ff8a80"),
-    "not settled": ("#8a5a00", "#e3b341"),
-    "other setting": ("#6639a6", "#c3a6ff"),
-    "not measured": ("#5f6670", "#a6adb8"),
-}
 _count = itertools.count()
 
 
@@ -66,8 +62,7 @@ def _slug(verdict: str) -> str:
 
 def _style() -> str:
     """For pages and notebooks alike: a notebook has no style sheet of ours."""
-    light = ";".join(f"--{_slug(v)}:{light}" for v, (light, _) in COLOURS.items())
-    dark = ";".join(f"--{_slug(v)}:{dark}" for v, (_, dark) in COLOURS.items())
+    light, dark = (";".join(f"--{_slug(v)}:{getattr(look, key)}" for v, look in LOOKS.items()) for key in ("light", "dark"))
     each = "".join(f".dcgan-board .{_slug(v)}{{--c:var(--{_slug(v)})}}" for v in VERDICTS)
     hidden = ":is(.claim:not(.{0}),.group:not(:has(.claim.{0})))"
     only = "".join(f".dcgan-board:has(input.{_slug(v)}:checked) {hidden.format(_slug(v))}{{display:none}}" for v in VERDICTS)
@@ -163,21 +158,25 @@ class Scoreboard(Table):
 def in_short(rows: Sequence[dict]) -> str:
     """How many claims have which verdict, in a sentence."""
     counts = Counter(r["verdict"] for r in rows if r["primary"] and r["verdict"])
-    parts = [f"{counts[v]} {COUNTED[v][counts[v] > 1]}" for v in VERDICTS if counts[v]]
+    parts = [_counted(v, counts[v]) for v in VERDICTS if counts[v]]
     listed = " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
     return f"Of {sum(counts.values())} claims of the paper, {listed}."
+
+
+def _counted(verdict: str, count: int) -> str:
+    verb, *more = LOOKS[verdict].said.split(" ")
+    return " ".join([str(count), SEVERAL[verb] if count > 1 else verb, *more])
 
 
 def _bar(rows: Sequence[dict]) -> str:
     counts, name = Counter(r["verdict"] for r in rows), f"dcgan-board-{next(_count)}"
     there = [v for v in VERDICTS if counts[v]]
     spans = "".join(
-        f'<span class="{_slug(v)}" style="flex:{counts[v]}" title="{counts[v]} {COUNTED[v][counts[v] > 1]}"></span>'
-        for v in there
+        f'<span class="{_slug(v)}" style="flex:{counts[v]}" title="{_counted(v, counts[v])}"></span>' for v in there
     )
     choices = "".join(
         f'<label class="{_slug(v)}"><input type="radio" name="{name}" class="{_slug(v)}">'
-        f"<span><b>{SIGNS[v]} {v}</b> ({counts[v]}){': ' * bool(MEANING[v])}{MEANING[v]}</span></label>"
+        f"<span><b>{LOOKS[v].sign} {v}</b> ({counts[v]}){': ' * bool(LOOKS[v].meaning)}{LOOKS[v].meaning}</span></label>"
         for v in there
     )
     every = f'<label><input type="radio" name="{name}" checked>all</label>'
@@ -196,7 +195,7 @@ def _where(section: str) -> str:
 
 def _line(r: dict, more: list[dict]) -> str:
     verdict = r["verdict"]
-    said = f'<span class="verdict">{SIGNS[verdict]} {verdict}</span>' if verdict else "<span></span>"
+    said = f'<span class="verdict">{LOOKS[verdict].sign} {verdict}</span>' if verdict else "<span></span>"
     facts = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in _facts(r, more))
     return (
         f'<details class="claim {_slug(verdict) or r["kind"]}"><summary><span class="said">{text(r["statement"])}</span>{said}'

@@ -1,6 +1,7 @@
 """What the book claims beside the paper: its drawn scenes, its solver, and the classifiers that judge."""
 
 from functools import partial
+from typing import Any
 
 from dcgan_core.authors import reading
 from dcgan_core.claims.claim import NOT_IN_PAPER, Claim, Measure, Setting, at_least, imported_from, trained_on
@@ -10,6 +11,11 @@ from dcgan_core.intervals import Measurement
 from dcgan_core.metrics import coverage, memorisation
 from dcgan_core.probes import scores
 from dcgan_core.readers import attributes, finder, judges
+
+
+def _control(claim_id: str, statement: str, unit: str, least: float, measure: Measure | None = None, **more: Any) -> Claim:
+    """It should be at least so much."""
+    return Claim(claim_id, "book", statement, NOT_IN_PAPER, unit, at_least(least), measure, kind="control", **more)
 
 
 def _judge_accuracy(factor: str) -> Measure:
@@ -27,27 +33,22 @@ def _scene_claims(name: str) -> list[Claim]:
     """The judge's accuracy on each thing it reads in a drawn set, and what a generator trained on the set covers."""
     fits = trained_on(name)
     read = [*scenes.yes_no(name), *({"pose", "class"} & set(scenes.FACTORS[name]))]
+    of_pose = {"pose": "share of variance (R²)"}
     rows = [
-        Claim(
+        _control(
             f"scenes.judge_accuracy.{name}.{factor}",
-            "book",
             f"A small classifier reads {factor.replace('_', ' ')} off {name.replace('-', ' ')} that it has not seen",
-            NOT_IN_PAPER,
-            "share of variance (R²)" if factor == "pose" else "share of right answers",
-            at_least(0.95),
+            of_pose.get(factor, "share of right answers"),
+            0.95,
             _judge_accuracy(factor),
-            fits,
+            fits=fits,
             of_weights=False,
-            kind="control",
         )
         for factor in read
         if factor != "mirrored"
     ]
     statement = f"Samples show what {name.replace('-', ' ')} show, as often and in the same combinations"
-    limit = at_least(0.7)
-    return rows + [
-        Claim(f"scenes.coverage.{name}", "book", statement, NOT_IN_PAPER, "overlap", limit, _coverage, fits, kind="control")
-    ]
+    return [*rows, _control(f"scenes.coverage.{name}", statement, "overlap", 0.7, _coverage, fits=fits)]
 
 
 def _solver_speedup(s: Setting) -> Measurement:
@@ -57,18 +58,15 @@ def _solver_speedup(s: Setting) -> Measurement:
 
 def _exemplars(name: str) -> Claim:
     data, said = arithmetic.DATA[name], arithmetic.SUMS[name].said
-    return Claim(
+    return _control(
         f"arithmetic.{name}.exemplars",
-        "book",
         f"Where the classifier that selects is {exemplars.SURE:.0%} sure, labels agree: the terms of {said}",
-        NOT_IN_PAPER,
         "share of what it takes, mean of the three terms",
-        at_least(exemplars.SURE),
+        exemplars.SURE,
         lambda s: arithmetic.selection(s.run, name, s.device, small=s.small),
-        trained_on(data),
+        fits=trained_on(data),
         needs=data if data == attributes.DATA else "",
         of_weights=False,
-        kind="control",
     )
 
 
@@ -76,17 +74,14 @@ def _attribute_accuracy(name: str) -> Claim:
     def measure(s: Setting) -> Measurement:
         return attributes.attribute_accuracy(attributes.load_attributes(device=s.place), name, count=300 if s.small else None)
 
-    return Claim(
+    return _control(
         f"faces.attribute_accuracy.{name.lower()}",
-        "book",
         f"A small classifier reads {name} off photographs that it has not seen",
-        NOT_IN_PAPER,
         "share of right answers, mean of those with and those without",
-        at_least(0.9),
+        0.9,
         measure,
-        trained_on("faces"),
+        fits=trained_on("faces"),
         of_weights=False,
-        kind="control",
     )
 
 
@@ -98,38 +93,24 @@ def _finder_agreement(s: Setting) -> Measurement:
 def _finder_claims() -> list[Claim]:
     """How far the finder of §6.3.1 can be trusted, on drawings and on samples."""
     drawn_rooms = trained_on("drawn-rooms")
-    rows = (
-        (
-            "accuracy",
+    return [
+        _control(
+            "forgetting.finder_accuracy",
             "A small net, trained on exact masks, finds the windows of drawings that it has not seen",
             "share of right answers",
             0.95,
             lambda s: finder.finder_accuracy(s.finder(), "window", 300 if s.small else 4000),
-            drawn_rooms,
+            fits=drawn_rooms,
+            of_weights=False,
         ),
-        (
-            "agreement",
+        _control(
+            "forgetting.finder_agreement",
             "In samples the finder of windows finds those that were marked by eye",
             "share of samples",
             0.8,
             _finder_agreement,
-            lambda run: drawn_rooms(run) and forgetting.looked_at(run),
+            fits=lambda run: drawn_rooms(run) and forgetting.looked_at(run),
         ),
-    )
-    return [
-        Claim(
-            f"forgetting.finder_{name}",
-            "book",
-            statement,
-            NOT_IN_PAPER,
-            unit,
-            at_least(limit),
-            measure,
-            fits,
-            of_weights=name == "agreement",
-            kind="control",
-        )
-        for name, statement, unit, limit, measure, fits in rows
     ]
 
 
@@ -138,44 +119,35 @@ def _seen_in_sums(name: str) -> Claim:
         judge = attributes.load_attributes(device=s.place).read
         return seen.eye_agrees(s.generator(), seen.load_seen(s.run), judge, name)
 
-    return Claim(
+    return _control(
         f"arithmetic.faces.by_eye.{name.lower()}",
-        "book",
         f"The classifier that judges sums of photographed faces sees in them what the eye sees: {name}",
-        NOT_IN_PAPER,
         "share of sums that are clear to the eye",
-        at_least(0.8),
+        0.8,
         measure,
-        lambda run: trained_on("faces")(run) and forgetting.looked_at(run, seen.SUMS_BY_EYE),
-        kind="control",
+        fits=lambda run: trained_on("faces")(run) and forgetting.looked_at(run, seen.SUMS_BY_EYE),
     )
 
 
 CLAIMS = [
     *(c for name in scenes.NAMES for c in _scene_claims(name)),
-    Claim(
+    _control(
         "probe.solver_speedup",
-        "book",
         "The book's SVM solver is ten times as fast as liblinear, with the same result",
-        NOT_IN_PAPER,
         "times as fast, 50,000 images x 7,168 features",
-        at_least(10),
+        10,
         _solver_speedup,
-        imported_from(reading.IMAGENET.folder),
+        fits=imported_from(reading.IMAGENET.folder),
         needs="cifar10",
         of_weights=False,
-        kind="control",
         varies="nothing",
     ),
     *_finder_claims(),
-    Claim(
+    _control(
         "instability.told_apart",
-        "book",
         "Training reports collapses that were provoked, and few healthy runs",
-        NOT_IN_PAPER,
         "share of collapses reported, less that of healthy runs with an alarm: difference",
-        at_least(0.5),
-        kind="control",
+        0.5,
         varies="trainings",
     ),
     *(_exemplars(name) for name in arithmetic.SUMS),
