@@ -48,7 +48,7 @@ STUDIES = {
     s.name: s
     for s in (
         Study("cifar10_100", "imagenet32", 100, 15_000, Plan(brief=1000, longer=5000), arms=(*THREE, "alone")),
-        Study("cifar10_400", "imagenet32", 400, 16_000, settings_of="cifar10_100"),
+        Study("cifar10_400", "imagenet32", 400, 12_000, settings_of="cifar10_100"),
         Study("cifar10_10", "imagenet32", 10, 3000, settings_of="cifar10_100", arms=(*THREE, "batch")),
         Study("faces_smile", "faces", 100, 3000, Plan(brief=400, longer=1600)),
         Study("faces_glasses", "faces", 100, 3000, settings_of="faces_smile"),
@@ -137,8 +137,11 @@ class Measured:
     def classes(self) -> int:
         return len(self.pictures.classes)
 
-    def save(self) -> None:
-        write_json(self.out / f"{self.study.name}.json", self.found)
+    def save(self, arm: str) -> None:
+        """Only one arm anew: another process may have measured the others meanwhile."""
+        path = self.out / f"{self.study.name}.json"
+        there = read_json(path, "measurements") if path.exists() else {}
+        write_json(path, there | {arm: self.found[arm]})
 
     def _record(self, arm: str) -> dict:
         return self.found.setdefault(arm, {"trials": [], "draws": {}})
@@ -150,7 +153,7 @@ class Measured:
         score = (self._frozen if name == "frozen" else self._learning(name, at)) if missing else self._frozen
         for number in missing:
             at["draws"][str(number)] = round(100 * score(number), 3)
-            self.save()
+            self.save(name)
             print(f"{self.study.name} {name} {number}: {at['draws'][str(number)]:.2f} %", flush=True)
 
     def _frozen(self, number: int) -> float:
@@ -165,7 +168,7 @@ class Measured:
             found = finetuning.choose_c(p.how, few, p.held_features, held, self.classes)
             at["trials"] = [{"c": c, "validation": value} for c, value in found.items()]
             at["c"] = max(found, key=lambda c: found[c])
-            self.save()
+            self.save("frozen")
         if not path.exists():
             machine = Solver(*finetuning.svm_rows(p.how, p.draw(self.study.each, number)), self.classes, self.device)
             write_atomically(path, safetensors.torch.save({"weights": machine.solve(at["c"]).weights.cpu()}))
@@ -189,7 +192,7 @@ class Measured:
         if name == "alone":
             at["trials"] = at["trials"] or [*self.found["scratch"]["trials"]]
             plan = replace(plan, trials=ALONE, kept=2 * plan.kept)
-        trials = Trials(at["trials"], self.save)
+        trials = Trials(at["trials"], lambda: self.save(name))
         return trials.best(self._arm(name, 0), p.draw(self.study.each, 0), p.validation, plan, seed=self.seed)
 
     def _learning(self, name: str, at: dict) -> Callable[[int], float]:
