@@ -214,6 +214,13 @@ print(
 of(*NAMES)
 
 # %% [markdown]
+# The same question on natural pictures, CIFAR-10 with a hundred labels a class: D of the run `imagenet32`, frozen, against a net of its
+# shape that sees the labels alone. Both learn from the same labels and their mirror images ({doc}`09_1_transfer` says how).
+
+# %% tags=["hide-input"]
+of("cifar10.supervised_1000", "after.frozen_supervised.cifar10_100")
+
+# %% [markdown]
 # ## Do it yourself
 #
 # SVHN downloads by itself. The authors' net is in their repository.
