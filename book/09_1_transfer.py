@@ -17,7 +17,7 @@
 #
 # **The question:** chapter 5 freezes D and puts a linear classifier on its features. Would it do better if D learnt from the labels too?
 #
-# ANSWER
+# The figure shows it, and the rows further below say it with intervals.
 #
 # Popular accounts recommend fine-tuning as a matter of course. The paper never tries it. Here all three ways get the same labels, the same mirrored pictures and the same number of trials.
 
