@@ -120,7 +120,7 @@ class Asked:
     labels_each: int | None = None  # labelled pictures of each class; default: all
     grey: bool = False  # a net that sees grey pictures is shown coloured ones without their colours
     trials: int = 16
-    images: int | None = None  # that the chosen net sees; default: 30 times each labelled picture, at least 3,000
+    images: int | None = None  # that the chosen net sees; default: 20 times each labelled picture, at least 2,000
     seed: int = 0
 
 
@@ -154,7 +154,7 @@ def make_classifier(asked: Asked, out: Path, *, device: torch.device | str = "cp
         net = _calibrated(refit, frozen, held)
     else:
         out.mkdir(parents=True, exist_ok=True)
-        images = asked.images or max(3000, 30 * len(everything.y))
+        images = asked.images or max(2000, 20 * len(everything.y))
         plan = Plan(asked.trials, max(images // 10, 1), min(4, asked.trials), max(images * 2 // 5, 1))
         trials = Trials(before["trials"], lambda: write_json(record, before))
         arm = Arm(d.architecture, classes, frozen, device)
