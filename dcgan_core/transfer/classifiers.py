@@ -205,11 +205,11 @@ def _labelled(train: ImageData, asked: Asked) -> tuple[Labelled, Labelled]:
         each = len(places) if asked.labels_each is None else asked.labels_each
         if not 2 <= each <= len(places):
             raise UserError(f"`labels_each` {each}: {train.name} has {len(places)} training pictures of {name!r}; 2 at least")
-        held = max(each // VALIDATED, 1)
-        parts[0].append(places[held:each])
-        parts[1].append(places[:held])
-    places = [np.sort(np.concatenate(part)) for part in parts]
-    learning, held = (Labelled(torch.from_numpy(np.array(train.images[at])), labels[at]) for at in places)
+        choosing = max(each // VALIDATED, 1)
+        parts[0].append(places[choosing:each])
+        parts[1].append(places[:choosing])
+    both = [np.sort(np.concatenate(part)) for part in parts]
+    learning, held = (Labelled(torch.from_numpy(np.array(train.images[at])), labels[at]) for at in both)
     return learning, held
 
 

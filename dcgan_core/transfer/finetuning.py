@@ -5,7 +5,7 @@ trains all of it. From scratch, a net of the same shape starts from random weigh
 """
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from dcgan_core.data.images import Kept
 from dcgan_core.networks import Architecture, Discriminator
 from dcgan_core.probes import features, supervised
 from dcgan_core.probes.features import Features
@@ -155,6 +156,6 @@ class Trials:
         return settings[max(longer, key=lambda trial: longer[trial])]
 
 
-def answers(net: SupervisedNet, images: Tensor | np.ndarray | Sequence) -> np.ndarray:
+def answers(net: SupervisedNet, images: Tensor | np.ndarray | Kept) -> np.ndarray:
     """The class that the net gives each picture."""
     return supervised.scores(net, images).argmax(1).numpy()
