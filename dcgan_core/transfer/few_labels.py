@@ -66,7 +66,7 @@ class Pictures:
         a, (data, _, what) = self.run.architecture, study.name.partition("_")
         if data == "faces":
             train, test = (loading.load_data(data, a.size, split) for split in source.SPLITS)
-            self.classes = (f"not {ATTRIBUTES[what]}", ATTRIBUTES[what])
+            self.classes: tuple[str, ...] = (f"not {ATTRIBUTES[what]}", ATTRIBUTES[what])
             labels = [_attribute(d, ATTRIBUTES[what]) for d in (train, test)]
         else:
             train, test = tasks.load_pair(data, a)
@@ -275,8 +275,8 @@ def _row(claim: str, name: str, arms: dict[str, dict[str, float]], chosen: tuple
     if len(both) < 2:
         return {}
     draws = {arm: [arms[arm][number] for number in both] for arm in chosen}
-    values = list(draws.values())
-    less = np.subtract(*values) if len(values) > 1 else np.array(values[0])
+    values = np.array(list(draws.values()))
+    less = values[0] - values[1] if len(values) > 1 else values[0]
     details = {"draws": draws, "means": {arm: round(float(np.mean(v)), 3) for arm, v in draws.items()}}
     measured = Measurement(*student(less.tolist()), len(less), details=details)
     return tables.ledger_row(claim, measured, "after/transfer", name.partition("_")[0])
