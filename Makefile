@@ -25,13 +25,8 @@ site-test: .venv/installed  ## the built site in a real browser; SITE_MATRIX=ful
 lab: .venv/installed  ## JupyterLab on the chapters
 	$(BIN)/jupyter lab --notebook-dir=book
 
-bench: .venv/installed  ## speed and memory on this machine
-	$(BIN)/python benchmarks/training_speed.py
-	$(BIN)/python benchmarks/scenes.py
-	$(BIN)/python benchmarks/dedup.py
-	$(BIN)/python benchmarks/prepare.py
-	$(BIN)/python benchmarks/neighbours.py
-	$(BIN)/python benchmarks/memory.py
+bench: .venv/installed  ## speed and memory on this machine, against what others would use
+	$(BIN)/python benchmarks/all.py
 
 house:  ## how long the library is, and which of its house rules are broken
 	$(PYTHON) tests/house.py

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 
 import numpy as np
-from report import Report
+from report import Report, arguments, slope
 
 from dcgan_core.data import duplicates
 
@@ -28,11 +28,13 @@ def grouping(count: int) -> tuple[float, float]:
 
 
 def main() -> None:
-    report = Report()
-    for count in COUNTS:
-        seconds, found = grouping(count)
-        report.show(f"grouping {count:,} codes", seconds, "s")
+    report, counts, seconds = Report("dedup"), COUNTS[: 2 if arguments().quick else None], []
+    for count in counts:
+        took, found = grouping(count)
+        seconds.append(took)
+        report.show(f"grouping {count:,} codes", took, "s", growth="codes", x=float(count))
         report.show(f"planted codes found among {count:,}", found * 100, "%")
+    report.show("codes: grouping them", slope(list(counts), seconds), "slope", growth="codes")
     report.save()
 
 

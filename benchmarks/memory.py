@@ -1,6 +1,6 @@
 """Does preparing a data set need more memory where it has more pictures? `make bench`. Linux only.
 
-Peak anonymous memory (RssAnon of the process and all its children, added up) while preparing 1,000 and 100,000 pictures, of an
+Peak anonymous memory (RssAnon of the process and all its children, added up) while preparing 1,000 and 30,000 pictures, of an
 LSUN lmdb and of a zip that it makes itself from a few distinct JPEGs. Added up, it counts what processes share several times.
 """
 
@@ -18,9 +18,9 @@ from pathlib import Path
 import lmdb
 import numpy as np
 from PIL import Image
-from report import Report
+from report import Report, arguments
 
-COUNTS = (1_000, 100_000)
+COUNTS = (1_000, 30_000)
 PREPARE = "import sys; from dcgan_core.data import cache; cache.prepare(sys.argv[1], 64)"
 
 
@@ -92,14 +92,14 @@ def main() -> None:
     if not Path("/proc/self/status").exists():
         print("benchmarks/memory.py: needs Linux's /proc; nothing measured")
         return
-    report = Report()
+    report, counts = Report("memory"), (300, 1_000) if arguments().quick else COUNTS
     for kind, make in (("LSUN's lmdb", make_lmdb), ("a zip", make_zip)):
         peaks = []
-        for count in COUNTS:
+        for count in counts:
             with tempfile.TemporaryDirectory() as folder:
                 peaks.append(peak_of_preparing(make(Path(folder), count), Path(folder)))
             report.show(f"peak RssAnon, preparing {count:,} images of {kind}", peaks[-1], "MB", memory=kind)
-        report.show(f"growth from {COUNTS[0]:,} to {COUNTS[1]:,} images of {kind}", peaks[1] - peaks[0], "MB", memory=kind)
+        report.show(f"growth from {counts[0]:,} to {counts[1]:,} images of {kind}", peaks[1] - peaks[0], "MB", memory=kind)
     report.save()
 
 

@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from report import Report
+from report import Report, arguments
 
 from dcgan_core.data.sources import finding
 from dcgan_core.files import read_json
@@ -48,8 +48,8 @@ def preparing(name: str, size: int) -> tuple[float, float, int, int]:
 
 
 def main() -> None:
-    report = Report()
-    for name in sys.argv[1:] or finding.names():
+    report, quick = Report("prepare"), arguments().quick
+    for name in ["digits"] if quick else finding.names():
         if not finding.find(name):
             print(f"preparing {name}: not found, not measured")
             continue
