@@ -50,7 +50,7 @@ def test_the_tutorials_loop_makes_the_librarys_updates(bench):
     for loss_d, d_real, d_fake, other, _, other_real, other_fake, _ in losses:
         assert (loss_d, d_real, d_fake) == pytest.approx(
             (other, other_real, other_fake), rel=0.01
-        )  # Adam makes much of rounding
+        )  # by Adam
     assert losses[0][0] == pytest.approx(losses[0][3], rel=1e-5)
 
 
