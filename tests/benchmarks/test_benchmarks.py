@@ -48,9 +48,7 @@ def test_the_tutorials_loop_makes_the_librarys_updates(bench):
     real = update.networks.to_input(update.random_pixels(a, 4), a)
     losses = [[*ours().d.tolist(), *loop.update(real)] for _ in range(3)]
     for loss_d, d_real, d_fake, other, _, other_real, other_fake, _ in losses:
-        assert (loss_d, d_real, d_fake) == pytest.approx(
-            (other, other_real, other_fake), rel=0.01
-        )  # by Adam
+        assert (loss_d, d_real, d_fake) == pytest.approx((other, other_real, other_fake), rel=0.01)  # by Adam
     assert losses[0][0] == pytest.approx(losses[0][3], rel=1e-5)
 
 
