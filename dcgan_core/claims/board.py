@@ -226,14 +226,10 @@ def _facts(r: dict, more: list[dict]) -> list[tuple[str, str]]:
         facts.append(("setting", text(r["setting"])))
     if r["kind"] != "paper" and r["paper"]:
         facts.append(("the paper", text(r["paper"])))
-    facts += [
-        ("also", f"{text(m['run'])}: {number(m)}; {text(over(m))}{text(_said(m))}") for m in more if m["value"] is not None
-    ]
+    for m in (m for m in more if m["value"] is not None):
+        verdict = f"; {m['verdict']}" if m["verdict"] else ""
+        facts.append(("also", f"{text(m['run'])}: {number(m)}; {text(over(m) + verdict)}"))
     return [*facts, ("claim", f"<code>{html.escape(r['id'])}</code>{_command(r)}")]
-
-
-def _said(r: dict) -> str:
-    return f"; {r['verdict']}" if r["verdict"] else ""
 
 
 def _command(r: dict) -> str:

@@ -1,15 +1,18 @@
 """The ledger: every claim, measured on a run, read from what ships, and shown."""
 
 import datetime
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from scipy import stats
 
 from dcgan_core.ablations import shipping
 from dcgan_core.claims import after, book, nets, s3, s4, s5, s6, s7, s8
 from dcgan_core.claims.board import Scoreboard, digits, number, over
 from dcgan_core.claims.claim import Claim, Setting, has_photographs
-from dcgan_core.claims.statistics import holm, ratio_p
 from dcgan_core.config_io import did_you_mean
 from dcgan_core.data.sources import finding
 from dcgan_core.drawings import scenes
@@ -89,9 +92,11 @@ def ledger_rows() -> list[dict]:
     again = nets.shipped_nets()
     measured = [(claim_id, r) for run in reference_runs() for claim_id, r in results_of(run).items()]
     measured += [(r["claim"], r) for r in [*shipping.shipped_table()["rows"], *tables.measured_rows()]]
+    # the paper's own kind of data before stand-ins, photographs before drawings
+    first = lambda r: (r["stand_in"], r.get("data") in scenes.NAMES, r["run"])  # noqa: E731
     rows = []
     for c in CLAIMS:
-        mine = sorted((nets.pooled(c, r, again) for claim_id, r in measured if claim_id == c.id), key=_first)
+        mine = sorted((nets.pooled(c, r, again) for claim_id, r in measured if claim_id == c.id), key=first)
         rows += [_row(c, r, primary=i == 0) for i, r in enumerate(mine)] or [_row(c, None)]
     _correct_for_many([row for row in rows if row["id"].startswith("ablation.") and row["kind"] == "paper"])
     return rows
@@ -107,9 +112,21 @@ def _correct_for_many(family: list[dict]) -> None:
             row["verdict"] = row["verdict"] if row["setting"] else "not settled"
 
 
-def _first(r: dict) -> tuple:
-    """The paper's own kind of data before stand-ins, photographs before drawings."""
-    return r["stand_in"], r.get("data") in scenes.NAMES, r["run"]
+def holm(p: Sequence[float]) -> list[float]:
+    """Holm's step-down correction of the p-values of a family: the chance of a single false one among them stays below each."""
+    order, adjusted, so_far = np.argsort(p), [0.0] * len(p), 0.0
+    for rank, i in enumerate(order):
+        so_far = max(so_far, min(1.0, (len(p) - rank) * p[i]))
+        adjusted[i] = so_far
+    return adjusted
+
+
+def ratio_p(row: dict) -> float:
+    """Student's two-sided p of "no difference" for a mean ratio whose 95 % interval was found with logarithms, over n pairs."""
+    low, value, high = np.log([row["low"], row["value"], row["high"]])
+    freedom = row["n"] - 1
+    error = (high - low) / 2 / stats.t.ppf(0.975, freedom)
+    return float(2 * stats.t.sf(abs(value) / error, freedom))
 
 
 def shipped(claim_id: str, run: Run) -> dict:

@@ -2,13 +2,7 @@
 
 from dcgan_core.ablations import variants
 from dcgan_core.authors import importing, proof, reading
-from dcgan_core.claims.claim import Claim, Setting, ablation, at_most, between, imported_from
-from dcgan_core.intervals import Measurement
-
-
-def _max_abs_diff(s: Setting) -> Measurement:
-    return proof.max_abs_diff(s.run, images=importing.BATCH if s.small else 1024, seed=s.seed)
-
+from dcgan_core.claims.claim import Claim, ablation, at_most, between, imported_from
 
 CLAIMS = [
     Claim(
@@ -18,7 +12,7 @@ CLAIMS = [
         "exact",
         "largest difference, pixels from -1 to 1",
         at_most(1e-5),
-        _max_abs_diff,
+        lambda s: proof.max_abs_diff(s.run, images=importing.BATCH if s.small else 1024, seed=s.seed),
         imported_from(reading.SVHN.folder),
         kind="control",
         varies="nothing",

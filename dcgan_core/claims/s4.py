@@ -5,18 +5,7 @@ from functools import cache
 
 from dcgan_core.ablations import variants
 from dcgan_core.claims import claim
-from dcgan_core.claims.claim import (
-    NOT_IN_PAPER,
-    Claim,
-    Measure,
-    Setting,
-    ablation,
-    at_least,
-    at_most,
-    between,
-    instead_of_lsun,
-    trained_on,
-)
+from dcgan_core.claims.claim import NOT_IN_PAPER, Claim, Measure, Setting, at_least, at_most, instead_of_lsun, trained_on
 from dcgan_core.data import duplicates, face_detector, planted
 from dcgan_core.intervals import Measurement
 from dcgan_core.metrics import detection, memorisation
@@ -145,14 +134,14 @@ def _frechet(name: str, section: str, what: str, *data: str) -> Claim:
 
 
 CLAIMS = [
-    ablation("beta1", "4", "beta1 = 0.5 is better than 0.9", "0.9: oscillation, instability"),
-    ablation("lr", "4", "A learning rate of 0.0002 is better than 0.001", "0.001 is too high"),
-    ablation(
+    claim.ablation("beta1", "4", "beta1 = 0.5 is better than 0.9", "0.9: oscillation, instability"),
+    claim.ablation("lr", "4", "A learning rate of 0.0002 is better than 0.001", "0.001 is too high"),
+    claim.ablation(
         "updates",
         "4",
         "One net a batch, as the authors', is no better and no worse than both",
         "not given (code: one)",
-        between(*variants.BAND),
+        claim.between(*variants.BAND),
     ),
     *_memorisation_claims(),
     _frechet("rooms", "4.1", "samples of rooms", "rooms"),

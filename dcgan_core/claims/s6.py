@@ -2,20 +2,10 @@
 
 from collections.abc import Callable
 from functools import cache, partial
+from typing import Any
 
-from dcgan_core.claims.claim import (
-    MORE,
-    NOT_IN_PAPER,
-    Claim,
-    Measure,
-    Rule,
-    Setting,
-    as_the_paper,
-    at_least,
-    at_most,
-    instead_of_lsun,
-    trained_on,
-)
+from dcgan_core.claims import claim
+from dcgan_core.claims.claim import MORE, NOT_IN_PAPER, Claim, Measure, Rule, Setting, at_least, at_most, trained_on
 from dcgan_core.drawings import scenes
 from dcgan_core.inside import arithmetic, attribution, forgetting
 from dcgan_core.intervals import Measurement
@@ -25,6 +15,7 @@ from dcgan_core.readers import judges
 from dcgan_core.runs import Run
 
 _drawn_rooms = trained_on("drawn-rooms")
+_of_rooms = partial(Claim, fits=_drawn_rooms, instead=claim.instead_of_lsun)
 _faces_or_drawn = trained_on("faces", *scenes.NAMES)
 Said = tuple[str, str, str, str, Rule | None]  # name, statement, what the paper says, unit, rule
 
@@ -106,7 +97,9 @@ def _walk_claims() -> list[Claim]:
         ),
     )
     return [
-        Claim(f"walk.{row[0]}", "6.1", *row[1:], instead_of_lsun, kind="paper" if row[4] else "comparison", varies="draws")
+        Claim(
+            f"walk.{row[0]}", "6.1", *row[1:], claim.instead_of_lsun, kind="paper" if row[4] else "comparison", varies="draws"
+        )
         for row in rows
     ]
 
@@ -128,7 +121,7 @@ def _saliency_claims() -> list[Claim]:
     """§6.2 on drawn rooms: how many features look into their object; and means over all features, of which nobody claims
     anything: the trained D's, those of Ds with random weights, and the gap between them."""
     inside, hits = "share of saliency inside the object", "share of responses"
-    minority = Claim(
+    minority = _of_rooms(
         "saliency.looking",
         "6.2",
         "A minority of D's features look into their object more than at the rest; of a random D's, fewer do",
@@ -136,8 +129,6 @@ def _saliency_claims() -> list[Claim]:
         "share of features, difference",
         MORE,
         _saliency("looking", "gain"),
-        _drawn_rooms,
-        instead_of_lsun,
         varies="features",
     )
     rows = []
@@ -163,22 +154,10 @@ def _saliency_claims() -> list[Claim]:
             (f"{claim_id}.gain", f"A trained D's {said}, less random Ds'", f"{unit}, difference", (what, "gain")),
         ]
     rows.append(("saliency.pointing.centre", "Always pointing at the picture's centre", hits, ("centre", "trained")))
+    how: dict[str, Any] = {"kind": "comparison", "varies": "features"}
     return [minority] + [
-        Claim(
-            i,
-            "6.2",
-            text,
-            NOT_IN_PAPER,
-            unit,
-            None,
-            _saliency(*key),
-            _drawn_rooms,
-            instead_of_lsun,
-            kind="comparison",
-            varies="features",
-            of_weights=not i.endswith(".random"),
-        )
-        for i, text, unit, key in rows
+        _of_rooms(i, "6.2", said, NOT_IN_PAPER, unit, None, _saliency(*key), of_weights=not i.endswith(".random"), **how)
+        for i, said, unit, key in rows
     ]
 
 
@@ -219,14 +198,11 @@ def _forgetting_claims() -> list[Claim]:
             ("forgetting.others_kept", kept, rest, "kept", "images", (NOT_IN_PAPER, None, "comparison")),
             ("forgetting.random_maps", chance, objects, "random", "draws", (NOT_IN_PAPER, None, "comparison")),
         ):
-            claimed = {"kind": kind, "varies": varies}
             measure = _forgetting(what, which, number)
-            rows.append(
-                Claim(claim_id + suffix, "6.3.1", text, paper, unit, rule, measure, _drawn_rooms, instead_of_lsun, **claimed)
-            )
+            rows.append(_of_rooms(claim_id + suffix, "6.3.1", text, paper, unit, rule, measure, kind=kind, varies=varies))
     return [
         *rows,
-        Claim(
+        _of_rooms(
             "forgetting.rest",
             "6.3.1",
             "The rest of the scene stays similar: other things are kept as often as when as many maps are dropped at random",
@@ -234,8 +210,6 @@ def _forgetting_claims() -> list[Claim]:
             "share of other objects, by the judge, difference",
             at_least(-0.05),
             _forgetting("window", "paper", "rest"),
-            _drawn_rooms,
-            instead_of_lsun,
             varies="draws",
         ),
     ]
@@ -253,10 +227,6 @@ def _instead_of_web_faces(run: Run) -> str:
     return f"{where} instead of faces from the web"
 
 
-def _aligned(result: dict) -> str:
-    return "aligned pictures; the paper's pixel sums fail for want of alignment"
-
-
 def _arithmetic_claims(name: str) -> list[Claim]:
     """What is claimed of one of arithmetic.SUMS, and what to compare it with: one exemplar a term, many, and pixels."""
     said, trials, gain = arithmetic.SUMS[name].said, "share of trials", "share of trials, difference"
@@ -272,6 +242,7 @@ def _arithmetic_claims(name: str) -> list[Claim]:
         ("improved", f"{improved}: {said}", NOT_IN_PAPER, trials, None),
     )
     fits = trained_on(arithmetic.DATA[name])
+    aligned: dict[str, Any] = {"setting": lambda result: "aligned pictures; the paper's pixel sums fail for want of alignment"}
     measures = {i: _arithmetic(name, "three" if i == "success" else i) for i, *_ in rows}
     return [
         Claim(
@@ -283,7 +254,7 @@ def _arithmetic_claims(name: str) -> list[Claim]:
             _instead_of_web_faces,
             kind="paper" if row[-1] else "comparison",
             varies="draws",
-            setting=_aligned if row[0] == "pixels" else as_the_paper,
+            **aligned if row[0] == "pixels" else {},
         )
         for row in rows
     ]

@@ -5,7 +5,7 @@ import pytest
 from dcgan_core import intervals
 from dcgan_core.claims import ledger, nets
 from dcgan_core.claims.claim import Claim
-from dcgan_core.claims.statistics import holm, ratio_p
+from dcgan_core.claims.ledger import holm, ratio_p
 from dcgan_core.errors import UserError
 from dcgan_core.runs import Run
 
