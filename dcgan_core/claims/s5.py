@@ -6,18 +6,8 @@ import numpy as np
 
 from dcgan_core import intervals
 from dcgan_core.authors import reading
-from dcgan_core.claims.claim import (
-    MORE,
-    NOT_IN_PAPER,
-    Claim,
-    Measure,
-    Rule,
-    Setting,
-    at_least,
-    at_most,
-    imported_from,
-    trained_on,
-)
+from dcgan_core.claims import claim
+from dcgan_core.claims.claim import MORE, NOT_IN_PAPER, Claim, Measure, Rule, Setting, at_least, at_most, trained_on
 from dcgan_core.intervals import Measurement
 from dcgan_core.probes import protocols, scores, tasks
 from dcgan_core.probes.protocols import Search
@@ -182,7 +172,7 @@ def _cifar10_claims() -> list[Claim]:
         *ranking,
         *_cifar10("", ours, "trained", _is_ours, claimed=True),
         *_cifar10(".own_images", own_images, "trained", trained_on("cifar10")),
-        *_cifar10(".authors4", authors4, "trained", imported_from(reading.IMAGENET.folder), layers=(1, 2, 3, 4)),
+        *_cifar10(".authors4", authors4, "trained", claim.imported_from(reading.IMAGENET.folder), layers=(1, 2, 3, 4)),
         *_cifar10(".random", untrained, "random", _is_ours),
         *_cifar10(".pixels", pixels, "pixels", _is_imagenet),
         *_cifar10(".kmeans", kmeans, "kmeans", _is_imagenet),
