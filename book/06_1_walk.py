@@ -26,21 +26,23 @@ seed = 0
 device = "auto"
 
 # %% tags=["hide-input"]
+import base64
+import html
 from functools import partial
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from IPython.display import display
+from IPython.display import HTML, display
+from PIL import Image
 
 from dcgan_core import chapters, devices, latent, networks
 from dcgan_core.claims import claim, ledger
 from dcgan_core.data import loading
 from dcgan_core.drawings import scenes
 from dcgan_core.figures import image_rows, sliders
-from dcgan_core.figures.image_rows import Animation
 from dcgan_core.metrics import neighbours, walks
-from dcgan_core.pictures import grid, show
+from dcgan_core.pictures import encode, grid, show
 from dcgan_core.probes.features import pooled_features
 from dcgan_core.runs import Run
 
@@ -98,11 +100,47 @@ show(latent.generate_pixels(generator, z.flatten(0, 1)), columns=12, zoom=1)
 # %% [markdown]
 # The same six walks, moving:
 
+
+# %% tags=["hide-input"]
+PAUSED = """<style>
+.dcgan-moving .dcgan-still,
+.dcgan-moving:has(:checked) .dcgan-animation{display:none}
+.dcgan-moving:has(:checked) .dcgan-still{display:inline}
+@media(prefers-reduced-motion:reduce){
+.dcgan-moving .dcgan-animation,.dcgan-moving label{display:none}
+.dcgan-moving .dcgan-still{display:inline}}
+</style>"""
+
+
+def animation(frames, label, zoom=2):
+    """A picture that moves forth and back by itself, without a script.
+
+    frames: uint8 H x W x 3 each. It can be paused, and stands still for
+    whoever has asked their device for less motion.
+    """
+    rest = [*frames[1:], *frames[-2:0:-1]]
+    moving = {"append_images": [Image.fromarray(frame) for frame in rest]}
+    moving |= {"save_all": True, "duration": 60, "loop": 0, "method": 2}
+    sources = [
+        base64.b64encode(encode(frames[0], "webp", quality=75, **options))
+        for options in (moving, {})
+    ]
+    size = f"width:{frames[0].shape[1] * zoom}px;max-width:100%"
+    style = f'style="{size};image-rendering:pixelated"'
+    images = "".join(
+        f'<img class="dcgan-{kind}" {style} alt="{html.escape(label)}"'
+        f' src="data:image/webp;base64,{source.decode()}">'
+        for kind, source in zip(("animation", "still"), sources, strict=True)
+    )
+    switch = '<label><input type="checkbox"> stand still</label>'
+    return HTML(f'<div class="dcgan-moving">{PAUSED}{images}<br>{switch}</div>')
+
+
 # %%
 z = latent.walk(start, end, 40).transpose(0, 1)  # 40 x 6 x 100
 moving = latent.generate_pixels(generator, z.flatten(0, 1))
 moving = moving.reshape(40, 6, *moving.shape[1:])
-Animation(
+animation(
     [grid(frame, 6, gap=1) for frame in moving],
     "six faces, each turning smoothly into another and back",
     zoom=1.5,

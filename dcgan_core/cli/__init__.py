@@ -72,3 +72,11 @@ def with_dashes(message: str) -> str:
     """A library's message, its parameters as options: `min_size` as --min-size, the setting `noise=0.1` as --set noise=0.1."""
     message = re.sub(r"`(\w+=[^`]+)`", r"--set \1", message)
     return re.sub(r"`([a-z_]+)`", lambda m: "--" + OPTIONS.get(m[1], m[1]).replace("_", "-"), message)
+
+
+def numbers(option: str, text: str, kind: type, example: str) -> list:
+    """An option's list of numbers. Raises UserError where it is none."""
+    try:
+        return [kind(part) for part in text.split(",")]
+    except ValueError:
+        raise UserError(f"{option} {text}: write numbers, such as {example}") from None

@@ -28,14 +28,14 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 def _run(args: argparse.Namespace) -> None:
     from dcgan_core import devices
-    from dcgan_core.cli import with_dashes
+    from dcgan_core.cli import numbers, with_dashes
     from dcgan_core.files import write_json
     from dcgan_core.probes import protocols, tasks
     from dcgan_core.runs import Run
 
     run, device = Run(args.source), devices.pick(args.device)
-    layers = _numbers("--layers", args.layers, int, "1,2,3") if args.layers else None
-    grid = _numbers("--grid", args.grid, float, "1e-4,1e-3,1e-2") if args.grid else protocols.grid_of(args.dataset)
+    layers = numbers("--layers", args.layers, int, "1,2,3") if args.layers else None
+    grid = numbers("--grid", args.grid, float, "1e-4,1e-3,1e-2") if args.grid else protocols.grid_of(args.dataset)
     few = args.per_class is not None
     search = protocols.Search(grid, solver=args.solver, seed=args.seed, patience=None if few else 3)
     if args.draws is not None and not few:
@@ -63,10 +63,3 @@ def _run(args: argparse.Namespace) -> None:
         seen = run.log()[-1]["images"] if run.log() else None  # while it was trained, by the last row of its log
         write_json(args.json, {"run": str(run.path), "seen": seen, "precision": precision, **protocols.report(task, result)})
         print(args.json)
-
-
-def _numbers(option: str, text: str, kind: type, example: str) -> list:
-    try:
-        return [kind(part) for part in text.split(",")]
-    except ValueError:
-        raise UserError(f"{option} {text}: write numbers, such as {example}") from None

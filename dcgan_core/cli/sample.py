@@ -38,6 +38,7 @@ def _run(args: argparse.Namespace) -> None:
     import torch
 
     from dcgan_core import api, devices, latent, networks, pictures
+    from dcgan_core.cli import numbers
     from dcgan_core.files import write_atomically
     from dcgan_core.runs import Run
 
@@ -50,7 +51,7 @@ def _run(args: argparse.Namespace) -> None:
     a = generator.architecture
     # on the CPU: a seed means the same z everywhere
     z = _read_z(args.z, a.latent) if args.z else latent.sample(a, args.count, torch.Generator().manual_seed(args.seed))
-    labels = latent.classes(a, len(z), None if args.labels is None else _read_labels(args.labels))
+    labels = latent.classes(a, len(z), None if args.labels is None else numbers("--labels", args.labels, int, "0,1,2"))
     if args.batch_statistics:
         if len(z) < 2:
             raise UserError("--batch-statistics: one image has no batch; generate at least two")
@@ -93,10 +94,3 @@ def _read_z(path: Path, latent: int):
     if z.ndim != 2 or z.shape[1] != latent or not len(z) or not np.isfinite(z).all():
         raise UserError(f"--z {path}: expected finite numbers, N x {latent}, got an array of {' x '.join(map(str, z.shape))}")
     return torch.from_numpy(z)
-
-
-def _read_labels(text: str) -> list[int]:
-    try:
-        return [int(part) for part in text.split(",")]
-    except ValueError:
-        raise UserError(f"--labels {text}: write numbers, such as 0,1,2") from None

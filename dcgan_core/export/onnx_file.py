@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from dcgan_core import latent
 from dcgan_core.errors import UserError, reason
 from dcgan_core.files import write_atomically
-from dcgan_core.inside.forgetting import Dropping, without
+from dcgan_core.inside.forgetting import Dropping, maps_of, without
 from dcgan_core.networks import Architecture, Discriminator, Generator, to_pixels
 from dcgan_core.runs import Run
 
@@ -193,7 +193,7 @@ def _model(net: Generator | Discriminator, half: bool, mask: int | None) -> onnx
     images = ("images", TensorProto.FLOAT, ["N", a.channels, a.size, a.size])
     given = [("z", TensorProto.FLOAT, ["N", a.latent]) if is_g else images]
     given += [("labels", TensorProto.INT32, ["N"])] if a.num_classes else []
-    given += [("mask", TensorProto.FLOAT, [_maps(net, mask)])] if mask is not None else []
+    given += [("mask", TensorProto.FLOAT, [maps_of(net, mask)])] if isinstance(net, Generator) and mask is not None else []
     result = images if is_g else ("logit", TensorProto.FLOAT, ["N"])
     graph.nodes[-1].output[0] = result[0]
     inputs, outputs = ([helper.make_tensor_value_info(*v) for v in values] for values in (given, [result]))
@@ -228,14 +228,6 @@ def _discriminator(graph: _Graph, net: Discriminator) -> None:
     graph.node("Squeeze", h, graph.constant(np.array([1])))
 
 
-def _maps(net: Generator | Discriminator, layer: int) -> int:
-    """How many maps a layer of G has. Raises UserError where there is none, or it is the last, whose maps are colours."""
-    last = len(net.convs) - 2
-    if not 0 <= layer <= last:
-        raise UserError(f"`mask` {layer}: maps can be dropped in G's conv layers 0 (next to z) to {last}")
-    return net.architecture.widths[-2 - layer]
-
-
 # --- the check --------------------------------------------------------------------------------------------------------
 
 
@@ -248,7 +240,7 @@ def _questions(run: Run, net: Generator | Discriminator, mask: int | None) -> di
     z = latent.sample(a, CHECKED, rng)
     if isinstance(net, Generator):
         if mask is not None:
-            given["mask"] = (torch.rand(_maps(net, mask), generator=rng) < 0.5).float()
+            given["mask"] = (torch.rand(maps_of(net, mask), generator=rng) < 0.5).float()
         return {"z": z} | given
     if run.has_net("generator"):
         return {"images": latent.generate(run.generator(), z, labels)} | given

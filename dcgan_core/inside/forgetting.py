@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dcgan_core import assets, intervals, latent, networks
+from dcgan_core import assets, intervals, latent
 from dcgan_core.drawings import scenes
 from dcgan_core.errors import UserError
 from dcgan_core.files import read_json
@@ -43,9 +43,10 @@ def _stage(generator: Generator, layer: int) -> nn.Module:
     return generator.convs[layer]
 
 
-def _width(layer: nn.Module) -> int:
-    """How many feature maps a layer of G has."""
-    return networks.norms(layer)[0].num_features
+def maps_of(generator: Generator, layer: int) -> int:
+    """How many feature maps a layer of G has. Raises UserError as `_stage` does."""
+    _stage(generator, layer)
+    return generator.architecture.widths[-2 - layer]
 
 
 @torch.no_grad()
@@ -110,7 +111,7 @@ def paper_rule(generator: Generator, marks: Marks, layer: int, seed: int = 0) ->
 
 def at_random(generator: Generator, like: Dropping, seed: int) -> Dropping:
     """As many feature maps of the same layer, chosen at random."""
-    width = _width(_stage(generator, like.layer))
+    width = maps_of(generator, like.layer)
     chosen = np.random.default_rng(seed).permutation(width)[: len(like.maps)]
     return Dropping(like.layer, tuple(sorted(chosen.tolist())))
 
@@ -119,7 +120,7 @@ def at_random(generator: Generator, like: Dropping, seed: int) -> Dropping:
 def without(generator: Generator, dropping: Dropping) -> Iterator[None]:
     """Inside `with`, these feature maps of G are zero. Raises UserError for none, or for any that G does not have."""
     stage = _stage(generator, dropping.layer)
-    width = _width(stage)
+    width = maps_of(generator, dropping.layer)
     if not dropping.maps:
         raise UserError("no feature map is chosen; name at least one to drop")
     odd = next((m for m in dropping.maps if not 0 <= m < width), None)
@@ -221,7 +222,7 @@ def _one_by_one(generator: Generator, finder: Finder, samples: Shown, layer: int
     with torch.no_grad():
         there = torch.cat([finder(torch.from_numpy(samples.images[part]).to(device)) for part in parts]) > 0
     places = there.sum((0, 2, 3)).clamp_min(1)  # for each thing
-    factors = torch.ones(_width(stage), device=device)
+    factors = torch.ones(maps_of(generator, layer), device=device)
     order: list[int] = []
     for _ in range(count):
         now, gain = factors.clone().requires_grad_(), torch.zeros_like(factors)
@@ -247,7 +248,7 @@ def _tune(
     """
     tried: list[tuple[float, Dropping, dict]] = []
     for layer in layers:
-        counts = sorted({max(1, round(share * _width(_stage(generator, layer)))) for share in shares})
+        counts = sorted({max(1, round(share * maps_of(generator, layer))) for share in shares})
         order = _one_by_one(generator, finder, samples, layer, counts[-1])
         for k in counts:
             dropping = Dropping(layer, tuple(sorted(order[:k])))
@@ -302,7 +303,7 @@ def measure_forgetting(
         details |= {
             "layer": dropping.layer,
             "maps": list(dropping.maps),
-            "of": _width(_stage(generator, dropping.layer)),
+            "of": maps_of(generator, dropping.layer),
             "boxes": marks.number,
             "marked_samples": marks.count,
             "kept": {name: round(float(flags.mean()), 4) if len(flags) else None for name, flags in found.kept.items()},

@@ -18,13 +18,8 @@ def torchvision_source(name: str, root: Path) -> Source:
         if name == "celeba":
             return _celeba(root)
         sets = {split: _opened(name, root, split) for split in source.SPLITS}
-        if name == "mnist":
-            return source.from_arrays({s: (d.data.numpy(), d.targets.numpy()) for s, d in sets.items()}, tuple("0123456789"))
-        if name == "cifar10":
-            classes = tuple(sets["train"].classes)
-            return source.from_arrays({s: (d.data, np.array(d.targets)) for s, d in sets.items()}, classes)
-        both = {s: (d.data.transpose(0, 2, 3, 1), d.labels) for s, d in sets.items()}  # N x 3 x H x W there
-        return source.from_arrays(both, tuple("0123456789"))
+        classes = tuple(sets["train"].classes) if name == "cifar10" else tuple("0123456789")
+        return source.from_arrays({split: _arrays(name, data) for split, data in sets.items()}, classes)
 
     stamp, fingerprint = lambda: source.stamp_of(paths), lambda: source.checksum(paths)
     return Source(name, str(root), known.licence, known.size, known.channels, stamp, fingerprint, contents)
@@ -34,12 +29,16 @@ def _opened(name: str, root: Path, split: str, download: bool = False) -> Any:
     """torchvision's own data set."""
     from torchvision import datasets  # here, because it takes seconds and a prepared set never needs it
 
-    if name == "celeba":
-        return datasets.CelebA(str(root), split=split, download=download)
+    kind = {"mnist": datasets.MNIST, "cifar10": datasets.CIFAR10, "svhn": datasets.SVHN, "celeba": datasets.CelebA}[name]
+    part: dict[str, Any] = {"split": split} if name in ("svhn", "celeba") else {"train": split == "train"}
+    return kind(str(root), download=download, **part)
+
+
+def _arrays(name: str, data: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Images N x H x W [x C] and labels."""
     if name == "svhn":
-        return datasets.SVHN(str(root), split=split, download=download)
-    kind = datasets.MNIST if name == "mnist" else datasets.CIFAR10
-    return kind(str(root), train=split == "train", download=download)
+        return data.data.transpose(0, 2, 3, 1), data.labels
+    return np.asarray(data.data), np.asarray(data.targets)
 
 
 def _celeba(root: Path) -> Contents:
