@@ -85,11 +85,6 @@ def _attribute_accuracy(name: str) -> Claim:
     )
 
 
-def _finder_agreement(s: Setting) -> Measurement:
-    marks = marking.load_marks(forgetting.BY_HAND, s.run)
-    return marking.eye_agreement(s.generator(), s.finder(), s.judge(), marks)
-
-
 def _finder_claims() -> list[Claim]:
     """How far the finder of §6.3.1 can be trusted, on drawings and on samples."""
     drawn_rooms = trained_on("drawn-rooms")
@@ -108,7 +103,9 @@ def _finder_claims() -> list[Claim]:
             "In samples the finder of windows finds those that were marked by eye",
             "share of samples",
             0.8,
-            _finder_agreement,
+            lambda s: marking.eye_agreement(
+                s.generator(), s.finder(), s.judge(), marking.load_marks(forgetting.BY_HAND, s.run)
+            ),
             fits=lambda run: drawn_rooms(run) and forgetting.looked_at(run),
         ),
     ]

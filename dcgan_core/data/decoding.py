@@ -62,6 +62,12 @@ def open_picture(picture: Read, channels: int = 3, at_least: int = 0) -> Image.I
     return image.convert("RGB" if channels == 3 else "L")
 
 
+def middle(image: Image.Image, side: int) -> Image.Image:
+    """The middle square of so many pixels."""
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    return image.crop((left, top, left + side, top + side))
+
+
 def fitted(image: Image.Image, size: int) -> np.ndarray:
     """The shorter side resized to `size`, then the centre cropped."""
     same = image.size == (size, size)
@@ -77,10 +83,7 @@ def square(picture: Read, size: int, crop: Crop, channels: int) -> np.ndarray:
     image = open_picture(picture, channels, 2 * size if crop == "center" else 0)
     if crop == "exact" and min(image.size) < size:
         raise ValueError(f"only {image.width}x{image.height} pixels, too small to cut {size} from")
-    if crop == "exact":
-        left, top = (image.width - size) // 2, (image.height - size) // 2
-        image = image.crop((left, top, left + size, top + size))
-    pixels = fitted(image, size)
+    pixels = fitted(middle(image, size) if crop == "exact" else image, size)
     return pixels.transpose(2, 0, 1) if channels == 3 else pixels[None]
 
 

@@ -110,12 +110,8 @@ def _matched(files: tree.Files, wanted: list[str], origin: Origin) -> dict[str, 
 def _made(files: tree.Files, found: dict[str, Parts], size: int, cut: int) -> Iterator[tuple[str, bytes]]:
     for file, parts in tqdm(found.items(), desc="picking", unit=" pictures", leave=False, delay=2):
         try:
-            read = files.read(files.called[parts])
-            image = decoding.open_picture(read)
-            if cut:
-                left, top = (image.width - cut) // 2, (image.height - cut) // 2
-                image = image.crop((left, top, left + cut, top + cut))
-            pixels = decoding.fitted(image, size)
+            image = decoding.open_picture(files.read(files.called[parts]))
+            pixels = decoding.fitted(decoding.middle(image, cut) if cut else image, size)
         except MemoryError:
             raise
         except Exception as error:  # Pillow's decoders raise many kinds

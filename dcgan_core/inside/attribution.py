@@ -62,29 +62,22 @@ def _inputs(net: Discriminator, pixels: np.ndarray) -> Tensor:
 Numbers = Sequence[int] | np.ndarray
 
 
-@dataclass(frozen=True)
-class Units:
-    """A unit of D for each of N pictures: for picture i that at (rows[i], columns[i]) of map features[i] of a conv layer."""
+def guided(
+    discriminator: Discriminator, pixels: np.ndarray, units: Sequence[Numbers], *, layer: int = -1, leak: Leak = "blocked"
+) -> Tensor:
+    """The guided gradient of a unit of D for each picture. `leak`: what becomes of LeakyReLU's slope below zero on the way back.
 
-    features: Numbers
-    rows: Numbers
-    columns: Numbers
-    layer: int = -1
-
-
-def guided(discriminator: Discriminator, pixels: np.ndarray, units: Units, *, leak: Leak = "blocked") -> Tensor:
-    """The guided gradient of each picture's unit. `leak`: what becomes of LeakyReLU's slope below zero on the way back.
-
-    pixels: uint8 N x C x S x S. Returns float32 N x C x S x S on the CPU. D should be in eval mode, so that pictures do not
-    influence each other. Raises UserError for a feature, layer or place that D does not have.
+    pixels: uint8 N x C x S x S. units: features, rows and columns, N each: where in which map of the layer. Returns float32
+    N x C x S x S on the CPU. D should be in eval mode, so that pictures do not influence each other. Raises UserError for a
+    feature, layer or place that D does not have.
     """
     a = discriminator.architecture
-    layer = _conv_layer(a, units.layer)
-    _check_features(a, layer, units.features)
+    layer = _conv_layer(a, layer)
+    _check_features(a, layer, units[0])
     if a.num_classes:
         raise UserError("guided backpropagation is for nets without classes")
     device = next(discriminator.parameters()).device
-    index = torch.tensor(np.stack([units.features, units.rows, units.columns]), device=device, dtype=torch.long)
+    index = torch.tensor(np.stack(units), device=device, dtype=torch.long)
     parts = []
     stages = [stage for stage in discriminator.convs[: layer + 1] if isinstance(stage, Stage)]
     for start in range(0, len(pixels), BATCH):
@@ -120,9 +113,8 @@ class Responses:
 
     def saliency(self, discriminator: Discriminator, data: np.ndarray, *, leak: Leak = "blocked") -> np.ndarray:
         """The guided gradient of every one of them: float32 K x top x C x S x S. data: the same pictures."""
-        features = np.repeat(self.features, self.images.shape[1])
-        units = Units(features, self.rows.ravel(), self.columns.ravel(), self.layer)
-        found = guided(discriminator, data[self.images.ravel()], units, leak=leak).numpy()
+        units = np.repeat(self.features, self.images.shape[1]), self.rows.ravel(), self.columns.ravel()
+        found = guided(discriminator, data[self.images.ravel()], units, layer=self.layer, leak=leak).numpy()
         return found.reshape(*self.images.shape, *found.shape[1:])
 
 

@@ -30,13 +30,11 @@ class Finder(Reader):
     Raises UserError for an unknown set or a size that is no multiple of 8.
     """
 
-    kind, learning_rate, batch, at_once = "finder", 6e-3, 32, 256
+    kind, learning_rate, batch, at_once, multiple = "finder", 6e-3, 32, 256, 8
 
     def __init__(self, name: str, size: int = 64) -> None:
         super().__init__(name, size)
         scenes.check_drawable(name, size, seed=0)
-        if size % 8:
-            raise UserError(f"{self.title}: {size} px; choose a multiple of 8")
         self.note = {"set": name, "size": size, "pictures": PICTURES, "epochs": EPOCHS}
         self.objects = objects(name)
         self.down = nn.ModuleList(fitting.block(i, o, 4, 2) for i, o in ((3, 16), (16, 32), (32, 64)))

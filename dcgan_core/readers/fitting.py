@@ -30,12 +30,15 @@ class Reader(nn.Module):
     learning_rate: float  # the highest
     weight_decay: float = 1e-2
     batch: int = 64
+    multiple: int = 1  # of which sizes it reads
     at_once = 512  # pictures that it looks at
     memory_format = torch.channels_last  # in which it learns
 
     def __init__(self, name: str, size: int, channels: int = 3) -> None:
         super().__init__()
         self.name, self.size, self.channels, self.title = name, size, channels, f"{self.kind} of {name}"
+        if size % self.multiple:
+            raise UserError(f"{self.title}: {size} px; choose a multiple of {self.multiple}")
 
     def order(self, count: int, steps: int, rng: torch.Generator) -> Iterator[Tensor]:
         """The places of the pictures of each step: each comes once before any comes again."""

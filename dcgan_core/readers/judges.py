@@ -7,7 +7,6 @@ from torch import Tensor
 
 from dcgan_core.drawings import scenes, sprites
 from dcgan_core.drawings.canvas import Factor
-from dcgan_core.errors import UserError
 from dcgan_core.intervals import Measurement, bootstrap, share, timed
 from dcgan_core.readers import fitting
 from dcgan_core.readers.fitting import Reader
@@ -23,13 +22,11 @@ class Judge(Reader):
     Raises UserError for an unknown set or a size that is no multiple of 16.
     """
 
-    kind, learning_rate = "judge", 4e-3
+    kind, learning_rate, multiple = "judge", 4e-3, 16
 
     def __init__(self, name: str, size: int = 64) -> None:
         super().__init__(name, size)
         scenes.check_drawable(name, size, seed=0)
-        if size % 16:
-            raise UserError(f"{self.title}: {size} px; choose a multiple of 16")
         self.note = {"set": name, "size": size, "pictures": PICTURES, "epochs": EPOCHS}
         self.factors = {k: f for k, f in scenes.FACTORS[name].items() if f.kind != "choice" or k == "class"}
         self.columns = [len(sprites.SPRITES) if k == "class" else 1 for k in self.factors]

@@ -9,7 +9,7 @@ from dcgan_core import networks
 from dcgan_core.drawings import scenes
 from dcgan_core.errors import UserError
 from dcgan_core.inside import attribution
-from dcgan_core.inside.attribution import Looks, Units
+from dcgan_core.inside.attribution import Looks
 from dcgan_core.networks import Architecture, Discriminator
 
 CHAPTER = defined_in("06_2_features", np=np)
@@ -49,7 +49,7 @@ def test_the_guided_gradient_is_what_is_worked_out_by_hand(by_hand, leak, expect
     assert by_hand.features(networks.to_input(torch.from_numpy(BRIGHT_DARK), SMALL))[1].item() == pytest.approx(
         4 * (2 - 4 / 5 - 3 - 7 / 5 - 1 / 5 - 1 - 5 / 5 + 6), abs=1e-4
     )
-    found = attribution.guided(by_hand, BRIGHT_DARK, Units([0], [0], [0]), leak=leak)
+    found = attribution.guided(by_hand, BRIGHT_DARK, ([0], [0], [0]), leak=leak)
     np.testing.assert_allclose(found[0, 0, ::2, ::2], expected, atol=1e-5)
     np.testing.assert_allclose(found[0, 0], found[0, 0, ::2, ::2].numpy().repeat(2, 0).repeat(2, 1))
 
@@ -59,8 +59,8 @@ def test_a_response_below_zero_has_no_saliency_unless_the_leak_is_passed(by_hand
     with torch.no_grad():
         by_hand.convs[1].layer.weight.mul_(-1)
     assert by_hand.features(networks.to_input(torch.from_numpy(dark_bright), SMALL))[1].item() < 0
-    assert not attribution.guided(by_hand, dark_bright, Units([0], [0], [0])).any()
-    assert attribution.guided(by_hand, dark_bright, Units([0], [0], [0]), leak="passed").any()
+    assert not attribution.guided(by_hand, dark_bright, ([0], [0], [0])).any()
+    assert attribution.guided(by_hand, dark_bright, ([0], [0], [0]), leak="passed").any()
 
 
 @pytest.mark.parametrize("leak", ["blocked", "passed"])
@@ -74,13 +74,13 @@ def test_where_all_is_positive_it_is_the_plain_gradient(leak, monkeypatch):
     x = networks.to_input(pixels, TINY).requires_grad_()
     maps = net.features(x)[1]
     (plain,) = torch.autograd.grad(maps[0, 5, 1, 2] + maps[1, 0, 3, 3] + maps[2, 2, 0, 1], x)
-    found = attribution.guided(net, pixels.numpy(), Units([5, 0, 2], [1, 3, 0], [2, 3, 1]), leak=leak)
+    found = attribution.guided(net, pixels.numpy(), ([5, 0, 2], [1, 3, 0], [2, 3, 1]), leak=leak)
     torch.testing.assert_close(found, plain)
 
 
 def test_the_net_is_left_as_it_was(by_hand):
     before = by_hand.features(networks.to_input(torch.from_numpy(BRIGHT_DARK), SMALL))[1].item()
-    attribution.guided(by_hand, BRIGHT_DARK, Units([0], [0], [0]))
+    attribution.guided(by_hand, BRIGHT_DARK, ([0], [0], [0]))
     assert by_hand.features(networks.to_input(torch.from_numpy(BRIGHT_DARK), SMALL))[1].item() == before
     assert all(p.grad is None for p in by_hand.parameters())
 
@@ -138,7 +138,7 @@ def test_a_unit_sees_exactly_its_receptive_field(architecture):
     for layer in range(len(architecture.widths)):
         seen, step, start = attribution.receptive_field(architecture, layer)
         row, column = 3, 1
-        reached = attribution.guided(net, pixels, Units([0], [row], [column], layer))[0].sum(0) > 0
+        reached = attribution.guided(net, pixels, ([0], [row], [column]), layer=layer)[0].sum(0) > 0
         for axis, place in ((1, row), (0, column)):
             touched = np.flatnonzero(reached.any(axis))
             assert touched[0] == max(0, start + step * place)
@@ -245,10 +245,8 @@ def test_what_d_does_not_have_is_refused(net, rooms, arguments, message):
 def test_places_and_classes_that_cannot_be_are_refused(net, rooms):
     pixels = rooms.images[:1]
     with pytest.raises(UserError, match="feature 9"):
-        attribution.guided(net, pixels, Units([9], [0], [0]))
+        attribution.guided(net, pixels, ([9], [0], [0]))
     with pytest.raises(UserError, match="4 x 4 places, numbered from 0"):
-        attribution.guided(net, pixels, Units([0], [4], [0]))
+        attribution.guided(net, pixels, ([0], [4], [0]))
     with pytest.raises(UserError, match="without classes"):
-        attribution.guided(
-            Discriminator(Architecture(16, 3, (4,), (2,), kernel=4, num_classes=2)), pixels, Units([0], [0], [0])
-        )
+        attribution.guided(Discriminator(Architecture(16, 3, (4,), (2,), kernel=4, num_classes=2)), pixels, ([0], [0], [0]))

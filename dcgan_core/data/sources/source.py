@@ -111,10 +111,6 @@ def stamp_of(paths: list[Path]) -> list:
     return [[str(p.resolve()), p.stat().st_size, p.stat().st_mtime_ns] for p in paths]
 
 
-def checksum(paths: list[Path]) -> str:
-    return digest([p.name, p.stat().st_size, zlib.crc32(p.read_bytes())] for p in paths)
-
-
 def sampled_checksum(paths: list[Path]) -> str:
     """The fingerprint of files too large to be read twice: names, sizes, and 1,024 blocks of 4 KiB evenly spread over all."""
 

@@ -1,5 +1,6 @@
 """MNIST, CIFAR-10, SVHN and CelebA as torchvision has them."""
 
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,8 @@ def torchvision_source(name: str, root: Path) -> Source:
         classes = tuple(sets["train"].classes) if name == "cifar10" else tuple("0123456789")
         return source.from_arrays({split: _arrays(name, data) for split, data in sets.items()}, classes)
 
-    stamp, fingerprint = lambda: source.stamp_of(paths), lambda: source.checksum(paths)
+    stamp = lambda: source.stamp_of(paths)  # noqa: E731
+    fingerprint = lambda: source.digest([p.name, p.stat().st_size, zlib.crc32(p.read_bytes())] for p in paths)  # noqa: E731
     return Source(name, str(root), known.licence, known.size, known.channels, stamp, fingerprint, contents)
 
 
