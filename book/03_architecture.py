@@ -393,7 +393,7 @@ print(inspect.getsource(measuring.collapse))
 import tempfile
 from pathlib import Path
 
-images = 3_200 if profile == "quick" else variants.IMAGES
+images = 2_400 if profile == "quick" else variants.IMAGES
 folder = Path(tempfile.mkdtemp())
 image_rows.strips(running.pair("no-batchnorm", images, folder, seed, device))
 

@@ -220,7 +220,7 @@ Table(
 # And one pair now, much shorter, so that you can change it. The rate of 0.001 that the paper found too high, against 0.0002:
 
 # %% tags=["remove-stderr"] mystnb={"figure": {"caption": "One pair, trained just now: the paper's learning rate, and five times as much.", "name": "fig-settings-pair"}}
-images = 3_200 if profile == "quick" else variants.IMAGES
+images = 2_400 if profile == "quick" else variants.IMAGES
 folder = Path(tempfile.mkdtemp())
 image_rows.strips(running.pair("lr-0.001", images, folder, seed, device))
 

@@ -98,7 +98,7 @@ for kind in ("trained", "random", "pixels"):
     task = make_task(
         Question(run, dataset, kind, **sizes, **how, progress=False)
     )
-    found[kind] = protocols.per_class(task, 100, search, draws=10, choosing=2)
+    found[kind] = protocols.per_class(task, 100, search, draws=6, choosing=2)
     tasks[kind] = task
 
 # %% tags=["hide-input"]
@@ -152,7 +152,7 @@ for kind, task in tasks.items():
     points = {}
     for each in (5, 10, 25, 50):
         points[each] = protocols.per_class(
-            task, each, search, draws=5, choosing=2
+            task, each, search, draws=3, choosing=2
         )
     points[100] = found[kind]
     error = np.array([1 - r.accuracy for r in points.values()]) * 100
@@ -198,7 +198,7 @@ alone, trials = supervised.random_search(
     test,
     run.architecture,
     trials=2,
-    epochs=4,
+    epochs=2,
     device=picked,
     progress=False,
 )

@@ -166,7 +166,7 @@ def train(
     if processes.rank() == 0 and not existing:
         runs.start(config, pictures_of, out, recipe=name, profile=profile, initial=start)
     processes.wait_for_all()  # until run.json is there
-    with _no_half_run(config, None if existing else Run(out)), processes.one_line_if_another_ends(out):
+    with no_half_run(config, None if existing else Run(out)), processes.one_line_if_another_ends(out):
         loop.train(config, pictures_of, existing or Run(out), device, initial=start, on_event=board)
         processes.wait_for_all()
     return Run(out)
@@ -179,7 +179,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 @contextmanager
-def _no_half_run(config: Config, new: Run | None) -> Iterator[None]:
+def no_half_run(config: Config, new: Run | None) -> Iterator[None]:
     """Where training fails before its first row in the log, the new run goes. Memory that does not suffice is a UserError."""
     try:
         yield

@@ -26,6 +26,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     p.add_argument("--device", default="auto", help="auto (default), cpu, cuda, mps")
     p.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="such as batch=64: the same as --batch 64")
     p.add_argument("--tensorboard", action="store_true", help="also write the log and the grids for TensorBoard, into the run")
+    p.add_argument("--dry-run", action="store_true", help="train on 256 made-up images, say how much memory and time, and end")
     p.set_defaults(run=_run)
 
     def parse(words: list[str], namespace: argparse.Namespace | None = None) -> tuple[argparse.Namespace, list[str]]:
@@ -60,8 +61,11 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
 
 def _run(args: argparse.Namespace) -> int:
     from dcgan_core import api
+    from dcgan_core.cli import dry_run
     from dcgan_core.training import processes
 
+    if args.dry_run:
+        return dry_run.report(args)
     settings = {key: value for key, _, value in (text.partition("=") for text in args.set)}
     options = ("profile", "architecture", "images", "minutes", "out", "resume", "device", "tensorboard")
     given = {name: getattr(args, name) for name in options}

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from conftest import TINY, UPDATES, train_arguments
 from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from dcgan_core import config_io, devices, latent, networks, pictures
 from dcgan_core.cli import main
@@ -618,6 +620,29 @@ def test_the_loop_makes_no_tensor_without_saying_on_which_device(tmp_path, digit
         assert train(config, digits, start(tmp_path / "run", config), "cpu", progress=False)
     assert {name for name, _ in given} >= {"zeros", "rand"}
     assert {name for name, device in given if device is None} == set()
+
+
+def test_nothing_waits_for_the_device_but_rows_of_the_log(tmp_path, digits, monkeypatch):
+    """Each number that Python reads off a tensor is a wait for the GPU."""
+    read = []
+
+    class Watch(TorchDispatchMode):
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            if function in (torch.ops.aten._local_scalar_dense.default, torch.ops.aten.equal.default):
+                read.append(traceback.extract_stack())
+            return function(*args, **(kwargs or {}))
+
+    for name in ("_log_row", "_save", "_show"):
+        monkeypatch.setattr(session.Session, name, lambda self, *args: None)
+    monkeypatch.setattr(session.Session, "_is_finite", lambda self: True)  # before it saves
+    monkeypatch.setattr(session.Session, "end", lambda self, data: bool(read))
+    for updates in ("both", "alternate"):
+        config = replace(CONFIG, images=16 * 30, updates=updates, noise=0.1, shift=1, flip=True)
+        with Watch():
+            assert not train(config, digits, start(tmp_path / updates, config), "cpu", progress=False), read[0]
+            float(torch.ones(1))
+        assert len(read) == 1, "it would have been seen"
+        read.clear()
 
 
 # --- what a wing may add ---------------------------------------------------------------------------------------------
