@@ -65,7 +65,7 @@ Numbers = Sequence[int] | np.ndarray
 def guided(
     discriminator: Discriminator, pixels: np.ndarray, units: Sequence[Numbers], *, layer: int = -1, leak: Leak = "blocked"
 ) -> Tensor:
-    """The guided gradient of a unit of D for each picture. `leak`: what becomes of LeakyReLU's slope below zero on the way back.
+    """The guided gradient of a unit for each picture. `leak`: what becomes of LeakyReLU's slope below zero on the way back.
 
     pixels: uint8 N x C x S x S. units: features, rows and columns, N each: where in which map of the layer. Returns float32
     N x C x S x S on the CPU. D should be in eval mode, so that pictures do not influence each other. Raises UserError for a
