@@ -41,6 +41,7 @@ class Study:
     images: int  # that every chosen net sees
     plan: Plan | None = None  # None: the settings are those that another study chose
     settings_of: str = ""
+    c: float | None = None  # of the SVM; None: chosen
     arms: tuple[str, ...] = THREE
 
 
@@ -48,7 +49,7 @@ STUDIES = {
     s.name: s
     for s in (
         Study("cifar10_100", "imagenet32", 100, 15_000, Plan(brief=1000, longer=5000), arms=(*THREE, "alone")),
-        Study("cifar10_400", "imagenet32", 400, 12_000, settings_of="cifar10_100"),
+        Study("cifar10_400", "imagenet32", 400, 12_000, settings_of="cifar10_100", c=1e-4),  # C, too
         Study("cifar10_10", "imagenet32", 10, 3000, settings_of="cifar10_100", arms=(*THREE, "batch")),
         Study("faces_smile", "faces", 100, 3000, Plan(brief=400, longer=1600)),
         Study("faces_glasses", "faces", 100, 3000, settings_of="faces_smile"),
@@ -163,7 +164,9 @@ class Measured:
     def _svm(self, number: int) -> SVM:
         """The SVM of one draw, kept in a file: fine-tuning starts from it, too."""
         path, p, at = self.out / f"{self.study.name}-{number}.safetensors", self.pictures, self._record("frozen")
-        if "c" not in at:
+        if self.study.c is not None:
+            at["c"] = self.study.c
+        elif "c" not in at:
             few, held = p.draw(self.study.each, 0), p.validation.y
             found = finetuning.choose_c(p.how, few, p.held_features, held, self.classes)
             at["trials"] = [{"c": c, "validation": value} for c, value in found.items()]
