@@ -58,25 +58,29 @@ SETS = {
 
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Left: samples of the first pair; where G is asked for a class, those of each column were asked for the same one. Right: the share of held-out digits of each class that lies among samples (recall); dots are nets, bars their means.", "name": "fig-classes"}}
-sheet = pictures.tiles(tables.file("classes_mnist_1000.webp"), 28, gap=1)
-_, axes = plt.subplots(3, 2, figsize=(8, 5.2), width_ratios=(1.5, 1))
-for i, (arm, name) in enumerate(NAMES.items()):
-    shown, bars = axes[i]
-    shown.imshow(pictures.grid(sheet[20 * i : 20 * i + 20], 10, gap=1))
-    shown.set_title(name, fontsize=10, loc="left")
-    shown.axis("off")
-    reached = 100 * np.array(
-        [pair[arm]["recall_by_class"] for pair in runs["mnist_1000"]]
-    )
-    bars.bar(range(10), reached.mean(0), color="tab:blue", alpha=0.45)
-    for each in reached:
-        bars.plot(range(10), each, ".", color="black", markersize=3)
-    bars.set_ylim(0, 100)
-    bars.set_xticks(range(10), [str(k) for k in range(10)])
-    bars.set_ylabel("recall, %")
-axes[2, 1].set_xlabel("class")
-plt.tight_layout()
-plt.show()
+def draw(pairs):
+    """Samples of the first pair, and what each net reaches."""
+    sheet = pictures.tiles(tables.file("classes_mnist_1000.webp"), 28, gap=1)
+    _, axes = plt.subplots(3, 2, figsize=(8, 5.2), width_ratios=(1.5, 1))
+    for i, (arm, name) in enumerate(NAMES.items()):
+        shown, bars = axes[i]
+        shown.imshow(pictures.grid(sheet[20 * i : 20 * i + 20], 10, gap=1))
+        shown.set_title(name, fontsize=10, loc="left")
+        shown.axis("off")
+        reached = 100 * np.array([p[arm]["recall_by_class"] for p in pairs])
+        bars.bar(range(10), reached.mean(0), color="tab:blue", alpha=0.45)
+        for each in reached:
+            bars.plot(range(10), each, ".", color="black", markersize=3)
+        bars.set_ylim(0, 100)
+        bars.set_xticks(range(10), [str(k) for k in range(10)])
+        bars.set_ylabel("recall, %")
+    axes[2, 1].set_xlabel("class")
+    plt.tight_layout()
+    plt.show()
+
+
+if "mnist_1000" in runs:
+    draw(runs["mnist_1000"])
 
 
 # %% tags=["hide-input"]

@@ -281,11 +281,16 @@ def measure_classes(out: Path, *, seeds: int = SEEDS) -> dict:
             found.append(_pair(here, key, seed, table["chosen"][key], out))
             table["rows"] = [*before, *_rows(key, found, config.data)]
             write_json(tables.file("classes.json"), table | environment())
-        names = (f"{config.data}-plain-0", f"{key}-head-0", f"{key}-asked-0")
-        sheets = [pictures.tiles(out / name / "samples.webp", config.architecture.size, gap=1) for name in names]
-        sheet = pictures.encode(pictures.grid(np.concatenate(sheets), 10, gap=1), "webp", quality=90)
-        write_atomically(tables.file(f"classes_{key}.webp"), sheet)
+            _ship_samples(key, config, out)
     return table
+
+
+def _ship_samples(key: str, config: Config, out: Path) -> None:
+    """Of the first seed: two rows of ten for each of the three GANs."""
+    names = (f"{config.data}-plain-0", f"{key}-head-0", f"{key}-asked-0")
+    sheets = [pictures.tiles(out / name / "samples.webp", config.architecture.size, gap=1) for name in names]
+    sheet = pictures.encode(pictures.grid(np.concatenate(sheets), 10, gap=1), "webp", quality=90)
+    write_atomically(tables.file(f"classes_{key}.webp"), sheet)
 
 
 def _rows(key: str, found: list[dict[str, dict]], data: str) -> list[dict]:
