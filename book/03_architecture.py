@@ -32,24 +32,44 @@ from torch import nn
 
 from dcgan_core import chapters, networks, pictures
 from dcgan_core.ablations import measuring, running, shipping, variants
-from dcgan_core.figures import image_rows, layers
+from dcgan_core.figures import image_rows
 from dcgan_core.figures.tables import Table
 from dcgan_core.networks import ARCHITECTURES, Discriminator, Generator, Stage
 
 chapters.use_style()
 
 
-def feature_maps(layers, architecture):
+def layers(net):
+    """Name, output shape and number of parameters of each stage."""
+    a, rows = net.architecture, []
+
+    def keep(name):
+        def hook(stage, _, out):
+            count = sum(p.numel() for p in stage.parameters())
+            rows.append((name, tuple(out.shape[1:]), count))
+
+        return hook
+
+    with torch.device("meta"):  # shapes only: nothing is computed
+        twin = type(net)(a).eval()
+        for name, stage in twin.named_modules():
+            if isinstance(stage, Stage):
+                stage.register_forward_hook(keep(name))
+        image = (a.channels, a.size, a.size)
+        shape = (a.latent,) if isinstance(net, Generator) else image
+        label = torch.zeros(1, dtype=torch.long) if a.num_classes else None
+        networks.all_layers(twin)(torch.zeros(1, *shape), label)
+    return rows
+
+
+def feature_maps(stages, architecture):
     """A net's stages as boxes: side = pixels, depth = number of maps."""
     _, axis = plt.subplots(figsize=(9, 3.6))
     boxes = [("z", architecture.latent, None)]
-    for layer in layers:
-        shape = layer.shape
-        if len(shape) == 1 and layer.name.startswith("dense"):
+    for name, shape, _ in stages:
+        if len(shape) == 1 and name.startswith("dense"):
             shape = architecture.base
-        boxes.append(
-            (layer.name, shape[0], shape[1] if len(shape) == 3 else None)
-        )
+        boxes.append((name, shape[0], shape[1] if len(shape) == 3 else None))
     x = 0.0
     for name, maps, side in boxes:
         if side is None:
@@ -86,7 +106,7 @@ with torch.device("meta"):  # shapes only: no memory, no computation
         Generator(lsun64),
         Discriminator(lsun64),
     )
-feature_maps(layers.summary(paper_generator), lsun64)
+feature_maps(layers(paper_generator), lsun64)
 
 # %% [markdown]
 # Read {numref}`fig-generator` from left to right. One hundred numbers come in. They are spread over 1,024 tiny maps of 4×4 pixels.
@@ -144,15 +164,8 @@ print(f"{'transposed conv, tanh':24} {tuple(h.shape)}")
 # %% tags=["hide-input"]
 rows = []
 for name, net in (("G", paper_generator), ("D", paper_discriminator)):
-    for layer in layers.summary(net):
-        rows.append(
-            [
-                name,
-                layer.name,
-                " × ".join(map(str, layer.shape)),
-                f"{layer.parameters:,}",
-            ]
-        )
+    for stage, shape, count in layers(net):
+        rows.append([name, stage, " × ".join(map(str, shape)), f"{count:,}"])
     rows.append(
         [name, "all", "", f"{sum(p.numel() for p in net.parameters()):,}"]
     )
@@ -478,7 +491,7 @@ for row in shipping.rows(["kernel", "sampling_statistics"]):
 # ```python
 # from dataclasses import replace
 # big = replace(lsun64, size=128, widths=(64, *lsun64.widths), strides=(2,) * 5)
-# layers.summary(Generator(big))
+# layers(Generator(big))
 # ```
 # The new layer goes from 128 to 64 maps: 128 × 64 × 25 = 204,800 weights and 128 gains and biases, about one per cent of the net. In time it
 # costs as much as any other inner layer: half the maps in, half the maps out, and four times the pixels. So about a third more.

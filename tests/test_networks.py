@@ -4,13 +4,14 @@ from math import prod
 import pytest
 import torch
 import torch.nn.functional as F
+from chapters import defined_in
 from torch import nn
 
 from dcgan_core import networks
 from dcgan_core.errors import UserError
-from dcgan_core.figures.layers import summary
-from dcgan_core.networks import ARCHITECTURES, Architecture, Discriminator, Generator
+from dcgan_core.networks import ARCHITECTURES, Architecture, Discriminator, Generator, Stage
 
+layers = defined_in("03_architecture", torch=torch, networks=networks, Generator=Generator, Stage=Stage).layers
 TINY = Architecture(16, 1, (8, 16), (2, 2), kernel=4, latent=10)
 CONDITIONAL = Architecture(8, 1, (8, 16), (2, 2), kernel=4, latent=10, num_classes=3, hidden=12, output="sigmoid")
 
@@ -189,7 +190,7 @@ def test_a_discriminator_without_a_head_has_features_and_no_logit(a):
         assert torch.equal(mine, theirs)
     with pytest.raises(UserError, match="use its features"):
         headless(x, y)
-    assert summary(headless) == summary(whole)[: len(a.widths)]
+    assert layers(headless) == layers(whole)[: len(a.widths)]
 
 
 def test_weights_start_from_n_0_002_and_gains_from_n_1_002():
@@ -354,17 +355,17 @@ def test_pixels_survive_the_way_in_and_back(output):
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
-def test_summary_has_every_stage_with_shape_and_parameters(name):
+def test_the_chapters_layers_have_every_stage_with_shape_and_parameters(name):
     a = ARCHITECTURES[name]
     g, d = on_meta(a)
-    rows_g, rows_d = summary(g), summary(d)
-    assert len(rows_g) == len(g.dense) + len(g.convs)
-    assert rows_g[len(g.dense) - 1].shape == (prod(a.base),)
+    (names_g, shapes_g, counts_g), (names_d, shapes_d, counts_d) = (zip(*layers(net), strict=True) for net in (g, d))
+    assert len(names_g) == len(g.dense) + len(g.convs) and (names_g[0], names_d[-1]) == ("dense.0", f"dense.{len(d.dense) - 1}")
+    assert shapes_g[len(g.dense) - 1] == (prod(a.base),)
     if a.widths:
-        assert rows_g[-1].shape == (a.channels, a.size, a.size)
-        assert rows_d[0].shape == (a.widths[0], a.size // a.strides[0], a.size // a.strides[0])
-    assert rows_d[-1].shape == (1,)
-    assert (sum(r.parameters for r in rows_g), sum(r.parameters for r in rows_d)) == COUNTS[name]
+        assert shapes_g[-1] == (a.channels, a.size, a.size)
+        assert shapes_d[0] == (a.widths[0], a.size // a.strides[0], a.size // a.strides[0])
+    assert shapes_d[-1] == (1,)
+    assert (sum(counts_g), sum(counts_d)) == COUNTS[name]
 
 
 # --- without convolutions ---------------------------------------------------------------------------------------------
@@ -385,7 +386,7 @@ def test_a_fully_connected_net_does_not_see_which_pixels_are_neighbours():
     with torch.no_grad():
         d.dense[0].layer.weight[:, :64] = d.dense[0].layer.weight[:, order].clone()
     assert torch.allclose(d(x.flatten(1)[:, order].view_as(x), y), expected, atol=1e-6)
-    assert [layer.shape for layer in summary(g)] == [(12,), (12,), (64,)]
+    assert [shape for _, shape, _ in layers(g)] == [(12,), (12,), (64,)]
 
 
 @pytest.mark.parametrize(

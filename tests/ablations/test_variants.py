@@ -3,15 +3,17 @@
 import numpy as np
 import pytest
 import torch
+from chapters import defined_in
 
-from dcgan_core import config_io, latent, pictures
+from dcgan_core import config_io, latent, networks, pictures
 from dcgan_core.ablations import variants
 from dcgan_core.ablations.variants import PROVOKED, VARIANTS
 from dcgan_core.claims import ledger
 from dcgan_core.errors import UserError
-from dcgan_core.figures.layers import summary
 from dcgan_core.networks import Architecture, Discriminator, Generator, Stage
 from dcgan_core.training import session
+
+layers = defined_in("03_architecture", torch=torch, networks=networks, Generator=Generator, Stage=Stage).layers
 
 
 @pytest.mark.parametrize("variant", variants.ALL, ids=lambda v: v.name)
@@ -22,7 +24,7 @@ def test_every_variants_nets_fit_each_other(variant):
         images = generator(torch.zeros(4, a.latent))
         assert images.shape == (4, a.channels, a.size, a.size)
         assert discriminator(images).shape == (4,)
-    maps = [layer.shape for layer in summary(discriminator) if layer.name.startswith("convs")]
+    maps = [shape for name, shape, _ in layers(discriminator) if name.startswith("convs")]
     side = a.size
     for (outputs, *sides), width, stride in zip(maps, a.widths, a.strides, strict=True):
         side //= stride
