@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from math import prod
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -29,7 +29,7 @@ from dcgan_core.training.config import Config
 from dcgan_core.training.update import State
 from dcgan_core.transfer import pairs, tables
 
-_HOW = {"batch": 32, "updates": "both", "images": 102_400, "precision": "single", "on_collapse": "warn"}
+_HOW: dict[str, Any] = {"batch": 32, "updates": "both", "images": 102_400, "precision": "single", "on_collapse": "warn"}
 # sigmoid, as the paper's nets of digits: with tanh so narrow a G gave one image for every z through half of its training
 DIGITS = Config("mnist", Architecture(28, 1, (16, 32), (2, 2), kernel=4, output="sigmoid"), **_HOW)
 SPRITES = Config("drawn-sprites", Architecture(32, 3, (16, 32, 64), (2, 2, 2), kernel=4), **_HOW)
@@ -92,19 +92,19 @@ def asking(z: Tensor, classes: Tensor, count: int) -> Tensor:
 
 
 class Labelled(NamedTuple):
-    """The few labelled pictures: uint8 N x C x S x S, and their N classes, of `count`."""
+    """The few labelled pictures: uint8 N x C x S x S, and their N labels, of so many `classes`."""
 
     x: Tensor
     y: Tensor
-    count: int
+    classes: int
 
 
 def second_head(state: State, known: Labelled, weight: float = 1.0, asks: bool = False) -> TwoHeads:
     """Adds the second head's loss to D's: cross-entropy on a batch of labelled pictures. asks: G is asked for a class, and the
     head's cross-entropy on what it made is added to both nets' losses."""
     a, rng = state.config.architecture, torch.Generator().manual_seed(state.config.seed + 4)
-    two = TwoHeads(state.discriminator, known.count, rng)
-    g = Asked(state.generator, known.count, state.rng)
+    two = TwoHeads(state.discriminator, known.classes, rng)
+    g = Asked(state.generator, known.classes, state.rng)
     state.d, state.more = two, {"head": two.head}
     state.optimizer_d.add_param_group({"params": list(two.head.parameters())})
 
@@ -256,7 +256,7 @@ def _pair(here: Pictures, key: str, seed: int, chosen: dict[str, float], out: Pa
     def with_head(path: Path, asks: bool) -> dict:
         state, two = _gan(here, config, path, known, weight=chosen["weight"], asks=asks)
         error = here.error(two, here.test)  # type: ignore[arg-type]
-        return {"error": error} | _variety(here, config, state.generator, path, known.count if asks else 0)
+        return {"error": error} | _variety(here, config, state.generator, path, known.classes if asks else 0)
 
     paths = {arm: out / f"{key}-{arm}-{seed}" for arm in ("head", "asked", "alone")}
     paths["plain"] = out / f"{config.data}-plain-{seed}"
