@@ -23,6 +23,7 @@ PARTS = (
     "memory",
     "scenes",
     "ideas",
+    "paper",
     "prepare",
 )
 
