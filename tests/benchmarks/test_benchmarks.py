@@ -73,7 +73,7 @@ def test_memory_stays_flat_and_speed_too_over_two_thousand_updates(bench):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", ["dedup", "long_run", "processes", "ideas"])
+@pytest.mark.parametrize("part", ["dedup", "long_run", "processes", "paper"])
 def test_a_part_runs_and_keeps_the_rows_of_others(bench, monkeypatch, tmp_path, part):
     report, module = bench("report"), bench(part)
     monkeypatch.setattr(report, "FILE", tmp_path / "benchmarks.json")
