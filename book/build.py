@@ -69,15 +69,12 @@ def stale(chapter: str, parameters: dict) -> str | None:
 def around(chapter: str, parameters: dict) -> dict[str, str]:
     """Digests of all that the output depends on, beside what the chapter reads while it runs."""
     programs = [Path(__file__), Path(recording.__file__)]
-    names = {k: recording.names_below(f) for k, f in assets.FOLDERS.items()}
     others = sorted(EXECUTED.glob("*.json")) if chapter in LAST else []
     digests = recording.content
     facts = {
         "the chapter": digests(BOOK / f"{chapter}.py"),
         "parameters": parameters,
         "versions of packages": _versions(),
-        # also where it is only asked whether something is there
-        "names of shipped files": names,
         "how chapters are executed": [digests(p) for p in programs],
         "other chapters": [digests(p) for p in others if p.stem not in LAST],
     }

@@ -2,8 +2,8 @@
 
 Of the package's modules count the functions that were called, and all that runs when a module is loaded. Of a function that was never
 called, its first lines count (name, parameters, decorators, docstring), its body does not: another body would have changed nothing.
-Of other files (shipped runs, trials, texts, style sheets) counts the content of those that were opened, and which names a folder held;
-of data sets, the files of those that were looked for.
+Of other files (shipped runs, trials, texts, style sheets) counts the content of those that were opened, whether those are there that
+were asked for, and which names a folder held; of data sets, the files of those that were looked for.
 """
 
 import ast
@@ -55,6 +55,23 @@ def begin(log: str, places: list[str]) -> None:
         elif not _writes(*how):
             tell("file", path)
 
+    stat = os.stat
+
+    def looking(path, *more, **how):
+        """`os.stat`, by which Python asks whether a file is there."""
+        if isinstance(path, str | bytes | os.PathLike):
+            place = os.path.abspath(os.fsdecode(path))
+            if place.startswith(below):
+                tell("there", place)
+        return stat(path, *more, **how)
+
+    for known in (
+        os.supports_dir_fd,
+        os.supports_fd,
+        os.supports_follow_symlinks,
+    ):
+        known |= {looking} if stat in known else set()
+    os.stat = looking
     sys.meta_path.insert(0, _Finder(tell, Path(log).parent / ".code"))
     sys.addaudithook(audit)
 
@@ -176,71 +193,53 @@ def _functions(
 
 def record(log: Path, root: Path, own: Path) -> dict:
     """What a log says was read, with digests of it as it is now; paths from `root`. Not what the chapter wrote itself, below `own`."""
-    kinds: dict[str, dict] = {"file": {}, "names": {}, "module": {}, "data": {}}
-    for kind, path, name in map(json.loads, log.read_text().splitlines()):
-        if Path(path).is_relative_to(own):
-            continue
-        kinds[kind].setdefault(os.path.relpath(path or root, root), set()).add(
-            name
-        )
-    modules = {}
-    for path, names in sorted(kinds["module"].items()):
-        found = _parts((root / path).read_text())
-        modules[path] = {
-            "whole": content(root / path),
-            "parts": {name: found.get(name) for name in sorted(names)},
-        }
-    return {
-        "modules": modules,
-        "files": {path: content(root / path) for path in sorted(kinds["file"])},
-        "names": {
-            path: listing(root / path)
-            for path in sorted(kinds["names"])
-            if (root / path).is_dir()
-        },
-        "data": {
-            name: data(name) for name in sorted(kinds["data"].get(".", ()))
-        },
+    noted: dict[str, dict[str, set]] = {
+        k: {} for k in (*LOOK, "module", "data")
     }
+    for kind, path, name in map(json.loads, log.read_text().splitlines()):
+        if not Path(path).is_relative_to(own):
+            place = os.path.relpath(path, root) if path else name
+            noted[kind].setdefault(place, set()).add(name)
+    found = {
+        kind: {path: look(root / path) for path in sorted(noted[kind])}
+        for kind, look in LOOK.items()
+    }
+    found["data"] = {name: data(name) for name in sorted(noted["data"])}
+    found["modules"] = {}
+    for path, names in sorted(noted["module"].items()):
+        parts = _parts((root / path).read_text())
+        found["modules"][path] = {
+            "whole": content(root / path),
+            "parts": {name: parts.get(name) for name in sorted(names)},
+        }
+    return found
 
 
 def changed(known: dict, root: Path) -> str | None:
     """What is another than in a record, in a few words; None where all is as it was."""
-    now = {
-        "files": lambda path: content(root / path),
-        "names": lambda path: listing(root / path),
-        "data": data,
-    }
-    for kind, look in now.items():
-        if (
-            odd := next(
-                (
-                    what
-                    for what, then in known[kind].items()
-                    if look(what) != then
-                ),
-                None,
-            )
-        ) is not None:
-            return f"{kind}: {odd or 'which there are'}"
+    for kind, look in LOOK.items():
+        for path, then in known[kind].items():
+            if look(root / path) != then:
+                return path
+    for name, then in known["data"].items():
+        if data(name) != then:
+            return f"data: {name or 'which there are'}"
     for path, module in known["modules"].items():
         if content(root / path) == module["whole"]:
             continue
-        found = (
-            _parts((root / path).read_text()) if (root / path).exists() else {}
-        )
-        if (
-            odd := next(
-                (
-                    name
-                    for name, then in module["parts"].items()
-                    if found.get(name) != then
-                ),
-                None,
-            )
-        ) is not None:
-            return f"{path}: {odd}".removesuffix(": ")
+        there_is = (root / path).exists()
+        parts = _parts((root / path).read_text()) if there_is else {}
+        for name, then in module["parts"].items():
+            if parts.get(name) != then:
+                return f"{path}: {name}".removesuffix(": ")
     return None
+
+
+def there(path: Path) -> str:
+    """What is at a path?"""
+    return (
+        "file" if path.is_file() else "folder" if path.is_dir() else "nothing"
+    )
 
 
 def data(name: str) -> str:
@@ -261,10 +260,8 @@ def data(name: str) -> str:
 
 def newest(known: dict, root: Path) -> float:
     """When the latest change was made to anything in a record, seconds since 1970."""
-    paths = [root / path for path in (*known["files"], *known["modules"])]
-    return max(
-        (path.stat().st_mtime for path in paths if path.exists()), default=0.0
-    )
+    paths = [root / path for path in (*known["file"], *known["modules"])]
+    return max((p.stat().st_mtime for p in paths if p.exists()), default=0.0)
 
 
 def listing(folder: Path) -> list[str]:
@@ -274,11 +271,6 @@ def listing(folder: Path) -> list[str]:
         if folder.is_dir()
         else []
     )
-
-
-def names_below(folder: Path) -> list[str]:
-    """All files in a folder and below it, by their names from there."""
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
 
 
 def content(path: Path) -> str | None:
@@ -315,3 +307,7 @@ def _parts(text: str) -> dict[str, str]:
 def _digest(*what: str | ast.AST) -> str:
     texts = (node if isinstance(node, str) else ast.dump(node) for node in what)
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()
+
+
+# how each kind of note looks at what it names
+LOOK = {"file": content, "names": listing, "there": there}

@@ -102,18 +102,26 @@ import os, numpy as np
 for path in sorted(Path("shipped").glob("*/run.json")): path.read_text()
 np.fromfile("shipped/a/weights", np.uint8)
 Path("shipped/own/new").write_text("x"); Path("shipped/own/new").read_text()
+Path("shipped/later").exists(), os.path.isdir("shipped/b")
 """
     record = run(recording, tmp_path, code)
-    assert set(record["files"]) == {"shipped/a/run.json", "shipped/a/weights", "shipped/b/run.json"}
+    assert set(record["file"]) == {"shipped/a/run.json", "shipped/a/weights", "shipped/b/run.json"}
     assert set(record["names"]) == {"shipped"}
+    assert record["there"]["shipped/later"] == "nothing" and record["there"]["shipped/b"] == "folder"
     for path in (shipped / "a" / "weights", shipped / "b" / "run.json"):
         before = path.read_bytes()
         path.write_bytes(b"other")
         assert str(path.relative_to(tmp_path)) in recording.changed(record, tmp_path)
         path.write_bytes(before)
     assert recording.changed(record, tmp_path) is None
+    (shipped / "a" / "more").touch()
+    assert recording.changed(record, tmp_path) is None, "nobody asked for that"
     (shipped / "c").mkdir()
-    assert recording.changed(record, tmp_path) == "names: shipped"
+    assert recording.changed(record, tmp_path) == "shipped"
+    (shipped / "c").rmdir()
+    asked = run(recording, tmp_path, 'import os\nos.path.exists("shipped/later")')
+    (shipped / "later").touch()
+    assert recording.changed(asked, tmp_path) == "shipped/later"
 
 
 def test_a_program_that_shows_a_modules_source_depends_on_its_comments_too(recording, package, tmp_path):
@@ -142,7 +150,7 @@ assert inspect.getsource(latent.sample).startswith("def sample")
     environment = {"PYTHONPATH": f"{BOOK / '_kernel'}:{root}", "PATH": "/usr/bin", "HOME": str(tmp_path)}
     subprocess.run([sys.executable, "-c", f"{begin}\n{code}"], cwd=tmp_path, env=environment, check=True)
     record = recording.record(log, root, own=tmp_path)
-    files = {path.rpartition("/")[2] for path in record["files"]}
+    files = {path.rpartition("/")[2] for path in record["file"]}
     assert {"run.json", "generator.safetensors", "drawn-portraits-64px-v2-seed0.safetensors", "latent.py"} <= files
     assert set(record["data"]) >= {"", "digits"}
     assert "sample" in record["modules"]["dcgan_core/latent.py"]["parts"]
