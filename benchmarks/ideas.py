@@ -121,7 +121,7 @@ def ideas(report: Report, quick: bool) -> None:
         for name, (change, step) in IDEAS.items():
             without, with_it = prepared(size, 32, nothing, plain), prepared(size, 32, change, step)
             losses = [[float(work()) for _ in range(3)][-1] for work in (without, with_it)]
-            found = paired(with_it, without, within=0.2 if quick else 4.0)
+            found = paired(with_it, without, within=0.2 if quick else 3.0)
             facts = {"idea": name, "size": size, "away": abs(losses[0] - losses[1]), **found}
             report.show(f"{size} px: {name}", facts.pop("value"), "times as fast", **facts)
     torch.set_flush_denormal(True)

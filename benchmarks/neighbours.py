@@ -44,7 +44,7 @@ def against_sklearn(report: Report, quick: bool) -> None:
     seconds: dict[str, list[float]] = {"ours": [], "theirs": []}
     for count in counts:
         known = digits(count, 0)
-        found = paired(lambda: ours(queries, *known), lambda: theirs(queries, *known), within=0.1 if quick else 4.0)
+        found = paired(lambda: ours(queries, *known), lambda: theirs(queries, *known), within=0.1 if quick else 2.0)
         equal = float((ours(queries, *known) == theirs(queries, *known)).mean())
         for whose, times in seconds.items():
             times.append(found[whose])

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from report import Report, arguments
 
-BATCHES = (64, 128, 256)
+BATCHES = (64, 128)
 ONE = [sys.executable, __file__]
 TWO = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", __file__]
 

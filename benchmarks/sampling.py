@@ -31,7 +31,7 @@ def sampling(report: Report, quick: bool) -> None:
         a = ours.architecture
         z, labels = latent.sample(a, count, torch.Generator().manual_seed(0)), latent.classes(a, count)
         with torch.no_grad():
-            found = paired(lambda: latent.generate(ours, z, labels), lambda: theirs(z, labels), within=0.2 if quick else 3.0)
+            found = paired(lambda: latent.generate(ours, z, labels), lambda: theirs(z, labels), within=0.2 if quick else 1.5)
         facts = {"run": run, "images_per_second": count / found["ours"]}
         report.show(f"sampling {run} as PyTorch starts", found.pop("value"), "times ours", **facts, **found)
 
