@@ -72,19 +72,6 @@ def paired(
     median seconds.
     """
     if warm:
-        work()
-    times: list[float] = []
-    while len(times) < least or (sum(times) < within and len(times) < most):
-        times.append(seconds_of(work))
-    return {"seconds": statistics.median(times), "low": min(times), "high": max(times), "n": len(times)}
-
-
-def paired(
-    ours: Work, theirs: Work, *, within: float = 5.0, least: int = 3, most: int = 15, warm: bool = True
-) -> dict[str, float]:
-    """Both in turn, `warm`: after one of each that does not count. `value`: the median of how many times as long theirs takes, pair by
-    pair, from `low` to `high`; `ours`, `theirs`: their median seconds."""
-    if warm:
         ours(), theirs()
     a: list[float] = []
     b: list[float] = []
