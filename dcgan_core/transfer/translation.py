@@ -125,7 +125,8 @@ class Learner:
 def train_translator(pairs: Pairs, task: str, loss: str, *, images: int = IMAGES, seed: int = 0) -> Translator:
     """A translator that has seen so many pairs; batchnorm's statistics are of the pairs' first questions."""
     learner = Learner(task, loss, seed)
-    for chosen in tqdm(_batches(len(pairs.given), images, seed), total=images // BATCH, desc=f"{task}, {loss}", leave=False):
+    batches = _batches(len(pairs.given), images, seed)
+    for chosen in tqdm(batches, total=images // BATCH, desc=f"{task}, {loss}", leave=False, delay=2):
         x, y = (as_input(part[chosen]) for part in (pairs.given, pairs.asked))
         learner.update(x, y)
     questions = as_input(pairs.given[:2048])
