@@ -58,8 +58,9 @@ def ships_from(monkeypatch, name: str, folder: Path) -> Path:
 
 @pytest.fixture
 def shelf(tmp_path, monkeypatch):
-    """Where reference runs ship to and are read from: an empty place. No ablations ship either."""
+    """Where reference runs ship to and are read from: an empty place. No ablations and nothing of chapter 9 ship either."""
     ships_from(monkeypatch, "ablations", tmp_path / "ablations")
+    ships_from(monkeypatch, "after", tmp_path / "after")
     return ships_from(monkeypatch, "reference_runs", tmp_path / "shelf")
 
 
