@@ -41,7 +41,7 @@ from dcgan_core.probes.supervised import Hyperparameters
 from dcgan_core.probes.svm import Solver
 from dcgan_core.runs import Run
 from dcgan_core.transfer import finetuning, tables
-from dcgan_core.transfer.finetuning import Arm, Labelled
+from dcgan_core.transfer.finetuning import Arm, LabelledPictures
 
 chapters.use_style()
 ledger = {row["id"]: row for row in ledger_rows() if row["primary"]}
@@ -108,7 +108,7 @@ drawn = scenes.draw("drawn-sprites", 2000, 32, seed + 91)
 y = drawn.factors["class"].astype(np.int64)
 rows = [np.flatnonzero(y[:1000] == k)[:5] for k in range(10)]
 few = np.concatenate(rows)
-few = Labelled(torch.from_numpy(drawn.images[few]), y[few])
+few = LabelledPictures(torch.from_numpy(drawn.images[few]), y[few])
 test, truth = drawn.images[1000:], y[1000:]
 
 # %%

@@ -28,7 +28,7 @@ def _run(args: argparse.Namespace) -> None:
         if getattr(args, name) is not None and getattr(args, name) < 1:
             raise UserError(f"`{name}` {getattr(args, name)}: at least 1")
     named = {"run": args.source, "freeze": args.freeze, "labels_each": args.per_class, "grey": args.grey}
-    asked = classifiers.Asked(**named, **{k: getattr(args, k) for k in ("dataset", "trials", "images", "seed")})
+    asked = classifiers.Request(**named, **{k: getattr(args, k) for k in ("dataset", "trials", "images", "seed")})
     out = args.out or Path("runs") / f"{Path(args.source).name}-{Path(args.dataset).stem}"
     made = classifiers.make_classifier(asked, out, device=devices.pick(args.device))
     info = made.info

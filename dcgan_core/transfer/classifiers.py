@@ -30,7 +30,7 @@ from dcgan_core.probes.supervised import SupervisedNet
 from dcgan_core.probes.svm import Solver
 from dcgan_core.runs import Run
 from dcgan_core.transfer import finetuning
-from dcgan_core.transfer.finetuning import Arm, Labelled, Plan, Trials
+from dcgan_core.transfer.finetuning import Arm, LabelledPictures, Plan, Trials
 
 FORMAT = 1
 UNLABELLED = 10_000  # training pictures, at most, that batchnorm's statistics are estimated on
@@ -111,7 +111,7 @@ def pictures_in(paths: Iterable[Path]) -> list[Path]:
 
 
 @dataclass(frozen=True)
-class Asked:
+class Request:
     """What is to be made. A folder holds the trials of one such thing."""
 
     run: str
@@ -124,7 +124,9 @@ class Asked:
     seed: int = 0
 
 
-def make_classifier(asked: Asked, out: Path, *, device: torch.device | str = "cpu", progress: bool = True) -> PictureClassifier:
+def make_classifier(
+    asked: Request, out: Path, *, device: torch.device | str = "cpu", progress: bool = True
+) -> PictureClassifier:
     """Makes a classifier in the folder `out`, or goes on where it was stopped. A fifth of the labelled pictures choose.
 
     Frozen: D's features and an L2-SVM. Fine-tuned: all of that net learns, its settings the best of a random search,
@@ -144,7 +146,7 @@ def make_classifier(asked: Asked, out: Path, *, device: torch.device | str = "cp
     how, classes = features.of_discriminator(d), len(train.classes)
     by_c = finetuning.choose_c(how, learning, features.extract(how, held.x.numpy(), progress=False), held.y, classes)
     c = max(by_c, key=lambda c: by_c[c])
-    everything = Labelled(torch.cat([learning.x, held.x]), np.concatenate([learning.y, held.y]))
+    everything = LabelledPictures(torch.cat([learning.x, held.x]), np.concatenate([learning.y, held.y]))
     frozen, refit = (
         finetuning.with_svm(d, Solver(*finetuning.svm_rows(how, few), classes, device).solve(c), finetuning.SHARP)
         for few in (learning, everything)
@@ -176,7 +178,7 @@ def make_classifier(asked: Asked, out: Path, *, device: torch.device | str = "cp
     return load_classifier(out, device)
 
 
-def _splits(asked: Asked, a: Architecture) -> tuple[ImageData, ImageData | None]:
+def _splits(asked: Request, a: Architecture) -> tuple[ImageData, ImageData | None]:
     """Training and, where there are any, test pictures. Raises UserError where D cannot learn from them."""
     if not a.widths:
         raise UserError("this discriminator has no conv layers, so no features to start from; use a run with some")
@@ -196,7 +198,7 @@ def _splits(asked: Asked, a: Architecture) -> tuple[ImageData, ImageData | None]
     return train, loading.load_data(asked.dataset, a.size, "test", grey=asked.grey) if has_test else None
 
 
-def _labelled(train: ImageData, asked: Asked) -> tuple[Labelled, Labelled]:
+def _labelled(train: ImageData, asked: Request) -> tuple[LabelledPictures, LabelledPictures]:
     """Pictures to learn from, and those that choose: of each class one in VALIDATED, at least one."""
     rng, labels = np.random.default_rng([asked.seed, 2]), train.known_labels
     parts: list[list[np.ndarray]] = [[], []]
@@ -209,11 +211,11 @@ def _labelled(train: ImageData, asked: Asked) -> tuple[Labelled, Labelled]:
         parts[0].append(places[choosing:each])
         parts[1].append(places[:choosing])
     both = [np.sort(np.concatenate(part)) for part in parts]
-    learning, held = (Labelled(torch.from_numpy(np.array(train.images[at])), labels[at]) for at in both)
+    learning, held = (LabelledPictures(torch.from_numpy(np.array(train.images[at])), labels[at]) for at in both)
     return learning, held
 
 
-def _calibrated(net: SupervisedNet, twin: SupervisedNet, held: Labelled) -> SupervisedNet:
+def _calibrated(net: SupervisedNet, twin: SupervisedNet, held: LabelledPictures) -> SupervisedNet:
     """The net, its outputs scaled so that their softmax is as sure as its twin's answers to pictures it has not seen."""
     scores, truth = supervised.scores(twin, held.x), torch.from_numpy(held.y)
     scales = torch.logspace(-1.5, 1.5, 61)

@@ -22,7 +22,7 @@ from dcgan_core.probes.supervised import Hyperparameters
 from dcgan_core.probes.svm import SVM, Solver
 from dcgan_core.runs import Run
 from dcgan_core.transfer import finetuning, tables
-from dcgan_core.transfer.finetuning import Arm, Labelled, Plan, Trials
+from dcgan_core.transfer.finetuning import Arm, LabelledPictures, Plan, Trials
 
 DRAWS = 5  # of labels, for the chosen settings; another one chooses
 HELD, TESTED = 2000, 5000  # validation and test pictures, at most
@@ -59,7 +59,7 @@ STUDIES = {
 ALONE = 64  # trials of the paper's control, of which 16 are those of `scratch`
 
 
-class Pictures:
+class StudyPictures:
     """A labelled set: training pictures to draw labels from, validation and test pictures, and what D makes of them."""
 
     def __init__(self, study: Study, device: torch.device, seed: int) -> None:
@@ -78,9 +78,9 @@ class Pictures:
         self.held, self.rest = order[:HELD], order[HELD:]
         tested = np.flatnonzero(labels[1] >= 0)
         tested = np.sort(np.random.default_rng([seed, 1]).permutation(tested)[:TESTED])
-        self.test = Labelled(torch.from_numpy(np.array(test.images[tested])), labels[1][tested])
+        self.test = LabelledPictures(torch.from_numpy(np.array(test.images[tested])), labels[1][tested])
 
-    def draw(self, each: int, number: int) -> Labelled:
+    def draw(self, each: int, number: int) -> LabelledPictures:
         """Draw `number` of `each` labels a class; 0 chooses, the others are scored."""
         rng = np.random.default_rng([self.seed, each, number])
         places = [self.rest[self.labels[self.rest] == k] for k in range(len(self.classes))]
@@ -88,11 +88,11 @@ class Pictures:
             raise UserError(f"`dataset`: {fewest} pictures of a class that are not held out; {each} are asked for")
         return self._at(np.sort(np.concatenate([rng.choice(p, each, replace=False) for p in places])))
 
-    def _at(self, places: np.ndarray) -> Labelled:
-        return Labelled(torch.from_numpy(np.array(self.images[places])), self.labels[places])
+    def _at(self, places: np.ndarray) -> LabelledPictures:
+        return LabelledPictures(torch.from_numpy(np.array(self.images[places])), self.labels[places])
 
     @cached_property
-    def validation(self) -> Labelled:
+    def validation(self) -> LabelledPictures:
         return self._at(np.sort(self.held))
 
     @cached_property
@@ -131,8 +131,8 @@ class Measured:
         self.found: dict = read_json(path, "measurements") if path.exists() else {}
 
     @cached_property
-    def pictures(self) -> Pictures:
-        return Pictures(self.study, self.device, self.seed)
+    def pictures(self) -> StudyPictures:
+        return StudyPictures(self.study, self.device, self.seed)
 
     @property
     def classes(self) -> int:

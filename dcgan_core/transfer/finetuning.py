@@ -26,7 +26,7 @@ SHARP = 4.0  # an SVM's scores are about 1 apart: times this, a softmax of them 
 
 
 @dataclass(frozen=True)
-class Labelled:
+class LabelledPictures:
     """Pictures (uint8 N x C x S x S) of known classes, N numbers."""
 
     x: Tensor
@@ -62,13 +62,13 @@ def adapted(run: Run, pictures, *, seed: int = 0, device: torch.device | str = "
     return net
 
 
-def svm_rows(how: Features, few: Labelled) -> tuple[Tensor, np.ndarray]:
+def svm_rows(how: Features, few: LabelledPictures) -> tuple[Tensor, np.ndarray]:
     """The features and classes of pictures and of their mirror images: what the SVM learns from."""
     both = torch.cat([few.x, few.x.flip(3)]).numpy()
     return features.extract(how, both, progress=False), np.concatenate([few.y, few.y])
 
 
-def choose_c(how: Features, few: Labelled, held_x: Tensor, held: np.ndarray, classes: int) -> dict[float, float]:
+def choose_c(how: Features, few: LabelledPictures, held_x: Tensor, held: np.ndarray, classes: int) -> dict[float, float]:
     """C -> recall on the validation pictures (`held_x`: their features), upwards until two C do no better than the best."""
     machine, found, fitted = Solver(*svm_rows(how, few), classes, how.device), dict[float, float](), None
     for c in GRID:
@@ -111,7 +111,7 @@ class Arm:
         return [(Hyperparameters.random(rng, slow=learnt), learnt or trial % 2 == 1) for trial in range(trials)]
 
     def learn(
-        self, few: Labelled, setting: Hyperparameters, every: bool, *, images: int, seed: int, bar: tqdm | None = None
+        self, few: LabelledPictures, setting: Hyperparameters, every: bool, *, images: int, seed: int, bar: tqdm | None = None
     ) -> SupervisedNet:
         """A net that has seen `images` of the labelled pictures, half of them mirrored."""
         if self.start is not None:
@@ -132,7 +132,7 @@ class Trials:
     save: Callable[[], None] = lambda: None
 
     def best(
-        self, arm: Arm, few: Labelled, held: Labelled, plan: Plan, *, seed: int = 0, progress: bool = True
+        self, arm: Arm, few: LabelledPictures, held: LabelledPictures, plan: Plan, *, seed: int = 0, progress: bool = True
     ) -> tuple[Hyperparameters, bool]:
         """The setting, and whether all layers are read, that does best on the validation pictures `held`."""
         settings = arm.settings(plan.trials, seed)

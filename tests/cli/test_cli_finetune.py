@@ -71,7 +71,7 @@ def test_making_a_classifier_can_be_stopped_and_goes_on(run, lamps, tmp_path, mo
 
 
 def test_a_fifth_of_each_class_chooses(run):
-    asked = classifiers.Asked(str(run.path), "digits", labels_each=20)
+    asked = classifiers.Request(str(run.path), "digits", labels_each=20)
     train, test = classifiers._splits(asked, run.architecture)
     learning, held = classifiers._labelled(train, asked)
     assert set(np.bincount(learning.y)) == {16}
@@ -82,8 +82,8 @@ def test_a_fifth_of_each_class_chooses(run):
 
 def test_the_outputs_are_as_sure_as_they_are_right(run):
     """No other scale would fit the validation pictures better, and each answer stays."""
-    train, _ = classifiers._splits(classifiers.Asked(str(run.path), "digits"), run.architecture)
-    held = finetuning.Labelled(torch.from_numpy(np.array(train.images[:300])), train.labels[:300])
+    train, _ = classifiers._splits(classifiers.Request(str(run.path), "digits"), run.architecture)
+    held = finetuning.LabelledPictures(torch.from_numpy(np.array(train.images[:300])), train.labels[:300])
     net = supervised.SupervisedNet(run.architecture, 10, torch.Generator().manual_seed(0), every=True)
     setting = supervised.Hyperparameters(1e-3, 0.0, 0.0, 32)
     x, y = (torch.from_numpy(np.array(part[300:500])) for part in (train.images, train.labels))

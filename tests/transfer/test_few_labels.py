@@ -76,7 +76,7 @@ def test_what_is_measured_is_not_measured_again(studies, tmp_path, monkeypatch):
 
 
 def test_labels_validation_and_test_pictures_are_apart(studies):
-    pictures = few_labels.Pictures(studies[0], torch.device("cpu"), 0)
+    pictures = few_labels.StudyPictures(studies[0], torch.device("cpu"), 0)
     few, again, other = (pictures.draw(8, number) for number in (1, 1, 2))
     assert torch.equal(few.x, again.x)
     assert not torch.equal(few.x, other.x)

@@ -9,7 +9,7 @@ from dcgan_core.probes import features, supervised, tasks
 from dcgan_core.probes.supervised import Hyperparameters
 from dcgan_core.probes.svm import Solver
 from dcgan_core.transfer import finetuning
-from dcgan_core.transfer.finetuning import Arm, Labelled, Plan, Trials
+from dcgan_core.transfer.finetuning import Arm, LabelledPictures, Plan, Trials
 
 SETTING = Hyperparameters(learning_rate=1e-3, weight_decay=0.0, dropout=0.0, batch=32)
 
@@ -18,7 +18,9 @@ SETTING = Hyperparameters(learning_rate=1e-3, weight_decay=0.0, dropout=0.0, bat
 def digits(run):
     """D, and labelled digits to learn from, to choose with."""
     train, _ = tasks.load_pair("digits", run.architecture)
-    few, held = (Labelled(torch.from_numpy(np.array(train.images[a:b])), train.labels[a:b]) for a, b in ((0, 200), (200, 500)))
+    few, held = (
+        LabelledPictures(torch.from_numpy(np.array(train.images[a:b])), train.labels[a:b]) for a, b in ((0, 200), (200, 500))
+    )
     return finetuning.adapted(run, train.images[500:900], progress=False), few, held
 
 
