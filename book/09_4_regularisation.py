@@ -33,7 +33,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from dcgan_core import chapters, devices, intervals, networks, pictures
+from dcgan_core import chapters, devices, networks, pictures
 from dcgan_core.claims import ledger
 from dcgan_core.drawings import scenes
 from dcgan_core.figures import image_rows
@@ -91,12 +91,9 @@ SHOWN = (
 
 
 def mean(arm, key, scale):
-    """Over the pairs, with Student's interval where there are several."""
+    """Over the pairs, with the lowest and the highest of the nets."""
     values = [scale * m[key] for m in runs[arm]]
-    if len(values) < 2:
-        return f"{values[0]:.3g}"
-    value, low, high = intervals.student(values)
-    return f"{value:.3g} ± {(high - low) / 2:.2g}"
+    return f"{np.mean(values):.3g} ({min(values):.3g} to {max(values):.3g})"
 
 
 Table(
@@ -105,7 +102,7 @@ Table(
         [what, *(mean(arm, key, scale) for arm in NAMES)]
         for key, what, scale in SHOWN
     ],
-    caption=f"Means over {len(runs['plain'])} nets of each kind, at the end of training, with Student's 95 % intervals.",
+    caption=f"Means over {len(runs['plain'])} nets of each kind, at the end of training (from the lowest to the highest). Intervals of the paired differences are in the ledger, below.",
 )
 
 # %% [markdown]
@@ -225,7 +222,7 @@ ledger.of("after.weight_decay*", "after.dropout*", "after.spectral_norm*")
 # dcgan after regularisation --out runs/after  # goes on where it stopped
 # ```
 #
-# **Limits.** One small net, one data set, one strength of each, not tuned. Nine rules were asked at once and are not corrected for that: one of them may look met or missed by chance. A D that is held
+# **Limits.** Few pairs, so that intervals are wide. One small net, one data set, one strength of each, not tuned. Nine rules were asked at once and are not corrected for that: one of them may look met or missed by chance. A D that is held
 # back could do with a longer training, which it did not get.
 #
 # ## Exercises

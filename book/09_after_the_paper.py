@@ -46,9 +46,12 @@ READ = [  # what one reads, and the rows that test it
     ("an encoder brings any picture to its z", "encoder.factors"),
     ("a D that classifies needs fewer labels", "classify.mnist_1000"),
     ("… than an SVM on a plain D", "classify_svm.mnist_1000"),
+    ("… and fewer if G is asked for a class", "classify_asked.mnist_1000"),
+    ("asking G for a class costs variety", "classify_variety.mnist_1000"),
     ("weight decay keeps D from over-fitting", "weight_decay"),
     ("dropout keeps D from over-fitting", "dropout"),
     ("… and makes its features general", "dropout.probe"),
+    ("… and its G reach more of the data", "dropout.recall"),
     (
         "an adversarial loss translates better than L1",
         "translation.factors",
