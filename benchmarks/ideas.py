@@ -128,7 +128,8 @@ def ideas(report: Report, quick: bool) -> None:
     flushed = timed(prepared(64, 32, nothing, plain), within=0.1 if quick else 3.0)["seconds"]
     torch.set_flush_denormal(False)
     as_it_is = timed(prepared(64, 32, nothing, plain), within=0.1 if quick else 3.0)["seconds"]
-    report.show("64 px: numbers too small to matter count as 0", as_it_is / flushed, "times as fast", idea="flushed", size=64)
+    name = "numbers too small to matter count as 0"
+    report.show(f"64 px: {name}", as_it_is / flushed, "times as fast", idea=name, size=64)
 
 
 def where_it_goes(report: Report) -> None:

@@ -49,7 +49,11 @@ def having(*keys, **values):
 
 def ratio(row):
     """A ratio with the lowest and the highest pair."""
-    return f"{row['value']:.2f} ({row['low']:.2f} to {row['high']:.2f})"
+    middle, low, high = (
+        f"{x:.2f}" if x < 10 else f"{x:.0f}"
+        for x in (row["value"], row["low"], row["high"])
+    )
+    return f"{middle} ({low} to {high})"
 
 
 def duration(seconds):
@@ -237,7 +241,7 @@ def points(what):
     }
 
 
-figure, axes = plt.subplots(2, 4, figsize=(11, 5.2))
+figure, axes = plt.subplots(4, 2, figsize=(8, 9))
 slopes = []
 for axis, (what, label) in zip(axes.flat, GROWTH.items(), strict=False):
     for name, (x, y) in points(what).items():
