@@ -176,7 +176,7 @@ plt.show()
 #
 # **G's layers say more than $z$.** In rooms they say more, the nearer they are to the picture. The untrained G gets the same $z$, and its layers add nothing to it. So what is read off the trained ones was learnt.
 #
-# **D's best layer says more still,** in rooms clearly, in portraits by a hair. But look at the dotted line and at the untrained D before you thank D's training for it: of such simple pictures the pixels alone tell most, to a linear
+# **D's best layer says more still,** in all three sets, in portraits by a hair. (The net of the sprites has hardly begun to learn, and the judge answers for a muddle too: {doc}`scenes`.) But look at the dotted line and at the untrained D before you thank D's training for it: of such simple pictures the pixels alone tell most, to a linear
 # probe too.
 #
 # ## The way back: an encoder

@@ -179,14 +179,19 @@ image_rows.strips(list(zip(labels, sheet, strict=True)))
 #
 # **The distance** prefers L1 by far. It was trained on it. Had we asked for nothing else, we would have learnt only that.
 #
-# ## Grey to colour
+# ## Grey to colour, dark to light
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Grey to colour.", "name": "fig-grey-to-colour"}}
 image_rows.strips(answers("grey"))
 
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Dark to light: the same room in the drawing's lowest and highest light.", "name": "fig-dark-to-light"}}
+image_rows.strips(answers("dark"))
+
 # %% [markdown]
 # Grey to colour is the same story: half of the answer is in the question, and the objects stay. L1 colours what it can be sure of, such as floors, and leaves the rest grey; with D everything has a colour, often a wrong
 # one. D alone loses small things.
+#
+# Dark to light has one right answer, and there D adds nothing to what is shown.
 #
 # ## Without pairs, and in another's style
 #
