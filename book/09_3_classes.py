@@ -105,7 +105,7 @@ Table(
 )
 
 # %% [markdown]
-# **In short.** A D that classifies while it learns errs less than an SVM on the features of a plain D. But so does the same net without any GAN: on the labelled pictures alone it is as good,
+# **In short.** A D that classifies while it learns errs less than an SVM on the features of a plain D. But so does the same net without any GAN: on the labelled pictures alone it is about as good,
 # here even a little better. So it is the labels that help, once they may shape the features, and not the pictures without labels. To ask G for a class makes the classifier no better either, and it costs
 # variety: samples look cleaner, and reach a small part of what a plain G's reach. Whether the rules decide so, with so few pairs, is said below.
 #

@@ -106,7 +106,7 @@ Table(
 )
 
 # %% [markdown]
-# **In short.** D does over-fit, and ever more: at first it cannot tell a seen photograph from another, at the end it prefers the seen one clearly. *Weight decay* changes nothing of that.
+# **In short.** D does over-fit, and ever more: at first it cannot tell a seen photograph from another, at the end it prefers the seen one clearly. With *weight decay* no change of that is seen.
 # *Dropout* does hold D back. But what G learns from such a D is poorer: its samples reach fewer of the photographs held out, and D's features tell the kinds of room no better.
 # *Spectral normalisation* in place of batchnorm holds D back so much that in so short a training G has hardly learnt to draw: no over-fitting, and nothing to show for it.
 # Which of this the rules decide is said below.
