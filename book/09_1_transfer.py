@@ -18,9 +18,11 @@
 # **The question:** chapter 5 freezes D and puts a linear classifier on its features. Would it do better if D learnt from the labels too?
 #
 # With a hundred labels a class, hardly: fine-tuning and the frozen D lie within a point of each other, with the same labels. What helps more than either is to
-# show the linear classifier every labelled picture mirrored as well, which chapter 5 does not. The rows further below say it with intervals.
+# show the linear classifier every labelled picture mirrored as well, which chapter 5 does not. The same net from scratch is far behind after as many images. The rows
+# further below say it with intervals.
 #
-# Popular accounts recommend fine-tuning as a matter of course. The paper never tries it. Here all three ways get the same labels, the same mirrored pictures and the same number of trials.
+# Popular accounts recommend fine-tuning as a matter of course. The paper never tries it. Here all three ways get the same labels and the same mirrored
+# pictures, and the two that learn get equally many trials.
 
 # %% tags=["parameters", "hide-input"]
 profile = "quick"
@@ -220,8 +222,8 @@ Table(
 )
 
 # %% [markdown]
-# **Limits.** The nets from scratch saw few images, as the table says: on these two cores a hundred thousand for each of them would have taken a day. They would gain by
-# learning longer, with 400 labels a class most of all. The interval varies over draws of labels, not over trainings of D: it is one D. And it is a small D, of small pictures.
+# **Limits.** The nets from scratch saw few images, as the table says: on these two cores a hundred thousand for each of them would have taken hours. They would gain by
+# learning longer, so how far behind they end is not settled. The interval varies over draws of labels, not over trainings of D: it is one D. And it is a small D, of small pictures.
 #
 # ## Your own pictures
 #
@@ -257,10 +259,11 @@ Table(
 )
 
 # %% [markdown]
-# A fifth of the labelled pictures choose, and make the probabilities honest: the outputs are scaled until they are as sure as they are right. All of it anew:
+# A fifth of the labelled pictures choose, and make the probabilities honest: the outputs are scaled until they are as sure as they are right. All of the
+# section's numbers anew, and those that are not measured yet:
 #
 # ```bash
-# dcgan after transfer --only cifar10_100
+# dcgan after transfer
 # ```
 #
 # ## Exercises
