@@ -35,13 +35,13 @@ from dcgan_core.figures.tables import Table
 ledger = {row["id"]: row for row in ledger_rows() if row["primary"]}
 SAID = {"yes": "yes", "no": "no", "open": "not decided", "": "not measured"}
 READ = [  # what one reads, and the rows that test it
-    ("fine-tuning beats a frozen D", "finetune_frozen.cifar10_100"),
-    ("… with few labels most of all", "finetune_frozen.cifar10_10"),
+    ("fine-tuning beats a frozen D", "finetune_frozen.cifar10_400"),
+    ("… with a hundred labels a class", "finetune_frozen.cifar10_100"),
     (
         "pretraining as a GAN beats starting from scratch",
-        "finetune_scratch.cifar10_100",
+        "finetune_scratch.cifar10_400",
     ),
-    ("… with few labels most of all", "finetune_scratch.cifar10_10"),
+    ("… with a hundred labels a class", "finetune_scratch.cifar10_100"),
     ("G's layers are features as good as D's", "g_features.layer"),
     ("an encoder brings any picture to its z", "encoder.factors"),
     ("a D that classifies needs fewer labels", "classify.mnist_1000"),
