@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import tempfile
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,8 +23,11 @@ def resident() -> float:
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) / 1000
 
 
-def course(updates: int, batch: int = 16) -> list[tuple[int, float, float]]:
-    """Update number, MB, updates a second, at each row of the log. On random pictures, with the `quick` net for 32 pixels."""
+def course(updates: int, batch: int = 16) -> list[tuple[int, float, float, float]]:
+    """Update number, MB, updates a second, the processor's seconds so far, at each row of the log.
+
+    On random pictures, with the `quick` net for 32 pixels.
+    """
     rows = []
     config = recipes.recipe("cifar10", "quick")
     config = replace(config, batch=batch, images=updates * batch, on_collapse="warn", precision="single")
@@ -33,7 +37,8 @@ def course(updates: int, batch: int = 16) -> list[tuple[int, float, float]]:
 
     def note(event: Event) -> None:
         if event.row:
-            rows.append((event.row["d_updates"], resident(), event.row["images_per_second"] / batch))
+            speed = event.row["images_per_second"] / batch
+            rows.append((event.row["d_updates"], resident(), speed, time.process_time()))
 
     with tempfile.TemporaryDirectory() as folder:
         loop.train(config, data, runs.start(config, data, Path(folder) / "run"), "cpu", on_event=note, progress=False)
@@ -42,7 +47,7 @@ def course(updates: int, batch: int = 16) -> list[tuple[int, float, float]]:
 
 def main() -> None:
     report, rows = Report("long run"), course(200 if arguments().quick else 2000)
-    updates, held, speed = (np.array(column) for column in zip(*rows, strict=True))
+    updates, held, speed, _ = (np.array(column) for column in zip(*rows, strict=True))
     later = updates >= len(updates) * 25 / 10  # after a tenth, all that is kept has been allocated
     per_thousand = float(np.polyfit(updates[later], held[later], 1)[0] * 1000)
     quarter = len(speed) // 4

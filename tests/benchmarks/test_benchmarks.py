@@ -66,11 +66,12 @@ def test_every_idea_makes_the_same_updates_within_rounding(bench):
 def test_memory_stays_flat_and_speed_too_over_two_thousand_updates(bench):
     """On a net so small that it takes a minute; a list that grows by a tensor an update would show."""
     rows = bench("long_run").course(2000, batch=4)
-    updates, held, speed = (np.array(column) for column in zip(*rows, strict=True))
+    updates, held, _, used = (np.array(column) for column in zip(*rows, strict=True))
     assert updates[-1] == 2000 and len(rows) == 80
     later = updates >= 500
     assert np.polyfit(updates[later], held[later], 1)[0] * 1000 < 4, "MB in a thousand updates"
-    assert np.median(speed[-20:]) > 0.5 * np.median(speed[20:40]), "other work may have the machine, but not for half of it"
+    used = np.diff(used)  # the processor's time: other work may have the machine
+    assert np.median(used[-20:]) < 1.2 * np.median(used[20:40])
 
 
 @pytest.mark.slow
