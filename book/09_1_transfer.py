@@ -55,7 +55,7 @@ ARMS = {
     "scratch": ("the same net from scratch", "tab:green", "^"),
 }
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "CIFAR-10, test accuracy against labels a class: mean of five draws of labels, with Student's 95 % interval. The diamond is chapter 5's K-means, which was not shown mirrored pictures.", "name": "fig-transfer-labels"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "CIFAR-10, test accuracy against labels a class: mean over draws of labels, with Student's 95 % interval; the table below says how many draws. The diamond is chapter 5's K-means, which was not shown mirrored pictures.", "name": "fig-transfer-labels"}}
 _, axis = plt.subplots(figsize=(7, 3.8))
 cifar10 = {
     study["study"]["each"]: study["arms"]
@@ -200,7 +200,7 @@ of("after.*cifar10*", "after.*faces*")
 #
 # - Another draw of labels chooses, on validation pictures: learning rate, weight decay, dropout and batch size by a random search, $C$ of the SVM by
 #   a grid. Each setting learns briefly; the best few learn longer; the best of these is the choice. Where the table says so, the settings of one number of labels serve for others.
-# - Five further draws are trained with the choice and scored once on the same test pictures. The differences are taken draw by draw, so what a lucky draw gives to both
+# - Further draws, up to five, are trained with the choice and scored once on the same test pictures. The differences are taken draw by draw, so what a lucky draw gives to both
 #   ways cancels.
 # - Every picture comes mirrored half of the time; the SVM learns both.
 

@@ -199,7 +199,7 @@ ledger.of("after.classify*")
 # dcgan after classes --out runs/after  # goes on where it stopped
 # ```
 #
-# **Limits.** Few pairs, so that intervals are wide: the rules asked for five pairs. Narrow nets, short trainings, no moving of labelled pictures, which would help all of them. Of the three weights
+# **Limits.** Few pairs, so that intervals are wide. Narrow nets, short trainings, no moving of labelled pictures, which would help all of them. Of the three weights
 # the largest was best, so a larger one might do better. Four rules for each set, not corrected for their number. Fewer labels, where pictures without any should help most, and sprites
 # have their rules and their command, and no number yet.
 #

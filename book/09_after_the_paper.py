@@ -59,10 +59,16 @@ READ = [  # what one reads, and the rows that test it
 ]
 
 
+def said_with_unit(row: dict) -> str:
+    if row["value"] is None:
+        return "–"
+    return f"{number(row)} {row['unit'].removesuffix(': difference')}"
+
+
 def answer(row: dict) -> list[str]:
     if not row["rule"]:
-        return [number(row), "compared with"]
-    return [number(row), SAID[row["met"]]]
+        return [said_with_unit(row), "compared with"]
+    return [said_with_unit(row), SAID[row["met"]]]
 
 
 # %% [markdown]
@@ -73,7 +79,7 @@ def answer(row: dict) -> list[str]:
 
 # %% tags=["hide-input"]
 Table(
-    ["one reads that", "here", "95 % interval"],
+    ["one reads that", "here", "measured (95 % interval)"],
     [[said, *answer(ledger[f"after.{row}"])[::-1]] for said, row in READ],
     caption="What popular accounts of the paper say, and what was measured here.",
 )
