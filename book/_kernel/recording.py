@@ -25,6 +25,7 @@ IMPORTERS = (
     "importlib/metadata/__init__.py",
 )
 Tell = Callable[[str, str, str], None]
+LONGEST = 1000  # characters of a path
 
 
 # --- in the kernel ------------------------------------------------------------------------------------------------------------
@@ -61,7 +62,8 @@ def begin(log: str, places: list[str]) -> None:
         """`os.stat`, by which Python asks whether a file is there."""
         if isinstance(path, str | bytes | os.PathLike):
             place = os.path.abspath(os.fsdecode(path))
-            if place.startswith(below):
+            # IPython asks whether the HTML that it is to show is a file
+            if place.startswith(below) and len(place) < LONGEST:
                 tell("there", place)
         return stat(path, *more, **how)
 

@@ -124,6 +124,12 @@ Path("shipped/later").exists(), os.path.isdir("shipped/b")
     assert recording.changed(asked, tmp_path) == "shipped/later"
 
 
+def test_html_that_is_asked_whether_it_is_a_file_is_no_place(recording, package, tmp_path):
+    """As IPython does of all that it shows."""
+    code = "import os\nos.path.isfile('shipped/' + '<img src=x>' * 9000)\nos.path.isfile('shipped/missing')"
+    assert list(run(recording, tmp_path, code)["there"]) == ["shipped/missing"]
+
+
 def test_a_program_that_shows_a_modules_source_depends_on_its_comments_too(recording, package, tmp_path):
     code = "import inspect\nfrom dcgan_core import networks\nprint(inspect.getsource(networks.other))"
     record = run(recording, tmp_path, code)
