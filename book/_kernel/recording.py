@@ -238,10 +238,10 @@ def changed(known: dict, root: Path) -> str | None:
 
 
 def there(path: Path) -> str:
-    """What is at a path?"""
-    return (
-        "file" if path.is_file() else "folder" if path.is_dir() else "nothing"
-    )
+    """What is at a path? What no path can be, a text too long for one, is nothing."""
+    if os.path.isfile(path):
+        return "file"
+    return "folder" if os.path.isdir(path) else "nothing"
 
 
 def data(name: str) -> str:

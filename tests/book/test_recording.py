@@ -107,6 +107,7 @@ Path("shipped/later").exists(), os.path.isdir("shipped/b")
     record = run(recording, tmp_path, code)
     assert set(record["file"]) == {"shipped/a/run.json", "shipped/a/weights", "shipped/b/run.json"}
     assert set(record["names"]) == {"shipped"}
+    assert recording.there(tmp_path / ("x" * 900)) == "nothing"
     assert record["there"]["shipped/later"] == "nothing" and record["there"]["shipped/b"] == "folder"
     for path in (shipped / "a" / "weights", shipped / "b" / "run.json"):
         before = path.read_bytes()
