@@ -53,6 +53,8 @@ def export_net(run: Run, path: Path, kind: Kind = "generator", *, mask: int | No
     net = run.generator() if kind == "generator" else run.discriminator()
     if kind == "discriminator" and mask is not None:
         raise UserError("`mask`: only the generator's maps can be dropped; leave it out, or export the generator")
+    if mask is not None and not 0 <= mask < (last := len(net.convs) - 1):
+        raise UserError(f"`mask` {mask}: maps can be dropped in G's conv layers 0 (next to z) to {last - 1}")
     questions = _questions(run, net, mask)
     for precision in ("half", "single"):
         content = _model(net, precision == "half", mask).SerializeToString()

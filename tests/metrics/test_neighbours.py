@@ -188,7 +188,7 @@ def test_each_claim_fits_its_own_net():
         "mnist-affine": {"affine"},
         "mnist-fc": {"fc_gan", "above_fc_gan"},
     }
-    assert [c.id for c in ledger.CLAIMS if c.on_request] == ["mnist.nn_error_10m"]
+    assert [c.id for c in ours if c.on_request] == ["mnist.nn_error_10m"]
 
 
 @pytest.fixture
