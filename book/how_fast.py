@@ -17,7 +17,7 @@
 #
 # **The question:** how fast is this library, against what you would use instead, and how does that change where there is more of everything?
 #
-# All numbers are from one run of `make bench`. What is compared ran in turn, ours and theirs, pair by pair, so that whatever else the machine did met both. A ratio is the
+# The numbers are from `make bench`; what was not measured on an idle machine is left out. What is compared ran in turn, ours and theirs, pair by pair, so that whatever else the machine did met both. A ratio is the
 # median over the pairs, and what stands behind it in brackets are the lowest and the highest pair.
 
 # %% tags=["parameters", "hide-input"]
