@@ -17,7 +17,7 @@
 #
 # **The question:** chapter 5 freezes D and puts a linear classifier on its features. Would it do better if D learnt from the labels too?
 #
-# Hardly: with a hundred and with four hundred labels a class, fine-tuning and the frozen D lie within half a point of each other. What helps more than either is to
+# Hardly: with a hundred and with four hundred labels a class, fine-tuning and the frozen D lie less than a point apart. What helps more than either is to
 # show the linear classifier every labelled picture mirrored as well, which chapter 5 does not. The same net from scratch is far behind after as many images. The rows
 # further below say it with intervals.
 #
