@@ -64,6 +64,7 @@ def duration(seconds):
 
 def not_measured(axis):
     axis.text(0.5, 0.5, "not measured", ha="center", transform=axis.transAxes)
+    axis.set(xticks=[], yticks=[])
 
 
 machine = measured["environment"]["machine"]
