@@ -15,7 +15,9 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from functools import cache
 from importlib import metadata
@@ -146,6 +148,37 @@ def execute(chapter: str, parameters: dict) -> float:
     }
     write_json(EXECUTED / f"{chapter}.json", note)
     return seconds
+
+
+def execute_stale(names: list[str], parameters: dict, jobs: int) -> None:
+    """Executes those whose inputs changed, `jobs` at a time: much of a chapter keeps a single core busy."""
+    reasons = {name: stale(name, parameters) for name in names}
+    changed = [name for name in names if reasons[name]]
+    for name in names:
+        if not reasons[name]:
+            print(f"{name:24} unchanged")
+    jobs = max(1, min(jobs, len(changed)))
+    if jobs > 1:
+        threads = max(1, (os.cpu_count() or 1) // jobs)
+        os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    # papermill changes the folder of the whole process, and back: so that this changes nothing
+    os.chdir(BOOK)
+    failed = threading.Event()
+
+    def run(name: str) -> float:
+        if failed.is_set():
+            return 0.0
+        try:
+            return execute(name, parameters)
+        except BaseException:
+            failed.set()
+            raise
+
+    with ThreadPoolExecutor(jobs) as pool:
+        running = {pool.submit(run, name): name for name in changed}
+        for done in as_completed(running):
+            took, name = done.result(), running[done]
+            print(f"{name:24} {took:6.1f} s  ({reasons[name]})", flush=True)
 
 
 def _recorded(log: Path) -> str:
@@ -308,6 +341,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="auto")
     parser.add_argument(
+        "--jobs",
+        type=int,
+        metavar="N",
+        help="chapters at a time, which share the cores (default: up to 4, one for each core; 1 for the long profiles)",
+    )
+    parser.add_argument(
         "--only",
         nargs="*",
         metavar="CHAPTER",
@@ -321,11 +360,18 @@ def main() -> None:
     )
     arguments = vars(parser.parse_args())
     only, notebooks = arguments.pop("only"), arguments.pop("notebooks")
+    jobs = arguments.pop("jobs") or (
+        min(4, os.cpu_count() or 1) if arguments["profile"] == "quick" else 1
+    )
     if notebooks:
         return write_notebooks(notebooks)
     os.environ.setdefault(
         "PYDEVD_DISABLE_FILE_VALIDATION", "1"
     )  # a warning of the kernel's debugger
+    for place in ("DCGAN_DATA", "DCGAN_CACHE"):  # chapters run in book/
+        if os.environ.get(place):
+            path = Path(os.environ[place]).expanduser()
+            os.environ[place] = str(path.absolute())
     logging.getLogger("papermill").setLevel(logging.WARNING)
 
     started = time.perf_counter()
@@ -335,14 +381,10 @@ def main() -> None:
         sys.exit(
             f"no chapter is called {', '.join(unknown)}; there are: {known}"
         )
-    names = sorted(
-        chapters(), key=lambda name: LAST.index(name) + 1 if name in LAST else 0
-    )
-    for name in [n for n in names if not only or n in only]:
-        why = stale(name, arguments)
-        seconds = execute(name, arguments) if why else None
-        took = f"{seconds:6.1f} s  ({why})" if why else "unchanged"
-        print(f"{name:24} {took}", flush=True)
+    names = sorted(chapters(), key=lambda name: name in LAST)
+    wanted = [n for n in names if not only or n in only]
+    execute_stale([n for n in wanted if n not in LAST], arguments, jobs)
+    execute_stale([n for n in wanted if n in LAST], arguments, 1)
     if not only:
         build_site(names)
         print(f"{'site and all':24} {time.perf_counter() - started:6.1f} s\n")

@@ -160,6 +160,23 @@ def test_a_failing_cell_is_named_and_leaves_no_executed_chapter(build, tmp_path)
     assert not (tmp_path / "executed" / "chapter.ipynb").exists()
 
 
+def test_chapters_run_side_by_side_and_one_that_fails_stops_those_that_wait(build, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    waits = "import os, time\nhere, there = {0!r}, {1!r}\nopen(here, 'w')\nwhile not os.path.exists(there): time.sleep(0.1)"
+    for one, other in ("ab", "ba"):
+        write_chapter(tmp_path, waits.format(str(tmp_path / one), str(tmp_path / other)), one)
+    build.execute_stale(["a", "b"], {}, 2)
+    build.execute_stale(["a", "b"], {}, 2)
+    said = capsys.readouterr().out
+    assert said.count("(new)") == said.count("unchanged") == 2
+    for name, code in (("c", "1 / 0"), ("d", "import time\ntime.sleep(2)"), ("e", "")):
+        write_chapter(tmp_path, code, name)
+    with pytest.raises(SystemExit, match="ZeroDivisionError"):
+        build.execute_stale(["c", "d", "e"], {}, 2)
+    assert not (tmp_path / "executed" / "e.ipynb").exists()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "why", "way_out"),
