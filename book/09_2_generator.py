@@ -125,7 +125,7 @@ for maps in generator_features.generator_layers(g, z[:1]):
 # hundred: maps are pooled to 4 × 4 as in §5.1, and their first hundred principal components are taken. (Hollow marks: without that step.) Beside the trained nets stand the same nets
 # with random weights: an untrained G on the same $z$, an untrained D on the same pictures.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "What a linear probe reads off each kind of features, on samples that it has not seen: balanced accuracy, mean over what can be shown. Filled: a hundred numbers. Hollow: all of the pooled maps.", "name": "fig-probed-layers"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "What a linear probe reads off each kind of features, on samples that it has not seen: balanced accuracy, mean over what can be shown. Layers are counted in each net's own order. Filled: a hundred numbers. Hollow: all of the pooled maps.", "name": "fig-probed-layers"}}
 MARKS = {
     "G": ("o", "tab:blue"),
     "untrained G": ("o", "tab:gray"),
@@ -133,7 +133,7 @@ MARKS = {
     "untrained D": ("s", "tab:brown"),
 }
 figure, axes = plt.subplots(
-    1, len(NAMES), figsize=(3.4 * len(NAMES), 3.2), sharey=True
+    1, len(NAMES), figsize=(7, 3.4), sharey=True, layout="constrained"
 )
 for axis, name in zip(axes, NAMES, strict=True):
     found = rows["after.g_features.z", name]["details"]["features"]
@@ -159,15 +159,14 @@ for axis, name in zip(axes, NAMES, strict=True):
             )
     axis.set_title(name, fontsize=10)
     axis.set_xticks(place)
-    axis.set_xlabel("layer, in the net's own order")
+    axis.set_xlabel("layer")
 axes[0].set_ylabel("balanced accuracy")
 figure.legend(
     *axes[0].get_legend_handles_labels(),
     loc="outside lower center",
-    ncols=6,
-    fontsize=8,
+    ncols=3,
+    fontsize=9,
 )
-figure.tight_layout(rect=(0, 0.08, 1, 1))
 plt.show()
 
 # %% [markdown]

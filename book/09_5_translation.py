@@ -101,10 +101,7 @@ def rooms(values):
         parts.append(
             np.concatenate([translating.as_picture(given, "masks"), *made], 3)
         )
-    sheet = np.concatenate(parts)  # N x 3 x 32 x 96
-    return np.pad(
-        sheet, ((0, 0), (0, 0), (32, 32), (0, 0)), constant_values=255
-    )
+    return np.concatenate(parts)  # N x 3 x 32 x 96
 
 
 # %% mystnb={"figure": {"caption": "Masks, the room by L1 alone, the room by L1 and D.", "name": "fig-try-masks"}}

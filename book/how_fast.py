@@ -108,7 +108,8 @@ Table(
 # - **The tutorials' loop** is PyTorch's own tutorial on DCGAN, and what follows it: `benchmarks/tutorial.py`. Same nets, same losses, same updates: a test compares them. Ours keeps
 #   images with their channels last, computes losses from logits, asks for no gradients of D's weights while G learns, runs Adam as one operation, and reads numbers off the
 #   device only for a row of the log.
-# - **ImageFolder and DataLoader** decode every picture in every epoch. Ours decodes it once; later epochs read pixels.
+# - **ImageFolder and DataLoader** decode every picture in every epoch. Ours decodes it once and keeps the pixels: the first
+#   epoch takes a little longer, later ones only read.
 # - **LinearSVC** is scikit-learn's liblinear. Both minimise the same function; how low each came is printed below ({doc}`05_1_cifar10` has more).
 # - **scikit-learn's 1-NN** is its brute force in single precision. Ours counts in whole numbers, so it is exact.
 
@@ -280,7 +281,8 @@ Table(
 #   itself. So the slope lies between one and two, and nears two.
 # - **Size.** Pixels grow with the square of the side, and the default net gets a layer more for each doubling.
 # - **Pictures.** The same work for each; a start that does not depend on their number shows where they are few.
-# - **Labels.** With fewer labels than features only the inner products of images matter, whose number is the square of theirs. liblinear passes over all features, as often as it needs.
+# - **Labels.** Ours needs only the inner products of images where there are fewer labels than features. Their number is the square of the labels', so its slope climbs from below one towards
+#   two. liblinear passes over all features, as often as it needs.
 # - **References.** The same work for each, in blocks that fit the processor's cache.
 # - **Codes.** Sorting; it bends where the codes no longer fit the cache ({doc}`04_1_lsun`).
 #

@@ -49,7 +49,8 @@ def _columns(app, doctree, docname):
         lines = [line for line in node.astext().splitlines() if line.strip()]
         gaps = [re.search(r"(^|\S) {2,}\S", line) for line in lines]
         most = 3 * sum(map(bool, gaps)) >= 2 * len(lines)
-        if most and "output" in node["classes"]:
+        code = any(re.match(r"(def|class) \w", line) for line in lines)
+        if (most or code) and "output" in node["classes"]:
             node["classes"].append("columns")
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from dcgan_core.claims.claim import VERDICTS
 from dcgan_core.figures.tables import Table, text
 
+OF_RULE = {"yes": "✓ rule met", "no": "✗ rule not met", "open": "? not decided"}  # without a verdict on the paper
 MET = {"yes": "met", "no": "the interval lies on the other side", "open": "not decided"}
 
 
@@ -195,7 +196,8 @@ def _where(section: str) -> str:
 
 def _line(r: dict, more: list[dict]) -> str:
     verdict = r["verdict"]
-    said = f'<span class="verdict">{LOOKS[verdict].sign} {verdict}</span>' if verdict else "<span></span>"
+    plain = f"<span>{'not measured' if r['value'] is None else OF_RULE.get(r['met'], '')}</span>"
+    said = f'<span class="verdict">{LOOKS[verdict].sign} {verdict}</span>' if verdict else plain
     facts = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in _facts(r, more))
     return (
         f'<details class="claim {_slug(verdict) or r["kind"]}"><summary><span class="said">{text(r["statement"])}</span>{said}'

@@ -35,7 +35,7 @@ def sliders(
 ) -> Interactive:
     """One slider for each named number of a picture; a switch for what has two frames, which is there or not.
 
-    draw: float32 K x len(ranges) -> uint8 K x C x S x S, a picture for each row of numbers. ranges: lowest, highest, and how
+    draw: float32 K x len(ranges) -> uint8 K x C x H x W, a picture for each row of numbers. ranges: lowest, highest, and how
     many frames to draw beforehand. whole: which of them are counts or indices and take whole numbers alone; called: what their
     places are called, where not by their number. buttons: what else can be done in a notebook: gets the numbers, then the
     picture is drawn again; a text that it returns is shown, to be copied. On the static page one slider moves at a time, the
@@ -135,13 +135,21 @@ def _page(frames: np.ndarray, controls: list[str], start: int) -> str:
     row, column = divmod(start, sheet.columns)
     place = f"{100 * column / max(sheet.columns - 1, 1):g}% {100 * row / max(sheet.rows - 1, 1):g}%"
     style = f"background-size:{100 * sheet.columns}% {100 * sheet.rows}%;background-position:{place}"
-    shape = f"width:{ZOOM}px;max-width:100%;aspect-ratio:1;border-radius:4px"
+    width, height = _zoomed(frames)
+    shape = f"width:{width:g}px;max-width:100%;aspect-ratio:{width / height:g};border-radius:4px"
     data = f'role="img" aria-label="the image where the sliders stand" data-columns="{sheet.columns}" data-rows="{sheet.rows}"'
     return (
         '<div class="dcgan-slider" style="display:grid;grid-template-columns:minmax(0,100%);gap:.6em">'
         f'<div class="dcgan-frame" {data} style="{shape};{style};background-image:url({sheet.url})"></div>'
         f"<div>{''.join(controls)}</div></div>"
     )
+
+
+def _zoomed(images: np.ndarray) -> tuple[float, float]:
+    """Width and height on the page: wide pictures are wider."""
+    height, width = images.shape[2:]
+    shown = ZOOM * min(width / height, 1.5)
+    return shown, shown * height / width
 
 
 class _Once:
@@ -170,14 +178,16 @@ def _live(
     buttons: Mapping[str, Callable[[np.ndarray], str | None]],
 ) -> ipywidgets.Widget:
     """The sliders, beside them the picture that `draw` makes from their values, below them the buttons."""
-    picture = ipywidgets.Image(format="png", width=ZOOM, height=ZOOM, layout={"object_fit": "contain"})
+    picture = ipywidgets.Image(format="png", layout={"object_fit": "contain"})
     told, starts = ipywidgets.Text(layout={"display": "none", "width": "auto"}), [bar.value for bar in bars]
 
     def values() -> np.ndarray:
         return np.array([[bar.value for bar in bars]], np.float32)
 
     def refresh() -> None:
-        picture.value = pictures.encode(pictures.grid(draw(values())))
+        images = draw(values())
+        picture.width, picture.height = _zoomed(images)
+        picture.value = pictures.encode(pictures.grid(images))
 
     def reset(_: np.ndarray) -> None:
         for bar, value in zip(bars, starts, strict=True):

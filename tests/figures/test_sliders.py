@@ -220,3 +220,13 @@ def test_of_many_moves_in_quick_succession_one_picture_is_drawn():
     before = len(drawn)
     asyncio.run(drag())
     assert len(drawn) == before + 1 and drawn[-1][0, 0] == 1
+
+
+def test_a_wide_picture_is_shown_wide_and_without_a_margin():
+    def draw(values):
+        return np.zeros((len(values), 3, 8, 24), np.uint8)
+
+    shown = sliders(draw, {"a": (0, 1, 2)}, {"a": 0.0})
+    assert "width:600px;max-width:100%;aspect-ratio:3;" in shown.html
+    picture, _ = parts(shown)
+    assert (float(picture.width), float(picture.height)) == (600, 200)
