@@ -21,6 +21,7 @@ def _transfer() -> list[Claim]:
     }
     rows: list[tuple] = [(f"{arm}.cifar10_400", said, "percent", None) for arm, said in arms.items()]
     sets = {f"cifar10_{each}": f"{each} {few}" for each in (400, 100, 25, 10)}
+    sets["cifar10_400_brief"] = f"400 {few}, no net saw more than 12,000 pictures of them"
     sets |= {f"faces_{name}": f"100 faces with {name}, 100 without" for name in ("smile", "glasses")}
     more = "percentage points more"
     for key, said in sets.items():
