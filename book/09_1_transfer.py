@@ -215,7 +215,12 @@ Table(
             str(s["study"]["plan"]["trials"])
             if s["study"]["plan"]
             else f"of {s['study']['settings_of']}",
-            str(len(s["arms"].get("frozen", {}).get("draws", {}))),
+            " to ".join(
+                str(n)
+                for n in sorted(
+                    {len(arm["draws"]) for arm in s["arms"].values()}
+                )
+            ),
         ]
         for name, s in studies.items()
     ],

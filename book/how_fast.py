@@ -53,13 +53,14 @@ def ratio(row):
         f"{x:.2f}" if x < 10 else f"{x:.0f}"
         for x in (row["value"], row["low"], row["high"])
     )
-    return f"{middle} ({low} to {high})"
+    return f"{middle} ({low}\u00a0to\u00a0{high})"
 
 
 def duration(seconds):
+    """With a space that does not break."""
     if seconds < 1:
-        return f"{seconds * 1000:.3g} ms"
-    return f"{seconds:.3g} s"
+        return f"{seconds * 1000:.3g}\u00a0ms"
+    return f"{seconds:.3g}\u00a0s"
 
 
 def not_measured(axis):
@@ -260,7 +261,9 @@ for axis, (what, label) in zip(axes.flat, GROWTH.items(), strict=False):
         continue
     corners = [(x[i], y[i]) for x, y in points(what).values() for i in (0, -1)]
     ends = [(min(v), max(v)) for v in zip(*corners, strict=True)]
-    axis.set_xticks(ends[0], [f"{v:,g}" for v in ends[0]])
+    axis.set_xticks(
+        ends[0], [f"{v:,.0f}" if v >= 1 else f"{v:g}" for v in ends[0]]
+    )
     axis.set_yticks(ends[1], [duration(v) for v in ends[1]])
     axis.minorticks_off()
 axes.flat[-1].set_axis_off()
@@ -276,7 +279,8 @@ Table(
 # %% [markdown]
 # Where it is not linear, and why:
 #
-# - **Batch.** Below some tens of images a part of the time does not depend on the batch: Adam's pass over the weights, Python itself. So the slope is below one at first, and about one later.
+# - **Batch.** Below some tens of images a part of the time does not depend on the batch: Adam's pass over the weights, Python itself. So the slope is below one at first, and
+#   about one later; with the largest batches above it, as their maps no longer fit the processor's cache.
 # - **Width.** Operations grow with the square of the width. Narrow nets do not fill the processor's wide instructions, and their time goes into reading maps, which grows with the width
 #   itself. So the slope lies between one and two, and nears two.
 # - **Size.** Pixels grow with the square of the side, and the default net gets a layer more for each doubling.
@@ -332,11 +336,11 @@ Table(
 
 # %% tags=["hide-input"]
 Table(
-    ["a process", "seconds"],
+    ["a process", "median", "least", "most"],
     [
         [
             row["importing"],
-            f"{row['value']:.2f} ({row['low']:.2f} to {row['high']:.2f})",
+            *map(duration, (row["value"], row["low"], row["high"])),
         ]
         for row in having("importing")
     ],
@@ -369,16 +373,16 @@ Table(
     [
         "recipe, GPUs",
         "images",
-        "hours at 10 %",
-        "hours at 40 %",
+        "minutes at 10 %",
+        "minutes at 40 %",
         "images a second it would read",
     ],
     [
         [
             f"{row['recipe']}, {row['gpus']}",
             f"{images['images']:,}",
-            f"{row['value']:.2f}",
-            f"{row['least']:.2f}",
+            f"{60 * row['value']:.1f}",
+            f"{60 * row['least']:.1f}",
             f"{row['images_per_second']:,.0f}",
         ]
         for row in having("gpus")
