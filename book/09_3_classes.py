@@ -105,9 +105,10 @@ Table(
 )
 
 # %% [markdown]
-# **In short.** A D that classifies while it learns errs less than an SVM on the features of a plain D. But so does the same net without any GAN: on the labelled pictures alone it is about as good,
-# here even a little better. So it is the labels that help, once they may shape the features, and not the pictures without labels. To ask G for a class makes the classifier no better either, and it costs
-# variety: samples look cleaner, and reach a small part of what a plain G's reach. Whether the rules decide so, with so few pairs, is said below.
+# **In short.** Where labels are few, a D that classifies while it learns errs less than the same net on the labelled pictures alone: so it does with a hundred labelled digits, and with a thousand sprites. With
+# a thousand digits the labels suffice, and the pictures without labels add nothing. An SVM on a plain D is a strong rival: it is behind with a thousand digits; with a hundred, and on
+# sprites, the pairs do not decide. To ask G for a class makes the classifier worse in all three, and it costs variety: samples look cleaner, and
+# reach a small part of what a plain G's reach.
 #
 # ## The idea in code
 #
@@ -200,8 +201,7 @@ ledger.of("after.classify*")
 # ```
 #
 # **Limits.** Few pairs, so that intervals are wide. Narrow nets, short trainings, no moving of labelled pictures, which would help all of them. Of the three weights
-# the largest was best, so a larger one might do better. Four rules for each set, not corrected for their number. Fewer labels, where pictures without any should help most, and sprites
-# have their rules and their command, and no number yet.
+# the largest was best with a thousand labels, so a larger one might do better there. Four rules for each set, not corrected for their number.
 #
 # ## Exercises
 #

@@ -50,6 +50,7 @@ READ = [  # what one reads, and the rows that test it
     ("an encoder brings any picture to its z", "encoder.factors"),
     ("a D that classifies needs fewer labels", "classify.mnist_1000"),
     ("… with a tenth of the labels", "classify.mnist_100"),
+    ("… on drawn sprites", "classify.sprites_1000"),
     ("… than an SVM on a plain D", "classify_svm.mnist_1000"),
     ("… and fewer if G is asked for a class", "classify_asked.mnist_1000"),
     ("asking G for a class costs variety", "classify_variety.mnist_1000"),
