@@ -52,8 +52,8 @@ STUDIES = {
         Study("cifar10_400", "imagenet32", 400, 100_000, settings_of="cifar10_100", c=1e-4),  # C, too
         Study("cifar10_400_brief", "imagenet32", 400, 12_000, settings_of="cifar10_100", c=1e-4),
         Study("cifar10_10", "imagenet32", 10, 25_000, settings_of="cifar10_100", arms=(*THREE, "batch")),
-        Study("faces_smile", "faces", 100, 10_000, Plan(brief=400, longer=4000)),
-        Study("faces_glasses", "faces", 100, 10_000, settings_of="faces_smile"),
+        Study("faces_smile", "faces", 100, 3000, Plan(brief=400, longer=1600)),
+        Study("faces_glasses", "faces", 100, 3000, settings_of="faces_smile"),
         Study("cifar10_25", "imagenet32", 25, 25_000, settings_of="cifar10_100"),
     )
 }
