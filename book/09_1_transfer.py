@@ -254,7 +254,7 @@ Table(
 # %% [markdown]
 # Whoever compares the two after a few epochs measures mostly who started ahead.
 #
-# **Limits.** A hundred thousand pictures for each net with a hundred and four hundred labels a class, fewer elsewhere, as the table says: where the labelled pictures are few, each was seen still more
+# **Limits.** A hundred thousand pictures for each net with a hundred and four hundred labels a class, fewer elsewhere, as the table says: where the labelled pictures are few, each was seen at least as
 # often. On faces, larger pictures, a fair net from scratch would have taken hours, and is not measured. Settings were chosen at a fifth of the length. The interval varies over draws of labels, not over trainings of D: it is one D. And it is a small D, of small pictures.
 #
 # ## Your own pictures
