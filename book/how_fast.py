@@ -400,7 +400,8 @@ for row in having(epoch="later"):
 # %% [markdown]
 # ## The book itself
 #
-# A chapter is executed again only when something changed that it read while it ran: a function that it called, a file that it opened, a data set that it looked for. `make book` says what.
+# A chapter is executed again only when something changed that it read while it ran: a function that it called, a file that it opened, a data set that it looked for. `make book` says what. Up to
+# four chapters run side by side, one for each core; then each takes longer, and all of them less.
 
 # %% tags=["hide-input"]
 Table(
