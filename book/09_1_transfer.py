@@ -90,7 +90,7 @@ axis.set_xlim(8, 500)
 axis.set_ylim(0, 80)
 axis.set_xlabel("labels a class")
 axis.set_ylabel("test accuracy, %")
-axis.legend(loc="lower left")
+axis.legend(loc="lower right")
 plt.show()
 
 
@@ -223,7 +223,10 @@ Table(
                 )
             ),
         ]
-        for name, s in studies.items()
+        for name, s in sorted(
+            studies.items(),
+            key=lambda item: (item[0][:5], item[1]["study"]["each"], item[0]),
+        )
     ],
     caption="How long the nets of each study learnt, and who chose their settings.",
 )
@@ -255,7 +258,7 @@ Table(
 # Whoever compares the two after a few epochs measures mostly who started ahead.
 #
 # **Limits.** A hundred thousand pictures for each net with a hundred and four hundred labels a class, fewer elsewhere, as the table says: where the labelled pictures are few, each was seen at least as
-# often. On faces, larger pictures, a fair net from scratch would have taken hours, and is not measured. Settings were chosen at a fifth of the length. The interval varies over draws of labels, not over trainings of D: it is one D. And it is a small D, of small pictures.
+# often. On faces, larger pictures, a fair net from scratch would have taken hours, and is not measured. Settings were chosen in shorter trainings. The interval varies over draws of labels, not over trainings of D: it is one D. And it is a small D, of small pictures.
 #
 # ## Your own pictures
 #

@@ -37,7 +37,7 @@ SAID = {"yes": "yes", "no": "no", "open": "not decided", "": "not measured"}
 READ = [  # what one reads, and the rows that test it
     ("fine-tuning beats a frozen D", "finetune_frozen.cifar10_400"),
     ("… with a hundred labels a class", "finetune_frozen.cifar10_100"),
-    ("… and of faces, for a smile", "finetune_frozen.faces_smile"),
+    ("… on faces, for a smile", "finetune_frozen.faces_smile"),
     (
         "pretraining as a GAN beats starting from scratch",
         "finetune_scratch.cifar10_400",
