@@ -18,7 +18,7 @@
 # **The question:** chapter 5 freezes D and puts a linear classifier on its features. Would it do better if D learnt from the labels too?
 #
 # Hardly, on CIFAR-10: from ten to four hundred labels a class, fine-tuning and the frozen D lie less than a point apart. What helps more is to
-# show the linear classifier every labelled picture mirrored as well, which chapter 5 does not. On faces, which D has seen without labels, fine-tuning gains a few points. The same net from scratch is behind both, least with the most labels. But
+# show the linear classifier every labelled picture mirrored as well, which chapter 5 does not. On faces, which D has seen without labels, fine-tuning tells a smile better by a few points; of glasses the draws do not decide it. The same net from scratch is behind both, least with the most labels. But
 # how far behind depends on how long it may learn: stopped early it looks far worse than it is. The rows further below say it with intervals.
 #
 # Popular accounts recommend fine-tuning as a matter of course. The paper never tries it. Here all three ways get the same labels and the same mirrored
