@@ -185,8 +185,8 @@ Table(
 #   (batchnorm in eval mode; its gains and biases learn).
 # - *From scratch* there is nothing to keep. Batches are normalised by their own statistics, and at the end those of the labelled pictures are stored.
 #
-# What does fine-tuning lose without this care? With ten labels a class, nothing that three draws can show: the row `after.own_statistics.cifar10_10` below. The learning rate that was chosen
-# is so small that D hardly moves, and the labelled pictures, few as they are, give statistics good enough for it.
+# What does fine-tuning lose without this care? With ten labels a class, nothing that three draws can show: the row `after.own_statistics.cifar10_10` below. Perhaps the learning rate that was
+# chosen is too small for D to move far; that was not measured.
 #
 # ## What was measured
 #
@@ -258,7 +258,8 @@ Table(
 # Whoever compares the two after a few epochs measures mostly who started ahead.
 #
 # **Limits.** A hundred thousand pictures for each net with a hundred and four hundred labels a class, fewer elsewhere, as the table says: where the labelled pictures are few, each was seen at least as
-# often. On faces, larger pictures, a fair net from scratch would have taken hours, and is not measured. Settings were chosen in shorter trainings. The interval varies over draws of labels, not over trainings of D: it is one D. And it is a small D, of small pictures.
+# often. On faces a net from scratch is not measured: to train
+# it for as long would take hours. And there two draws were added after three had not decided, so a row that is just met there is less sure than its interval says. Settings were chosen in shorter trainings. The interval varies over draws of labels, not over trainings of D: it is one D. And it is a small D, of small pictures.
 #
 # ## Your own pictures
 #

@@ -106,7 +106,7 @@ Table(
 
 # %% [markdown]
 # **In short.** Where labels are few, a D that classifies while it learns errs less than the same net on the labelled pictures alone: so it does with a hundred labelled digits, and with a thousand sprites. With
-# a thousand digits the labels suffice, and the pictures without labels add nothing. An SVM on a plain D is a strong rival: it is behind with a thousand digits; with a hundred, and on
+# a thousand digits the pictures without labels add nothing that five pairs could show. An SVM on a plain D is a strong rival: it is behind with a thousand digits; with a hundred, and on
 # sprites, the pairs do not decide. To ask G for a class makes the classifier worse in all three, and it costs variety: samples look cleaner, and
 # reach a small part of what a plain G's reach.
 #

@@ -280,7 +280,8 @@ Table(
 # Where it is not linear, and why:
 #
 # - **Batch.** Below some tens of images a part of the time does not depend on the batch: Adam's pass over the weights, Python itself. So the slope is below one at first, and
-#   about one later; with the largest batches above it, as their maps no longer fit the processor's cache.
+#   about one later; with the largest batches above it, perhaps as their maps no longer fit the
+#   processor's cache (not measured).
 # - **Width.** Operations grow with the square of the width. Narrow nets do not fill the processor's wide instructions, and their time goes into reading maps, which grows with the width
 #   itself. So the slope lies between one and two, and nears two.
 # - **Size.** Pixels grow with the square of the side, and the default net gets a layer more for each doubling.
