@@ -190,13 +190,13 @@ def row(
     }
     found = np.exp(intervals.student(np.log(frechet[:, 1] / frechet[:, 0])))
     runs, claim = [m for pair in pairs for m in pair], f"ablation.{variant.claim}"
-    return _ledger_row(claim, found, baseline, name=variant.name, n=len(pairs), runs=runs, details=details)
+    return ledger_row(claim, found, baseline, name=variant.name, n=len(pairs), seconds=_seconds(runs), details=details)
 
 
 def detected(runs: dict[str, dict[int, dict]]) -> dict | None:
     """A row of the ledger: the share of provoked collapses that training reported, less that of healthy runs with an alarm.
 
-    None where nothing collapsed, or everything. The interval is Newcombe's, of two shares apart.
+    None where nothing collapsed, or everything.
     """
     counted = {
         v.what: {seed: m for seed, m in runs.get(v.name, {}).items() if seed >= variants.seeds_of(v).start}
@@ -208,22 +208,20 @@ def detected(runs: dict[str, dict[int, dict]]) -> dict | None:
     if not collapsed or not fine:
         return None
     going = [m for m in provoked if not m["collapsed"]]
-    (hits, least, most), (false, fewest, more) = _alarmed(collapsed), _alarmed(fine)
+    hits, false = (np.array([bool(m["alarms"]) for m in those], bool) for those in (collapsed, fine))
     details = {
         "provoked": len(provoked),
         "seeds": sorted({seed for measured in counted.values() for seed in measured}),
         "collapsed": {what: _count(measured, "collapsed") for what, measured in counted.items()},
         "alarms": {what: _count(measured, "alarms") for what, measured in counted.items()},
-        "reported": (hits, least, most),
-        "false_alarms": (false, fewest, more),
+        "reported": intervals.share(hits),
+        "false_alarms": intervals.share(false),
         "healthy_runs": len(fine),
-        "reported_not_collapsed": _alarmed(going),
+        "reported_not_collapsed": intervals.share(np.array([bool(m["alarms"]) for m in going], bool)),
         "not_collapsed": len(going),
     }
-    better = hits - false
-    found = better, better - np.hypot(hits - least, more - false), better + np.hypot(most - hits, false - fewest)
-    n, claim = len(collapsed) + len(fine), "instability.told_apart"
-    return _ledger_row(claim, found, variants.PROVOKING, name="provoked", n=n, runs=provoked, details=details)
+    found, n, claim = intervals.shares_apart(hits, false), len(collapsed) + len(fine), "instability.told_apart"
+    return ledger_row(claim, found, variants.PROVOKING, name="provoked", n=n, seconds=_seconds(provoked), details=details)
 
 
 def _count(measured: dict[int, dict], key: str) -> list[int]:
@@ -231,19 +229,17 @@ def _count(measured: dict[int, dict], key: str) -> list[int]:
     return [sum(bool(m[key]) for m in measured.values()), len(measured)]
 
 
-def _alarmed(runs: list[dict]) -> tuple[float, float, float]:
-    return intervals.share(np.array([bool(m["alarms"]) for m in runs], bool))
+def _seconds(runs: list[dict]) -> float:
+    return sum(m["train_seconds"] + m["measure_seconds"] for m in runs)
 
 
-def _ledger_row(
-    claim: str, found: Iterable[float], config: Config, *, name: str, n: int, runs: list[dict], details: dict
-) -> dict:
-    """found: value, low, high; config: what the runs have in common; n: pairs or runs counted, of those trained."""
+def ledger_row(claim: str, found: Iterable[float], config: Config, *, name: str, n: int, seconds: float, details: dict) -> dict:
+    """found: value, low, high; config: what the runs have in common; n: pairs or runs counted; seconds: for all of them."""
     return {
         "claim": claim,
         **dict(zip(("value", "low", "high"), (float(f"{x:.6g}") for x in found), strict=True)),
         "n": n,
-        "seconds": round(sum(m["train_seconds"] + m["measure_seconds"] for m in runs), 1),
+        "seconds": round(seconds, 1),
         "run": f"ablations/{name}",
         "data": config.data,
         "stand_in": True,

@@ -1,6 +1,6 @@
 """How is every variant trained and measured, and stopped and taken up again?"""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -37,8 +37,17 @@ class Start:
         self.generator, self.discriminator = (net.to for net in nets)  # called with a device
 
 
-def _train_variant(config: Config, baseline: Config, path: Path, device: str = "auto", progress: bool = True) -> Run:
-    """Trains, or goes on, with snapshots of the run's fixed z at the end. Raises KeyboardInterrupt where it was stopped."""
+def train_variant(
+    config: Config,
+    baseline: Config,
+    path: Path,
+    device: str = "auto",
+    *,
+    progress: bool = True,
+    watch: Callable[[Event], None] | None = None,
+) -> Run:
+    """Trains, or goes on, with snapshots of the run's fixed z at the end, or as `watch` says. Raises KeyboardInterrupt where it
+    was stopped."""
     data = loading.load_data(config.data, config.architecture.size, crop=config.crop)
     if (path / "run.json").exists():
         run = Run(path)
@@ -58,7 +67,7 @@ def _train_variant(config: Config, baseline: Config, path: Path, device: str = "
 
     start = Start(a, baseline.architecture, config.seed)
     try:
-        if not loop.train(config, data, run, device, initial=cast(Run, start), on_event=keep, progress=progress):
+        if not loop.train(config, data, run, device, initial=cast(Run, start), on_event=watch or keep, progress=progress):
             raise KeyboardInterrupt
     except Collapsed:
         pass  # diverged; the nets before that are measured
@@ -69,8 +78,8 @@ def pair(variant: str, images: int, folder: Path, seed: int = 0, device: str = "
     """Trains one pair, without measuring it, before a reader's eyes: labels and images of the same z, for
     `image_rows.strips`."""
     baseline, rows = replace(variants.BASELINE, images=images), []
-    for v in _called([variant]):
-        run = _train_variant(v.config(baseline, seed), baseline, folder / v.name, device)
+    for v in called([variant]):
+        run = train_variant(v.config(baseline, seed), baseline, folder / v.name, device)
         z = variants.fixed_z(run.architecture, seed)[:10]
         rows.append((v.what, latent.generate_pixels(run.generator(devices.pick(device)), z)))
     return rows
@@ -95,7 +104,7 @@ def ablate(
     """
     if seeds < 1:
         raise UserError(f"`seeds` {seeds}: at least 1; intervals need at least 2")
-    chosen, provoking = _called(only), variants.PROVOKING
+    chosen, provoking = called(only), variants.PROVOKING
     a, channels = variants.BASELINE.architecture, (loading.native(data) or (0, 3))[1]
     baseline = replace(variants.BASELINE, data=data, images=images, architecture=replace(a, channels=channels))
     note = out / "ablations.json"
@@ -112,7 +121,7 @@ def ablate(
             if (path / "measured.json").exists():
                 continue
             base, judge = (provoking, provoked) if variant in variants.PROVOKED else (baseline, judged)
-            run = _train_variant(variant.config(base, seed), base, path, device, progress)
+            run = train_variant(variant.config(base, seed), base, path, device, progress=progress)
             m = measuring.measure_variant(run, judge, device)
             found = f"Fréchet {m['frechet']:.3g}, precision {m['precision']:.2f}, recall {m['recall']:.2f}"
             print(f"{path.name:24} {found}" + (f"; collapsed: {m['collapsed']}" if m["collapsed"] else ""), flush=True)
@@ -127,7 +136,7 @@ def _judged(name: str, size: int, path: Path, device: str) -> Judged:
     return Judged(loading.load_data(name, size), np.asarray(held_out), path, device)
 
 
-def _called(names: Iterable[str]) -> list[Variant]:
+def called(names: Iterable[str]) -> list[Variant]:
     """The variants called so, guidelines first; all where no names are given. Raises UserError for an unknown name."""
     known = {v.name: v for v in variants.ALL}
     for name in names:

@@ -36,9 +36,19 @@ def ship_ablations(out: Path) -> Path:
     return target
 
 
-def shipped_table() -> dict:
-    """The table that ships with the book; without runs and rows where none ships. Raises UserError where it cannot be found."""
-    path = assets.folder("ablations") / "results.json"
+def ship_stability(out: Path) -> Path:
+    """Copies `out`/stability.json into the book. Raises UserError where it lacks runs that ship now."""
+    path, target = out / "stability.json", assets.folder("ablations") / "stability.json"
+    table = read_json(path, "the table of stability")
+    if lost := shipped_table(target.name)["runs"].keys() - table["runs"].keys():
+        raise UserError(f"{path}: lacks {len(lost)} runs that ship now; copy {target} there, then train what it lacks")
+    write_json(target, table)
+    return target
+
+
+def shipped_table(name: str = "results.json") -> dict:
+    """A table that ships with the book; without runs and rows where none ships. Raises UserError where it cannot be found."""
+    path = assets.folder("ablations") / name
     return read_json(path, "the table of ablations") if path.exists() else {"runs": {}, "rows": []}
 
 

@@ -162,6 +162,12 @@ def ablation(name: str, section: str, statement: str, paper: str, rule: Rule | N
     )
 
 
+def stability(name: str, section: str, statement: str, paper: str) -> Claim:
+    """Do more runs fail where a guideline is not followed? See `ablations.stability`."""
+    unit, fewer = "more of the runs fail", f"{statement}: fewer runs fail"
+    return Claim(f"stability.{name}", section, fewer, paper, unit, MORE, varies="trainings")
+
+
 def some(images: np.ndarray, most: int) -> np.ndarray:
     """At most so many, evenly from the whole set: the first ones may all be of one class."""
     return images[:: -(-len(images) // most)]

@@ -44,7 +44,7 @@ def measure(run: Run, ids: list[str], device: str = "auto", seed: int = 0) -> li
     chosen = [claim(i) for i in ids] or [c for c in possible if not c.needs or finding.find(c.needs)]
     for c in chosen:
         if not c.measure:
-            by_ablating = c.id.startswith(("ablation.", "instability.told_apart"))
+            by_ablating = c.id.startswith(("ablation.", "stability.", "instability.told_apart"))
             by = "dcgan ablate measures it" if by_ablating else "nothing here measures it yet"
             raise UserError(f"{c.id}: {'dcgan after measures it' if c.kind == 'after' else by}")
         if not c.fits(run):
@@ -91,21 +91,23 @@ def ledger_rows() -> list[dict]:
     """
     again = nets.shipped_nets()
     measured = [(claim_id, r) for run in reference_runs() for claim_id, r in results_of(run).items()]
-    measured += [(r["claim"], r) for r in [*shipping.shipped_table()["rows"], *tables.measured_rows()]]
+    tested = [shipping.shipped_table(), shipping.shipped_table("stability.json")]
+    measured += [(r["claim"], r) for r in [*(r for table in tested for r in table["rows"]), *tables.measured_rows()]]
     # the paper's own kind of data before stand-ins, photographs before drawings
     first = lambda r: (r["stand_in"], r.get("data") in scenes.NAMES, r["run"])  # noqa: E731
     rows = []
     for c in CLAIMS:
         mine = sorted((nets.pooled(c, r, again) for claim_id, r in measured if claim_id == c.id), key=first)
         rows += [_row(c, r, primary=i == 0) for i, r in enumerate(mine)] or [_row(c, None)]
-    _correct_for_many([row for row in rows if row["id"].startswith("ablation.") and row["kind"] == "paper"])
+    for family in ("ablation.", "stability."):
+        _correct_for_many([row for row in rows if row["id"].startswith(family) and row["kind"] == "paper"])
     return rows
 
 
 def _correct_for_many(family: list[dict]) -> None:
     """What one of many comparisons shows counts only if it still does by Holm's correction over all of them."""
     measured = [row for row in family if row["value"] is not None]
-    for row, p in zip(measured, holm([ratio_p(row) for row in measured]), strict=True):
+    for row, p in zip(measured, holm([row["details"].get("p") or ratio_p(row) for row in measured]), strict=True):
         row["p_holm"] = float(f"{p:.3g}")
         if p > 0.05 and row["met"] != "open":
             row["met"] = "open"

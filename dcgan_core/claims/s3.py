@@ -2,7 +2,7 @@
 
 from dcgan_core.ablations import variants
 from dcgan_core.authors import importing, proof, reading
-from dcgan_core.claims.claim import Claim, ablation, at_most, between, imported_from
+from dcgan_core.claims.claim import Claim, ablation, at_most, between, imported_from, stability
 
 CLAIMS = [
     Claim(
@@ -41,6 +41,10 @@ CLAIMS = [
         "not given (code: yes)",
         between(*variants.BAND),
     ),
+    stability("strides", "3", "Strided convolutions are more stable than pooling and upsampling", "for stable DCGANs"),
+    stability("batchnorm", "3", "Batchnorm makes training more stable", "stabilizes learning"),
+    stability("batchnorm_everywhere", "3", "Batchnorm not on every layer is more stable", "oscillation, instability"),
+    stability("fully_connected", "3", "No fully connected hidden layer is more stable", "for stable DCGANs"),
     *(
         Claim(f"architecture.{name}", "3", statement, paper, "not chosen", None)
         for name, statement, paper in (
