@@ -24,11 +24,8 @@ UPDATES, FIRST, APART = 5_000, 1_675, 175  # of each net; twenty checks, the las
 LEAST = {"diversity": 0.25, "precision": 0.05, "recall": 0.05}
 RATES, SEEDS = (0.0002, 0.0005, 0.001), 4
 BASELINE = replace(variants.BASELINE, data="drawn-rooms", images=UPDATES * variants.BASELINE.batch)
-REMOVED = tuple(
-    v
-    for v in variants.VARIANTS
-    if v.name in ("pooling", "no-batchnorm", "batchnorm-everywhere", "fully-connected", "beta1-0.9")
-)
+NAMES = ("pooling", "no-batchnorm", "batchnorm-everywhere", "fully-connected", "beta1-0.9")
+REMOVED = tuple(v for v in variants.VARIANTS if v.name in NAMES)
 
 
 def study(out: Path, only: Iterable[str] = (), device: str = "auto", progress: bool = True) -> dict:
@@ -47,9 +44,8 @@ def study(out: Path, only: Iterable[str] = (), device: str = "auto", progress: b
                 continue
             baseline = replace(BASELINE, learning_rate=rate)
             checks = _Checks(out / name, judged, seed)
-            run = running.train_variant(
-                variant.config(baseline, seed), baseline, out / name, device, progress=progress, watch=checks
-            )
+            config = variant.config(baseline, seed)
+            run = running.train_variant(config, baseline, out / name, device, progress=progress, watch=checks)
             table["runs"][name] = found = checks.outcome(run)
             print(f"{name:32} {'failed: ' + found['failed'] if found['failed'] else 'went well'}", flush=True)
             rows = [r for v in REMOVED if (r := row(v, table["runs"]))]
