@@ -217,6 +217,12 @@ Table(
 )
 
 # %% [markdown]
+# Whether training is more *stable* with 0.5 is a question for longer runs ({doc}`03_architecture` says which):
+
+# %%
+ledger.of("stability.beta1")
+
+# %% [markdown]
 # And one pair now, much shorter, so that you can change it. The rate of 0.001 that the paper found too high, against 0.0002:
 
 # %% tags=["remove-stderr"] mystnb={"figure": {"caption": "One pair, trained just now: the paper's learning rate, and five times as much.", "name": "fig-settings-pair"}}

@@ -48,9 +48,3 @@ def share(flags: np.ndarray) -> tuple[float, float, float]:
         return 0.0, 0.0, 1.0
     interval = stats.binomtest(int(flags.sum()), len(flags)).proportion_ci(method="wilson")
     return float(flags.mean()), float(interval.low), float(interval.high)
-
-
-def shares_apart(a: np.ndarray, b: np.ndarray) -> tuple[float, float, float]:
-    """The share of `a` less that of `b` (N and M times true or false), with Newcombe's 95 % interval."""
-    (p, p_low, p_high), (q, q_low, q_high) = share(a), share(b)
-    return p - q, float(p - q - np.hypot(p - p_low, q_high - q)), float(p - q + np.hypot(p_high - p, q - q_low))

@@ -220,7 +220,7 @@ def detected(runs: dict[str, dict[int, dict]]) -> dict | None:
         "reported_not_collapsed": intervals.share(np.array([bool(m["alarms"]) for m in going], bool)),
         "not_collapsed": len(going),
     }
-    found, n, claim = intervals.shares_apart(hits, false), len(collapsed) + len(fine), "instability.told_apart"
+    found, n, claim = shares_apart(hits, false), len(collapsed) + len(fine), "instability.told_apart"
     return ledger_row(claim, found, variants.PROVOKING, name="provoked", n=n, seconds=_seconds(provoked), details=details)
 
 
@@ -231,6 +231,12 @@ def _count(measured: dict[int, dict], key: str) -> list[int]:
 
 def _seconds(runs: list[dict]) -> float:
     return sum(m["train_seconds"] + m["measure_seconds"] for m in runs)
+
+
+def shares_apart(a: np.ndarray, b: np.ndarray) -> tuple[float, float, float]:
+    """The share of `a` less that of `b` (N and M times true or false), with Newcombe's 95 % interval."""
+    (p, p_low, p_high), (q, q_low, q_high) = intervals.share(a), intervals.share(b)
+    return p - q, float(p - q - np.hypot(p - p_low, q_high - q)), float(p - q + np.hypot(p_high - p, q - q_low))
 
 
 def ledger_row(claim: str, found: Iterable[float], config: Config, *, name: str, n: int, seconds: float, details: dict) -> dict:

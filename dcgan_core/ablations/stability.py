@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from scipy import stats
 
-from dcgan_core import intervals, latent, runs
+from dcgan_core import latent, runs
 from dcgan_core.ablations import measuring, running, variants
 from dcgan_core.ablations.measuring import Judged, five_digits
 from dcgan_core.data import loading
@@ -112,7 +112,7 @@ def row(variant: variants.Variant, measured: dict[str, dict]) -> dict | None:
     seconds = 60 * sum(m["minutes"] for those in both for m in those)
     return measuring.ledger_row(
         f"stability.{variant.claim}",
-        intervals.shares_apart(removed, followed),
+        measuring.shares_apart(removed, followed),
         BASELINE,
         name=variant.name,
         n=len(removed),

@@ -7,8 +7,7 @@ import ablating
 import numpy as np
 import pytest
 
-from dcgan_core import intervals
-from dcgan_core.ablations import shipping, stability, variants
+from dcgan_core.ablations import measuring, shipping, stability, variants
 from dcgan_core.claims import ledger
 from dcgan_core.cli import main
 from dcgan_core.data.sources import drawn
@@ -65,9 +64,9 @@ def test_the_ledger_corrects_for_five_tests(shelf, tmp_path):
 
 @pytest.mark.parametrize(("a", "b"), [([1] * 9 + [0], [0] * 8), ([1, 0] * 20, [1, 0, 0, 0] * 10)])
 def test_two_shares_apart(a, b):
-    value, low, high = intervals.shares_apart(np.array(a, bool), np.array(b, bool))
+    value, low, high = measuring.shares_apart(np.array(a, bool), np.array(b, bool))
     assert value == pytest.approx(np.mean(a) - np.mean(b)) and -1 <= low < value < high <= 1
-    back = intervals.shares_apart(np.array(b, bool), np.array(a, bool))
+    back = measuring.shares_apart(np.array(b, bool), np.array(a, bool))
     assert back == pytest.approx((-value, -high, -low))
 
 
