@@ -281,7 +281,6 @@ CHANGES = {
     "recall": "recall",
     "diversity": "diversity",
     "oscillation": "movement of fixed z",
-    "returns": "way in two snapshots over that in one",
 }
 
 
@@ -396,9 +395,6 @@ if shipping.rows():
 # read here at once, too, and about one in twenty misses the truth by chance alone; the ledger corrects for that (Holm). What these runs can show stands in the last two
 # columns: whose fixed z move most, and who collapsed.
 #
-# The *way in two snapshots over that in one*, where a sentence names it, tells how images move: 2 where they drift, 1.4 where they wander, 1 where they jitter about a place,
-# less where they come back ({doc}`07_instability`).
-#
 # What counts as *collapsed* was settled after a few short pilots and before the full table, on samples alone:
 
 # %%
@@ -477,7 +473,7 @@ image_rows.strips(running.pair("no-batchnorm", images, folder, seed, device))
 # ```bash
 # dcgan ablate                              # everything
 # dcgan ablate --only pooling --seeds 10    # one guideline, more pairs
-# dcgan ablate --stability                  # the longer runs; hours
+# dcgan ablate --study stability                  # the longer runs; hours
 # ```
 #
 # ## The nets in this book

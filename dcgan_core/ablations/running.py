@@ -158,28 +158,11 @@ def _results(out: Path, judged: Judged) -> dict:
         "held_out_halves": measuring.five_digits(judged.halves()),
         "runs": measured,
         "rows": [r for r in rows if r],
-        "finds": _finds(out, measured),
         "seconds": round(
             sum(m["train_seconds"] + m["measure_seconds"] for seeds in measured.values() for m in seeds.values()), 1
         ),
         **runs.environment(),
     }
-
-
-def _finds(out: Path, measured: dict[str, dict[int, dict]]) -> list[dict]:
-    """The runs in which more than half of the fixed z come back, strongest first, and by how many of 255 grey levels a pixel of
-    theirs changes from snapshot to snapshot (root mean square)."""
-    finds = []
-    for variant in variants.ALL:
-        size = (variants.PROVOKING if variant in variants.PROVOKED else _baseline(out)).architecture.size
-        for seed, m in measured[variant.name].items():
-            if not measuring.comes_back(m):
-                continue
-            steps = np.diff(measuring.snapshots(out / f"{variant.name}-{seed}", size).astype(float), axis=0)
-            levels = measuring.five_digits(float(np.sqrt((steps**2).mean())))
-            found = {"variant": variant.name, "seed": seed, "size": size}
-            finds.append(found | {"returns": m["returns"], "grey_levels": levels})
-    return sorted(finds, key=lambda find: find["returns"])
 
 
 def _baseline(out: Path) -> Config:

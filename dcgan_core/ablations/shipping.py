@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from dcgan_core import assets, pictures
-from dcgan_core.ablations import measuring, variants
+from dcgan_core.ablations import variants
 from dcgan_core.errors import UserError
 from dcgan_core.files import read_json, write_atomically, write_json
 
 
 def ship_ablations(out: Path) -> Path:
-    """Copies the table, the first seed's samples of each variant and the images that come back most into the book.
+    """Copies the table and the first seed's samples of each variant into the book.
 
     Raises UserError for a table with less in it than the one that ships now, or with fewer than SEEDS pairs in a row.
     """
@@ -28,20 +28,15 @@ def ship_ablations(out: Path) -> Path:
         sheet = out / f"{variant.name}-{variants.seeds_of(variant).start}" / "sheet.webp"
         if sheet.exists():
             write_atomically(target / f"{variant.name}.webp", sheet.read_bytes())
-    if table["finds"]:  # a row for each of a few z; lossless, since a swing may be a single grey level
-        strongest = table["finds"][0]
-        images = measuring.snapshots(out / f"{strongest['variant']}-{strongest['seed']}", strongest["size"])
-        shown = pictures.grid(images[:, :2].swapaxes(0, 1), gap=1)
-        write_atomically(target / "returning.webp", pictures.encode(shown, "webp", quality=90, lossless=True))
     return target
 
 
-def ship_stability(out: Path) -> Path:
-    """Copies `out`/stability.json into the book. Raises UserError where it lacks runs that ship now."""
-    path, target = out / "stability.json", assets.folder("ablations") / "stability.json"
-    table = read_json(path, "the table of stability")
-    if lost := shipped_table(target.name)["runs"].keys() - table["runs"].keys():
-        raise UserError(f"{path}: lacks {len(lost)} runs that ship now; copy {target} there, then train what it lacks")
+def ship_study(out: Path, study: str) -> Path:
+    """Copies the table of `study`, `stability` or `filters`, into the book. Raises UserError where it lacks what ships now."""
+    path, target = out / f"{study}.json", assets.folder("ablations") / f"{study}.json"
+    table, part = read_json(path, f"the table of {study}"), "windows" if study == "filters" else "runs"
+    if lost := shipped_table(target.name).get(part, {}).keys() - table[part].keys():
+        raise UserError(f"{path}: lacks {len(lost)} {part} that ship now; copy {target} there, then go on")
     write_json(target, table)
     return target
 

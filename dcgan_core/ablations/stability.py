@@ -114,7 +114,7 @@ def row(variant: variants.Variant, measured: dict[str, dict]) -> dict | None:
         f"stability.{variant.claim}",
         measuring.shares_apart(removed, followed),
         BASELINE,
-        name=variant.name,
+        name="stability",
         n=len(removed),
         seconds=seconds,
         details=details,

@@ -239,7 +239,8 @@ def _command(r: dict) -> str:
         return ""
     again = f"dcgan measure book/reference_runs/{r['run']} {r['id']}"
     if r["run"].startswith("ablations/"):
-        again = "dcgan ablate --stability" if r["id"].startswith("stability.") else "dcgan ablate"
+        study = r["run"].split("/")[1]
+        again = "dcgan ablate" + (f" --study {study}" if study in ("stability", "filters") else "")
     if r["run"].startswith("after/"):
         again = f"dcgan after {r['run'].split('/')[1]}"
     return f"; again: <code>{html.escape(again)}</code>"

@@ -44,7 +44,7 @@ def measure(run: Run, ids: list[str], device: str = "auto", seed: int = 0) -> li
     chosen = [claim(i) for i in ids] or [c for c in possible if not c.needs or finding.find(c.needs)]
     for c in chosen:
         if not c.measure:
-            by_ablating = c.id.startswith(("ablation.", "stability.", "instability.told_apart"))
+            by_ablating = c.id.startswith(("ablation.", "stability.", "instability."))
             by = "dcgan ablate measures it" if by_ablating else "nothing here measures it yet"
             raise UserError(f"{c.id}: {'dcgan after measures it' if c.kind == 'after' else by}")
         if not c.fits(run):
@@ -91,7 +91,7 @@ def ledger_rows() -> list[dict]:
     """
     again = nets.shipped_nets()
     measured = [(claim_id, r) for run in reference_runs() for claim_id, r in results_of(run).items()]
-    tested = [shipping.shipped_table(), shipping.shipped_table("stability.json")]
+    tested = [shipping.shipped_table(f"{name}.json") for name in ("results", "stability", "filters")]
     measured += [(r["claim"], r) for r in [*(r for table in tested for r in table["rows"]), *tables.measured_rows()]]
     # the paper's own kind of data before stand-ins, photographs before drawings
     first = lambda r: (r["stand_in"], r.get("data") in scenes.NAMES, r["run"])  # noqa: E731

@@ -14,7 +14,11 @@ def add(commands: argparse._SubParsersAction) -> None:
     p.add_argument("--data", help="a set with classes (default: the book's drawn sprites)")
     p.add_argument("--out", type=Path, default=Path("runs/ablations"), metavar="FOLDER", help="default: runs/ablations")
     p.add_argument(
-        "--stability", action="store_true", help="longer runs instead, at three learning rates: how many fail? (--only, --out)"
+        "--study",
+        choices=("guidelines", "stability", "filters"),
+        default="guidelines",
+        help="guidelines removed, short runs (default); stability: how many longer runs fail? filters: one run of 100,000"
+        " updates, do filters of G come to oscillate?",
     )
     p.add_argument("--ship", action="store_true", help="copy the finished table into book/ablations")
     p.add_argument("--device", default="auto", help="auto (default), cpu, cuda, mps")
@@ -22,18 +26,20 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 
 def _run(args: argparse.Namespace) -> None:
-    from dcgan_core.ablations import running, shipping, stability
+    from dcgan_core.ablations import filters, running, shipping, stability
     from dcgan_core.errors import UserError
 
-    if args.stability:
-        for key in ("seeds", "images", "data"):
-            if getattr(args, key) is not None:
-                raise UserError(f"`{key}` cannot be chosen with `stability`: its runs were all fixed before the first")
-        stability.study(args.out, args.only, args.device)
-        if args.ship:
-            print(shipping.ship_stability(args.out))
-        return
     given = {key: getattr(args, key) for key in ("seeds", "images", "data") if getattr(args, key) is not None}
+    if args.study != "guidelines":
+        for key in (*given, *(["only"] if args.only and args.study == "filters" else [])):
+            raise UserError(f"`{key}` cannot be chosen in the study of {args.study}: its runs were fixed before the first")
+        if args.study == "stability":
+            stability.study(args.out, args.only, args.device)
+        else:
+            filters.study(args.out, args.device)
+        if args.ship:
+            print(shipping.ship_study(args.out, args.study))
+        return
     table = running.ablate(args.out, args.only, device=args.device, **given)
     for row in table["rows"]:
         print(f"{row['claim']:32} {row['run']:32} {row['value']:.3g} ({row['low']:.3g} to {row['high']:.3g}), n = {row['n']}")

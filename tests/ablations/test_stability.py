@@ -1,4 +1,4 @@
-"""`dcgan ablate --stability`: longer runs at three learning rates; how many fail?"""
+"""`dcgan ablate --study stability`: longer runs at three learning rates; how many fail?"""
 
 import json
 from dataclasses import replace
@@ -83,7 +83,7 @@ def small(monkeypatch):
 
 def test_a_study_trains_looks_ships_and_a_second_call_trains_nothing(small, shelf, tmp_path, monkeypatch, capsys):
     out = tmp_path / "out"
-    command = ["ablate", "--stability", "--out", str(out), "--device", "cpu", "--only", "pooling"]
+    command = ["ablate", "--study", "stability", "--out", str(out), "--device", "cpu", "--only", "pooling"]
     assert main(command) == 0
     table = json.loads((out / "stability.json").read_text())
     assert set(table["runs"]) == {"guidelines-0.0002-0", "pooling-0.0002-0"} and table["versions"]["torch"]
@@ -99,9 +99,9 @@ def test_a_study_trains_looks_ships_and_a_second_call_trains_nothing(small, shel
     assert shipping.shipped_table("stability.json")["runs"] == table["runs"]
     (out / "stability.json").write_text(json.dumps(table | {"runs": {}}))
     with pytest.raises(UserError, match="lacks 2 runs that ship now"):
-        shipping.ship_stability(out)
+        shipping.ship_study(out, "stability")
 
 
 def test_what_cannot_be_chosen_is_refused(capsys):
-    assert main(["ablate", "--stability", "--seeds", "2"]) == 1
+    assert main(["ablate", "--study", "stability", "--seeds", "2"]) == 1
     assert "--seeds cannot be chosen" in capsys.readouterr().err
