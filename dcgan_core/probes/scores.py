@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from dcgan_core import devices, networks
 from dcgan_core.data.images import ImageData
 from dcgan_core.errors import UserError
@@ -28,13 +30,20 @@ def _percent(task: Task, result: Result, details: dict, *, error: bool = False) 
 
 
 def all_labels(task: Task, search: Search) -> Measurement:
-    """Accuracy with all labels; `details` has the surest mistakes and, for D's features, each layer's own accuracy."""
+    """Accuracy with all labels; `details` has the surest mistakes, which test images were `right` (`unpack`) and, for D's
+    features, each layer's own accuracy."""
     result = protocols.full(task, search)
-    details: dict = {"mistakes": protocols.mistakes(task, result)}
+    right = (result.predictions == task.test_labels)[np.argsort(task.test_order)]
+    details: dict = {"mistakes": protocols.mistakes(task, result), "right": np.packbits(right).tobytes().hex()}
     if task.features.columns:
         parts = {name: protocols.full(task.only(part), search) for name, part in task.features.columns.items()}
         details["each_layer"] = {name: round(100 * r.accuracy, 2) for name, r in parts.items()}
     return _percent(task, result, details)
+
+
+def unpack(m: Measurement) -> np.ndarray:
+    """Which test images a measurement with all labels got right, in the order of the test set: bool N."""
+    return np.unpackbits(np.frombuffer(bytes.fromhex(m.details["right"]), np.uint8))[: m.n].astype(bool)
 
 
 def few_labels(

@@ -7,8 +7,9 @@ from conftest import encode, make_folder
 from dcgan_core.authors import reading
 from dcgan_core.claims import claim, ledger, s5
 from dcgan_core.errors import UserError
+from dcgan_core.files import write_json
 from dcgan_core.intervals import Measurement
-from dcgan_core.probes import protocols, tasks
+from dcgan_core.probes import protocols, scores, tasks
 from dcgan_core.runs import Run
 
 
@@ -55,8 +56,19 @@ def test_a_probe_is_measured_in_percent_with_what_the_chapter_shows(run, tmp_pat
     assert details["each_layer"].keys() == {"conv 1", "conv 2"}
     assert details["held_off"] == 36
     assert details["protocol"]["labels_each"] == "all"
+    right = scores.unpack(Measurement(row["value"], 0, 0, row["n"], 0, details))
+    assert 100 * right.mean() == pytest.approx(row["value"], abs=1e-3)
     few = protocols.per_class(s5._task(claim.Setting(ours, "cpu"), "cifar10", "trained", ()), 10, draws=3, choosing=2)
     assert few.n == 3
+
+    # K-means is the same whatever D has learnt: its row beside the run is taken, and D's is not measured a second time
+    theirs = {"value": 50.0, "low": 40.0, "high": 60.0, "n": 60, "seconds": 7.0, "seed": 0}
+    write_json(ours.path / "results.json", {"cifar10.accuracy.kmeans": theirs | {"details": {"right": "ff" * 4 + "00" * 4}}})
+    monkeypatch.setattr(s5, "_task", None)
+    setting = claim.Setting(ours, "cpu")
+    monkeypatch.setattr(s5, "_all_labels", lambda *_: lambda s: Measurement(row["value"], 0, 0, 60, 1.0, details))
+    above = s5._above_kmeans(setting)
+    assert above.value == pytest.approx(100 * (right.mean() - 32 / 60)) and above.seconds == 8.0
 
 
 def _grey(splits):
