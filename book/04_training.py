@@ -217,7 +217,7 @@ Table(
 )
 
 # %% [markdown]
-# Whether training is more *stable* with 0.5 is a question for longer runs ({doc}`03_architecture` says which):
+# These runs are too short to show whether 0.5 makes training more *stable*. The longer ones of {doc}`03_architecture` ask that:
 
 # %%
 ledger.of("stability.beta1")

@@ -220,29 +220,31 @@ if details:
 #
 # ## The oscillating mode
 #
-# A *filter* here is a channel of one of G's hidden layers: it draws one map for each z. Two things would make a filter what the paper describes. It draws the same map whatever z is: a *single
-# mode*. And that map goes to and fro while training goes on: it *oscillates*. So one small net, with all guidelines followed, was trained for very long, and every 25 updates the maps of eight fixed z were kept. Over
-# windows of 64 such snapshots each filter gets two numbers:
+# A *filter* here is a channel of one of G's hidden convolutions: it draws one map for each z. A filter as the paper describes it has two marks. It draws the same map for every z: a *single
+# mode*. And this map swings back and forth as training goes on: it *oscillates*. So one small net, with all guidelines followed, is trained twenty times as long as the runs of
+# {doc}`03_architecture` that ask about stability. Every 25 updates the maps of eight fixed z are kept. Over windows of 64 such snapshots each filter gets three numbers:
 #
-# - **variety**: the share of its variance that lies between z. Near 0, z no longer matters to it.
-# - **swing**: how much of the strongest movement of its maps is one frequency, slow drift left out. A pure oscillation has nearly 1; noise and random walks stay well below the limit (a test draws them).
+# - **variety**: how much of the variance in its maps comes from z; the rest comes from place and time.
+# - **motion**: how much of it comes from time.
+# - **swing**: how much of the motion's power is at one frequency. What a snapshot keeps of the one before is taken out first, so that slow drift and random walks do not pass for swings (a test simulates them).
 #
-# The limits, fixed before the run, are printed below. A filter counts when it is beyond both in two windows running.
+# A filter counts if it passes the limits printed below in two consecutive windows, at the same frequency, and was varied in an earlier one. The limits were fixed before the run.
 
 # %% tags=["hide-input"]
 watched = shipping.shipped_table("filters.json")
 windows = watched.get("windows", {})
-print(f"one map: variety below {filters.ONE}; swing: above {filters.SWINGS}")
+print(f"one map: variety below {filters.ONE}")
+print(f"swings: swing above {filters.SWINGS}, motion {filters.MOVES} at least")
 if windows:
     print(f"watched for {max(map(int, windows)):,} updates of each net", end="")
     print(f" of {filters.UPDATES:,}, in {len(windows)} windows")
     for layer, filter_ in watched["found"]:
-        print(f"found: layer {layer + 1}, filter {filter_}")
+        print(f"found: layer {layer + 1}, filter {filter_ + 1}")
     if not watched["found"]:
         print("found: no filter")
 layers = list(zip(*windows.values(), strict=True))
 Table(
-    ["G's hidden layer", "filters", "one map", "swings", "dead at the end"],
+    ["G's hidden convolution", "filters", "one map", "swings", "dead at the end"],
     [
         [
             f"{i}",
@@ -254,10 +256,10 @@ Table(
         for i, layer in enumerate(layers, 1)
     ]
     or [["not measured"] + [""] * 4],
-    caption="Filters beyond a limit, in the window where most were, by layer from z's side.",
+    caption="How many filters of each layer passed a limit, in the window with the most. Layer 1 is next to z. Dead: always the same number.",
 )
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Filters over a long training, a window at a time. Lines: the median filter of a layer; shaded: the middle half; dotted: the filter that comes nearest to the limit (grey, dashed).", "name": "fig-filters"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Filters over a long training, a window at a time. Lines: the median filter of a layer; shaded: the middle half; dotted: the most extreme filter of each window; grey, dashed: the limit.", "name": "fig-filters"}}
 
 
 def over_time(windows):
@@ -267,7 +269,8 @@ def over_time(windows):
     limits = {"variety": (filters.ONE, 0), "swing": (filters.SWINGS, -1)}
     for axis, (key, (limit, extreme)) in zip(axes, limits.items(), strict=True):
         for i, layer in enumerate(zip(*windows.values(), strict=True), 1):
-            fives = [window["percentiles"][key] for window in layer]
+            nothing = [float("nan")] * 5  # of a layer that is all dead
+            fives = [w["percentiles"].get(key, nothing) for w in layer]
             columns = list(zip(*fives, strict=True))
             [line] = axis.plot(updates, columns[2], label=f"layer {i}")
             colour = line.get_color()
@@ -286,7 +289,7 @@ def over_time(windows):
 
 over_time(windows) if windows else None
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The filter and window with the highest swing of all: the course of the strongest movement of its maps.", "name": "fig-strongest"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The highest swing of the whole run: how that filter's maps moved within the window (first principal component of what is new in each snapshot).", "name": "fig-strongest"}}
 strongest = watched.get("strongest")
 if strongest:
     _, axis = plt.subplots(figsize=(7, 2.4))
@@ -296,14 +299,16 @@ if strongest:
     axis.set_xlabel("updates of each net")
     axis.set_yticks([])
     plt.show()
-    print(f"layer {strongest['layer'] + 1}, filter {strongest['filter']}:")
-    print(f"swing {strongest['swing']:.2f}, variety {strongest['variety']:.2f}")
+    print(
+        f"layer {strongest['layer'] + 1}, filter {strongest['filter'] + 1}:",
+        *(f"{k} {strongest[k]:.2f}" for k in ("variety", "motion", "swing")),
+    )
 
 # %%
 ledger.of("instability.oscillating_mode")
 
 # %% [markdown]
-# "Sometimes" is a weak word: one run of one small net that shows no such filter does not speak against it, so then the {term}`ledger` leaves the claim open. `dcgan ablate --study filters` trains and watches again.
+# The paper says *sometimes*. One run without such a filter does not contradict that, and then the {term}`ledger` leaves the claim open. `dcgan ablate --study filters` makes the run.
 #
 # ## D's loss goes to 0: what now?
 #
@@ -339,7 +344,7 @@ if details:
 # ## What the paper concludes
 #
 # That its architectures are *more stable*, that adversarial nets learn good representations of images, for classifiers and for drawing, and that some instability remains. The second this book can speak to, and does in
-# chapters 5 and 6. The first it cannot yet: the runs of {doc}`03_architecture` are too short to judge stability, and the {doc}`scoreboard` says so. What the paper leaves to others, prediction of frames in video, features
+# chapters 5 and 6. The first is what the longer runs of {doc}`03_architecture` ask; the {doc}`scoreboard` says how far they are. What the paper leaves to others, prediction of frames in video, features
 # for speech, and a closer look at z, is left here, too, but for the last.
 #
 # ## Exercises

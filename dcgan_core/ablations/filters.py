@@ -1,13 +1,15 @@
 """Do some of G's filters collapse to a single oscillating mode when a net is trained for long (paper §7)?
 
-A filter's maps of a few fixed z are kept every `APART` updates, and judged over a window of `WINDOW` such snapshots:
+The maps of a few fixed z are kept every `APART` updates, and each filter of G's hidden convolutions is judged over windows of
+`WINDOW` such snapshots:
 
-- `variety`: the share of the variance of its numbers that lies between z. Near 0, the filter draws one map, whatever z.
-- `swing`: the maps' strongest mode in time (their first principal component over the window), and the share of its power that
-  one frequency holds, the slowest two left out, since they are drift. Near 1, the filter goes to and fro; noise has about 0.2.
+- `variety`: the share of the variance of its numbers that comes from z. Near 0, the filter draws one map, whatever z.
+- `motion`: the share that comes from time.
+- `swing`: the share of the motion's power that one frequency holds with its two neighbours. What a snapshot keeps of the one
+  before (their correlation) is taken out first, so that drift and random walks count as noise, not as slow swings.
 
-Fixed before the run: a filter is in a single oscillating mode where variety is below `ONE` and swing above `SWINGS` in two
-windows running.
+Fixed before the run: a filter is in a single oscillating mode where variety is below `ONE`, motion at least `MOVES` and swing
+above `SWINGS` in two windows running, at the same frequency, after an earlier window in which it was varied.
 """
 
 from collections.abc import Iterator
@@ -18,57 +20,80 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dcgan_core import runs
+from dcgan_core import config_io, runs
 from dcgan_core.ablations import measuring, running, stability, variants
+from dcgan_core.errors import UserError
 from dcgan_core.files import read_json, write_json
 from dcgan_core.networks import Generator
+from dcgan_core.runs import Run
 from dcgan_core.training.session import Event
 
 UPDATES, APART, WINDOW = 20 * stability.UPDATES, 25, 64
 BATCH, KEPT = 64, 8  # fixed z in a batch, whose statistics count, and those whose maps are kept
-ONE, SWINGS, DRIFT = 0.05, 0.5, 2
+ONE, MOVES, SWINGS = 0.05, 0.01, 0.5
+SLOWEST = 3  # the fewest swings in a window that count as a frequency
 BASELINE = replace(stability.BASELINE, images=UPDATES * stability.BASELINE.batch)
 
 
 def study(out: Path, device: str = "auto", progress: bool = True) -> dict:
     """Trains one net with all guidelines in `out`/filters, or goes on, and watches its filters; returns the table, also in
-    `out`/filters.json. The window in which a run was stopped is left out. Raises KeyboardInterrupt where it is stopped."""
-    watch = _Watch(out / "filters.json")
+    `out`/filters.json. The window in which a run was stopped is left out.
+
+    Raises UserError for a run watched by other limits, KeyboardInterrupt where it is stopped.
+    """
+    watch = _Watch(out / "filters.json", new=not (out / "filters" / "run.json").exists())
     run = running.train_variant(BASELINE, BASELINE, out / "filters", device, progress=progress, watch=watch)
-    return watch.write(seconds=60 * run.info["minutes"])
+    diverged = any(
+        alarm["kind"] == "diverged" for alarm in run.info.get("alarms", [])
+    )  # then it was not as long as it should be
+    if watch.table["windows"] and not watch.table["rows"] and not diverged:
+        watch.table["rows"] = [_row(watch.table, run)]
+        watch.write()
+    return watch.table
 
 
 def maps(generator: Generator, z: Tensor) -> Iterator[Tensor]:
-    """The maps of each of G's hidden layers, N x filters x side x side, z's side first. For nets without classes."""
+    """The maps of G's hidden convolutions, N x filters x side x side, z's side first. For nets without classes."""
     h = z
     for stage in generator.dense:
         h = stage(h)
-    yield (h := h.unflatten(1, generator.architecture.base))
+    h = h.unflatten(1, generator.architecture.base)
     for stage in generator.convs[:-1]:
         yield (h := stage(h))
 
 
-def judge(seen: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A layer's window, T x z x filters x side x side: each filter's variety and swing, NaN where it is dead (all one number),
-    and the course of its strongest mode, filters x T."""
+def judge(seen: np.ndarray) -> dict[str, np.ndarray]:
+    """A layer's window, T x z x filters x side x side: each filter's variety, motion, swing, its frequency in swings a window,
+    and the course of its strongest motion (filters x T - 1). NaN where a filter is dead: all one number."""
     x = np.moveaxis(seen.astype(np.float32), 2, 0)  # filters x T x z x side x side
     x = x.reshape(*x.shape[:3], -1)
     whole = x.var((1, 2, 3))
-    with np.errstate(invalid="ignore"):
-        variety = x.var(2).mean((1, 2)) / np.where(whole > 0, whole, np.nan)
-        moved = (x - x.mean(1, keepdims=True)).reshape(len(x), x.shape[1], -1)
-        courses = np.linalg.eigh(moved @ moved.swapaxes(1, 2))[1][:, :, -1]  # filters x T
-        power = np.abs(np.fft.rfft(courses - courses.mean(1, keepdims=True)))[:, 1:] ** 2
-        swing = power[:, DRIFT:].max(1) / power.sum(1)
-    return variety, np.where(whole > 0, swing, np.nan), courses
+    whole[whole == 0] = np.nan
+    variety, motion = x.var(2).mean((1, 2)) / whole, x.var(1).mean((1, 2)) / whole
+    moved = (x - x.mean(1, keepdims=True)).reshape(len(x), x.shape[1], -1)
+    before, after = moved[:, :-1], moved[:, 1:]
+    kept = (before * after).sum((1, 2)) / np.maximum((before**2).sum((1, 2)), 1e-12)
+    new = after - kept[:, None, None] * before
+    new -= new.mean(1, keepdims=True)
+    spectrum = np.fft.rfft(new * np.hanning(new.shape[1])[:, None], axis=1)
+    power = (np.abs(spectrum) ** 2).sum(2)[:, 1:]  # filters x frequencies, from one swing a window
+    near = power + np.pad(power, ((0, 0), (1, 1)))[:, 2:] + np.pad(power, ((0, 0), (1, 1)))[:, :-2]
+    frequency = near[:, SLOWEST - 1 :].argmax(1) + SLOWEST
+    swing = near[np.arange(len(x)), frequency - 1] / np.maximum(power.sum(1), 1e-12)
+    courses = np.linalg.eigh(new @ new.swapaxes(1, 2))[1][:, :, -1]
+    found = {"variety": variety, "motion": motion, "swing": np.where(motion > 0, swing, np.nan)}
+    return found | {"frequency": frequency, "course": courses}
 
 
 class _Watch:
     """Collects maps while a run trains, and judges each window when it is full."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.table = read_json(path, "the table of filters") if path.exists() else {"windows": {}, "strongest": None}
+    def __init__(self, path: Path, new: bool) -> None:
+        limits = {"one": ONE, "moves": MOVES, "swings": SWINGS, "slowest": SLOWEST, "apart": APART, "window": WINDOW}
+        start: dict = {"limits": limits, "baseline": config_io.to_dict(BASELINE), "windows": {}, "strongest": None, "rows": []}
+        self.path, self.table = path, start if new or not path.exists() else read_json(path, "the table of filters")
+        if any(self.table.get(key) != start[key] for key in ("limits", "baseline")):
+            raise UserError(f"{path}: of a run that was trained or watched in another way; choose another `out`")
         self.seen: dict[int, list[np.ndarray]] = {}  # updates -> each layer's maps, in this window
 
     def __call__(self, event: Event) -> None:
@@ -87,44 +112,62 @@ class _Watch:
     def _judge(self, updates: int) -> None:
         layers = []
         for i, layer in enumerate(zip(*self.seen.values(), strict=True)):
-            variety, swing, courses = judge(np.stack(layer))
-            if not np.isnan(swing).all():
-                most = int(np.nanargmax(swing))
-                strongest = {"updates": updates, "layer": i, "filter": most, "swing": float(swing[most])}
-                strongest |= {"variety": float(variety[most]), "course": courses[most].tolist()}
-                if strongest["swing"] > (self.table["strongest"] or {"swing": 0})["swing"]:
-                    self.table["strongest"] = measuring.five_digits(strongest)
-            fives = {k: np.nanpercentile(v, (0, 25, 50, 75, 100)).tolist() for k, v in (("variety", variety), ("swing", swing))}
-            one, swings = variety < ONE, swing > SWINGS
-            counts = {
-                "filters": len(swing),
-                "dead": int(np.isnan(swing).sum()),
-                "one": int(one.sum()),
-                "swing": int(swings.sum()),
-            }
-            layers.append(counts | {"percentiles": fives, "both": np.flatnonzero(one & swings).tolist()})
-        self.table["windows"][str(updates)] = measuring.five_digits(layers)
+            found = judge(np.stack(layer))
+            variety, motion, swing = (found[key] for key in ("variety", "motion", "swing"))
+            most = int(np.nan_to_num(np.where(motion >= MOVES, swing, 0)).argmax())
+            if swing[most] > (self.table["strongest"] or {"swing": 0})["swing"]:
+                said = {key: float(found[key][most]) for key in ("variety", "motion", "swing", "frequency")}
+                self.table["strongest"] = {
+                    "updates": updates,
+                    "layer": i,
+                    "filter": most,
+                    **said,
+                    "course": found["course"][most].tolist(),
+                }
+            alive = ~np.isnan(swing)
+            fives = (
+                {k: np.percentile(found[k][alive], (0, 25, 50, 75, 100)).tolist() for k in ("variety", "motion", "swing")}
+                if alive.any()
+                else {}
+            )
+            one, swings = variety < ONE, (swing > SWINGS) & (motion >= MOVES)
+            layers.append(
+                {
+                    "filters": len(swing),
+                    "dead": int(np.isnan(variety).sum()),
+                    "one": int(one.sum()),
+                    "swing": int(swings.sum()),
+                    "percentiles": fives,
+                    "varied": np.flatnonzero(variety >= ONE).tolist(),
+                    "both": {str(f): int(found["frequency"][f]) for f in np.flatnonzero(one & swings)},
+                }
+            )
+        self.table["windows"][str(updates)] = layers
         self.write()
 
-    def write(self, seconds: float = 0.0) -> dict:
-        """seconds: what the whole run took, once it is over."""
-        found = oscillating(self.table["windows"])
-        rows = [_row(found, self.table["windows"], seconds)] if seconds else []
-        self.table |= {"found": found, "rows": rows, **runs.environment()}
-        write_json(self.path, self.table)
-        return self.table
+    def write(self) -> None:
+        self.table |= {"found": oscillating(self.table["windows"]), **runs.environment()}
+        write_json(self.path, measuring.five_digits(self.table))
 
 
 def oscillating(windows: dict[str, list[dict]]) -> list[tuple[int, int]]:
-    """Filters (layer and number) in a single oscillating mode in two windows running."""
-    both = {int(end): {(i, f) for i, layer in enumerate(layers) for f in layer["both"]} for end, layers in windows.items()}
-    nothing: set[tuple[int, int]] = set()
-    return sorted({place for end, now in both.items() for place in now & both.get(end - APART * WINDOW, nothing)})
+    """Filters (layer and number) in a single oscillating mode, as the module says it."""
+    varied: set[tuple[int, int]] = set()
+    before: dict[tuple[int, int], int] = {}
+    found, last = set(), 0
+    for end, layers in sorted((int(end), layers) for end, layers in windows.items()):
+        now = {(i, int(f)): k for i, layer in enumerate(layers) for f, k in layer["both"].items()}
+        if end == last + APART * WINDOW:
+            found |= {place for place in now.keys() & before & varied if abs(now[place] - before[place]) <= 1}
+        varied |= {(i, f) for i, layer in enumerate(layers) for f in layer["varied"]}
+        before, last = now, end
+    return sorted(found)
 
 
-def _row(found: list, windows: dict[str, list[dict]], seconds: float) -> dict:
-    filters = sum(layer["filters"] for layer in next(iter(windows.values())))
-    share = len(found) / filters
-    details = {"seeds": [BASELINE.seed], "filters": filters, "found": len(found), "windows": len(windows)}
-    claim, numbers = "instability.oscillating_mode", (share, share, share)
-    return measuring.ledger_row(claim, numbers, BASELINE, name="filters", n=filters, seconds=seconds, details=details)
+def _row(table: dict, run: Run) -> dict:
+    filters = sum(layer["filters"] for layer in next(iter(table["windows"].values())))
+    share = len(table["found"]) / filters
+    details = {"seeds": [BASELINE.seed], "filters": filters, "found": len(table["found"]), "windows": len(table["windows"])}
+    claim, numbers, seconds = "instability.oscillating_mode", (share, share, share), 60 * run.info["minutes"]
+    how = f"{BASELINE.data} at {BASELINE.architecture.size} pixels, one small net"
+    return measuring.ledger_row(claim, numbers, BASELINE, name="filters", n=filters, seconds=seconds, details=details, how=how)

@@ -225,8 +225,11 @@ def shares_apart(a: np.ndarray, b: np.ndarray) -> tuple[float, float, float]:
     return p - q, float(p - q - np.hypot(p - p_low, q_high - q)), float(p - q + np.hypot(p_high - p, q - q_low))
 
 
-def ledger_row(claim: str, found: Iterable[float], config: Config, *, name: str, n: int, seconds: float, details: dict) -> dict:
-    """found: value, low, high; config: what the runs have in common; n: pairs or runs counted; seconds: for all of them."""
+def ledger_row(
+    claim: str, found: Iterable[float], config: Config, *, name: str, n: int, seconds: float, details: dict, how: str = ""
+) -> dict:
+    """found: value, low, high; config: what the runs have in common; n: pairs or runs counted; seconds: for all of them; how:
+    what they are, if not small and short."""
     return {
         "claim": claim,
         **dict(zip(("value", "low", "high"), (float(f"{x:.6g}") for x in found), strict=True)),
@@ -235,7 +238,7 @@ def ledger_row(claim: str, found: Iterable[float], config: Config, *, name: str,
         "run": f"ablations/{name}",
         "data": config.data,
         "stand_in": True,
-        "instead": f"{config.data} at {config.architecture.size} pixels, small nets and short runs",
+        "instead": how or f"{config.data} at {config.architecture.size} pixels, small nets and short runs",
         "seed": details["seeds"][0],
         "date": datetime.date.today().isoformat(),
         "details": five_digits(details),

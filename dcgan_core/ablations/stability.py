@@ -12,10 +12,11 @@ import numpy as np
 import torch
 from scipy import stats
 
-from dcgan_core import latent, runs
+from dcgan_core import config_io, latent, runs
 from dcgan_core.ablations import measuring, running, variants
 from dcgan_core.ablations.measuring import Judged, five_digits
 from dcgan_core.data import loading
+from dcgan_core.errors import UserError
 from dcgan_core.files import read_json, write_json
 from dcgan_core.runs import Run
 from dcgan_core.training.session import Event
@@ -32,10 +33,15 @@ def study(out: Path, only: Iterable[str] = (), device: str = "auto", progress: b
     """Trains what `out`/stability.json lacks, seed by seed, and writes it there; a stopped run goes on where it was. Returns
     the table. To go on with the book's, copy book/ablations/stability.json there first.
 
-    Raises UserError for an unknown name in `only`, KeyboardInterrupt where it was stopped.
+    Raises UserError for a name in `only` that is not studied, KeyboardInterrupt where it was stopped.
     """
-    path, chosen = out / "stability.json", [v for v in running.called(only) if v in (variants.GUIDELINES, *REMOVED)]
-    table = read_json(path, "the table of stability") if path.exists() else {"runs": {}, "rows": []}
+    if odd := set(only) - {variants.GUIDELINES.name, *NAMES}:
+        raise UserError(f"`only` {sorted(odd)[0]}{config_io.did_you_mean(sorted(odd)[0], NAMES)}")
+    path, chosen = out / "stability.json", running.called(only or NAMES)
+    rule = {"least": LEAST, "updates": UPDATES, "first": FIRST, "apart": APART, "baseline": config_io.to_dict(BASELINE)}
+    table: dict = read_json(path, "the table of stability") if path.exists() else {"rule": rule, "runs": {}}
+    if table["rule"] != rule:
+        raise UserError(f"{path}: of runs that were trained or judged in another way; choose another `out`")
     judged = _judged(out / "classifier-stability.safetensors", device)
     for seed in range(SEEDS):
         for rate, variant in ((rate, v) for rate in RATES for v in chosen):
@@ -46,12 +52,14 @@ def study(out: Path, only: Iterable[str] = (), device: str = "auto", progress: b
             checks = _Checks(out / name, judged, seed)
             config = variant.config(baseline, seed)
             run = running.train_variant(config, baseline, out / name, device, progress=progress, watch=checks)
+            table |= {"rows": []} | runs.environment()
             table["runs"][name] = found = checks.outcome(run)
             print(f"{name:32} {'failed: ' + found['failed'] if found['failed'] else 'went well'}", flush=True)
-            rows = [r for v in REMOVED if (r := row(v, table["runs"]))]
-            write_json(path, {**table, "rows": rows, **runs.environment()})
+            write_json(path, table)
             (run.path / "checkpoint.pt").unlink(missing_ok=True)
             run.forget_good_checkpoint()
+    table["rows"] = [r for v in REMOVED if (r := row(v, table["runs"]))]
+    write_json(path, table)
     return table
 
 
@@ -81,11 +89,15 @@ class _Checks:
     def outcome(self, run: Run) -> dict:
         """When and of what a run failed, and how much worse its Fréchet distance was at worst than at the end."""
         alarms = run.info.get("alarms", [])
-        failed = [f"at update {n} {key} {m[key]:.3g}" for n, m in self.found.items() for key in LEAST if m[key] < LEAST[key]]
-        failed += ["weights that are not numbers" for alarm in alarms if alarm["kind"] == "diverged"]
+        diverged = ["weights that are not numbers" for alarm in alarms if alarm["kind"] == "diverged"]
+        if not diverged and len(self.found) != len(range(FIRST, UPDATES + 1, APART)):
+            raise UserError(f"{self.path}: {len(self.found)} checks, others were lost; remove its folder, and train it again")
+        low = {n: [key for key in LEAST if m[key] < LEAST[key]] for n, m in self.found.items()}
+        failed = [f"at update {n} {keys[0]} {self.found[n][keys[0]]:.3g}" for n, keys in low.items() if keys] + diverged
         far = [m["frechet"] for m in self.found.values()]
         return {
             "failed": failed[0] if failed else None,
+            "was_well": not all(low.values()),  # at a check at least: it did more than learn slowly
             "worst_over_last": float(f"{max(far) / far[-1]:.4g}") if far else None,
             "alarms": len(alarms),
             "minutes": run.info["minutes"],
@@ -115,7 +127,8 @@ def row(variant: variants.Variant, measured: dict[str, dict]) -> dict | None:
         measuring.shares_apart(removed, followed),
         BASELINE,
         name="stability",
-        n=len(removed),
+        n=len(followed) + len(removed),
         seconds=seconds,
         details=details,
+        how=f"{BASELINE.data} at {BASELINE.architecture.size} pixels, small nets",
     )

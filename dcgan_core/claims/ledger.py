@@ -108,7 +108,8 @@ def _correct_for_many(family: list[dict]) -> None:
     """What one of many comparisons shows counts only if it still does by Holm's correction over all of them."""
     measured = [row for row in family if row["value"] is not None]
     found = [(row.get("details") or {}).get("p") or ratio_p(row) for row in measured]  # p of its own test, or Student's
-    for row, p in zip(measured, holm(found), strict=True):
+    missing = [1.0] * (len(family) - len(measured))  # counted with the others, as they will be once measured
+    for row, p in zip(measured, holm(found + missing), strict=False):
         row["p_holm"] = float(f"{p:.3g}")
         if p > 0.05 and row["met"] != "open":
             row["met"] = "open"

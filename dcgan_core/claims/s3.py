@@ -41,10 +41,17 @@ CLAIMS = [
         "not given (code: yes)",
         between(*variants.BAND),
     ),
-    stability("strides", "3", "Strided convolutions are more stable than pooling and upsampling", "for stable DCGANs"),
-    stability("batchnorm", "3", "Batchnorm makes training more stable", "stabilizes learning"),
-    stability("batchnorm_everywhere", "3", "Batchnorm not on every layer is more stable", "oscillation, instability"),
-    stability("fully_connected", "3", "No fully connected hidden layer is more stable", "for stable DCGANs"),
+    stability(
+        "strides", "3", "Fewer runs fail with strided convolutions than with pooling and upsampling", "for stable DCGANs"
+    ),
+    stability("batchnorm", "3", "Fewer runs fail with batchnorm than without", "stabilizes learning"),
+    stability(
+        "batchnorm_everywhere",
+        "3",
+        "Fewer runs fail when batchnorm is left off G's output and D's first layer",
+        "oscillation, instability",
+    ),
+    stability("fully_connected", "3", "Fewer runs fail without a fully connected hidden layer", "for stable DCGANs"),
     *(
         Claim(f"architecture.{name}", "3", statement, paper, "not chosen", None)
         for name, statement, paper in (

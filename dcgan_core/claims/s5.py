@@ -34,7 +34,7 @@ def _search(s: Setting) -> Search:
 
 
 @cache  # so that a row and what compares it with another are measured once
-def _all_labels(dataset: str, kind: str, layers: tuple[int, ...] = ()) -> Measure:
+def _all_labels(dataset: str, kind: str, layers: tuple[int, ...]) -> Measure:
     return cache(lambda s: scores.all_labels(_task(s, dataset, kind, layers), _search(s)))
 
 
@@ -42,14 +42,14 @@ def _kmeans(s: Setting, name: str, measure: Measure) -> Measurement:
     """K-means' row as results.json beside the run has it, since it is the same whatever D has learnt; else measured."""
     path = s.run.path / "results.json"
     row = {} if s.small or not path.exists() else read_json(path, "measured claims").get(f"cifar10.{name}.kmeans", {})
-    if row.get("seed") != s.seed or not {"right", "draws"} & row["details"].keys():
+    if row.get("seed") != s.seed or ("right" if name == "accuracy" else "draws") not in row["details"]:
         return measure(s)
     return Measurement(*(row[key] for key in ("value", "low", "high", "n", "seconds", "details")))
 
 
 def _above_kmeans(s: Setting) -> Measurement:
     """D's features less K-means' on the same test images, in percentage points; the interval varies over images."""
-    mine, theirs = _all_labels("cifar10", "trained")(s), _kmeans(s, "accuracy", _all_labels("cifar10", "kmeans"))
+    mine, theirs = _all_labels("cifar10", "trained", ())(s), _kmeans(s, "accuracy", _all_labels("cifar10", "kmeans", ()))
     more = 100 * (scores.unpack(mine).astype(float) - scores.unpack(theirs))
     low, high = intervals.bootstrap(lambda x: float(x.mean()), more, seed=s.seed)
     details = {"D": mine.value, "K-means": theirs.value, "centroids": 100 if s.small else 1600}
@@ -64,7 +64,7 @@ def paired_draws(mine: Measurement, theirs: Measurement) -> Measurement:
 
 
 def _above_kmeans_400(s: Setting) -> Measurement:
-    mine, theirs = (_few_labels("cifar10", kind, 400, 10) for kind in ("trained", "kmeans"))
+    mine, theirs = (_few_labels("cifar10", kind, 400, 10, layers=()) for kind in ("trained", "kmeans"))
     return paired_draws(mine(s), _kmeans(s, "accuracy_400", theirs))
 
 

@@ -8,9 +8,9 @@ CLAIMS = [
         "7",
         "Trained longer, a subset of filters sometimes collapses to a single oscillating mode",
         "sometimes (seen)",
-        "of G's filters",
+        "share of G's filters",
         # one run that shows none cannot speak against "sometimes"
-        Rule("one filter at least, in two windows running", lambda value, low, high: True if value > 0 else None),
+        Rule("one filter at least; where none is found, it stays open", lambda value, low, high: True if value > 0 else None),
         varies="nothing",
     ),
 ]

@@ -1,4 +1,4 @@
-"""`dcgan ablate`: the paper's guidelines removed one at a time."""
+"""`dcgan ablate`: the paper's guidelines removed one at a time, in short runs or longer ones; G's filters, watched for long."""
 
 import argparse
 from pathlib import Path
@@ -18,7 +18,7 @@ def add(commands: argparse._SubParsersAction) -> None:
         choices=("guidelines", "stability", "filters"),
         default="guidelines",
         help="guidelines removed, short runs (default); stability: how many longer runs fail? filters: one run of 100,000"
-        " updates, do filters of G come to oscillate?",
+        " updates, do single filters of G start to oscillate?",
     )
     p.add_argument("--ship", action="store_true", help="copy the finished table into book/ablations")
     p.add_argument("--device", default="auto", help="auto (default), cpu, cuda, mps")

@@ -44,11 +44,25 @@ def test_a_row_counts_failures_and_waits_for_all_runs():
     measured = all_runs({"guidelines": 1, "no-batchnorm": 11})
     variant = next(v for v in stability.REMOVED if v.name == "no-batchnorm")
     row = stability.row(variant, measured)
-    assert row["claim"] == "stability.batchnorm" and row["n"] == 12 and row["details"]["failed"] == [[1, 11], [11, 1]]
+    assert row["claim"] == "stability.batchnorm" and row["n"] == 24 and row["details"]["failed"] == [[1, 11], [11, 1]]
     assert row["value"] == pytest.approx(10 / 12, abs=1e-5) and row["low"] > 0
     assert row["details"]["p"] == pytest.approx(0.000108, rel=0.01)  # 2 (12·12 + 1) / C(24, 12)
     del measured["no-batchnorm-0.001-3"]
     assert stability.row(variant, measured) is None
+
+
+def test_a_row_that_comes_first_is_corrected_for_those_to_come(shelf, tmp_path):
+    measured = all_runs({"pooling": 6})
+    [pooling] = [v for v in stability.REMOVED if v.name == "pooling"]
+    (tmp_path / "ablations/stability.json").write_text(
+        json.dumps({"runs": measured, "rows": [stability.row(pooling, measured)]})
+    )
+    [row] = [r for r in ledger.ledger_rows() if r["id"] == "stability.strides"]
+    assert (
+        row["details"]["p"] < 0.02
+        and row["p_holm"] == pytest.approx(5 * row["details"]["p"], rel=0.01)
+        and row["met"] == "open"
+    )
 
 
 def test_the_ledger_corrects_for_five_tests(shelf, tmp_path):
@@ -77,7 +91,7 @@ def small(monkeypatch):
     monkeypatch.setattr(drawn, "DRAWN", {"train": 300, "test": 80})
     a = Architecture(16, 3, (4, 8), (2, 2), kernel=4, latent=10)
     base = replace(variants.BASELINE, data="drawn-rooms", architecture=a, batch=16, images=96)
-    for key, value in {"BASELINE": base, "FIRST": 4, "APART": 2, "RATES": (0.0002,), "SEEDS": 1}.items():
+    for key, value in {"BASELINE": base, "UPDATES": 6, "FIRST": 4, "APART": 2, "RATES": (0.0002,), "SEEDS": 1}.items():
         monkeypatch.setattr(stability, key, value)
 
 
@@ -89,6 +103,7 @@ def test_a_study_trains_looks_ships_and_a_second_call_trains_nothing(small, shel
     assert set(table["runs"]) == {"guidelines-0.0002-0", "pooling-0.0002-0"} and table["versions"]["torch"]
     for m in table["runs"].values():
         assert list(m["checks"]) == ["4", "6"] and set(CHECK) <= set(m["checks"]["6"])
+        assert m["was_well"] == any(all(c[k] >= v for k, v in stability.LEAST.items()) for c in m["checks"].values())
         assert m["worst_over_last"] >= 1 and bool(m["failed"]) == any(
             c[k] < v for c in m["checks"].values() for k, v in stability.LEAST.items()
         )
@@ -100,6 +115,20 @@ def test_a_study_trains_looks_ships_and_a_second_call_trains_nothing(small, shel
     (out / "stability.json").write_text(json.dumps(table | {"runs": {}}))
     with pytest.raises(UserError, match="lacks 2 runs that ship now"):
         shipping.ship_study(out, "stability")
+
+
+def test_other_limits_and_lost_checks_are_refused(small, tmp_path, monkeypatch, capsys):
+    out = tmp_path / "out"
+    command = ["ablate", "--study", "stability", "--out", str(out), "--device", "cpu", "--only", "guidelines"]
+    assert main(command) == 0
+    table = json.loads((out / "stability.json").read_text())
+    monkeypatch.setattr(stability, "FIRST", 2)
+    assert main(command) == 1 and "choose another --out" in capsys.readouterr().err
+    monkeypatch.setattr(stability, "FIRST", 4)
+    (out / "stability.json").write_text(json.dumps(table | {"runs": {}}))
+    (out / "guidelines-0.0002-0" / "checks.json").unlink()
+    assert main(command) == 1 and "0 checks, others were lost" in capsys.readouterr().err
+    assert main([*command[:-1], "relu"]) == 1 and "relu" in capsys.readouterr().err
 
 
 def test_what_cannot_be_chosen_is_refused(capsys):

@@ -71,6 +71,11 @@ def test_a_probe_is_measured_in_percent_with_what_the_chapter_shows(run, tmp_pat
     assert above.value == pytest.approx(100 * (right.mean() - 32 / 60)) and above.seconds == 8.0
 
 
+def test_a_row_and_what_compares_it_are_measured_once():
+    assert ledger.claim("cifar10.accuracy").measure is s5._all_labels("cifar10", "trained", ())
+    assert ledger.claim("cifar10.accuracy_400").measure is s5._few_labels("cifar10", "trained", 400, 10, layers=())
+
+
 def _grey(splits):
     """The run of these tests sees one channel, and CIFAR-10 has three."""
     return tuple(replace(split, images=np.asarray(split.images)[:, :1]) for split in splits)
