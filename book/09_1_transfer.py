@@ -190,7 +190,7 @@ Table(
 #
 # ## What was measured
 #
-# On CIFAR-10, with D of the run `imagenet32`, which has seen 16,000 small pictures of Tiny-ImageNet and none of CIFAR-10. On faces, D of the run `faces` has seen those very
+# On CIFAR-10, with D of the run `imagenet32-third`, which has seen 16,000 small pictures of Tiny-ImageNet and none of CIFAR-10. On faces, D of the run `faces` has seen those very
 # photographs, all without labels; the test pictures are held out from it.
 
 # %% tags=["hide-input"]

@@ -48,13 +48,13 @@ class Study:
 STUDIES = {
     s.name: s
     for s in (
-        Study("cifar10_100", "imagenet32", 100, 100_000, Plan(brief=1000, longer=20_000), arms=(*THREE, "alone")),
-        Study("cifar10_400", "imagenet32", 400, 100_000, settings_of="cifar10_100", c=1e-4),  # C, too
-        Study("cifar10_400_brief", "imagenet32", 400, 12_000, settings_of="cifar10_100", c=1e-4),
-        Study("cifar10_10", "imagenet32", 10, 25_000, settings_of="cifar10_100", arms=(*THREE, "batch")),
+        Study("cifar10_100", "imagenet32-third", 100, 100_000, Plan(brief=1000, longer=20_000), arms=(*THREE, "alone")),
+        Study("cifar10_400", "imagenet32-third", 400, 100_000, settings_of="cifar10_100", c=1e-4),  # C, too
+        Study("cifar10_400_brief", "imagenet32-third", 400, 12_000, settings_of="cifar10_100", c=1e-4),
+        Study("cifar10_10", "imagenet32-third", 10, 25_000, settings_of="cifar10_100", arms=(*THREE, "batch")),
         Study("faces_smile", "faces", 100, 3000, Plan(brief=400, longer=1600)),
         Study("faces_glasses", "faces", 100, 3000, settings_of="faces_smile"),
-        Study("cifar10_25", "imagenet32", 25, 25_000, settings_of="cifar10_100"),
+        Study("cifar10_25", "imagenet32-third", 25, 25_000, settings_of="cifar10_100"),
     )
 }
 ALONE = 64  # trials of the paper's control, of which 16 are those of `scratch`
