@@ -214,7 +214,7 @@ print(
 of(*NAMES)
 
 # %% [markdown]
-# The same question on natural pictures, CIFAR-10 with a hundred labels a class: D of the run `imagenet32`, frozen, against a net of its
+# The same question on natural pictures, CIFAR-10 with a hundred labels a class: D of the run `imagenet32-third`, frozen, against a net of its
 # shape that sees the labels alone. Both learn from the same labels and their mirror images ({doc}`09_1_transfer` says how).
 
 # %% tags=["hide-input"]
