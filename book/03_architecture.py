@@ -524,10 +524,10 @@ Table(
 # | kernel on CPUs | 5 | `small64`, `small32`: 4 | a third less work, and 2 divides 4: every output pixel gets as many stamps as its neighbour |
 # | batchnorm's epsilon | 1e-8 | 1e-5 | a map that has died would be divided by almost nothing |
 # | batchnorm when sampling | statistics of the batch | fixed statistics, estimated once after training | one z always gives one image |
-# | batch on CPUs | 128 | 32; 16 for `imagenet32`, 8 in its last stage | in the same time, many times as many updates |
+# | batch on CPUs | 128 | 32; 16 for `imagenet32`, 8 in one of its stages | in the same time, many times as many updates |
 # | updates on CPUs | each batch trains one net, in turn | each batch trains both | the batch is there already |
 # | training images on CPUs | as they are | for `imagenet32` mirrored half of the times | the stand-in has few, and sees each of them often |
-# | what D sees, on CPUs | images as they are | for `imagenet32` with a little noise, in its last stage moved and tinted as well | makes D's task harder for longer (chapter 5.1) |
+# | what D sees, on CPUs | images as they are | for `imagenet32` with a little noise, in its later stages moved and tinted as well | makes D's task harder for longer (chapter 5.1) |
 # | L2 on CPUs | 1e-5 (faces code) | none; on MNIST as the authors, 2.5e-5 | the paper does not mention it |
 # | faces, profile `paper` | 64 px cut from 128 px crops, not resized | CelebA, resized | CelebA is cropped already |
 # | SVHN, profile `paper` | 10,000 training images kept for validation | all are trained on | the probe holds off images of its own |

@@ -213,10 +213,10 @@ print(
 #
 # ## What the stand-in changes
 #
-# - **Fewer images**: 80 of each class instead of about 1,300. A net that trains for long sees the same ones again and again.
+# - **Fewer images**: 80 of each class, in the reference run's last stage 500, instead of about 1,300. A net that trains for long sees the same ones again and again.
 # - **Fewer classes**: 200 instead of a thousand.
 # - **Smaller originals**: Tiny-ImageNet has 64 pixels, so its 32 are scaled from a picture that was scaled before.
-# - **JPEG at 32 pixels**: each picture was saved as a small JPEG file, and D sees the traces of that. {doc}`05_1_cifar10` measures what it makes of them.
+# - **JPEG at 32 pixels**: each of the 16,000 was saved as a small JPEG file, and D sees the traces of that. The {doc}`05_1_appendix` measures what it makes of them.
 #
 # How much each of the first three matters was not tested. A Fréchet distance, for those who compare generators, stands in {doc}`04_2_faces`.
 #
