@@ -386,6 +386,7 @@ distances = {
     for row in ledger.ledger_rows()
     if row["id"] in {f"frechet.{name}" for name in NAMES}
     and row["value"] is not None
+    and row["primary"]
 }
 Table(
     [
