@@ -320,8 +320,8 @@ for i, before in late["first_stage"].items():
 #
 # ## What limits it, then?
 #
-# Not the hours alone. So is it the *number* of pictures, or their *kind*? Our D that saw CIFAR-10's own images learnt from more pictures than the stand-in has, and from the very kind that it is then asked
-# about. To tell the two apart, the same net was trained once more, for just as long, on a part of CIFAR-10's images: as many as the stand-in has.
+# Not the hours alone. So is it the *number* of pictures, or their *kind*? Our D that saw CIFAR-10's own images learnt from more pictures than the stand-in had until then, and from the very kind that it is then asked
+# about. To tell the two apart, the same net was trained once more, for just as long, on a part of CIFAR-10's images: as many as the stand-in had.
 
 # %% tags=["hide-input"]
 few = late["few"]
@@ -356,7 +356,7 @@ Table(
         ],
         *(
             [
-                "all of the stand-in's",
+                f"{few['pictures']:,} of the stand-in's",
                 f"{row['images']:,}",
                 points(row),
                 "not measured",
@@ -424,7 +424,9 @@ Table(
 
 # %% tags=["hide-input"]
 for name in ("cifar10.above_kmeans", "cifar10.above_kmeans_400"):
-    print(f"{name}: {full_size('third', name)}, then {full_size('fourth', name)}")
+    print(
+        f"{name}: {full_size('third', name)}, then {full_size('fourth', name)}"
+    )
 
 # %% [markdown]
 # With all labels the gain is small: the two intervals overlap. The comparison with K-means is sharper, since both are scored on the same test images. D was clearly behind; now ten thousand test images

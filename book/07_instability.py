@@ -244,7 +244,13 @@ if windows:
         print("found: no filter")
 layers = list(zip(*windows.values(), strict=True))
 Table(
-    ["G's hidden convolution", "filters", "one map", "swings", "dead at the end"],
+    [
+        "G's hidden convolution",
+        "filters",
+        "one map",
+        "swings",
+        "dead at the end",
+    ],
     [
         [
             f"{i}",
