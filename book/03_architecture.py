@@ -449,7 +449,7 @@ Table(
     ["what is changed", *(f"rate {r:g}" for r in stability.RATES), "all"],
     rows,
     caption="Runs that failed, by learning rate; in brackets, those of them that passed a check, so did more than learn slowly.",
-)
+) if done else None
 
 # %% [markdown]
 # When all runs are there, Fisher's exact test compares the failures without a guideline with those under all guidelines. Holm's correction allows for the five tests. With twelve runs on each side only large differences show: against no
@@ -481,7 +481,7 @@ image_rows.strips(running.pair("no-batchnorm", images, folder, seed, device))
 # ```bash
 # dcgan ablate                              # everything
 # dcgan ablate --only pooling --seeds 10    # one guideline, more pairs
-# dcgan ablate --study stability                  # the longer runs; hours
+# dcgan ablate --study stability            # the longer runs: hours
 # ```
 #
 # ## The nets in this book
