@@ -295,7 +295,7 @@ def over_time(windows):
 
 over_time(windows) if windows else None
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The highest swing of the whole run: how that filter's maps moved within the window (first principal component of what is new in each snapshot).", "name": "fig-strongest"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The highest swing that was seen: how that filter's maps moved within the window (first principal component of what is new in each snapshot).", "name": "fig-strongest"}}
 strongest = watched.get("strongest")
 if strongest:
     _, axis = plt.subplots(figsize=(7, 2.4))
