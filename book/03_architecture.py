@@ -452,8 +452,8 @@ Table(
 ) if done else None
 
 # %% [markdown]
-# When all runs are there, Fisher's exact test compares the failures without a guideline with those under all guidelines. Holm's correction allows for the five tests. With twelve runs on each side only large differences show: against no
-# failure at all, it takes seven.
+# When all runs are there, Fisher's exact test compares the failures without a guideline with those under all guidelines. Holm's correction allows for the five tests. With so few runs on each side
+# only large differences show.
 
 # %%
 ledger.of(
