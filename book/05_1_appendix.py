@@ -309,10 +309,27 @@ axis.legend()
 plt.show()
 
 # %% tags=["hide-input"]
+stages = {"third": "imagenet32-third", "fourth": "imagenet32"}
+both = {
+    stage: {
+        row["id"]: row
+        for row in ledger_rows()
+        if row["run"] == run and row["section"] == "5.1"
+    }
+    for stage, run in stages.items()
+}
+
+
+def full_size(stage, claim_id):
+    """What was measured of a stage, with its interval."""
+    row = both[stage].get(claim_id)
+    return number(row) if row else "not measured"
+
+
 start = late["rows"][0]["from"]
 for i, before in late["first_stage"].items():
     then = f"{before['value']:.1f} at {start:,} pictures"
-    print(f"{i}: {then}, {number(ledger[i])} in the end")
+    print(f"{i}: {then}, {full_size('third', i)} in the last row's run")
 
 # %% [markdown]
 # So D stays busy for longer. The last row is the highest, and that run went on into the one in the table at the top. Is it the moving and tinting that helped? That is likely, not shown: the rows differ by less than their
@@ -381,22 +398,6 @@ Table(
 
 # %% tags=["hide-input"]
 more = late["more"]
-stages = {"third": "imagenet32-third", "fourth": "imagenet32"}
-both = {
-    stage: {
-        row["id"]: row
-        for row in ledger_rows()
-        if row["run"] == run and row["section"] == "5.1"
-    }
-    for stage, run in stages.items()
-}
-
-
-def full_size(stage, claim_id):
-    row = both[stage].get(claim_id)
-    return number(row) if row else "not measured"
-
-
 Table(
     [
         "pictures of its set",

@@ -43,9 +43,8 @@ def study(out: Path, device: str = "auto", progress: bool = True) -> dict:
     """
     watch = _Watch(out / "filters.json", new=not (out / "filters" / "run.json").exists())
     run = running.train_variant(BASELINE, BASELINE, out / "filters", device, progress=progress, watch=watch)
-    diverged = any(
-        alarm["kind"] == "diverged" for alarm in run.info.get("alarms", [])
-    )  # then it was not as long as it should be
+    # a run that diverged was not as long as it should be
+    diverged = any(alarm["kind"] == "diverged" for alarm in run.info.get("alarms", []))
     if watch.table["windows"] and not watch.table["rows"] and not diverged:
         watch.table["rows"] = [_row(watch.table, run)]
         watch.write()
@@ -77,7 +76,8 @@ def judge(seen: np.ndarray) -> dict[str, np.ndarray]:
     new -= new.mean(1, keepdims=True)
     spectrum = np.fft.rfft(new * np.hanning(new.shape[1])[:, None], axis=1)
     power = (np.abs(spectrum) ** 2).sum(2)[:, 1:]  # filters x frequencies, from one swing a window
-    near = power + np.pad(power, ((0, 0), (1, 1)))[:, 2:] + np.pad(power, ((0, 0), (1, 1)))[:, :-2]
+    around = np.pad(power, ((0, 0), (1, 1)))
+    near = around[:, :-2] + power + around[:, 2:]
     frequency = near[:, SLOWEST - 1 :].argmax(1) + SLOWEST
     swing = near[np.arange(len(x)), frequency - 1] / np.maximum(power.sum(1), 1e-12)
     courses = np.linalg.eigh(new @ new.swapaxes(1, 2))[1][:, :, -1]

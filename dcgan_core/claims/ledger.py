@@ -45,7 +45,7 @@ def measure(run: Run, ids: list[str], device: str = "auto", seed: int = 0) -> li
     for c in chosen:
         if not c.measure:
             by_ablating = c.id.startswith(("ablation.", "stability.", "instability."))
-            by = "dcgan ablate measures it" if by_ablating else "nothing here measures it yet"
+            by = "dcgan ablate measures it (--study)" if by_ablating else "nothing here measures it yet"
             raise UserError(f"{c.id}: {'dcgan after measures it' if c.kind == 'after' else by}")
         if not c.fits(run):
             raise UserError(f"{c.id}: cannot be measured on {run.name} ({run.data_name})")
