@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from dcgan_core import devices, latent
@@ -127,12 +128,25 @@ def nine(z: Tensor, rng: torch.Generator) -> Tensor:
     return torch.cat([neighbours[:4], z[None], neighbours[4:]])
 
 
-def pixel_sum(generator: Generator, terms: list[Tensor]) -> np.ndarray:
+def move(images: Tensor, rng: torch.Generator) -> Tensor:
+    """Each picture (N x C x S x S) moved by up to 6 of 64 pixels either way and scaled by 0.85 to 1.15, its edge drawn out."""
+    scale, *shifts = (torch.rand(3, len(images), generator=rng) * 2 - 1).to(images.device)
+    theta = torch.eye(2, 3, device=images.device) / (1 + 0.15 * scale)[:, None, None]
+    theta[:, :, 2] = torch.stack(shifts, 1) * (2 * 6 / 64)  # a picture's side is 2 long here
+    grid = F.affine_grid(theta, list(images.shape), align_corners=False)
+    return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
+
+
+def pixel_sum(generator: Generator, terms: list[Tensor], moved: torch.Generator | None = None) -> np.ndarray:
     """The same arithmetic with pixels (paper, Fig 7, below): mean images instead of mean z.
 
-    terms: three times trials x count x latent. Returns uint8, trials x C x S x S.
+    terms: three times trials x count x latent. moved: a random generator, to `move` each exemplar, as photographs that nobody
+    has aligned. Returns uint8, trials x C x S x S.
     """
-    means = [latent.generate(generator, z.flatten(0, 1)).unflatten(0, z.shape[:2]).mean(1) for z in terms]
+    shown = [latent.generate(generator, z.flatten(0, 1)) for z in terms]
+    if moved is not None:
+        shown = [move(images, moved) for images in shown]
+    means = [images.unflatten(0, z.shape[:2]).mean(1) for images, z in zip(shown, terms, strict=True)]
     a = generator.architecture
     picture = (means[0] - means[1] + means[2]).clamp(-1 if a.output == "tanh" else 0, 1)
     return to_pixels(picture, a).cpu().numpy()
@@ -198,8 +212,9 @@ def trials(
 
     A trial is a success where `judge` reads off the result both what was added and what was kept. Returns shares for `three`
     (the mean of three exemplars for each term), `single` (one of the three), `many` (thirty), `improved` (thirty, the
-    difference counted twice, and the sum brought to the length of a random z), `pixels` (the three, with pixels), and `gain`:
-    three minus single. `above_chance` is three minus the share of random samples that show the same; `others_kept` the share
+    difference counted twice, and the sum brought to the length of a random z), `pixels` (the three, with pixels),
+    `pixels_moved` (the same, each of them moved; beside it in the details `three_moved`: does `judge` read a sum of z that was
+    moved as a whole?), and `gain`: three minus single. `above_chance` is three minus the share of random samples that show the same; `others_kept` the share
     of other attributes that are as in the mean of the third term. Where exemplars are few (`exemplars` in the details), sets of
     them serve in many trials, and intervals are over sets (`sets`); a single set says nothing of other sets, and its interval
     is one over trials alone.
@@ -212,9 +227,12 @@ def trials(
         chosen = _choose(candidates, arithmetic, count, rng)
         fresh = latent.sample(generator.architecture, 4 * count, torch.Generator().manual_seed(seed + 1_000_000))
         sums = _sums(chosen, fresh)
-        images = {key: latent.generate_pixels(generator, z) for key, z in sums.items()} | {
-            "pixels": pixel_sum(generator, chosen.three)
-        }
+        images = {key: latent.generate_pixels(generator, z) for key, z in sums.items()}
+        moves = torch.Generator().manual_seed(seed + 2_000_000)
+        images |= {"pixels": pixel_sum(generator, chosen.three), "pixels_moved": pixel_sum(generator, chosen.three, moves)}
+        images["three_moved"] = (
+            to_pixels(move(latent.generate(generator, sums["three"]), moves), generator.architecture).cpu().numpy()
+        )
         answers = {key: judge(pictures) for key, pictures in images.items()}
         right = {key: arithmetic.result.shown(a) for key, a in answers.items()}
         others = _others_kept(answers, arithmetic.others)
@@ -233,7 +251,7 @@ def trials(
         }
         if discriminator is not None:  # how far D takes them for data
             details["D"] = _means({key: _believed(discriminator, pictures[:count]) for key, pictures in images.items()})
-        values = {key: right[key] for key in ("three", "single", "many", "improved", "pixels")}
+        values = {key: right[key] for key in ("three", "single", "many", "improved", "pixels", "pixels_moved")}
         three = right["three"].astype(float)
         values |= {"gain": three - right["single"], "above_chance": three, "others_kept": others["three"]}
         measured = {}
@@ -278,7 +296,10 @@ def _others_kept(answers: dict[str, dict[str, np.ndarray]], keys: tuple[str, ...
     def kept(now: dict[str, np.ndarray], before: dict[str, np.ndarray]) -> np.ndarray:
         return np.mean([(now[key] > 0.5) == np.resize(before[key] > 0.5, len(now[key])) for key in keys], 0)
 
-    kinds = {"third_term": ("three", "pixels"), "third_single": ("single", "one_face", "random")}  # random: by chance
+    kinds = {
+        "third_term": ("three", "pixels", "pixels_moved", "three_moved"),
+        "third_single": ("single", "one_face", "random"),
+    }  # random: by chance
     return {key: kept(answers[key], answers[term]) for term, of_term in kinds.items() for key in of_term}
 
 

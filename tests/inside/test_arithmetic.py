@@ -115,6 +115,21 @@ def test_pixel_arithmetic_is_that_of_mean_images():
     assert abs(arithmetic.pixel_sum(Linear(), terms).astype(int) - expected).max() <= 1
 
 
+def test_pictures_are_moved_and_scaled_as_the_claim_says():
+    axis = torch.arange(64.0)
+    square = ((axis - 31.5).abs() < 8).float()
+    images = (square[:, None] * square).expand(500, 3, 64, 64)
+    moved = arithmetic.move(images, torch.Generator().manual_seed(0))
+    weights = moved[:, 0] / moved[:, 0].sum((1, 2), keepdim=True)
+    centres = torch.stack([(weights.sum(axes) * axis).sum(1) - 31.5 for axes in (1, 2)])
+    widths = moved[:, 0].sum((1, 2)).sqrt()  # 16 before
+    assert 6.4 < centres.abs().max() < 6 * 1.15 + 0.1 and abs(float(centres.mean())) < 0.3  # a larger picture moves further
+    assert 16 * 0.84 < widths.min() < 14.2 and 17.8 < widths.max() < 16 * 1.16
+    assert torch.equal(moved, arithmetic.move(images, torch.Generator().manual_seed(0)))
+    plain = torch.full((2, 3, 16, 16), 0.3)
+    assert torch.allclose(arithmetic.move(plain, torch.Generator()), plain)  # edges are drawn out
+
+
 # --- on runs ----------------------------------------------------------------------------------------------------------
 
 
@@ -123,7 +138,18 @@ def test_nobody_reads_attributes_off_digits(run):
         arithmetic.readers(run)
     ids = [c.id for c in ledger.CLAIMS if c.id.startswith(("arithmetic.", "turn."))]
     for name in arithmetic.SUMS:
-        kinds = "success", "single", "gain", "many", "improved", "pixels", "above_chance", "others_kept", "exemplars"
+        kinds = (
+            "success",
+            "single",
+            "gain",
+            "many",
+            "improved",
+            "pixels",
+            "pixels_moved",
+            "above_chance",
+            "others_kept",
+            "exemplars",
+        )
         assert {f"arithmetic.{name}.{kind}" for kind in kinds} < set(ids)
     assert {"turn.monotone", "turn.identity"} < set(ids)
     assert not any(ledger.claim(i).fits(run) for i in ids)
