@@ -236,14 +236,23 @@ def _arithmetic_claims(name: str) -> list[Claim]:
         ("above_chance", f"The sum shows it more often than random samples do: {said}", "by eye", gain, MORE),
         ("gain", f"Means of three exemplars a term are more stable than single ones: {said}", "by eye", gain, MORE),
         ("pixels", f"The same arithmetic with pixels fails: {said}", "noisy overlays", trials, at_most(0.5)),
-        ("pixels_moved", f"…and with pixels of pictures that nobody has aligned: {said}", "noisy overlays", trials, at_most(0.5)),
+        (
+            "pixels_moved",
+            f"It fails with pixels of pictures that nobody aligned: {said}",
+            "noisy overlays",
+            trials,
+            at_most(0.5),
+        ),
         ("others_kept", f"What else the sum keeps of its third term: {said}", NOT_IN_PAPER, others, None),
         ("single", f"The same with one exemplar a term instead of three: {said}", NOT_IN_PAPER, trials, None),
         ("many", f"The same with thirty exemplars a term: {said}", NOT_IN_PAPER, trials, None),
         ("improved", f"{improved}: {said}", NOT_IN_PAPER, trials, None),
     )
     fits = trained_on(arithmetic.DATA[name])
-    aligned: dict[str, Any] = {"setting": lambda result: "aligned pictures; the paper's pixel sums fail for want of alignment"}
+    settings: dict[str, Callable[[dict], str]] = {
+        "pixels": lambda result: "aligned pictures; the paper's pixel sums fail for want of alignment",
+        "pixels_moved": lambda result: _blind(result.get("details", {})),
+    }
     measures = {i: _arithmetic(name, "three" if i == "success" else i) for i, *_ in rows}
     return [
         Claim(
@@ -255,10 +264,17 @@ def _arithmetic_claims(name: str) -> list[Claim]:
             _instead_of_web_faces,
             kind="paper" if row[-1] else "comparison",
             varies="draws",
-            **aligned if row[0] == "pixels" else {},
+            setting=settings.get(row[0], lambda result: ""),
         )
         for row in rows
+        if row[0] != "pixels_moved" or name.startswith("drawn")  # photographs have no judge that learnt from moved ones
     ]
+
+
+def _blind(details: dict) -> str:
+    """Where the judge overlooks in sums of z, moved as a whole, more than a fifth of what the other sees in them unmoved."""
+    blind = details.get("three_moved", 1.0) < 0.8 * details.get("three", 0.0)
+    return "the judge does not see in a picture that was moved what it sees in one that was not" if blind else ""
 
 
 def _turn_claims() -> list[Claim]:

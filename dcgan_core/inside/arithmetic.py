@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from dcgan_core import devices, latent
@@ -17,6 +16,7 @@ from dcgan_core.inside.exemplars import Concept, Pool, Reads
 from dcgan_core.intervals import Measurement, bootstrap, share, student, timed
 from dcgan_core.networks import Discriminator, Generator, to_input, to_pixels
 from dcgan_core.readers import attributes, judges
+from dcgan_core.readers.fitting import move
 from dcgan_core.runs import Run
 
 SMALL, LARGE = 2000, 10_000  # random z looked at for exemplars: before a reader's eyes, measured
@@ -128,15 +128,6 @@ def nine(z: Tensor, rng: torch.Generator) -> Tensor:
     return torch.cat([neighbours[:4], z[None], neighbours[4:]])
 
 
-def move(images: Tensor, rng: torch.Generator) -> Tensor:
-    """Each picture (N x C x S x S) moved by up to 6 of 64 pixels either way and scaled by 0.85 to 1.15, its edge drawn out."""
-    scale, *shifts = (torch.rand(3, len(images), generator=rng) * 2 - 1).to(images.device)
-    theta = torch.eye(2, 3, device=images.device) / (1 + 0.15 * scale)[:, None, None]
-    theta[:, :, 2] = torch.stack(shifts, 1) * (2 * 6 / 64)  # a picture's side is 2 long here
-    grid = F.affine_grid(theta, list(images.shape), align_corners=False)
-    return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
-
-
 def pixel_sum(generator: Generator, terms: list[Tensor], moved: torch.Generator | None = None) -> np.ndarray:
     """The same arithmetic with pixels (paper, Fig 7, below): mean images instead of mean z.
 
@@ -207,17 +198,20 @@ def trials(
     *,
     seed: int = 0,
     discriminator: Discriminator | None = None,
+    moved: Reads | None = None,
 ) -> dict[str, Measurement]:
     """How often does the sum show what it should? `count` trials, each with exemplars of its own among the candidates.
 
     A trial is a success where `judge` reads off the result both what was added and what was kept. Returns shares for `three`
     (the mean of three exemplars for each term), `single` (one of the three), `many` (thirty), `improved` (thirty, the
-    difference counted twice, and the sum brought to the length of a random z), `pixels` (the three, with pixels),
-    `pixels_moved` (the same, each of them moved; beside it in the details `three_moved`: does `judge` read a sum of z that was
-    moved as a whole?), and `gain`: three minus single. `above_chance` is three minus the share of random samples that show the same; `others_kept` the share
+    difference counted twice, and the sum brought to the length of a random z), `pixels` (the three, with pixels), and `gain`:
+    three minus single. `above_chance` is three minus the share of random samples that show the same; `others_kept` the share
     of other attributes that are as in the mean of the third term. Where exemplars are few (`exemplars` in the details), sets of
     them serve in many trials, and intervals are over sets (`sets`); a single set says nothing of other sets, and its interval
     is one over trials alone.
+
+    moved: a judge of pictures that were moved. Then there is `pixels_moved` too: `pixels`, with each exemplar moved by itself;
+    and `three_moved` in the details says whether this judge reads a sum of z that was moved as a whole.
 
     `three` has in its details what helps to read them; `one_face` there is the difference of thirty, twice, added to a single
     exemplar of the third term: does that face stay what it is otherwise (`others_kept`)?
@@ -228,12 +222,13 @@ def trials(
         fresh = latent.sample(generator.architecture, 4 * count, torch.Generator().manual_seed(seed + 1_000_000))
         sums = _sums(chosen, fresh)
         images = {key: latent.generate_pixels(generator, z) for key, z in sums.items()}
-        moves = torch.Generator().manual_seed(seed + 2_000_000)
-        images |= {"pixels": pixel_sum(generator, chosen.three), "pixels_moved": pixel_sum(generator, chosen.three, moves)}
-        images["three_moved"] = (
-            to_pixels(move(latent.generate(generator, sums["three"]), moves), generator.architecture).cpu().numpy()
-        )
-        answers = {key: judge(pictures) for key, pictures in images.items()}
+        images["pixels"] = pixel_sum(generator, chosen.three)
+        if moved is not None:
+            moves = torch.Generator().manual_seed(seed + 2_000_000)
+            images["pixels_moved"] = pixel_sum(generator, chosen.three, moves)
+            whole = move(latent.generate(generator, sums["three"]), moves)
+            images["three_moved"] = to_pixels(whole, generator.architecture).cpu().numpy()
+        answers = {key: (moved if moved and key.endswith("_moved") else judge)(pictures) for key, pictures in images.items()}
         right = {key: arithmetic.result.shown(a) for key, a in answers.items()}
         others = _others_kept(answers, arithmetic.others)
         neighbours = around(sums["three"], 8, rng).flatten(0, 1)
@@ -251,7 +246,8 @@ def trials(
         }
         if discriminator is not None:  # how far D takes them for data
             details["D"] = _means({key: _believed(discriminator, pictures[:count]) for key, pictures in images.items()})
-        values = {key: right[key] for key in ("three", "single", "many", "improved", "pixels", "pixels_moved")}
+        kinds = ("three", "single", "many", "improved", "pixels", "pixels_moved")
+        values = {key: right[key] for key in kinds if key in right}
         three = right["three"].astype(float)
         values |= {"gain": three - right["single"], "above_chance": three, "others_kept": others["three"]}
         measured = {}
@@ -260,6 +256,8 @@ def trials(
             minus = right["random"] if key == "above_chance" else None  # from z that no trial has
             measured[key] = Measurement(*_over_sets(each, sets, seed, minus), count, seconds())
         measured["three"].details = details
+        if moved is not None:
+            measured["pixels_moved"].details = {key: success[key] for key in ("three", "three_moved", "pixels")}
         return measured
 
 
@@ -300,7 +298,7 @@ def _others_kept(answers: dict[str, dict[str, np.ndarray]], keys: tuple[str, ...
         "third_term": ("three", "pixels", "pixels_moved", "three_moved"),
         "third_single": ("single", "one_face", "random"),
     }  # random: by chance
-    return {key: kept(answers[key], answers[term]) for term, of_term in kinds.items() for key in of_term}
+    return {key: kept(answers[key], answers[term]) for term, of_term in kinds.items() for key in of_term if key in answers}
 
 
 @torch.no_grad()
@@ -376,7 +374,10 @@ def _measured(setting: _Setting, name: str, small: bool) -> dict[str, Measuremen
     if name == "turn":
         return turning.turns(generator, found, judge, count, setting.seed)
     discriminator = run.discriminator(place) if run.has_net("discriminator") else None
-    return trials(generator, found, judge, SUMS[name], count, seed=setting.seed, discriminator=discriminator)
+    moved = None
+    if run.data_name == DATA["drawn_smile"]:
+        moved = judges.load_judge(run.data_name, size=run.architecture.size, device=place, moved=True).read
+    return trials(generator, found, judge, SUMS[name], count, seed=setting.seed, discriminator=discriminator, moved=moved)
 
 
 @cache

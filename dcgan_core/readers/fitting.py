@@ -69,6 +69,15 @@ class Reader(nn.Module):
 R = TypeVar("R", bound=Reader)
 
 
+def move(images: Tensor, rng: torch.Generator) -> Tensor:
+    """Each picture (N x C x S x S) moved by up to 6 of 64 pixels either way and scaled by 0.85 to 1.15, its edge drawn out."""
+    scale, *shifts = (torch.rand(3, len(images), generator=rng) * 2 - 1).to(images.device)
+    theta = torch.eye(2, 3, device=images.device) / (1 + 0.15 * scale)[:, None, None]
+    theta[:, :, 2] = torch.stack(shifts, 1) * (2 * 6 / 64)  # a picture's side is 2 long here
+    grid = F.affine_grid(theta, list(images.shape), align_corners=False)
+    return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
+
+
 def block(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Sequential:
     conv = nn.Conv2d(inputs, outputs, kernel, stride, 1, bias=False)
     return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU())

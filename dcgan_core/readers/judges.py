@@ -22,12 +22,12 @@ class Judge(Reader):
     Raises UserError for an unknown set or a size that is no multiple of 16.
     """
 
-    kind, learning_rate, multiple = "judge", 4e-3, 16
+    kind, learning_rate, multiple, epochs = "judge", 4e-3, 16, EPOCHS
 
     def __init__(self, name: str, size: int = 64) -> None:
         super().__init__(name, size)
         scenes.check_drawable(name, size, seed=0)
-        self.note = {"set": name, "size": size, "pictures": PICTURES, "epochs": EPOCHS}
+        self.note = {"set": name, "size": size, "pictures": PICTURES, "epochs": self.epochs}
         self.factors = {k: f for k, f in scenes.FACTORS[name].items() if f.kind != "choice" or k == "class"}
         self.columns = [len(sprites.SPRITES) if k == "class" else 1 for k in self.factors]
         self.layers = fitting.classifier(size, (16, 32, 64, 128), sum(self.columns))
@@ -49,18 +49,27 @@ class Judge(Reader):
         return {key: values.numpy() for key, values in answers.items()}
 
 
-def load_judge(name: str, seed: int = 0, size: int = 64, device: torch.device | str = "cpu") -> Judge:
+class MovedJudge(Judge):
+    """Reads pictures that were moved and scaled (`fitting.move`), and looks at three times as many to learn it."""
+
+    epochs = 3 * EPOCHS
+
+    def vary(self, pixels: Tensor, rng: torch.Generator) -> Tensor:
+        return super().vary(fitting.move(pixels.float(), rng), rng)
+
+
+def load_judge(name: str, seed: int = 0, size: int = 64, device: torch.device | str = "cpu", moved: bool = False) -> Judge:
     """The judge of a drawn set: shipped, else kept from an earlier call, else trained now (minutes on a CPU).
 
-    Judges of different seeds have seen different pictures: let one choose and another score.
+    Judges of different seeds have seen different pictures: let one choose and another score. moved: a `MovedJudge`.
     """
-    judge = Judge(name, size)
-    file = f"{name}-{size}px-v{scenes.VERSION}-seed{seed}.safetensors"
+    judge = (MovedJudge if moved else Judge)(name, size)
+    file = f"{name}-{size}px-v{scenes.VERSION}-seed{seed}{'-moved' * moved}.safetensors"
     return fitting.load(file, "this judge's weights", lambda: train_judge(judge, seed, device), lambda _: judge, device)
 
 
 def train_judge(
-    judge: Judge, seed: int, device: torch.device | str = "cpu", *, pictures: int = PICTURES, epochs: int = EPOCHS
+    judge: Judge, seed: int, device: torch.device | str = "cpu", *, pictures: int = PICTURES, epochs: int = 0
 ) -> Judge:
     """Trains on drawn pictures that are blurred and made noisy at random, so that it reads imperfect samples too."""
     drawn = scenes.draw(judge.name, pictures, judge.size, SEEDS + seed)
@@ -71,6 +80,7 @@ def train_judge(
         errors = (_loss(judge.factors[k], answers[k], targets[k][chosen].to(device)) for k in judge.factors)
         return sum(errors, torch.zeros(()))
 
+    epochs = epochs or judge.epochs
     fitting.fit_reader(judge, drawn.images, loss, steps=epochs * (pictures // judge.batch), seed=seed, device=device)
     return judge
 

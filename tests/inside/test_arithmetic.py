@@ -14,7 +14,7 @@ from dcgan_core.drawings import scenes
 from dcgan_core.errors import UserError
 from dcgan_core.inside import arithmetic, exemplars, turning
 from dcgan_core.inside.exemplars import Pool
-from dcgan_core.readers import judges
+from dcgan_core.readers import fitting, judges
 from dcgan_core.runs import Run
 
 SMILE = arithmetic.SUMS["drawn_smile"]
@@ -115,19 +115,36 @@ def test_pixel_arithmetic_is_that_of_mean_images():
     assert abs(arithmetic.pixel_sum(Linear(), terms).astype(int) - expected).max() <= 1
 
 
+def test_exemplars_are_moved_where_a_judge_can_read_it():
+    asked = []
+
+    def other(images):
+        asked.append(len(images))
+        return reader(images)
+
+    outcome = arithmetic.trials(Linear(), candidates(400), reader, SMILE, 20, moved=other)
+    assert asked == [20, 20]
+    assert set(outcome["pixels_moved"].details) == {"three", "three_moved", "pixels"}
+    assert outcome["pixels_moved"].details["three"] == outcome["three"].value
+    assert "pixels_moved" not in arithmetic.trials(Linear(), candidates(400), reader, SMILE, 20)
+    setting = ledger.claim("arithmetic.drawn_smile.pixels_moved").setting
+    assert setting({"details": {"three": 0.5, "three_moved": 0.5}}) == ""
+    assert "does not see" in setting({"details": {"three": 0.5, "three_moved": 0.3}})
+
+
 def test_pictures_are_moved_and_scaled_as_the_claim_says():
     axis = torch.arange(64.0)
     square = ((axis - 31.5).abs() < 8).float()
     images = (square[:, None] * square).expand(500, 3, 64, 64)
-    moved = arithmetic.move(images, torch.Generator().manual_seed(0))
+    moved = fitting.move(images, torch.Generator().manual_seed(0))
     weights = moved[:, 0] / moved[:, 0].sum((1, 2), keepdim=True)
     centres = torch.stack([(weights.sum(axes) * axis).sum(1) - 31.5 for axes in (1, 2)])
     widths = moved[:, 0].sum((1, 2)).sqrt()  # 16 before
     assert 6.4 < centres.abs().max() < 6 * 1.15 + 0.1 and abs(float(centres.mean())) < 0.3  # a larger picture moves further
     assert 16 * 0.84 < widths.min() < 14.2 and 17.8 < widths.max() < 16 * 1.16
-    assert torch.equal(moved, arithmetic.move(images, torch.Generator().manual_seed(0)))
+    assert torch.equal(moved, fitting.move(images, torch.Generator().manual_seed(0)))
     plain = torch.full((2, 3, 16, 16), 0.3)
-    assert torch.allclose(arithmetic.move(plain, torch.Generator()), plain)  # edges are drawn out
+    assert torch.allclose(fitting.move(plain, torch.Generator()), plain)  # edges are drawn out
 
 
 # --- on runs ----------------------------------------------------------------------------------------------------------
@@ -145,12 +162,12 @@ def test_nobody_reads_attributes_off_digits(run):
             "many",
             "improved",
             "pixels",
-            "pixels_moved",
             "above_chance",
             "others_kept",
             "exemplars",
         )
         assert {f"arithmetic.{name}.{kind}" for kind in kinds} < set(ids)
+        assert (f"arithmetic.{name}.pixels_moved" in ids) == name.startswith("drawn")
     assert {"turn.monotone", "turn.identity"} < set(ids)
     assert not any(ledger.claim(i).fits(run) for i in ids)
 

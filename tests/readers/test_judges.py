@@ -4,6 +4,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+import torch
 from conftest import ships_from
 
 from dcgan_core import assets
@@ -12,7 +13,7 @@ from dcgan_core.data import loading
 from dcgan_core.drawings import rooms, scenes, sprites
 from dcgan_core.errors import UserError
 from dcgan_core.metrics import coverage
-from dcgan_core.readers import judges
+from dcgan_core.readers import fitting, judges
 from dcgan_core.readers.judges import Judge
 
 
@@ -72,7 +73,7 @@ def test_equal_pictures_are_covered_and_one_sided_samples_are_not(judge):
 
 def test_a_judge_is_trained_once_and_kept(monkeypatch, tmp_path):
     monkeypatch.setattr(judges, "PICTURES", 128)
-    monkeypatch.setattr(judges, "EPOCHS", 1)
+    monkeypatch.setattr(Judge, "epochs", 1)
     ships_from(monkeypatch, "judges", tmp_path / "none")
     trained = []
     train = judges.train_judge
@@ -93,6 +94,19 @@ def test_the_shipped_judges_can_be_read(name):
     judge = judges.load_judge(name, size=size)
     factor = "class" if name == "drawn-sprites" else scenes.yes_no(name)[0]
     assert judges.judge_accuracy(judge, factor, 200).value > 0.9
+
+
+def test_the_judge_of_moved_pictures_reads_them_and_the_other_does_not():
+    drawn = scenes.draw("drawn-portraits", 400, 64, judges.HELD_OUT_SEED)
+    pixels = torch.from_numpy(drawn.images).float()
+    moved = fitting.move(pixels, torch.Generator().manual_seed(5)).round().to(torch.uint8).numpy()
+    right = [
+        (
+            (judges.load_judge("drawn-portraits", moved=learnt).read(moved)["smile"] > 0.5) == (drawn.factors["smile"] > 0.5)
+        ).mean()
+        for learnt in (False, True)
+    ]
+    assert right[0] < 0.75 and right[1] > 0.97
 
 
 def test_pictures_of_the_wrong_shape_and_damaged_weights_are_refused(judge, tmp_path, monkeypatch):
