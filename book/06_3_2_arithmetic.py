@@ -463,6 +463,77 @@ Table(
 # Of portraits, D takes sums of z for data about as readily as random samples, and overlays hardly ever. So the paper's contrast is there; it lies in what
 # a picture *is*, not in what can be read off it. Of photographs, look at the single z as well: a D that takes even those for data, or nearly all, can tell us nothing.
 #
+# ### What alignment does
+#
+# In the paper's photographs faces lie anywhere. In ours they all lie in one place, so that mouth comes upon mouth. Let us undo that: move each exemplar by itself, by up to 6 of 64 pixels,
+# scale it by 0.85 to 1.15, and only then add pixels. Here are the same sums with and without.
+
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Sums of pixels of drawn portraits that should show glasses and long hair: of samples as they come, and of the same samples, each moved by itself.", "name": "fig-moved"}}
+def pixel_sums(name, count=8):
+    """Rows of sums of three exemplars a term."""
+    rng, generator = (
+        torch.Generator().manual_seed(seed + 6),
+        portraits.generator(),
+    )
+    found = arithmetic.candidates(portraits, device, seed)
+    terms = [
+        exemplars.choose_sets(found.of(term), term.name, count, 3, rng)
+        for term in arithmetic.SUMS[name].terms
+    ]
+    z = latent.combine([latent.mean(each) for each in terms])
+    return [
+        ("sums of z", latent.generate_pixels(generator, z)),
+        ("of pixels", arithmetic.pixel_sum(generator, terms)),
+        (
+            "of pixels,\neach moved",
+            arithmetic.pixel_sum(generator, terms, moved=rng),
+        ),
+    ]
+
+
+image_rows.strips(pixel_sums("drawn_glasses"))
+
+# %% [markdown]
+# The judge of such sums has to read pictures that were moved. The one above had never seen any, and turned out blind to a smile in another place: moved as a whole, sums of z showed it hardly a third as
+# many smiles. So another judge learnt from drawings that were moved in the same way. The last column checks it: sums of z, each moved as a whole.
+
+# %% tags=["hide-input"]
+rows = []
+for name in ("drawn_smile", "drawn_glasses"):
+    moved = ledger.known(f"arithmetic.{name}.pixels_moved", portraits)
+    checked = moved["details"]
+    rows.append(
+        [
+            arithmetic.SUMS[name].result.name,
+            f"{checked['three']:.2f}",
+            f"{checked['pixels']:.2f}",
+            ledger.number(moved),
+            f"{checked['three_moved']:.2f}",
+        ]
+    )
+Table(
+    [
+        "share of trials",
+        "sum of z",
+        "of pixels, aligned",
+        "of pixels, each moved",
+        "sum of z, moved as a whole",
+    ],
+    rows,
+    caption="The same trials, with pictures that are aligned and with pictures that are not.",
+)
+
+# %% tags=["hide-input"]
+ledger.of("arithmetic.drawn_*.pixels_moved")
+
+# %% [markdown]
+# **Pixels lived on the alignment, for a smile.** Once the pictures are moved, a sum of pixels shows a smile where it should no more often than random samples do (dashed above). Sums of z never knew where anything was, and lose nothing. There the
+# paper is borne out, in its own setting.
+#
+# **Glasses survive.** Dark rings can be told on skin even where three pairs overlap, so that the judge still finds them in most overlays, though in clearly fewer than before. To the judge, then, arithmetic with pixels does not always fail. D cannot be asked
+# here: it takes hardly any picture that was moved for data, whatever its sum.
+#
 # ## Turning heads
 #
 # The paper's Fig 8: the mean of four faces that look to the left, and the mean of four that look to the right. The vector from one to the other is a
