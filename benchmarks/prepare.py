@@ -19,7 +19,7 @@ from report import Report, arguments
 from dcgan_core.data.sources import finding
 from dcgan_core.files import read_json
 
-SIZES = {"digits": 16, "mnist": 28, "lsun": 64, "rooms": 64, "faces": 64, "celeba": 64}  # else 32
+SIZES = {"digits": 16, "mnist": 28, "lsun": 64, "places-rooms": 64, "faces": 64, "celeba": 64}  # else 32
 PREPARE = """
 import re, sys
 from pathlib import Path

@@ -39,7 +39,7 @@ from dcgan_core.figures import curves, image_rows
 from dcgan_core.figures.tables import Table
 from dcgan_core.metrics import detection
 from dcgan_core.pictures import show, tiles
-from dcgan_core.runs import Run, reference_runs
+from dcgan_core.runs import Run
 from dcgan_core.training import loop
 
 chapters.use_style()
@@ -97,31 +97,12 @@ Table(
 #
 # The same eight points z, as the net saw more photographs.
 
-# %% tags=["hide-input"]
-from PIL import Image
-
-
-def history(run):
-    """Samples and log, with those of the runs from whose weights it started."""
-    shipped = {r.name: r for r in reference_runs()}
-    stages = [(part, shipped.get(part["name"])) for part in run.info["lineage"]]
-    samples, log, before = {}, [], 0
-    for part, stage in [*stages, (run.info, run)]:
-        if stage:
-            samples |= {before + n: path for n, path in stage.samples().items()}
-            log += [r | {"images": before + r["images"]} for r in stage.log()]
-        before += part["counters"]["images"]
-    return samples, log
-
-
 # %% mystnb={"figure": {"caption": "Learning to draw faces. On the left, the number of photographs seen so far.", "name": "fig-faces-progress"}}
-samples, log = history(run)
-side, rows, last = run.architecture.size, [], 0
-for images, path in samples.items():
-    if images > 1.2 * last:
-        last = images
-        rows.append((f"{images:,}", tiles(path, side)[:8]))
-image_rows.strips(rows)
+samples, log = chapters.history(run)
+side = run.architecture.size
+image_rows.strips(
+    [(f"{n:,}", tiles(path, side)[:8]) for n, path in samples.items()]
+)
 
 # %% [markdown]
 # It goes from coarse to fine. First noise, then a light patch with a dark one around it: skin and hair. Then eyes and a mouth, always in
@@ -193,6 +174,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 from matplotlib import cbook
+from PIL import Image
 from skimage import data as pictures
 
 from dcgan_core.data import face_detector as detector

@@ -95,7 +95,7 @@ curves.learning_curves(run.log(), smooth=5)
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "A training from its first grid to its last: the same sixteen z, drawn by `rooms` when it had seen so many images.", "name": "fig-through-training"}}
 def through_training(run, count=16):
     """A slider through the grids that a run has left."""
-    paths, side = run.samples(), run.architecture.size
+    (paths, _), side = chapters.history(run), run.architecture.size
     grids = [
         pictures.grid(pictures.tiles(path, side)[:count], 4, gap=1)
         for path in paths.values()

@@ -276,7 +276,7 @@ Table(
 # dcgan classify runs/photos-labelled new/*.jpg                    # file, class, probability
 # ```
 #
-# What it gives, on photographs of rooms of which D of the run `rooms` had a few in its training, without labels:
+# What it gives, on photographs of rooms that D of the run `rooms` has seen in its training, without labels:
 
 # %% tags=["hide-input"]
 own = chapters.trial("finetune")

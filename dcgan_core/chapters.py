@@ -17,7 +17,7 @@ from dcgan_core.figures import image_rows
 from dcgan_core.files import read_json
 from dcgan_core.metrics import neighbours
 from dcgan_core.networks import Generator
-from dcgan_core.runs import Run
+from dcgan_core.runs import Run, reference_runs
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -62,6 +62,31 @@ def place(chapter: str, profile: str) -> Path:
     if profile == "quick":
         return Path(tempfile.mkdtemp()) / chapter
     return Path("runs") / f"chapter-{chapter}-{datetime.now():%Y%m%d-%H%M%S}"
+
+
+def stages(run: Run) -> list[tuple[int, Run]]:
+    """The runs from whose weights a run started, those that ship, and itself; with how many images were seen before each."""
+    shipped = {(r.name, r.info.get("commit")): r for r in reference_runs()}
+    found, before = [], 0
+    for part in run.info.get("lineage", []):
+        if stage := shipped.get((part["name"], part.get("commit"))):
+            found.append((before, stage))
+        before += (part.get("counters") or {}).get("images", 0)
+    return [*found, (before, run)]
+
+
+def history(run: Run) -> tuple[dict[int, Path], list[dict[str, Any]]]:
+    """Grids of samples by the images seen before, each by a fifth more than the one before it, and the log, of all `stages`."""
+    grids: dict[int, Path] = {}
+    log: list[dict[str, Any]] = []
+    for before, stage in stages(run):
+        grids |= {before + n: path for n, path in stage.samples().items()}
+        log += [row | {"images": before + row["images"]} for row in stage.log()]
+    kept: dict[int, Path] = {}
+    for seen, path in grids.items():
+        if seen > 1.2 * max(kept, default=0) or seen == max(grids):
+            kept[seen] = path
+    return kept, log
 
 
 def closest(generator: Generator, run: Run, seed: int, *, samples: int = 1000, pairs: int = 5) -> Figure:

@@ -1,5 +1,7 @@
 """What several chapters share."""
 
+from itertools import pairwise
+
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
@@ -52,3 +54,18 @@ def test_the_closest_samples_stand_above_their_photographs(run, monkeypatch):
     figure = chapters.closest(run.generator(), Run(run.path), 5, samples=8, pairs=2)
     above, below = (axis.images[0].get_array().astype(int) for axis in figure.axes)
     assert np.abs(above - below).max() <= 1, "three of the eight samples are the photographs"
+
+
+def test_the_history_of_a_run_begins_with_the_run_that_it_started_from():
+    run, first = Run.reference("faces"), Run.reference("faces-first")
+    samples, log = chapters.history(run)
+    seen = first.info["counters"]["images"]
+    assert list(samples) == sorted(samples) and max(samples) == run.trained["images"]
+    assert {n: path for n, path in samples.items() if n <= seen}.items() <= first.samples().items()
+    assert min(samples) == min(first.samples()) and all(b > 1.2 * a for a, b in pairwise([*samples][:-1]))
+    assert [row["images"] for row in log if row["images"] <= seen] == [row["images"] for row in first.log()]
+    assert len(log) == len(first.log()) + len(run.log())
+    assert chapters.history(first)[1] == first.log() and [stage.name for _, stage in chapters.stages(run)] == [
+        "faces-first",
+        "faces",
+    ]

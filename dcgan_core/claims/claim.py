@@ -19,7 +19,7 @@ from dcgan_core.runs import Run
 
 NOT_IN_PAPER = "not in the paper"
 CELEBA = "photographs of faces (CelebA) instead of LSUN bedrooms"
-PLACES = "photographs of bedrooms, dining rooms, kitchens and living rooms (MIT Places) instead of LSUN bedrooms"
+PLACES = "photographs of bedrooms, dining rooms, kitchens and living rooms (Places365) instead of LSUN bedrooms"
 
 
 KINDS = {
@@ -199,4 +199,4 @@ def check_photographs(run: Run) -> None:
 
 
 def instead_of_lsun(run: Run) -> str:
-    return {"lsun": "", "faces": CELEBA, "rooms": PLACES}.get(run.data_name, f"{run.data_name} instead of LSUN bedrooms")
+    return {"lsun": "", "faces": CELEBA, "places-rooms": PLACES}.get(run.data_name, f"{run.data_name} instead of LSUN bedrooms")

@@ -7,6 +7,7 @@ from dcgan_core.ablations import variants
 from dcgan_core.claims import claim
 from dcgan_core.claims.claim import NOT_IN_PAPER, Claim, Measure, Setting, at_least, at_most, instead_of_lsun, trained_on
 from dcgan_core.data import duplicates, face_detector, planted
+from dcgan_core.inside import forgetting, seen
 from dcgan_core.intervals import Measurement
 from dcgan_core.metrics import detection, memorisation
 from dcgan_core.metrics.efficientnet import efficientnet_distance
@@ -55,11 +56,14 @@ def _memorisation_claims() -> list[Claim]:
             unit,
             rule,
             metric if metric is _copies else _memorisation(metric),
-            trained_on(name),
+            trained_on(data),
             instead_of_lsun,
             kind=kind,
         )
-        for name, samples, pictures in (("faces", "samples", "photographs"), ("rooms", "samples of rooms", "rooms"))
+        for name, data, samples, pictures in (
+            ("faces", "faces", "samples", "photographs"),
+            ("rooms", "places-rooms", "samples of rooms", "rooms"),
+        )
         for suffix, statement, paper, unit, rule, metric, kind in how
     ]
 
@@ -97,7 +101,7 @@ def _dedup_claims() -> list[Claim]:
             unit,
             at_least(bound) if kind == "paper" else None,
             _dedup(method, what),
-            trained_on("faces", "rooms"),
+            trained_on("faces", "places-rooms"),
             instead_of_lsun,
             kind=kind,
         )
@@ -145,7 +149,18 @@ CLAIMS = [
         claim.between(*variants.BAND),
     ),
     *_memorisation_claims(),
-    _frechet("rooms", "4.1", "samples of rooms", "rooms"),
+    Claim(
+        "samples.rooms.named",
+        "4.1",
+        "To the eye, most samples of rooms show one of a kind that can be named",
+        NOT_IN_PAPER,
+        "share of samples, by eye",
+        at_least(0.5),
+        lambda s: seen.rooms_named(s.run),
+        lambda run: forgetting.looked_at(run, seen.ROOMS_BY_EYE),
+        kind="control",
+    ),
+    _frechet("rooms", "4.1", "samples of rooms", "places-rooms"),
     Claim(
         "lsun.underfitting",
         "4.1",

@@ -211,7 +211,7 @@ def trials(
     is one over trials alone.
 
     moved: a judge of pictures that were moved. Then there is `pixels_moved` too: `pixels`, with each exemplar moved by itself;
-    and `three_moved` in the details says whether this judge reads a sum of z that was moved as a whole.
+    and in its details `three_moved` and `random_moved`, what this judge reads off pictures that were moved as a whole.
 
     `three` has in its details what helps to read them; `one_face` there is the difference of thirty, twice, added to a single
     exemplar of the third term: does that face stay what it is otherwise (`others_kept`)?
@@ -226,8 +226,9 @@ def trials(
         if moved is not None:
             moves = torch.Generator().manual_seed(seed + 2_000_000)
             images["pixels_moved"] = pixel_sum(generator, chosen.three, moves)
-            whole = move(latent.generate(generator, sums["three"]), moves)
-            images["three_moved"] = to_pixels(whole, generator.architecture).cpu().numpy()
+            for key in ("three", "random"):
+                whole = move(latent.generate(generator, sums[key]), moves)
+                images[f"{key}_moved"] = to_pixels(whole, generator.architecture).cpu().numpy()
         answers = {key: (moved if moved and key.endswith("_moved") else judge)(pictures) for key, pictures in images.items()}
         right = {key: arithmetic.result.shown(a) for key, a in answers.items()}
         others = _others_kept(answers, arithmetic.others)
@@ -257,7 +258,9 @@ def trials(
             measured[key] = Measurement(*_over_sets(each, sets, seed, minus), count, seconds())
         measured["three"].details = details
         if moved is not None:
-            measured["pixels_moved"].details = {key: success[key] for key in ("three", "three_moved", "pixels")}
+            keys = [f"{key}{how}" for key in ("random", "three", "pixels") for how in ("", "_moved")]
+            shares = {what: {key: details[what][key] for key in keys} for what in ("success", "added", "kept")}
+            measured["pixels_moved"].details = shares
         return measured
 
 
@@ -375,7 +378,7 @@ def _measured(setting: _Setting, name: str, small: bool) -> dict[str, Measuremen
         return turning.turns(generator, found, judge, count, setting.seed)
     discriminator = run.discriminator(place) if run.has_net("discriminator") else None
     moved = None
-    if run.data_name == DATA["drawn_smile"]:
+    if run.data_name == DATA["drawn_smile"] and run.architecture.size == 64:  # of other sizes no such judge ships
         moved = judges.load_judge(run.data_name, size=run.architecture.size, device=place, moved=True).read
     return trials(generator, found, judge, SUMS[name], count, seed=setting.seed, discriminator=discriminator, moved=moved)
 

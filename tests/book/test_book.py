@@ -353,7 +353,7 @@ def test_the_makefile_has_what_the_readme_names_and_ci_and_the_workflow_call_it(
         ("04_training", ["faces: 18,994 images"]),
         (
             "04_1_lsun",
-            ["small, in this chapter", "3,600 photographs, 9,600 images seen, 300 updates", "3,600 photographs of rooms"],
+            ["small, in this chapter", "19,947 photographs, 9,600 images seen, 300 updates", "3,990 photographs of rooms"],
         ),
         ("04_2_faces", ["small, in this chapter", "18,994 photographs, 9,600 images seen, 300 updates"]),
         ("04_3_imagenet", ["imagenet32: 16,000 images, 200 classes", "9,600 images seen, 300 updates"]),

@@ -18,7 +18,7 @@ from dcgan_core.data.sources import finding, lsun, published, torchvision_sets
 BOOK = Path(__file__).resolve().parent.parent.parent / "book"
 SETS = tomllib.loads((BOOK / "data.toml").read_text())["sets"]
 LOADED = {s["name"] for s in SETS if s.get("loads", True)}
-KNOWN = {"faces", "rooms", "imagenet32"}  # this book's runs were trained on them; to the library just a zip or a folder
+KNOWN = {"faces", "places-rooms", "imagenet32"}  # this book's runs were trained on them; to the library just a zip or a folder
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def chapter(monkeypatch):
 
 
 def test_every_set_that_has_a_name_has_a_row():
-    assert {*finding.names(), *KNOWN, "places-rooms"} == LOADED  # which the book names, and no run learnt from yet
+    assert {*finding.names(), *KNOWN} == LOADED
     assert {s["name"] for s in SETS} - LOADED == {"authors-svhn", "path/to/photos"}
     assert {c.data for profiles in recipes.RECIPES.values() for c in profiles.values()} <= LOADED
     assert len({s["name"] for s in SETS}) == len(SETS)
@@ -74,16 +74,16 @@ def test_the_commands_are_commands_and_prepare_what_they_say(entry):
 
 
 def test_the_tables_have_a_row_for_each_and_say_what_was_not_measured(data, chapter, capsys):
-    make_zip(data / "rooms.zip", {f"{i}.png": encode(noise(i)) for i in range(3)})
+    make_zip(data / "places-rooms.zip", {f"{i}.png": encode(noise(i)) for i in range(3)})
     make_zip(data / "mine.zip", {"a.png": encode(noise(9))})
     ran = chapter()
     overview = {row[0]: row for row in ran["overview"].rows}
     assert overview.keys() == {s["name"] for s in SETS} | {"mine"}
     assert overview["mine"][1:] == ["of your own", "", "as its owner says", "found"]
-    assert (overview["rooms"][-1], overview["faces"][-1], overview["digits"][-1]) == ("found", "not found", "found")
-    timed = [{"name": "rooms", "size": 64, "images": 4000, "value": 3.4, "cpu_seconds": 5.6}]
+    assert (overview["places-rooms"][-1], overview["faces"][-1], overview["digits"][-1]) == ("found", "not found", "found")
+    timed = [{"name": "places-rooms", "size": 64, "images": 4000, "value": 3.4, "cpu_seconds": 5.6}]
     took = {row[0]: row[2:] for row in ran["preparations"](timed).rows}
-    assert took["rooms"] == ["3 s for 4,000 at 64 px", "6 s"]
+    assert took["places-rooms"] == ["3 s for 4,000 at 64 px", "6 s"]
     assert took["lsun"] == ["not measured", ""]
     assert took["path/to/photos"] == ["", ""]
     text = capsys.readouterr().out
@@ -94,7 +94,7 @@ def test_the_tables_have_a_row_for_each_and_say_what_was_not_measured(data, chap
 def test_the_shipped_benchmarks_are_such_as_the_page_reads():
     shipped = json.loads((BOOK / "trials/benchmarks.json").read_text())
     timed = {row["name"]: row for row in shipped["rows"] if "name" in row}
-    assert timed.keys() >= {"rooms", "faces", "imagenet32", "cifar10", "mnist"}
+    assert timed.keys() >= {"places-rooms", "faces", "imagenet32", "cifar10", "mnist"}
     for name, row in timed.items():
         assert name in LOADED
         assert row["unit"] == "s" and row["value"] > 0 and row["cpu_seconds"] > 0 and row["images"] > 0

@@ -16,17 +16,18 @@ def photographs(path, seed: int, count: int = 60) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "said"), [("faces", "CelebA"), ("rooms", "dining rooms, kitchens and living rooms (MIT Places)")]
+    ("name", "pictures", "said"),
+    [("faces", "faces", "CelebA"), ("rooms", "places-rooms", "dining rooms, kitchens and living rooms (Places365)")],
 )
-def test_memorisation_is_measured_against_the_pictures_the_run_was_trained_on(data, tmp_path, name, said):
-    photographs(data / name, 0)
+def test_memorisation_is_measured_against_the_pictures_the_run_was_trained_on(data, tmp_path, name, pictures, said):
+    photographs(data / pictures, 0)
     settings = ["architecture.size=16", "architecture.widths=4,4,4", "architecture.latent=5", "batch=8"]
     more = [x for s in settings for x in ("--set", s)]
     out = str(tmp_path / f"{name}-run")
     assert main(["train", name, "--profile", "quick", "--images", "160", "--device", "cpu", "--out", out, *more]) == 0
     run = Run(out)
     generator = run.generator()
-    train, test = (loading.load_data(name, 16, split) for split in ("train", "test"))
+    train, test = (loading.load_data(pictures, 16, split) for split in ("train", "test"))
     for claim_id, metric in (
         (f"memorisation.{name}", memorisation.distance_ratio),
         (f"memorisation.{name}.seen", memorisation.memorisation_seen),
@@ -39,7 +40,7 @@ def test_memorisation_is_measured_against_the_pictures_the_run_was_trained_on(da
         assert ledger.claim(claim_id).kind == "comparison"
         assert not any(ledger.claim(f"memorisation.{other}").fits(run) for other in {"faces", "rooms"} - {name})
 
-    photographs(data / name, 1)
+    photographs(data / pictures, 1)
     with pytest.raises(UserError, match=f"{name}-run: the pictures that it was trained on .* are not here"):
         ledger.measure(run, [f"memorisation.{name}"], "cpu")
 

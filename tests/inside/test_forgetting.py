@@ -46,6 +46,12 @@ def test_the_papers_rule_finds_the_map_that_draws_windows_and_dropping_it_remove
     assert not spared.gone.any() and not spared.kept["lamp"].any()
 
 
+def test_the_fewest_maps_are_the_heaviest_of_the_papers_rule(toy, marks):
+    assert forgetting.fewest(toy, marks, 0).maps == (WINDOW,)  # without it the regression sees no window at all
+    rule = forgetting.paper_rule(toy, marks, 0)
+    assert set(forgetting.fewest(toy, marks, 0, left=-1).maps) == set(rule.maps)  # what cannot be had: never more than its maps
+
+
 def test_change_is_measured_outside_the_boxes(toy):
     samples = forgetting.shown(toy, Eye(), Eye(), "window", count=80, seed=5)
     window, wall = (forgetting.effect(toy, Dropping(0, (m,)), samples, Eye()) for m in (WINDOW, WALL))
@@ -173,5 +179,5 @@ def test_the_windows_marked_by_eye_can_be_read():
 
 def test_the_claims_are_for_drawn_rooms_alone(run):
     ids = [c.id for c in ledger.CLAIMS if c.id.startswith(("forgetting.", "saliency."))]
-    assert len(ids) == 1 + 4 * 3 + 1 + 7 * 3 + 1 + 2
+    assert len(ids) == 1 + 4 * 3 + 1 + 7 * 3 + 1 + 2 + 5
     assert not any(ledger.claim(i).fits(run) for i in ids), "a run on digits"

@@ -43,3 +43,26 @@ def test_the_sums_that_were_looked_at_are_of_the_weights_that_ship():
     assert found.z.shape == (200, faces.architecture.latent) and len(found.sums) == 200
     assert all(len(letters) == 200 and set(letters) <= set("01?") for letters in found.by_eye.values())
     assert all(ledger.claim(f"arithmetic.faces.by_eye.{name.lower()}").fits(faces) for name in found.by_eye)
+
+
+def test_what_was_seen_in_rooms_is_counted(run, tmp_path):
+    path = tmp_path / "rooms.json"
+    saved = {
+        "weights": seen.weights_of(run),
+        "named": {"photographs": {"n": 60, "named": 50, "right": 40}},
+        "window": {"before": "11110?", "paper": "000?10", "fewest": "0?1100", "random": "111110", "again": "11110?"},
+        "kind": {"before": "bkl?db", "paper": "bk?bdl", "fewest": "bkl?db", "random": "b??bdb", "again": "bkl?db"},
+    }
+    path.write_text(json.dumps(saved))
+    gone = [seen.windows_gone(run, which, path) for which in ("paper", "fewest", "random", "again")]
+    assert [(m.value, m.n, m.details["unclear"]) for m in gone] == [(0.75, 4, 1), (0.25, 4, 1), (0, 4, 0), (0, 4, 0)]
+    named = seen.rooms_named(run, path)
+    assert (named.value, named.n, named.details) == (pytest.approx(5 / 6), 6, saved["named"])
+    kept = seen.rooms_kept(run, path)
+    assert (kept.value, kept.n, kept.details["paper"][0], kept.details["fewest"][0]) == (0, 5, 0.6, 1)
+    assert kept.low < 0 < kept.high
+    setting = ledger.claim("forgetting.photographs.rest").setting
+    assert setting({"details": kept.details}) == "" and "wreck" in setting({"details": {"random": [0.1, 0, 0.2]}})
+    path.write_text(json.dumps(saved | {"weights": "others"}))
+    with pytest.raises(UserError, match=r"rooms\.json: seen in samples of other weights"):
+        seen.rooms_named(run, path)

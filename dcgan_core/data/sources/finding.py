@@ -28,7 +28,7 @@ def unknown(name: str, what: str, more: Iterable[str] = ()) -> str:
     """What to say where neither a path nor a name leads anywhere: `what`, and a hint. more: other known names."""
     if is_path(name):
         return f"{name}: no such zip or folder"
-    ours = ("faces", "rooms", "imagenet32")  # sets that the reader knows from the book
+    ours = ("faces", "places-rooms", "imagenet32")  # sets that the reader knows from the book
     return what + (as_path(name) or ("" if name in ours else did_you_mean(name, {*names(), *more})))
 
 
