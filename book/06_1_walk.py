@@ -18,7 +18,7 @@
 # **The claim:** on the way from one random z to another, images change smoothly and every one of them is plausible: things come and go without sharp transitions. Sharp jumps would
 # be a sign that the net has memorised single images.
 #
-# The paper walks through bedrooms, along a series of nine random points (its Fig 4). We walk through faces. Move the slider.
+# The paper walks through bedrooms, along a series of nine random points (its Fig 4). We walk through faces first, then through rooms. Move the slider.
 
 # %% tags=["parameters", "hide-input"]
 profile = "quick"
@@ -90,8 +90,17 @@ images = latent.generate_pixels(generator, z.flatten(0, 1))
 show(images, columns=12, zoom=1)
 
 # %% [markdown]
+# And through rooms, as in the paper: nine random points, one after another.
+
+# %% mystnb={"figure": {"caption": "The paper's Fig 4 in our hands: a walk through nine random points of the run `rooms`. Each row goes from one point to the next, and the row below goes on from there.", "name": "fig-walk-rooms"}}
+rooms = Run.reference("rooms").generator(devices.pick(device))
+nine = latent.sample(rooms.architecture, 9, rng)
+z = latent.walk(nine[:-1], nine[1:], 12)  # 8 x 12 x 100
+show(latent.generate_pixels(rooms, z.flatten(0, 1)), columns=12, zoom=1)
+
+# %% [markdown]
 # The paper's caption says that every image on its walks passes for a bedroom; that in one row a window grows where there was none, and that in
-# another what looks like a TV becomes a window. Ask the same of ours: is there a place on the way that no longer passes for a face?
+# another what looks like a TV becomes a window. Ask the same of ours: is there a place on the way that no longer passes for a face, or for a room?
 
 # %% mystnb={"figure": {"caption": "The same twelve ends, by the spherical way. What differs comes further down.", "name": "fig-walks-spherical"}}
 z = latent.walk(start, end, 12, "spherical")
