@@ -26,7 +26,7 @@ _MNIST: Settings = {"first": 50_000, "weight_decay": 2.5e-5}
 # In place of the authors' 200 passes 12, half of them with a falling rate like theirs. Moving the 13 million weights takes
 # most of an update at any batch, so small batches and both nets on each: 18,750 updates of each net, theirs have 39,000.
 _MNIST_CPU: Settings = {**_SMALL, "images": 12 * 50_000, "decay_images": 6 * 50_000}
-_NARROW64 = Architecture(64, 3, (32, 64, 128, 256), (2, 2, 2, 2), kernel=4)  # two and a half times as fast as small64
+_NARROW64 = Architecture(64, 3, (32, 64, 128, 256), (2, 2, 2, 2), kernel=4)  # see book/trials/rooms_settings.json
 # half of the authors' widths: of the nets tried for a few minutes each, the one whose features the probe of §5.1 liked best,
 # and the smaller the batch, the better (book/trials/imagenet32_settings.json)
 _HALF32 = replace(ARCHITECTURES["imagenet32"], widths=(64, 64, 128, 128, 256, 256))
@@ -52,7 +52,6 @@ _TABLES: dict[str, dict[str, Config]] = {
     "cpu": {
         "digits": Config("digits", _DIGITS, **_SMALL, images=400_000),
         "faces": Config("faces", ARCHITECTURES["small64"], **_SMALL, minutes=90.0),
-        # natural colours, and rooms sooner, with all that D sees moved and tinted (book/trials/rooms_settings.json)
         "rooms": Config("places-rooms", _NARROW64, **_SMALL, minutes=150.0, flip=True, shift=4, tint=1.0),
         "lsun": Config("lsun", _NARROW64, **_SMALL, minutes=150.0),
         **{name: Config(name, _NARROW64, **_SMALL, minutes=45.0) for name in ("drawn-rooms", "drawn-portraits")},
@@ -68,11 +67,9 @@ _TABLES: dict[str, dict[str, Config]] = {
     "paper": {
         # faces/train_uncond_dcgan.py: 25 epochs of 350,000 images; here CelebA's public faces stand in for the unreleased set
         "faces": Config("celeba", ARCHITECTURES["lsun64"], weight_decay=1e-5, images=25 * 350_000),
-        # five passes (Fig 3) through the 3,033,042 bedrooms
-        "lsun": Config("lsun", ARCHITECTURES["lsun64"], images=5 * 3_033_042),
+        "lsun": Config("lsun", ARCHITECTURES["lsun64"], images=5 * 3_033_042),  # Fig 3: five passes through the bedrooms
         "cifar10": Config("cifar10", ARCHITECTURES["imagenet32"], images=25 * 350_000),
-        # the released D's file name says epoch 30, of 1,281,167 images
-        "imagenet": Config("imagenet", ARCHITECTURES["imagenet32"], images=30 * 1_281_167),
+        "imagenet": Config("imagenet", ARCHITECTURES["imagenet32"], images=30 * 1_281_167),  # D's file name says epoch 30
         "mnist": Config("mnist", _MNIST28, **_MNIST_PAPER),
         "mnist-affine": Config("mnist", _AFFINE28, **_MNIST_PAPER),
         # the released model's folder name: lr 0.0005, batch 64, 200 epochs of 63,257 images
