@@ -266,7 +266,7 @@ for how, (share, *_) in caught.items():
 # it cannot see: the style of a photograph, a part of one, or a copy changed more than these. In the second stage D saw all pictures moved by up to four pixels and tinted, real ones and samples alike; a copy moved by more than two pixels may escape. It looks
 # among the photographs of the second stage, the first's are not public. And some held-out rooms are among the training photographs, too, which hides a few.
 #
-# Few samples stand out, then. But how few is not settled: the interval ends just beyond the two in a hundred that the rule allows, where with the fewer photographs of the first stage it had ended before. Some of that width comes from the four hundred held-out photographs that say what is normal. Whatever D knew by heart, there is
+# Few samples stand out, then. But how few is not settled: the interval ends just beyond the two in a hundred that the rule allows. Some of its width comes from the four hundred held-out photographs that say what is normal. Whatever D knew by heart, there is
 # no sign that G gave much of it away.
 #
 # And by eye, where the photographs are at hand: out of a thousand samples, the five that lie nearest to a training photograph, with that photograph below each. This plain distance of pixels is a
