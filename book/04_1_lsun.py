@@ -72,7 +72,7 @@ dcgan.show(generator.sample(48, seed=seed), columns=12, zoom=1)
 
 # %% tags=["hide-input"]
 info, trained = run.info, run.trained
-photographs, batch = info["data"]["images"], info["config"]["batch"]
+batch = info["config"]["batch"]
 stages = [stage.info for _, stage in chapters.stages(run)]
 
 
@@ -97,7 +97,8 @@ Table(
         [
             "batches in one pass",
             f"{3_000_000 // 128:,} of 128",
-            f"{photographs // batch:,} of {batch}",
+            of_each(lambda s: f"{s['data']['images'] // batch:,}")
+            + f", of {batch}",
         ],
         [
             "passes",
@@ -128,7 +129,7 @@ Table(
 # %% [markdown]
 # ## Are these rooms?
 #
-# Whoever made a net sees in its samples what he hopes to see. So samples of this net, of its first stage, and photographs that no net saw were shuffled, and looked at one by one without knowing which is which: what kind of room is it, a bedroom, a dining room, a
+# Whoever has made a net sees in its samples what they hope to see. So samples of this net, of its first stage, and photographs that no net saw were shuffled, and looked at one by one without knowing which is which: what kind of room is it, a bedroom, a dining room, a
 # kitchen, a living room, or can one not tell?
 
 # %% tags=["hide-input"]
