@@ -514,7 +514,7 @@ for name in ("drawn_smile", "drawn_glasses"):
     for said, what in (
         (parts.result.name, "success"),
         (f"… of it {', '.join(parts.added.shows)}", "added"),
-        (f"… of it {', '.join(parts.kept.shows)} right", "kept"),
+        ("… of it the hair", "kept"),
     ):
         shares = found["details"][what]
         rows.append([said, *(f"{shares[key]:.2f}" for key in COLUMNS)])

@@ -85,7 +85,7 @@ STYLE = """
 .dcgan-board input{accent-color:var(--c,currentColor);margin:0}
 .dcgan-board h3.where{font-size:1.05rem;margin:1.2rem 0 .2rem}
 .dcgan-board details.claim{border:0;border-top:1px solid #8884;margin:0;padding:0;background:none;box-shadow:none}
-.dcgan-board details.claim>summary{display:grid;grid-template-columns:minmax(0,1fr) 9rem 12.5rem;gap:.1rem 1rem;
+.dcgan-board details.claim>summary{display:grid;grid-template-columns:minmax(0,1fr) 10.5rem 12.5rem;gap:.1rem 1rem;
   padding:.5rem 0;cursor:pointer;list-style:none;font-weight:400;align-items:baseline}
 .dcgan-board summary::-webkit-details-marker{display:none}
 .dcgan-board summary .said{padding-left:1.1em}

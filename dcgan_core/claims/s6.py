@@ -272,7 +272,7 @@ def _arithmetic_claims(name: str) -> list[Claim]:
         ("above_chance", f"The sum shows it more often than random samples do: {said}", "by eye", gain, MORE),
         ("gain", f"Means of three exemplars a term are more stable than single ones: {said}", "by eye", gain, MORE),
         ("pixels", f"The same arithmetic with pixels fails: {said}", "noisy overlays", trials, at_most(0.5)),
-        ("pixels_moved", f"…fails with pixels of pictures that nobody aligned: {said}", "noisy overlays", trials, at_most(0.5)),
+        ("pixels_moved", f"Arithmetic with pixels of unaligned pictures fails: {said}", "noisy overlays", trials, at_most(0.5)),
         ("others_kept", f"What else the sum keeps of its third term: {said}", NOT_IN_PAPER, others, None),
         ("single", f"The same with one exemplar a term instead of three: {said}", NOT_IN_PAPER, trials, None),
         ("many", f"The same with thirty exemplars a term: {said}", NOT_IN_PAPER, trials, None),
