@@ -315,12 +315,14 @@ if chapters.at_hand(config.data):
 # dcgan sample runs/faces --count 64 --seed 1
 # ```
 #
-# This chapter's run was made in two stages. The second started from the weights of the first, with a learning rate that falls to zero at the end.
+# This chapter's run was made in three stages, each from the weights of the one before. In the second and third the learning rate falls to zero at the end.
 #
 # ```bash
 # dcgan train faces --out runs/faces-first
 # dcgan train faces --init runs/faces-first --images 200000 \
-#     --set decay_images=60000 --set precision=bf16
+#     --decay-images 60000 --precision bf16 --out runs/faces-second
+# dcgan train faces --init runs/faces-second --images 200000 \
+#     --decay-images 80000 --flip --shift 4 --tint 1 --precision single
 # ```
 #
 # `faces` is looked for as `faces.zip` or a folder `faces/` under `$DCGAN_DATA`. Any photographs of faces will do. Stop with Ctrl-C whenever
