@@ -50,6 +50,8 @@ device = "auto"
 # - **not settled**: the interval lies on both sides, or too little was measured to tell.
 # - **other setting**: measured in a setting of which the paper says nothing, or failed on other data than the paper's. The row says which.
 # - **not measured**: nobody has done it here. The number is left open rather than copied.
+#
+# Rows that are the book's own, not the paper's, get no such verdict. They only say whether their rule is *met*, *not met* or *not decided*.
 
 # %% tags=["hide-input"]
 from dcgan_core.claims.board import Scoreboard
@@ -93,7 +95,7 @@ dcgan.show(faces.sample(8, seed=seed), columns=8)
 # ## Exercises
 #
 # 1. Change `seed` in the first code cell and run the chapter again. Which of the new faces would you believe?
-# 2. Draw the points yourself: `z = torch.rand(8, 100) * 2 - 1`, then `dcgan.show(faces(z))`. Multiply `z` by 0.5, then by 2. What changes?
+# 2. Draw the points yourself: `import torch`, `z = torch.rand(8, 100) * 2 - 1`, then `dcgan.show(faces(z))` (on a GPU `faces(z.cuda())`). Multiply `z` by 0.5, then by 2. What changes?
 #
 # <details>
 # <summary>What to expect</summary>

@@ -189,7 +189,7 @@ Table(
 # |---|---|
 # | Strides instead of pooling | The net learns its own way of shrinking and growing. |
 # | Batchnorm {cite}`ioffe2015` in both nets, but not on G's output and D's input | Keeps signals in range, and keeps G from drawing one image only. On *all* layers it made samples oscillate. |
-# | No fully connected hidden layers | The highest feature maps connect straight to G's input and D's output. |
+# | No fully connected hidden layers | Global average pooling was more stable, but slower to learn; connecting the highest maps straight to G's input and D's output is the middle ground. |
 # | ReLU in G, tanh at its output | Learns faster; the output is bounded like the pixels. |
 # | LeakyReLU in D, slope 0.2 | A unit that is off still lets some gradient through to G. |
 #
@@ -268,9 +268,9 @@ Table(
 # pixels as 4×4 with stride 2.
 #
 # A small classifier that knows the drawings looks at two thousand samples of each run and as many drawings that nobody has trained on.
-# The **Fréchet distance** compares both clouds of features; here it stands as a multiple of what the pair with all guidelines reached, so
-# more than 1 is worse. It alone decides whether a guideline holds. **Precision** is the share of samples that fall among drawings, **recall** the share of drawings that fall among
-# samples: with all guidelines → without this one. **Movement** is how much the images of fixed z still change every 25 updates, as a share of how much images
+# The **Fréchet distance** compares the means and covariances of two sets of features; 0 is best. Here it is divided by that of the run with all guidelines in the same pair, so
+# more than 1 is worse. It is the number that the ledger's rules use; why these runs are too short to judge a guideline by it is said below the table. **Precision** is the share of samples that lie close to some drawing, by these
+# features, **recall** the share of drawings that lie close to some sample: with all guidelines → without this one. **Movement** is how much the images of fixed z still change every 25 updates, as a share of how much images
 # differ; the table gives the difference. In brackets are 95 % intervals of the change.
 
 # %% tags=["hide-input"]
@@ -390,7 +390,7 @@ if shipping.rows():
 
 # %% [markdown]
 # **These runs judge no guideline.** What the guidelines promise is *stability*, of deep nets, in long training. These runs have 500 updates, and with all guidelines followed
-# their samples still reach a small part of the data, and few of them look like any (the first numbers of recall and precision in the table). From there, whatever spreads samples faster lowers the
+# their samples still reach a small part of the data, and few of them look like a drawing (the first numbers of recall and precision in the table). From there, whatever spreads samples faster lowers the
 # Fréchet distance, be it stable or not: pooling halves it and lowers precision. So the {term}`ledger` says *other setting* of each of these rows, better or worse. Many 95 % intervals are
 # read here at once, too, and about one in twenty misses the truth by chance alone; the ledger corrects for that (Holm). What these runs can show stands in the last two
 # columns: whose fixed z move most, and who collapsed.
@@ -405,8 +405,8 @@ print(inspect.getsource(measuring.collapse))
 # %% [markdown]
 # ## Do the guidelines make training more stable?
 #
-# A second study asks about stability alone, for five of the guidelines. It draws rooms instead of sprites, and its runs are ten times as long. Each guideline is removed at three learning rates, with four
-# seeds each. From the update printed below to its end, each run is checked twenty times. A run **fails** if its weights stop being numbers, or if one check finds that its samples are too much alike, that
+# A second study asks about stability alone. It removes three of the guidelines (batchnorm in two ways: it is nowhere, or on all layers), and, as a fifth change, it sets `beta1` to 0.9 ({doc}`04_training`). It draws rooms instead
+# of sprites, and its runs are ten times as long. Each change is made at three learning rates, with four seeds each. From the update printed below to its end, each run is checked twenty times. A run **fails** if its weights stop being numbers, or if one check finds that its samples are too much alike, that
 # hardly any look like drawings, or that they miss nearly all drawings. The limits were fixed before the first run.
 
 # %% tags=["hide-input"]
@@ -452,7 +452,7 @@ Table(
 ) if done else None
 
 # %% [markdown]
-# When all runs are there, Fisher's exact test compares the failures without a guideline with those under all guidelines. Holm's correction allows for the five tests. With so few runs on each side
+# Once all runs of a change are finished, Fisher's exact test compares their failures with those under all guidelines. Holm's correction allows for the five tests. With so few runs on each side
 # only large differences show.
 
 # %%
@@ -476,7 +476,7 @@ folder = Path(tempfile.mkdtemp())
 image_rows.strips(running.pair("no-batchnorm", images, folder, seed, device))
 
 # %% [markdown]
-# All of it again takes long; stopped, it goes on where it was:
+# To repeat everything takes hours. A stopped command goes on where it was:
 #
 # ```bash
 # dcgan ablate                              # everything
@@ -512,7 +512,7 @@ for name, a in ARCHITECTURES.items():
 Table(
     ["name", "image", "D's maps, layer by layer", "kernel", "z", "G", "D"],
     rows,
-    caption="The nets of this book.",
+    caption="The nets that have a name. `rooms` and the drawn sets use `small64` at half its widths.",
 )
 
 # %% [markdown]
@@ -520,23 +520,23 @@ Table(
 #
 # | | the paper and its code | here | why |
 # |---|---|---|---|
-# | width on CPUs | 128 to 1,024 | `small64`: 64 to 512; `imagenet32`'s recipe: half | a quarter of the work |
+# | width on CPUs | 128 to 1,024 | `faces` (`small64`): 64 to 512; `rooms` and the drawn sets: 32 to 256; `imagenet32`'s recipe: half | a quarter of the work, or less |
 # | kernel on CPUs | 5 | `small64`, `small32`: 4 | a third less work, and 2 divides 4: every output pixel gets as many stamps as its neighbour |
 # | batchnorm's epsilon | 1e-8 | 1e-5 | a map that has died would be divided by almost nothing |
 # | batchnorm when sampling | statistics of the batch | fixed statistics, estimated once after training | one z always gives one image |
 # | batch on CPUs | 128 | 32; 16 for `imagenet32`, 8 in one of its stages | in the same time, many times as many updates |
 # | updates on CPUs | each batch trains one net, in turn | each batch trains both | the batch is there already |
-# | training images on CPUs | as they are | for `imagenet32` mirrored half of the times | the stand-in has few, and sees each of them often |
+# | training images on CPUs | as they are | for `imagenet32` mirrored half of the time | the stand-in is small, and the net sees each image many times |
 # | what D sees, on CPUs | images as they are | for `imagenet32` with a little noise, in its later stages moved and tinted as well | makes D's task harder for longer (chapter 5.1) |
 # | L2 on CPUs | 1e-5 (faces code) | none; on MNIST as the authors, 2.5e-5 | the paper does not mention it |
 # | faces, profile `paper` | 64 px cut from 128 px crops, not resized | CelebA, resized | CelebA is cropped already |
-# | SVHN, profile `paper` | 10,000 training images kept for validation | all are trained on | the probe holds off images of its own |
+# | SVHN, profile `paper` | 10,000 training images kept for validation | all are trained on | the probe holds out images of its own |
 # | several GPUs | one | batchnorm sees each GPU's share of the batch | as in most code for several GPUs |
 #
 # The nets `lsun64`, `imagenet32`, `svhn32` and `mnist28` themselves are as published, but for epsilon.
 #
-# Do two of these deviations do harm? The same experiment, with the authors' choice in place of ours: a value above 1 means that theirs is worse. No difference that
-# counts is an interval within the ledger's band, which is said on the {doc}`scoreboard`.
+# Do two of these deviations do harm? The same experiment, with the authors' choice in place of ours: a value above 1 means that theirs is worse. *No difference that
+# counts* means that the interval lies within the ledger's band ({doc}`scoreboard`).
 
 # %%
 table(shipping.rows(["kernel", "sampling_statistics"]))

@@ -164,8 +164,8 @@ if forgetting.looked_at(run, ROOMS_BY_EYE):  # samples of these weights
 ledger.of("samples.rooms.named")
 
 # %% [markdown]
-# Nearly all can be named, and so the goal that we had set is reached. But the first stage's samples were named nearly as often: to say "a bedroom, if anything" takes little. The distance of samples from photographs (in {doc}`04_2_faces`) tells the two stages apart, and so will you, above and below. (The eye was a
-# vision-language model's, not a person's.)
+# Most can be named, so the rule that we had set is met. But the first stage's samples were named nearly as often: it takes little to make a picture look more like a bedroom than like anything else. A Fréchet
+# distance tells the two stages apart (`book/trials/rooms_settings.json`, rows `first` and `rooms`), and so will your own eyes, above and below. (The eye was a vision-language model's, not a person's.)
 #
 # ## After one pass, after five, after many
 #
@@ -250,9 +250,9 @@ if bins:
 ledger.with_photographs("memorisation.rooms.seen", run, device, seed)
 
 # %% [markdown]
-# And now the measure that decides. Ask not how near the nearest photograph is, but whether it stands out: is it much nearer than the nineteen next? For a copy it is, for whatever is merely smooth it
-# is not, since that is near to all of them. Photographs are compared mirrored as well, and moved by up to two pixels. A sample counts as a copy where its nearest photograph stands out
-# more than for all but one in a hundred of the held-out ones. The number is the share of such samples, less that one in a hundred: at 0, samples stand out no more often than photographs that nobody can have copied.
+# And now the measure that decides. Ask not how near the nearest photograph is, but whether it stands out: is it much nearer than the nineteen next? For a copy it is. A picture that is merely smooth is
+# about equally near to all twenty. Photographs are compared mirrored as well, and moved by up to two pixels. Held-out photographs set the limit: for one in a hundred of them the nearest photograph stands out more than that, by chance. A sample beyond the limit
+# counts as a copy. The number is the share of such samples, less that one in a hundred: 0 means no more than chance.
 
 # %%
 ledger.with_photographs("memorisation.rooms.copies", run, device, seed)
@@ -265,7 +265,7 @@ for how, (share, *_) in caught.items():
 # %% [markdown]
 # Of planted copies it catches nearly all, whichever of these things was done to them. If four samples in a hundred were copies, the rule would say that the claim fails at least 95 times of 100 (a test of this book simulates it). What
 # it cannot see: the style of a photograph, a part of one, or a copy changed more than these. In the second stage D saw all pictures moved by up to four pixels and tinted, real ones and samples alike; a copy moved by more than two pixels may escape. It looks
-# among the photographs of the second stage, the first's are not public. And some held-out rooms are among the training photographs, too, which hides a few.
+# among the photographs of the second stage only, because those of the first are not public. And some held-out rooms are among the training photographs, too, which hides a few.
 #
 # Few samples stand out, then. But how few is not settled: the interval ends just beyond the two in a hundred that the rule allows. Some of its width comes from the four hundred held-out photographs that say what is normal. Whatever D knew by heart, there is
 # no sign that G gave much of it away.
@@ -310,6 +310,7 @@ if chapters.at_hand(config.data):
 #
 # ```bash
 # pip install lmdb
+# export DCGAN_DATA=${DCGAN_DATA:-~/.cache/dcgan}; mkdir -p $DCGAN_DATA
 # git clone https://github.com/fyu/lsun
 # python lsun/download.py -c bedroom -o $DCGAN_DATA   # 43 GB
 # unzip $DCGAN_DATA/bedroom_train_lmdb.zip -d $DCGAN_DATA

@@ -15,11 +15,12 @@
 # %% [markdown]
 # # 4.3 · Imagenet-1k
 #
-# **The claim:** the same recipe works on natural images of all kinds: a thousand classes, with no label used. As pictures, what comes out is the weakest
-# of the paper's three. It is not made to be looked at. Its discriminator is what section 5.1 is about.
+# **The claim:** the same recipe works on natural images of all kinds: a thousand classes, with no label used.
+#
+# To our eyes these samples are the weakest of the paper's three. Their use is another: section 5.1 is about the discriminator that was trained with them.
 #
 # Imagenet-1k {cite}`russakovsky2015` is 1.28 million photographs, 147 GB, for non-commercial research, behind a registration. In its place this book
-# uses `imagenet32`: 16,000 images of the 200 classes of Tiny-ImageNet, at 32 pixels.
+# uses Tiny-ImageNet, 200 classes, at 32 pixels: the run `imagenet32` learnt from 16,000 of its images first, and in its last stage from all 100,000.
 
 # %% tags=["parameters", "hide-input"]
 profile = "quick"
@@ -137,7 +138,7 @@ show(as_tree.images, columns=12, zoom=2)
 # The real one is prepared and trained in the same way. How long that takes was not measured here.
 #
 # ```bash
-# mkdir -p $DCGAN_DATA/imagenet
+# export DCGAN_DATA=${DCGAN_DATA:-~/.cache/dcgan}; mkdir -p $DCGAN_DATA/imagenet
 # mv ILSVRC2012_img_train.tar $DCGAN_DATA/imagenet/   # or the folders train/ and val/
 # dcgan data prepare imagenet --size 32
 # dcgan train imagenet --profile paper
@@ -216,7 +217,7 @@ print(
 # - **Fewer images**: 80 of each class, in the reference run's last stage 500, instead of about 1,300. A net that trains for long sees the same ones again and again.
 # - **Fewer classes**: 200 instead of a thousand.
 # - **Smaller originals**: Tiny-ImageNet has 64 pixels, so its 32 are scaled from a picture that was scaled before.
-# - **JPEG at 32 pixels**: each of the 16,000 was saved as a small JPEG file, and D sees the traces of that. The {doc}`05_1_appendix` measures what it makes of them.
+# - **JPEG at 32 pixels**: each of the first 16,000 was saved as a small JPEG file, and D saw the traces of that. The {doc}`05_1_appendix` measures what it makes of them.
 #
 # How much each of the first three matters was not tested. A Fréchet distance, for those who compare generators, stands in {doc}`04_2_faces`.
 #
@@ -235,6 +236,6 @@ print(
 # config = replace(recipes.recipe("imagenet32", "quick"), data=str(folder), images=20_000)
 # data = loading.load_data(str(folder), 32)
 # ```
-# With so few images, ask whether the samples are any different from the photographs: `neighbours.nearest` finds the nearest for each.
+# With so few images, ask whether the samples are any different from the photographs: `neighbours.nearest` (of `dcgan_core.metrics`) finds the nearest for each.
 #
 # </details>

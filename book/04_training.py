@@ -15,7 +15,7 @@
 # %% [markdown]
 # # 4 · Details of adversarial training
 #
-# **The claim:** with a small learning rate and less momentum than usual, the two nets learn together, and samples get better steadily.
+# **The claim:** Adam's usual settings do not suit this game. A learning rate of 0.001 is too high, 0.0002 is not; with `beta1` at 0.9 training oscillates and is unstable, with 0.5 it is stable.
 #
 # In this chapter a small DCGAN learns before your eyes. First the pictures, then how it works.
 
@@ -89,7 +89,7 @@ curves.learning_curves(run.log(), smooth=5)
 # stopped telling you anything. That is the first lesson of GANs: **a loss is not a score here**. It says who is ahead in the game, not
 # how well it is played. A discriminator that answers 1 and 0 with certainty has won. What it then tells G is of little use.
 #
-# A longer training, from its first grid to its last: the run `rooms`, the same sixteen z each time. Move the slider to the left.
+# A longer training, from its first grid to its last: the {term}`reference run` `rooms`, the same sixteen z each time. Move the slider to the left.
 
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "A training from its first grid to its last: the same sixteen z, drawn by `rooms` when it had seen so many images.", "name": "fig-through-training"}}

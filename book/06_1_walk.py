@@ -102,12 +102,12 @@ show(latent.generate_pixels(rooms, z.flatten(0, 1)), columns=12, zoom=1)
 # The paper's caption says that every image on its walks passes for a bedroom; that in one row a window grows where there was none, and that in
 # another what looks like a TV becomes a window. Ask the same of ours: is there a place on the way that no longer passes for a face, or for a room?
 
-# %% mystnb={"figure": {"caption": "The same twelve ends, by the spherical way. What differs comes further down.", "name": "fig-walks-spherical"}}
+# %% mystnb={"figure": {"caption": "The six walks through faces once more, along a curve on which z keeps its length instead of a straight line. What differs comes further down.", "name": "fig-walks-spherical"}}
 z = latent.walk(start, end, 12, "spherical")
 show(latent.generate_pixels(generator, z.flatten(0, 1)), columns=12, zoom=1)
 
 # %% [markdown]
-# The same six walks, moving:
+# The six straight walks through faces, moving:
 
 
 # %% tags=["hide-input"]
@@ -223,12 +223,12 @@ largest = walks.walk_smoothness(untrained.eval(), pairs=40, seed=seed)
 print(f"an untrained net's largest step: {largest.value:.3f}")
 
 # %% [markdown]
-# The claim is another: that the images on the way are plausible, and that things come and go one by one.
+# The claim is a different one: that the images on the way are plausible, and that things come and go without sharp transitions.
 #
 # ## Are they plausible? Do things come and go?
 #
 # In photographs only your eyes can tell ({numref}`fig-walks`). For drawn rooms there is a {term}`judge`: it gives the probability that a picture shows a window, a bed and so on. Where it says between 10 and 90 %, we call it unsure:
-# the picture shows neither a clear window nor a clear wall. Is it unsure more often on the way than at the ends? And where two rooms differ in several things, do these change one after another, or all in one step, as if the net cut from one room that it knows by
+# the picture shows neither a clear window nor a clear wall. Is it unsure more often on the way than at the ends? And where two rooms differ in several things, do they change in more than one step, or all at once, as if the net cut from one room that it knows by
 # heart to the next?
 
 # %%
@@ -260,9 +260,9 @@ ledger.each_net("walk.plausible", "walk.objects")
 # ## Do we meet training images on the way?
 #
 # If the net had memorised images, the walk would lead from one to the next. So ask at each step: how far is the nearest image of the
-# training set? For comparison: how far is it from images that are held out, which nobody can have memorised?
+# training set? For comparison: how far is a held-out image, which the net has never seen, from its own nearest training image?
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Distance to the nearest training image along walks (median), as measured with all of them. Dashed: the same for images that are held out.", "name": "fig-walk-nearest"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Distance to the nearest training image along walks (median), as measured with all of them. Dashed: the same for held-out images.", "name": "fig-walk-nearest"}}
 portraits = Run.reference("drawn-portraits")
 _, axes = plt.subplots(1, 2, figsize=(9, 2.8))
 for axis, which in zip(axes, (run, portraits), strict=True):

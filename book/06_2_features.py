@@ -220,7 +220,7 @@ ledger.demonstrate("saliency.looking", run, device, seed)
 ledger.each_net("saliency.looking", "saliency.*.gain")
 
 # %% [markdown]
-# That was each net of this recipe, trained from other seeds, and the mean of all. Below is everything that was measured on one of them, the run of this chapter. Whether its D does better than
+# The table shows each net that was trained by this recipe, and their mean. Below is everything that was measured on one of them, the run of this chapter. Whether its D does better than
 # random ones is said by the rows with *less random Ds'*: a difference, which should be above 0. The first row alone is about the paper's claim, of a *significant minority* of features. Of means over all
 # features the paper says nothing.
 
@@ -300,10 +300,10 @@ Table(
 # Look at {numref}`fig-features` again and you see why it fails. A unit of the last layer sees a large part of the room, and
 # most features do not stand for *a* thing. They like a picture above a bed, or a lamp before a window, and their saliency is spread over both.
 #
-# **What holds.** In this net a minority of features do look into their object, and next to none do in random Ds. In nets of other seeds, trained in the same way, that minority is smaller, so over all of them the ledger leaves the claim open. And the trained D beats random ones on the average, too: more of its saliency lies inside one kind of object, inside objects of whatever kind, and, for the best features,
-# inside theirs; each difference is clear of 0. It is also clearly more than if saliency were spread evenly. Some features do belong to one thing. Two of the five best, those
-# for beds and for windows, picked on other drawings, have more than half of their saliency there; in the random D of the table none has. Each of these five numbers comes
-# from a few pictures only, so take them as hints. Those for doors, pictures and lamps have not.
+# **What holds.** In this net a minority of features do look into their object, and next to none do in random Ds. In two of the nets of other seeds that minority is smaller, but over all four the difference is clear of 0. On average, too, a trained D's saliency lies more inside objects than a random D's, by all three measures: inside one kind of object, inside objects of whatever kind, and, for the best features,
+# inside their own object; each difference is clear of 0. It is also clearly more than if saliency were spread evenly. Some features do belong to one thing. Of the five best (one an object, picked on other drawings), those
+# for beds and windows have more than half of their saliency there; those for doors, pictures and lamps do not, and no feature of the random D in the table does. Each of these five numbers rests
+# on a few pictures only, so take them as hints.
 #
 # **What should make you careful.** In the pointing game the trained D is not shown to do better than random ones: that difference does not clear 0. The single most salient pixel of a random D often lies in a window, probably because a window
 # has the strongest contrast in the room, and a net needs no training to pass on strong contrast. Others have found the same: guided

@@ -15,8 +15,8 @@
 # %% [markdown]
 # # 6.3.1 · Forgetting to draw windows
 #
-# **The claim:** G has feature maps for things such as windows. Leave out those that draw windows, and most windows vanish, while the rest of the
-# room stays much as it was.
+# **The claim:** G has feature maps for things such as windows. Leave out those that draw windows, and most windows vanish or turn into doors and mirrors. Pictures get worse, but
+# the composition of the room stays similar.
 #
 # The paper shows it (its Fig 6). Here is ours, on rooms that the book draws itself. Nothing was retrained. Some feature maps in the middle of G
 # are set to zero, that is all.
@@ -103,8 +103,8 @@ print(f"{marks.number} boxes in {marks.count} samples")
 show(framed, columns=8, zoom=1)
 
 # %% [markdown]
-# Can the {term}`finder` be trusted? On drawings that it has never seen the masks can tell. But samples are not drawings. So we looked at 100 samples ourselves,
-# five times enlarged, before the finder had seen any, and marked each window that we saw. Then we compared. (What was seen belongs to the weights that
+# Can the {term}`finder` be trusted? On drawings that it has never seen the masks can tell. But samples are not drawings. So 100 samples were looked at by eye,
+# five times enlarged, before the finder had seen any, and each window was marked. (Wherever this chapter says *by eye* or *by hand* of the book's own pictures, the eye was a vision-language model's, not a person's.) Then the two were compared. (What was seen belongs to the weights that
 # drew it. With a run of your own these cells say so.)
 
 # %%
@@ -197,8 +197,8 @@ ledger.demonstrate("forgetting.windows_gone", run, device, seed)
 ledger.demonstrate("forgetting.others_kept", run, device, seed)
 
 # %% [markdown]
-# Would any maps do? Here as many maps of the same layer were dropped, chosen at random, again and again. And what is kept of other things is compared with what these keep: the paper says that the
-# scene stays *similar*, not how similar, so that the price of dropping so many maps, whichever they are, should not count against the claim.
+# Would any maps do? Here as many maps of the same layer were dropped, chosen at random, again and again. The second comparison is of what else survives. Dropping this many maps does damage, whichever they are,
+# and the paper says only that the scene stays *similar*. So we ask whether the paper's maps do more damage than random ones.
 
 # %%
 ledger.demonstrate("forgetting.rest", run, device, seed)
@@ -281,7 +281,7 @@ table(variants, ["bed", "lamp", "door", "picture"])
 #
 # **The rest does not stay as it was, in this net.** The paper's rule drops a large part of the layer here, and that is too much for a net as narrow as ours: rooms get darker, and other things fade. Most lamps
 # go with the windows (nearly all, says the judge; by eye some more are left, see below). The reason is probably that a lit lamp is a bright patch on the wall, often right in front of a window, and with 8 × 8 places the
-# regression hardly tells the two apart. Random maps do nearly as much damage to other things, so most of it is the price of dropping so many. Whether the paper's rule does more than they do is not settled (above).
+# regression hardly tells the two apart. Random maps do nearly as much damage to other things, so most of it is the price of dropping so many. For this one net it is not settled whether the paper's rule does more damage than they do (above).
 #
 # **In the other reading fewer windows go** in this net (in others it is different, see below), and the judge often finds a door where there was none. The paper saw doors and mirrors take the windows' place. Whether
 # our doors stand just there, we did not measure.
@@ -301,8 +301,8 @@ def print_new(variants):
 print_new(variants)
 
 # %% [markdown]
-# A judge gives an answer even for a muddle, and darkened rooms are not what it learnt from. So we looked for ourselves as well, at samples after the paper's
-# rule.
+# A judge gives an answer even for a muddle, and darkened rooms are not what it learnt from. So samples after the paper's
+# rule were looked at by eye as well.
 
 # %% tags=["hide-input"]
 seen = forgetting.looked_at(run, forgetting.BY_EYE)
@@ -322,10 +322,9 @@ if seen:
 #
 # ## Can it be done with less damage?
 #
-# The paper's rule asks only for the sign of a weight. So choose with more care, one map after another: each time the one whose loss takes most of the windows
-# and least of all else. How much a map gives to either is read off a gradient: that of the finder's answers, at the places where it saw something, for a factor on
-# each map. Which layer, and how many maps? What comes nearest to 80 % of windows gone and 90 % of other things kept, or passes both furthest: by the finder, on
-# other samples. That is the column *tuned* above.
+# The paper's rule asks only for the sign of a weight. So choose with more care, one map at a time: each time the map whose removal costs the windows most
+# and other things least. To estimate this, multiply each map by a factor, and take the gradient of the finder's answers with respect to that factor. Layer and number of maps are then chosen, by the finder on
+# other samples, to come nearest to two goals, or to pass both furthest: 80 % of windows gone, and 90 % of other things kept. That is the column *tuned* above.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "From above: before; the paper's rule; its other reading; the tuned choice; as many random maps as the paper's rule drops.", "name": "fig-variants"}}
 stored = {}
@@ -350,9 +349,9 @@ image_rows.strips(
 )
 
 # %% [markdown]
-# By judge and finder the tuned choice passes both, with far fewer maps than the paper's rule; as many random maps leave most windows. Do not believe it too soon.
-# *Gone* is what the judge says; by eye it is another matter (below). The maps were chosen to content the finder, and this way of choosing was found while we looked at results on the very rooms that score it. And look closely: where the window was, there often hangs something with a dark pane and a frame. The judge calls
-# many of these pictures. So again we looked for ourselves, at the same rooms as above.
+# By judge and finder the tuned choice meets both goals, with far fewer maps than the paper's rule; as many random maps leave most windows. Do not believe it too soon.
+# *Gone* is what the judge says; by eye it is another matter (below). The maps were chosen to content the finder, and this way of choosing was found while we looked at results on the very rooms that score it. And look closely: where the window was, there often hangs something with a dark pane and a frame. The judge takes
+# many of these for a *picture* on the wall. So again the same rooms as above were looked at by eye.
 
 # %% tags=["hide-input"]
 maps = measured("random_maps", ".tuned")["details"]["maps"]
@@ -370,7 +369,7 @@ else:
     print("Not shown: other maps were dropped than those looked at.")
 
 # %% [markdown]
-# So by eye the goal cannot be called met: it would be only if nearly all of the hard cases counted as gone, and few windows are gone without a trace. What goes is
+# By eye the first goal is not clearly met: for that, nearly all of the hard cases would have to count as gone. And few windows have gone without a trace. What goes is
 # their light. The frame often stays, and curtains too. The gain is elsewhere: lamps, beds and doors are still there.
 
 # %% tags=["hide-input"]
@@ -494,15 +493,15 @@ print_new(others)
 ledger.each_net("forgetting.windows_gone*", "forgetting.rest")
 
 # %% [markdown]
-# Windows go by the paper's rule in each of them. That few go in the other reading, and that most beds stay, is *not* so in each: it was this net. Nor is the price the same: how much of the rest is kept, compared with
-# random maps, differs from net to net, and the ledger leaves that open. The intervals over samples of one net, however narrow, could not tell us that.
+# Windows go by the paper's rule in each of them. That few go in the other reading, and that most beds stay, is *not* so in each: it was this net. Nor is the price the same in each. On average over the nets the paper's rule keeps less of the rest
+# than random maps do: the whole interval lies below 0. The ledger's rule allows it to keep a little less, and whether it is more than that little is open. The intervals over samples of one net, however narrow, could not tell us that.
 
 # %% [markdown]
 # ## On photographs, as the paper did it
 #
-# Drawings have judges. The authors had photographs, their hands and their eyes. So here is their experiment with the run `rooms`, whose net learnt from photographs. In 150 samples each window was marked by hand.
-# Then fresh z were drawn four times each: with all maps; without those of the paper's rule; without the *fewest* of them that will do; and without as many as the rule drops, chosen at random, anew for each sample. All these pictures were shuffled, among photographs
-# and with the unchanged ones in twice, and looked at one by one, without knowing which is which: is there a window? What kind of room is it?
+# Drawings have judges. The authors had photographs, their hands and their eyes. So here is their experiment with the run `rooms`, whose net learnt from photographs. In 150 samples each window was marked by eye.
+# Then each of 100 fresh z was drawn four times: with all maps; without those of the paper's rule; without the *fewest* of them that will do; and without as many as the rule drops, chosen at random, anew for each sample. The unchanged samples went in twice, and
+# photographs were added. All were shuffled and looked at one by one, without knowing which is which: is there a window? What kind of room is it?
 #
 # The fewest: maps are dropped from the heaviest weight on, until the regression takes at most one place in twenty inside a box for a window. (How few places may be left was chosen on drawn rooms, by the judge.)
 
@@ -596,10 +595,10 @@ ledger.of("forgetting.photographs.*")
 # **On photographs most windows stay.** The paper's rule takes away more of them than chance, by far: random maps take next to none. But to the eye it takes fewer than a third, and leaves nearly as many again in doubt, where a light patch or a frame is left. So what the paper shows is there, and it is weaker in this net than
 # the paper says. The fewest maps that content the regression do not content the eye: the regression asks about places inside boxes one by one, and looks at one layer only.
 #
-# **What kind of room it is** can be said as often as when as many random maps are dropped. Whether a little less often, a hundred samples do not settle.
+# **The kind of room** can still be named about as often as after dropping as many random maps. A hundred samples are too few to exclude a small difference.
 #
 # In drawn rooms the same rule took nearly all windows, as a judge sees it. Is it the photographs, or the eye? A judge calls a window gone when it is dim. By eye, too, hardly a drawn window was left (above), so it is not the eye alone. A drawn window always looks much the same; here a window may be a bright
-# patch, a row of panes or a curtain with light behind it, and perhaps not all of these share maps. That is a guess. (Boxes and pictures were looked at by a vision-language model, not by a person.)
+# patch, a row of panes or a curtain with light behind it, and perhaps not all of these share maps. That is a guess.
 #
 # ## Mark your own
 #

@@ -139,7 +139,7 @@ figure_7(faces, "faces_smile")
 figure_7(faces, "faces_glasses")
 
 # %% [markdown]
-# Look whether the nine are what the words above them say: a single trial often fails. All around the sum is its neighbourhood, to show that G can vary it.
+# Check whether the nine show what the words above them say: a single trial often fails. The eight around the result show that small changes of z give variations of it.
 #
 # All the arithmetic there is:
 #
@@ -257,7 +257,7 @@ ledger.of(
 )
 
 # %% [markdown]
-# Drawn portraits were trained from another seed as well, and measured again. So much a single training decides:
+# The net of drawn portraits was trained again from other seeds. The table shows how much depends on a single training:
 
 # %% tags=["hide-input"]
 ledger.each_net("arithmetic.drawn_*.success", "arithmetic.drawn_*.gain")
@@ -394,7 +394,7 @@ image_rows.strips(
 # %% [markdown]
 # With the smile come beards and darker hair, which nobody asked for. It is not that these thirty happened to have beards: in the drawings that the net learnt from, one who smiles has a beard no more often than one who
 # does not. It is the net. Take *all* samples that smile, and all that do not, and the difference of the two means; the same for beards. Do the two directions have anything in common? (Two
-# that have not would give 0, give or take 0.1.)
+# unrelated directions would give about 0, give or take 0.1.)
 
 # %% tags=["hide-input"]
 kinds = ("smile", "beard", "glasses")
@@ -461,7 +461,9 @@ Table(
 
 # %% [markdown]
 # Of portraits, D takes sums of z for data about as readily as random samples, and overlays hardly ever. So the paper's contrast is there; it lies in what
-# a picture *is*, not in what can be read off it. Of photographs, look at the single z as well: a D that takes even those for data, or nearly all, can tell us nothing.
+# a picture *is*, not in what can be read off it. For photographs look at the column of single z, too: a D that takes even those for data almost as often as random samples cannot judge sums.
+#
+# (D normalises with fixed statistics here. In training each batch had statistics of its own, and D told samples from photographs far more easily. So compare columns, not these numbers with the curves of {doc}`04_2_faces`.)
 #
 # ### What alignment does
 #
@@ -648,8 +650,8 @@ Table(
 )
 
 # %% [markdown]
-# So heads do turn, most of them steadily; a vector of the same length without a meaning turns few. But with the paper's vector, the difference of eight
-# people, come their smiles and their beards. With thirty and thirty the same turn is a shorter way, and more stays.
+# So heads do turn, most of them steadily; a vector of the same length without a meaning turns few. But the paper's vector is a difference between eight
+# particular people, and it brings along their smiles and beards. With thirty and thirty the same turn is a shorter way, and more stays.
 #
 # ## Pick the exemplars yourself
 #

@@ -28,8 +28,8 @@ device = "auto"
 # %% [markdown]
 # ## A collapse, on purpose
 #
-# Where there are no photographs, chapter 4 trains a net with 64 and 128 maps on scikit-learn's digits, and it learns. Here is the same net at half the width. Nothing else is
-# different.
+# Where there are no photographs, chapter 4 trains a net with 64 and 128 maps on scikit-learn's digits, and it learns. Here is the same net at half the width, with
+# more images to see. Nothing else is different.
 
 # %% tags=["hide-input"]
 
@@ -116,7 +116,7 @@ collapse_curves(run.log(), alarms)
 #
 # ## How it is noticed
 #
-# Two signs are read off the log, and a third needs no patience:
+# Two signs are read off the log: D is certain about everything, or samples are all alike.
 
 # %%
 import inspect
@@ -224,11 +224,11 @@ if details:
 # mode*. And this map swings back and forth as training goes on: it *oscillates*. So one small net, with all guidelines followed, is trained twenty times as long as the runs of
 # {doc}`03_architecture` that ask about stability. Every 25 updates the maps of eight fixed z are kept. Over windows of 64 such snapshots each filter gets three numbers:
 #
-# - **variety**: how much of the variance in its maps comes from z; the rest comes from place and time.
-# - **motion**: how much of it comes from time.
-# - **swing**: how much of the motion's power is at one frequency. What a snapshot keeps of the one before is taken out first, so that slow drift and random walks do not pass for swings (a test simulates them).
+# - **variety**: the share of the variance in its maps that is due to z; the rest is due to place and time.
+# - **motion**: the share that is due to training time.
+# - **swing**: the share of the motion's power that is at one frequency. What each snapshot has in common with the one before is subtracted first, so that slow drift and random walks do not pass for swings (a test simulates them).
 #
-# A filter counts if it passes the limits printed below in two consecutive windows, at the same frequency, and was varied in an earlier one. The limits were fixed before the run.
+# A filter counts if it passes the limits printed below in two consecutive windows, at the same frequency, and had a variety above the limit in an earlier window. The limits were fixed before the run.
 
 # %% tags=["hide-input"]
 watched = shipping.shipped_table("filters.json")
@@ -314,7 +314,7 @@ if strongest:
 ledger.of("instability.oscillating_mode")
 
 # %% [markdown]
-# In this run no filter comes near the limits. The first layer quietens early. The second goes on changing to the end, but without a beat, and its filters go on telling one z from another.
+# In this run no filter comes near the limits. Both layers move much less after the first few windows, and their filters go on telling one z from another to the end.
 #
 # The paper says *sometimes*. One run without such a filter does not contradict that, and so the {term}`ledger` leaves the claim open. `dcgan ablate --study filters` makes the run.
 #
@@ -351,9 +351,8 @@ if details:
 # %% [markdown]
 # ## What the paper concludes
 #
-# That its architectures are *more stable*, that adversarial nets learn good representations of images, for classifiers and for drawing, and that some instability remains. The second this book can speak to, and does in
-# chapters 5 and 6. The first is what the longer runs of {doc}`03_architecture` ask; the {doc}`scoreboard` says how far they are. What the paper leaves to others, prediction of frames in video, features
-# for speech, and a closer look at z, is left here, too, but for the last.
+# That its architectures are *more stable*, that adversarial nets learn good representations of images, for classifiers and for drawing, and that some instability remains. Chapters 5 and 6 test the
+# second. The longer runs of {doc}`03_architecture` test the first; the {doc}`scoreboard` says how far they are. Of what the paper leaves to others (predicting frames of a video, features for speech, a closer look at z) this book takes up only the last.
 #
 # ## Exercises
 #

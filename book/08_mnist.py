@@ -335,7 +335,7 @@ Table(
 #
 # **As good as the real ones?** Both were asked the same test digits, so the errors can be compared digit by digit. The claim is decided at equal numbers, 50,000 generated digits against 50,000 real ones. The
 # generated ones may be worse by 0.4 points: with less room an exact replica of the paper's net would fail too often. Where
-# the interval lies above 0 and reaches below 0.4, they are worse, and whether by more than that is open. And do many more teach better? The paper says so of ten million; here it is one million. The difference in percentage points, a
+# the interval lies above 0 but contains 0.4, the generated digits do teach worse, and whether by more than 0.4 points is open. And do many more teach better? The paper says so of ten million; here it is one million. The difference in percentage points, a
 # million generated digits against real ones; below 0, the generated ones teach better:
 
 # %% tags=["hide-input"]
@@ -351,7 +351,7 @@ Table(
 )
 
 # %% [markdown]
-# The generator learnt from 50,000 of them. That generated digits teach better is shown only where the whole interval lies below 0. Where it reaches over 0 nothing is
+# The generator learnt from 50,000 of them. That generated digits teach better is shown only where the whole interval lies below 0. Where it contains 0 nothing is
 # shown, even if the generated digits' error is the smaller one.
 #
 # **Real digits.** Nothing is trained here, so this row tests the measuring itself. The paper does not say how many digits its 3.1 % is with. We infer that it is
@@ -386,7 +386,7 @@ if row["details"]:
 print("difference in percentage points:", ledger.number(row))
 
 # %% [markdown]
-# Where that interval reaches over 0, no harm is shown, and no good either. It is over test digits. Another seed might move either error by more than they differ;
+# Where that interval contains 0, no harm is shown, and no good either. It is over test digits. Another seed might move either error by more than they differ;
 # one run of each cannot tell.
 #
 # ## Which digit taught which answer
@@ -427,13 +427,13 @@ Table(
 # ## What this number does not see
 #
 # 1-NN mixes two questions: do samples look like the class they claim to be, and do they cover it? Other metrics take them apart. Train a small
-# classifier on real digits, describe each picture by what its last hidden layer says, and compare the two clouds. **Precision**: how many
+# classifier on real digits, describe each picture by what its last hidden layer says, and compare the two clouds. A picture counts as within a cloud if it is nearer to some member than that member's own k-th nearest neighbour is. **Precision**: how many
 # samples lie within the cloud of real digits. **Recall**: how much of the real cloud lies within that of the samples
 # {cite}`kynkaanniemi2019`. The **Fréchet distance** compares means and covariances of the two {cite}`heusel2017`; 0 is best.
 #
 # The first row compares real digits with other real digits. A generator cannot be expected to do better. In the last, the net draws one picture of each class
-# again and again, which is of no variety. And look at the precision of mere noise: a single odd digit among the real ones has a large ball around it, and
-# lets anything in. That is how precision misleads.
+# again and again, which is of no variety. And look at the precision of mere noise: a single odd digit among the real ones is far from its own neighbours, so almost
+# anything is near enough to it. That is how precision misleads.
 
 # %% tags=["hide-input"]
 reader = classes.train_classifier(real, seed, images=4_000, device=where)

@@ -69,7 +69,7 @@ def _walk_claims() -> list[Claim]:
         ),
         (
             "objects",
-            "Objects come and go one by one, not all of them in one sharp step",
+            "Objects come and go in more than one step, not all of them at once",
             "without sharp transitions (by eye)",
             "share of walks whose ends differ in two objects or more",
             at_least(0.9),
