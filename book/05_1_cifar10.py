@@ -38,6 +38,7 @@ from dcgan_core.figures.tables import Table
 from dcgan_core.pictures import show
 from dcgan_core.probes import features, protocols, svm
 from dcgan_core.probes.tasks import Question, load_pair, make_task
+from dcgan_core.runs import Run
 
 chapters.use_style()
 ledger = {row["id"]: row for row in ledger_rows() if row["primary"]}
@@ -153,7 +154,7 @@ Table(
 
 
 # %%
-run, picked = chapters.colour_net(), devices.pick(device)
+run, picked = Run.reference("imagenet32"), devices.pick(device)
 dataset = "cifar10" if chapters.at_hand("cifar10") else "drawn-sprites"
 train, test = load_pair(dataset, run.architecture, download=False)
 print(f"net: {run.name}, trained on {run.data_name}; pictures: {dataset}")

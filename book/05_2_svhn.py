@@ -37,6 +37,7 @@ from dcgan_core.claims.ledger import ledger_rows, number, of
 from dcgan_core.figures.tables import Table
 from dcgan_core.probes import protocols, supervised
 from dcgan_core.probes.tasks import Question, load_pair, make_task
+from dcgan_core.runs import Run
 
 chapters.use_style()
 ledger = {row["id"]: row for row in ledger_rows() if row["primary"]}
@@ -85,7 +86,7 @@ Table(
 
 
 # %%
-run, picked = chapters.colour_net(), devices.pick(device)
+run, picked = Run.reference("imagenet32"), devices.pick(device)
 digits = ("svhn", "mnist", "digits")
 dataset = next(d for d in digits if d == "digits" or chapters.at_hand(d))
 print(f"net: {run.name}, trained on {run.data_name}; digits: {dataset}")

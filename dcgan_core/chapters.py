@@ -41,12 +41,6 @@ def at_hand(name: str) -> bool:
     return finding.find(name) is not None
 
 
-def colour_net() -> Run:
-    """A run of 32 pixels in colour whose D can be probed: the one trained on the ImageNet stand-in where it ships."""
-    own = assets.folder("reference_runs") / "imagenet32"
-    return Run(own) if own.exists() and Run(own).has_net("discriminator") else Run.reference("drawn-sprites")
-
-
 def book_file(name: str) -> Path:
     """A file beside the chapters: they may run in any working folder."""
     return assets.folder("trials").parent / name

@@ -5,12 +5,9 @@ from itertools import pairwise
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
-import pytest
 from conftest import encode, make_folder, noise
 
 from dcgan_core import chapters
-from dcgan_core.claims import shipping
-from dcgan_core.errors import UserError
 from dcgan_core.runs import Run
 
 
@@ -25,17 +22,6 @@ def test_a_set_is_at_hand_once_it_lies_under_the_data_root(data):
     assert not chapters.at_hand("rooms")
     make_folder(data / "rooms", {f"{i}.png": encode(noise(i)) for i in range(30)})
     assert chapters.at_hand("rooms")
-
-
-def test_the_net_to_probe_is_the_stand_ins_where_it_ships_else_a_small_one(shelf, run):
-    with pytest.raises(UserError, match="drawn-sprites"):
-        chapters.colour_net()
-    shipping.ship(run, "drawn-sprites")
-    assert chapters.colour_net().name == "drawn-sprites"
-    shipping.ship(run, "imagenet32")
-    assert chapters.colour_net().name == "imagenet32"
-    (shelf / "imagenet32" / "discriminator.safetensors").unlink()
-    assert chapters.colour_net().name == "drawn-sprites"
 
 
 def test_trials_are_found_from_any_working_folder():

@@ -87,5 +87,5 @@ def test_torch_hub_takes_a_clone(tmp_path):
 
 @pytest.mark.slow
 def test_the_wheel_has_what_chapters_share(installed):
-    code = "from dcgan_core import chapters as c; c.use_style(); print(len(c.trial('grain')) > 0, c.colour_net().name)"
-    assert installed("-c", code) == "True imagenet32\n"
+    code = "from dcgan_core import chapters as c; c.use_style(); print(len(c.trial('grain')) > 0)"
+    assert installed("-c", code) == "True\n"

@@ -22,8 +22,10 @@ from torch import Tensor
 
 from dcgan_core import config_io, runs
 from dcgan_core.ablations import measuring, running, stability, variants
+from dcgan_core.ablations.measuring import ledger_row
 from dcgan_core.errors import UserError
 from dcgan_core.files import read_json, write_json
+from dcgan_core.intervals import Measurement
 from dcgan_core.networks import Generator
 from dcgan_core.runs import Run
 from dcgan_core.training.session import Event
@@ -168,6 +170,6 @@ def _row(table: dict, run: Run) -> dict:
     filters = sum(layer["filters"] for layer in next(iter(table["windows"].values())))
     share = len(table["found"]) / filters
     details = {"seeds": [BASELINE.seed], "filters": filters, "found": len(table["found"]), "windows": len(table["windows"])}
-    claim, numbers, seconds = "instability.oscillating_mode", (share, share, share), 60 * run.info["minutes"]
+    m = Measurement(share, share, share, filters, 60 * run.info["minutes"], details)
     how = f"{BASELINE.data} at {BASELINE.architecture.size} pixels, one small net"
-    return measuring.ledger_row(claim, numbers, BASELINE, name="filters", n=filters, seconds=seconds, details=details, how=how)
+    return ledger_row("instability.oscillating_mode", m, "ablations/filters", BASELINE.data, seed=BASELINE.seed, instead=how)

@@ -2,7 +2,6 @@
 
 import datetime
 import time
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from dcgan_core.ablations import variants
 from dcgan_core.ablations.variants import Variant
 from dcgan_core.data.images import ImageData
 from dcgan_core.files import write_atomically, write_json
+from dcgan_core.intervals import Measurement
 from dcgan_core.metrics import fidelity, memorisation
 from dcgan_core.readers import classes
 from dcgan_core.runs import Run
@@ -174,9 +174,10 @@ def row(
         "differences": differences,
         "collapsed": {"followed": intervals.share(collapsed[:, 0]), "removed": intervals.share(collapsed[:, 1])},
     }
-    found = np.exp(intervals.student(np.log(frechet[:, 1] / frechet[:, 0])))
+    value, low, high = np.exp(intervals.student(np.log(frechet[:, 1] / frechet[:, 0])))
     runs, claim = [m for pair in pairs for m in pair], f"ablation.{variant.claim}"
-    return ledger_row(claim, found, baseline, name=variant.name, n=len(pairs), seconds=_seconds(runs), details=details)
+    m = Measurement(value, low, high, len(pairs), _seconds(runs), details)
+    return ledger_row(claim, m, f"ablations/{variant.name}", baseline.data, seed=seeds[0], instead=_small(baseline))
 
 
 def detected(runs: dict[str, dict[int, dict]]) -> dict | None:
@@ -195,9 +196,10 @@ def detected(runs: dict[str, dict[int, dict]]) -> dict | None:
         return None
     going = [m for m in provoked if not m["collapsed"]]
     hits, false = (np.array([bool(m["alarms"]) for m in those], bool) for those in (collapsed, fine))
+    seeds = sorted({seed for measured in counted.values() for seed in measured})
     details = {
         "provoked": len(provoked),
-        "seeds": sorted({seed for measured in counted.values() for seed in measured}),
+        "seeds": seeds,
         "collapsed": {what: _count(measured, "collapsed") for what, measured in counted.items()},
         "alarms": {what: _count(measured, "alarms") for what, measured in counted.items()},
         "reported": intervals.share(hits),
@@ -206,8 +208,13 @@ def detected(runs: dict[str, dict[int, dict]]) -> dict | None:
         "reported_not_collapsed": intervals.share(np.array([bool(m["alarms"]) for m in going], bool)),
         "not_collapsed": len(going),
     }
-    found, n, claim = shares_apart(hits, false), len(collapsed) + len(fine), "instability.told_apart"
-    return ledger_row(claim, found, variants.PROVOKING, name="provoked", n=n, seconds=_seconds(provoked), details=details)
+    m = Measurement(*shares_apart(hits, false), len(collapsed) + len(fine), _seconds(provoked), details)
+    how, baseline = "ablations/provoked", variants.PROVOKING
+    return ledger_row("instability.told_apart", m, how, baseline.data, seed=seeds[0], instead=_small(baseline))
+
+
+def _small(baseline: Config) -> str:
+    return f"{baseline.data} at {baseline.architecture.size} pixels, small nets and short runs"
 
 
 def _count(measured: dict[int, dict], key: str) -> list[int]:
@@ -225,24 +232,12 @@ def shares_apart(a: np.ndarray, b: np.ndarray) -> tuple[float, float, float]:
     return p - q, float(p - q - np.hypot(p - p_low, q_high - q)), float(p - q + np.hypot(p_high - p, q - q_low))
 
 
-def ledger_row(
-    claim: str, found: Iterable[float], config: Config, *, name: str, n: int, seconds: float, details: dict, how: str = ""
-) -> dict:
-    """found: value, low, high; config: what the runs have in common; n: pairs or runs counted; seconds: for all of them; how:
-    what they are, if not small and short."""
-    return {
-        "claim": claim,
-        **dict(zip(("value", "low", "high"), (float(f"{x:.6g}") for x in found), strict=True)),
-        "n": n,
-        "seconds": round(seconds, 1),
-        "run": f"ablations/{name}",
-        "data": config.data,
-        "stand_in": True,
-        "instead": how or f"{config.data} at {config.architecture.size} pixels, small nets and short runs",
-        "seed": details["seeds"][0],
-        "date": datetime.date.today().isoformat(),
-        "details": five_digits(details),
-    }
+def ledger_row(claim: str, m: Measurement, run: str, data: str, *, seed: int = 0, instead: str = "") -> dict[str, Any]:
+    """A measurement as a row for the ledger. run: such as `ablations/pooling`; instead: what stands in for the paper's."""
+    numbers = {key: float(f"{getattr(m, key):.6g}") for key in ("value", "low", "high")}
+    said = {"run": run, "data": data, "stand_in": bool(instead), "instead": instead, "seed": seed}
+    when = {"seconds": round(m.seconds, 1), "date": datetime.date.today().isoformat()}
+    return {"claim": claim, **numbers, "n": m.n, **said, **when, "details": five_digits(m.details)}
 
 
 # --- files ------------------------------------------------------------------------------------------------------------

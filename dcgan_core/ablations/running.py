@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from dcgan_core.ablations import measuring, variants
 from dcgan_core.ablations.measuring import Judged
 from dcgan_core.ablations.variants import Variant
 from dcgan_core.data import loading
+from dcgan_core.data.images import ImageData
 from dcgan_core.errors import UserError
 from dcgan_core.files import read_json, write_atomically, write_json
 from dcgan_core.networks import Architecture
@@ -37,6 +38,21 @@ class Start:
         self.generator, self.discriminator = (net.to for net in nets)  # called with a device
 
 
+def train_to_end(config: Config, data: ImageData, path: Path, device: str, **how: Any) -> Run:
+    """Starts the run at `path`, or goes on with it, to its end; of one that diverged the nets from before are kept. how: of
+    `loop.train`. Raises KeyboardInterrupt where it was stopped, UserError where the run has other settings."""
+    if (path / "run.json").exists():
+        check_resumable(config, run := Run(path))
+    else:
+        run = runs.start(config, data, path)
+    try:
+        if run.info["status"] == "training" and not loop.train(config, data, run, device, **how):
+            raise KeyboardInterrupt
+    except Collapsed:
+        pass
+    return run
+
+
 def train_variant(
     config: Config,
     baseline: Config,
@@ -48,30 +64,18 @@ def train_variant(
 ) -> Run:
     """Trains, or goes on, with snapshots of the run's fixed z at the end, or as `watch` says. Raises KeyboardInterrupt where it
     was stopped."""
-    data = loading.load_data(config.data, config.architecture.size, crop=config.crop)
-    if (path / "run.json").exists():
-        run = Run(path)
-        if run.info["status"] != "training":
-            return run
-        check_resumable(config, run)
-    else:
-        run = runs.start(config, data, path)
     a = config.architecture
+    data = loading.load_data(config.data, a.size, crop=config.crop)
     first = config.images - config.batch * variants.APART * variants.SNAPSHOTS * (2 if config.updates == "alternate" else 1)
 
     def keep(event: Event) -> None:
         if event.row and event.generator and event.images > first and event.row["g_updates"] % variants.APART == 0:
             pixels = latent.generate_pixels(event.generator, variants.fixed_z(a, config.seed), batch=session.GRID)
-            (run.path / "snapshots").mkdir(exist_ok=True)
-            write_atomically(run.path / "snapshots" / f"{event.images:09d}.png", pictures.encode(pictures.grid(pixels, gap=0)))
+            (path / "snapshots").mkdir(exist_ok=True)
+            write_atomically(path / "snapshots" / f"{event.images:09d}.png", pictures.encode(pictures.grid(pixels, gap=0)))
 
-    start = Start(a, baseline.architecture, config.seed)
-    try:
-        if not loop.train(config, data, run, device, initial=cast(Run, start), on_event=watch or keep, progress=progress):
-            raise KeyboardInterrupt
-    except Collapsed:
-        pass  # diverged; the nets before that are measured
-    return run
+    start = cast(Run, Start(a, baseline.architecture, config.seed))
+    return train_to_end(config, data, path, device, initial=start, on_event=watch or keep, progress=progress)
 
 
 def pair(variant: str, images: int, folder: Path, seed: int = 0, device: str = "auto") -> list[tuple[str, np.ndarray]]:

@@ -14,10 +14,11 @@ from scipy import stats
 
 from dcgan_core import config_io, latent, runs
 from dcgan_core.ablations import measuring, running, variants
-from dcgan_core.ablations.measuring import Judged, five_digits
+from dcgan_core.ablations.measuring import Judged, five_digits, ledger_row
 from dcgan_core.data import loading
 from dcgan_core.errors import UserError
 from dcgan_core.files import read_json, write_json
+from dcgan_core.intervals import Measurement
 from dcgan_core.runs import Run
 from dcgan_core.training.session import Event
 
@@ -122,13 +123,6 @@ def row(variant: variants.Variant, measured: dict[str, dict]) -> dict | None:
         "worst_over_last": [[m["worst_over_last"] for m in those] for those in both],
     }
     seconds = 60 * sum(m["minutes"] for those in both for m in those)
-    return measuring.ledger_row(
-        f"stability.{variant.claim}",
-        measuring.shares_apart(removed, followed),
-        BASELINE,
-        name="stability",
-        n=len(followed) + len(removed),
-        seconds=seconds,
-        details=details,
-        how=f"{BASELINE.data} at {BASELINE.architecture.size} pixels, small nets",
-    )
+    m = Measurement(*measuring.shares_apart(removed, followed), len(followed) + len(removed), seconds, details)
+    how = f"{BASELINE.data} at {BASELINE.architecture.size} pixels, small nets"
+    return ledger_row(f"stability.{variant.claim}", m, "ablations/stability", BASELINE.data, instead=how)

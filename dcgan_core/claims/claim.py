@@ -22,12 +22,8 @@ CELEBA = "photographs of faces (CelebA) instead of LSUN bedrooms"
 PLACES = "photographs of bedrooms, dining rooms, kitchens and living rooms (Places365) instead of LSUN bedrooms"
 
 
-KINDS = {
-    "paper": "a claim of the paper",
-    "comparison": "measured to compare a claim with; nothing is claimed of it",
-    "control": "the book's own: its instruments, and where it departs from the paper",
-    "after": "the book's own experiments on what the paper leaves open",
-}
+# Of the paper; measured to compare one with; the book's own, of its instruments; its own experiments (chapter 9).
+KINDS = ("paper", "comparison", "control", "after")
 # What an interval varies over. Whatever is not named was the same throughout: most rows rest on one training.
 VARIES = ("images", "draws", "features", "seeds", "trainings", "nothing")
 # What is said of a claim of the paper. `refuted here`: the whole interval lies on the wrong side, in the claim's own setting.

@@ -91,8 +91,9 @@ def ledger_rows() -> list[dict]:
     """
     again = nets.shipped_nets()
     measured = [(claim_id, r) for run in reference_runs() for claim_id, r in results_of(run).items()]
-    tested = [shipping.shipped_table(f"{name}.json") for name in ("results", "stability", "filters")]
-    measured += [(r["claim"], r) for r in [*(r for table in tested for r in table["rows"]), *tables.measured_rows()]]
+    others = [shipping.shipped_table(f"{name}.json") for name in ("results", "stability", "filters")]
+    others += [tables.table(part) for part in tables.PARTS]
+    measured += [(r["claim"], r) for table in others for r in table["rows"]]
     # the paper's own kind of data before stand-ins, photographs before drawings
     first = lambda r: (r["stand_in"], r.get("data") in scenes.NAMES, r["run"])  # noqa: E731
     rows = []

@@ -34,4 +34,4 @@ def _run(args: argparse.Namespace) -> None:
         raise UserError(f"`only`: {args.part} is measured as a whole; leave it out")
     for row in measure(out, **given)["rows"]:
         print(f"{row['claim']:32} {row['run']:32} {row['value']:.3g} ({row['low']:.3g} to {row['high']:.3g}), n = {row['n']}")
-    print(f"{out}: what the book ships of it lies in book/after")
+    print(f"{out}: the table, and pictures; to ship them, copy them into book/after")

@@ -115,7 +115,7 @@ def duplicates(hashes: np.ndarray, radius: int = RADIUS) -> np.ndarray:
     than that a pair can be missed, but never one of equal codes.
     """
     words = _words(hashes)
-    order = _sorted(words)
+    order = np.lexsort(words.T[::-1])  # a radix sort, of 16-bit numbers
     new = np.ones(len(order), bool)
     new[1:] = (words[order[1:]] != words[order[:-1]]).any(1)
     first = order[new]  # of each distinct code; the sort is stable, so the earliest of its images
@@ -136,21 +136,13 @@ def _words(hashes: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(np.pad(hashes, ((0, 0), (0, hashes.shape[1] % 2)))).view(np.uint16)
 
 
-def _sorted(words: np.ndarray) -> np.ndarray:
-    """The order of rows of uint16 N x W by a radix sort: NumPy's stable sort of 16-bit numbers is one, linear in N."""
-    order = np.arange(len(words))
-    for column in words.T[::-1]:
-        order = order[np.argsort(column[order], kind="stable")]
-    return order
-
-
 def _near(hashes: np.ndarray, radius: int) -> np.ndarray:
     """Pairs (later, earlier), in order, of distinct codes that differ in at most `radius` bits."""
     words, bits = _words(hashes), np.unpackbits(hashes, axis=1)
     found = [np.empty((0, 2), np.int64)]
     for band in np.array_split(np.arange(bits.shape[1]), radius + 1):
         keys = _words(np.packbits(bits[:, band], axis=1))
-        order = _sorted(keys)
+        order = np.lexsort(keys.T[::-1])
         here = np.arange(len(order))
         for step in range(1, NEIGHBOURS + 1):
             here = here[here + step < len(order)]

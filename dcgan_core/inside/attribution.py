@@ -173,8 +173,6 @@ class Looks:
     inside: np.ndarray  # share of saliency inside the object's mask
     pointing: np.ndarray  # does the most salient pixel lie in the mask?
     centre: np.ndarray  # does the picture's centre?
-    field_centre: np.ndarray  # does the centre of what the unit sees? A hard opponent: it knows the unit
-    there: np.ndarray  # does the picture show the object at all?
     even: np.ndarray  # `inside` if saliency were spread evenly over the picture
     even_in_field: np.ndarray  # … evenly over what the unit sees of the picture
 
@@ -237,13 +235,10 @@ def _look_at_once(discriminator: Discriminator, drawn: Drawn, found: Responses, 
     edges = [start + step * place.reshape(-1, 1) for place in (found.rows, found.columns)]
     seen_rows, seen_columns = ((pixel >= edge) & (pixel < edge + size) for edge in edges)  # n x S each
     field = seen_rows[:, :, None] & seen_columns[:, None, :]  # n x S x S
-    middle, across = (np.clip(edge[:, 0] + size // 2, 0, side - 1) for edge in edges)
     return (
         np.einsum("nyx,noyx->no", amount, masks, optimize=True) / total[:, None],
         masks[each, :, top, left],
         masks[:, :, half - 1 : half + 1, half - 1 : half + 1].mean((2, 3)),
-        masks[each, :, middle, across],
-        np.asarray(masks.any((2, 3))),
         masks.mean((2, 3)),
         (masks & field[:, None]).sum((2, 3)) / field.sum((1, 2))[:, None],
     )
@@ -316,19 +311,15 @@ def _focus_of(net: Discriminator, drawings: tuple[Drawn, Drawn], features: Numbe
         "responses_per_feature": top,
         "features_by_object": {str(n): int((found.objects == n).sum()) for n in np.unique(found.objects)},
         "feature_and_share_by_object": {str(n): [int(f), round(float(shares.mean()), 4)] for n, f, shares in best},
-        "object_in_picture": float(found.own("there").mean()),
         "even": float(found.own("even").mean()),
         "even_in_what_the_unit_sees": float(found.own("even_in_field").mean()),
-        "any_object_even": float(found.any("even").mean()),
         "any_object_even_in_what_the_unit_sees": float(found.any("even_in_field").mean()),
-        "pointing_at_the_middle_of_what_the_unit_sees": float(found.own("field_centre").mean()),
         "leak": {
             "features": some.stop,
             "blocked": {key: float(found.own(key)[some].mean()) for key in ("inside", "pointing")},
             "passed": {key: float(passed.own(key).mean()) for key in ("inside", "pointing")},
         },
         "share_of_features_above_half": float((inside >= 0.5).mean()),
-        "first_six": {"objects": found.objects[:6].tolist(), "inside": [round(float(x), 4) for x in inside[:6]]},
     }
 
 

@@ -45,40 +45,32 @@ def _frechet(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def precision_recall(real: np.ndarray, samples: np.ndarray, k: int = 3) -> dict[str, Measurement]:
-    """k-nearest-neighbour precision and recall (Kynkäänniemi et al. 2019), density and coverage (Naeem et al. 2020).
+    """k-nearest-neighbour precision and recall (Kynkäänniemi et al. 2019).
 
     Around each image of a set lies a ball as large as the way to its k-th nearest neighbour in the set. `precision`: the share
     of samples inside some real image's ball, so how many look real. `recall`: the share of real images inside some sample's
-    ball, so how much of the data samples reach. `density`: in how many real balls a sample lies, over k (1 for equal sets;
-    more where samples crowd in the thick of the data). `coverage`: the share of real images whose ball holds a sample.
+    ball, so how much of the data samples reach.
 
     real, samples: features, N x D and M x D; equal N and M, a few thousand each, are usual, and the numbers depend on them:
     more images make smaller balls. Two sets of the same distribution do not score 1 but about 0.8 to 0.95 (measure the real
-    data with other real data). They mislead in this: one outlier's large ball lets anything in (density and coverage mind
-    less), and recall can be had with a few wide-spread poor samples. Intervals are Wilson's over the images counted, density's
-    a bootstrap over samples; they ignore that the balls are random, too. Raises UserError where a set has not
-    more than k images.
+    data with other real data). They mislead in this: one outlier's large ball lets anything in, and recall can be had with a
+    few wide-spread poor samples. Intervals are Wilson's over the images counted; they ignore that the balls are random, too.
+    Raises UserError where a set has not more than k images.
     """
     _check_features(real, samples, k + 1)
     with timed() as seconds:
         a, b = (torch.from_numpy(np.ascontiguousarray(x, np.float64)) for x in (real, samples))
         radius_a, radius_b = _radii(a, k), _radii(b, k)
-        in_real = torch.zeros(len(b), dtype=torch.long)  # in how many real balls each sample lies
+        in_real = torch.zeros(len(b), dtype=torch.bool)
         reached = torch.zeros(len(a), dtype=torch.bool)
-        covered = torch.zeros(len(a), dtype=torch.bool)
         for start in range(0, len(a), 1000):
             rows = slice(start, start + 1000)
             distances = _distances(a[rows], b)
-            inside = distances <= radius_a[rows, None]
-            in_real += inside.sum(0)
-            covered[rows] = inside.any(1)
+            in_real |= (distances <= radius_a[rows, None]).any(0)
             reached[rows] = (distances <= radius_b).any(1)
-        density = in_real.double().numpy() / k
-        low, high = bootstrap(lambda x: float(x.mean()), density, draws=200)
         spent, details = seconds(), {"k": k, "real": len(a), "samples": len(b)}
-        shares = {"precision": (in_real > 0).numpy(), "recall": reached.numpy(), "coverage": covered.numpy()}
-        found = {name: Measurement(*share(flags), len(flags), spent, details) for name, flags in shares.items()}
-        return found | {"density": Measurement(float(density.mean()), low, high, len(b), spent, details)}
+        shares = {"precision": in_real.numpy(), "recall": reached.numpy()}
+        return {name: Measurement(*share(flags), len(flags), spent, details) for name, flags in shares.items()}
 
 
 def _distances(a: Tensor, b: Tensor) -> Tensor:

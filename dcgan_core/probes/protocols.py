@@ -3,10 +3,8 @@
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Any
 
 import numpy as np
-import torch
 from tqdm.auto import tqdm
 
 from dcgan_core.errors import UserError
@@ -214,17 +212,3 @@ def mistakes(task: Task, result: Result, count: int = 24) -> list[dict]:
 def confusion(predictions: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
     """classes x classes: how many images of the row's class are taken for the column's."""
     return np.bincount(labels * classes + predictions, minlength=classes * classes).reshape(classes, classes)
-
-
-def speedup(task: Task, seed: int) -> dict:
-    """Both solvers on all training images: seconds, objectives, and how often they give the same answer on test images."""
-    found: dict[str, Any] = {}
-    answers, c = {}, 1e-3
-    for kind in svm.SOLVERS:
-        began = time.perf_counter()
-        fitted = Search(solver=kind, seed=seed).machine(task).solve(c)
-        found[kind] = {"seconds": time.perf_counter() - began, "objective": svm.objective(task.x, task.labels, fitted)}
-        answers[kind] = fitted.predict(task.test_x)
-    found["same_answers"] = float((answers["torch"] == answers["liblinear"]).mean())
-    found |= {"images": len(task.x), "features": task.x.shape[1], "c": c, "threads": torch.get_num_threads()}
-    return found

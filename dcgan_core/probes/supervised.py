@@ -13,12 +13,11 @@ from tqdm.auto import tqdm
 
 from dcgan_core import networks
 from dcgan_core.data.images import ImageData, Kept
-from dcgan_core.errors import UserError
 from dcgan_core.intervals import share
 from dcgan_core.networks import Architecture, Discriminator
 from dcgan_core.probes import features
 from dcgan_core.probes.protocols import Result
-from dcgan_core.probes.tasks import VALIDATION
+from dcgan_core.probes.tasks import VALIDATION, places_of_classes
 
 
 class SupervisedNet(nn.Module):
@@ -85,8 +84,9 @@ def random_search(
     rng = np.random.default_rng([seed, 64])
     order = rng.permutation(len(train))
     held_out = min(VALIDATION, len(order) // 5)
-    held, rest, labels = order[:held_out], order[held_out:], train.known_labels
-    chosen = np.concatenate([_some(rest[labels[rest] == k], labels_each, train, k, rng) for k in range(len(train.classes))])
+    held, labels = order[:held_out], train.known_labels
+    places = places_of_classes(labels[order], held_out, train.classes, labels_each, train.name)
+    chosen = order[np.concatenate([rng.choice(rows, labels_each, replace=False) for rows in places])]
     x, y = torch.from_numpy(np.array(train.images[np.sort(chosen)])), torch.from_numpy(labels[np.sort(chosen)])
     rows, best = [], -1.0
     best_net: SupervisedNet | None = None
@@ -104,12 +104,6 @@ def random_search(
     value, low, high = share(predictions == test.labels)
     seconds = time.perf_counter() - began
     return Result(value, low, high, len(predictions), 0.0, {}, seconds, predictions), rows
-
-
-def _some(places: np.ndarray, count: int, train: ImageData, k: int, rng: np.random.Generator) -> np.ndarray:
-    if len(places) < count:
-        raise UserError(f"{train.name}: has {len(places)} images of class {train.classes[k]!r} to train on, not {count}")
-    return rng.choice(places, count, replace=False)
 
 
 def progress_bar(title: str, images: int, *, shown: bool = True) -> tqdm:
@@ -145,7 +139,7 @@ def fit(
         norm.eval()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)  # dropout
-        for part in _batches(len(x), batch, steps, rng):
+        for part in shuffled_batches(len(x), batch, steps, rng):
             pixels = x[part]
             if mirror:
                 turned = torch.from_numpy(rng.random(len(part)) < 0.5)[:, None, None, None]
@@ -162,7 +156,7 @@ def fit(
     net.eval()
 
 
-def _batches(count: int, batch: int, steps: int, rng: np.random.Generator) -> Iterator[Tensor]:
+def shuffled_batches(count: int, batch: int, steps: int, rng: np.random.Generator) -> Iterator[Tensor]:
     """`steps` whole batches; all pictures but the rest of a division come once before any comes again."""
     order = torch.empty(0, dtype=torch.int64)
     for _ in range(steps):

@@ -27,7 +27,7 @@ from dcgan_core.probes.tasks import Task
 from dcgan_core.runs import environment
 from dcgan_core.training.config import Config
 from dcgan_core.training.update import State
-from dcgan_core.transfer import pairs, tables
+from dcgan_core.transfer import pairs
 
 _HOW: dict[str, Any] = {"batch": 32, "updates": "both", "images": 102_400, "precision": "single", "on_collapse": "warn"}
 # sigmoid, as the paper's nets of digits: with tanh so narrow a G gave one image for every z through half of its training
@@ -271,7 +271,7 @@ def _pair(here: Pictures, key: str, seed: int, chosen: dict[str, float], out: Pa
 
 
 def measure_classes(out: Path, *, seeds: int = SEEDS) -> dict:
-    """Trains and measures what is not there yet, set by set, seed by seed; returns the table, which is also in book/after."""
+    """Trains and measures what is not there yet, set by set, seed by seed; returns the table, which is also in `out`."""
     table: dict = {"rows": [], "runs": {}, "chosen": {}}
     for key, (config, each) in SETS.items():
         here, before = Pictures(config, out), table["rows"]
@@ -280,7 +280,7 @@ def measure_classes(out: Path, *, seeds: int = SEEDS) -> dict:
         for seed in range(seeds):
             found.append(_pair(here, key, seed, table["chosen"][key], out))
             table["rows"] = [*before, *_rows(key, found, config.data)]
-            write_json(tables.file("classes.json"), table | environment())
+            write_json(out / "classes.json", table | environment())
             _ship_samples(key, config, out)
     return table
 
@@ -290,7 +290,7 @@ def _ship_samples(key: str, config: Config, out: Path) -> None:
     names = (f"{config.data}-plain-0", f"{key}-head-0", f"{key}-asked-0")
     sheets = [pictures.tiles(out / name / "samples.webp", config.architecture.size, gap=1) for name in names]
     sheet = pictures.encode(pictures.grid(np.concatenate(sheets), 10, gap=1), "webp", quality=90)
-    write_atomically(tables.file(f"classes_{key}.webp"), sheet)
+    write_atomically(out / f"classes_{key}.webp", sheet)
 
 
 def _rows(key: str, found: list[dict[str, dict]], data: str) -> list[dict]:

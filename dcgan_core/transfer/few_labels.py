@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from dcgan_core import devices
+from dcgan_core.ablations.measuring import ledger_row
 from dcgan_core.data import loading
 from dcgan_core.data.images import Kept
 from dcgan_core.data.sources import source
@@ -21,7 +22,7 @@ from dcgan_core.probes import features, supervised, tasks
 from dcgan_core.probes.supervised import Hyperparameters
 from dcgan_core.probes.svm import SVM, Solver
 from dcgan_core.runs import Run
-from dcgan_core.transfer import finetuning, tables
+from dcgan_core.transfer import finetuning
 from dcgan_core.transfer.finetuning import Arm, LabelledPictures, Plan, Trials
 
 DRAWS = 5  # of labels, for the chosen settings; another one chooses
@@ -283,4 +284,4 @@ def _row(claim: str, name: str, arms: dict[str, dict[str, float]], chosen: tuple
     less = values[0] - values[1] if len(values) > 1 else values[0]
     details = {"draws": draws, "means": {arm: round(float(np.mean(v)), 3) for arm, v in draws.items()}}
     measured = Measurement(*student(less.tolist()), len(less), details=details)
-    return tables.ledger_row(claim, measured, "after/transfer", name.partition("_")[0])
+    return ledger_row(f"after.{claim}", measured, "after/transfer", name.partition("_")[0])

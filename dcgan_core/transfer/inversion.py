@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from tqdm.auto import trange
 
 from dcgan_core import intervals, latent, networks, pictures
+from dcgan_core.ablations.measuring import ledger_row
 from dcgan_core.drawings import scenes
 from dcgan_core.files import read_json, write_atomically, write_json
 from dcgan_core.intervals import Measurement
@@ -19,7 +20,7 @@ from dcgan_core.networks import Architecture, Discriminator, Generator
 from dcgan_core.probes.features import estimate_on, pooled_features
 from dcgan_core.readers import judges
 from dcgan_core.runs import Run
-from dcgan_core.transfer import generator_features, tables
+from dcgan_core.transfer import generator_features
 from dcgan_core.transfer.generator_features import NUMBERS, SAMPLES, balanced_accuracy, gain, read_off, reduced
 
 RUNS = ("drawn-rooms", "drawn-portraits")
@@ -202,7 +203,7 @@ def _kept(path: Path, measure: Callable[[], dict]) -> dict:
 def _probed(run: Run) -> dict:
     found = generator_features.probe_generator(run)
     where = f"after/generator/{run.name}"
-    return {"rows": [tables.ledger_row(f"g_features.{claim}", m, where, run.data_name) for claim, m in found.items()]}
+    return {"rows": [ledger_row(f"after.g_features.{claim}", m, where, run.data_name) for claim, m in found.items()]}
 
 
 def _inverted(run: Run, seed: int, out: Path) -> dict:
@@ -216,4 +217,4 @@ def _inverted(run: Run, seed: int, out: Path) -> dict:
     found["code"] = probe_code(run, encoder, seed=seed)
     found["factors"].details |= taken
     where = f"after/generator/{run.name}" + (f"-{seed}" if seed else "")
-    return {"rows": [tables.ledger_row(f"encoder.{claim}", m, where, run.data_name, seed) for claim, m in found.items()]}
+    return {"rows": [ledger_row(f"after.encoder.{claim}", m, where, run.data_name, seed=seed) for claim, m in found.items()]}

@@ -6,18 +6,15 @@ from typing import Any
 
 import torch
 
-from dcgan_core import intervals, runs
-from dcgan_core.ablations.measuring import five_digits
+from dcgan_core import intervals
+from dcgan_core.ablations import running
+from dcgan_core.ablations.measuring import five_digits, ledger_row
 from dcgan_core.data.images import ImageData
 from dcgan_core.files import read_json, write_json
 from dcgan_core.intervals import Measurement
-from dcgan_core.runs import Run
-from dcgan_core.training import loop
-from dcgan_core.training.collapse import Collapsed
-from dcgan_core.training.config import Config, check_resumable
+from dcgan_core.training.config import Config
 from dcgan_core.training.session import Event
 from dcgan_core.training.update import State
-from dcgan_core.transfer import tables
 
 Prepare = Callable[[State], object]  # changes the nets, or adds to the losses
 
@@ -29,17 +26,7 @@ def trained(
 
     Batchnorm's statistics are not there yet. Raises KeyboardInterrupt where training was stopped.
     """
-    if (path / "run.json").exists():
-        run = Run(path)
-        check_resumable(config, run)
-    else:
-        run = runs.start(config, data, path)
-    if run.info["status"] == "training":
-        try:
-            if not loop.train(config, data, run, "cpu", prepare=prepare, on_event=on_event, progress=False):
-                raise KeyboardInterrupt
-        except Collapsed:
-            pass  # it diverged; the nets before that are measured
+    run = running.train_to_end(config, data, path, "cpu", prepare=prepare, on_event=on_event, progress=False)
     state = State(config, torch.device("cpu"))
     prepare(state)
     saved = run.load_checkpoint()
@@ -69,4 +56,4 @@ def paired_row(
         return []
     seconds = sum(run["seconds"] for run in runs_)
     m = Measurement(*intervals.student(differences), len(differences), seconds, details | {"pairs": list(differences)})
-    return [five_digits(tables.ledger_row(claim, m, f"after/{part}", data))]
+    return [five_digits(ledger_row(f"after.{claim}", m, f"after/{part}", data))]

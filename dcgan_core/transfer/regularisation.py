@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
-from dcgan_core import networks, pictures
+from dcgan_core import latent, networks, pictures
 from dcgan_core.ablations.measuring import Judged, five_digits
 from dcgan_core.data import images, loading
 from dcgan_core.data.images import ImageData
@@ -27,7 +27,7 @@ from dcgan_core.runs import environment
 from dcgan_core.training.config import Config
 from dcgan_core.training.session import Event
 from dcgan_core.training.update import State
-from dcgan_core.transfer import pairs, tables
+from dcgan_core.transfer import pairs
 
 NET = Architecture(32, 3, (16, 32, 64), (2, 2, 2), kernel=4)
 CONFIG = Config("places-rooms", NET, batch=64, updates="both", images=102_400, precision="single", on_collapse="warn")
@@ -147,22 +147,15 @@ def _measure(rooms: Rooms, judged: Judged, arm: str, path: Path, seed: int) -> d
     last = list(curve.values())[-3:]
     found = {key: float(np.mean([look[key] for look in last])) for key in ("preferred", "seen", "held_out")}
     g, d = state.generator.eval(), state.discriminator.eval()
-    networks.estimate_batchnorm(g, _codes(state, seed))
+    z = latent.sample(NET, 50 * CONFIG.batch, torch.Generator().manual_seed(seed + 3))
+    networks.estimate_batchnorm(g, ((part,) for part in z.split(CONFIG.batch)))
     samples = generate_samples(g, SAMPLES, seed)
     write_atomically(path / "samples.webp", pictures.encode(pictures.grid(samples[:10], 10, gap=1), "webp", quality=90))
     features.estimate_on(d, np.array(seen.images), progress=False)
-    sizes = {stage_name: float(w.norm()) for stage_name, w in _weights(d).items()}
+    sizes = {
+        str(i): float(stage.layer.weight.detach().norm()) for i, stage in enumerate((*d.convs, *d.dense), 1)
+    }  # from the image
     return found | judged.measure(samples) | {"probe": _probe(rooms, d), "norms": sizes, "curve": curve}
-
-
-def _codes(state: State, seed: int) -> list[tuple[Tensor]]:
-    rng = torch.Generator().manual_seed(seed + 3)
-    return [(torch.rand(state.config.batch, NET.latent, generator=rng) * 2 - 1,) for _ in range(50)]
-
-
-def _weights(d: Discriminator) -> dict[str, Tensor]:
-    """The weights of each layer as they are used, by its number from the image."""
-    return {str(i): stage.layer.weight.detach() for i, stage in enumerate((*d.convs, *d.dense), 1)}
 
 
 def _probe(rooms: Rooms, d: Discriminator) -> float:
@@ -176,7 +169,7 @@ def _probe(rooms: Rooms, d: Discriminator) -> float:
 
 
 def measure_regularisation(out: Path, *, seeds: int = SEEDS) -> dict:
-    """Trains and measures what is not there yet, seed by seed; returns the table, which is also in book/after."""
+    """Trains and measures what is not there yet, seed by seed; returns the table, which is also in `out`."""
     rooms = Rooms(seeds)
     judged = Judged(rooms.for_judge, rooms.held_out, out / "classifier.safetensors", "cpu")
     found: dict[str, list[dict]] = {arm: [] for arm in ARMS}
@@ -185,10 +178,10 @@ def measure_regularisation(out: Path, *, seeds: int = SEEDS) -> dict:
             path = out / f"{arm}-{seed}"
             found[arm].append(pairs.measured_once(path, lambda: _measure(rooms, judged, arm, path, seed)))  # noqa: B023
         table = {"rows": _rows(found), "runs": found, "halves": five_digits(judged.halves()), **environment()}
-        write_json(tables.file("regularisation.json"), table)
+        write_json(out / "regularisation.json", table)
     sheets = [pictures.tiles(out / f"{arm}-0" / "samples.webp", NET.size, gap=1) for arm in ARMS]
     sheet = pictures.encode(pictures.grid(np.concatenate(sheets), 10, gap=1), "webp", quality=90)
-    write_atomically(tables.file("regularisation.webp"), sheet)
+    write_atomically(out / "regularisation.webp", sheet)
     return table
 
 

@@ -5,13 +5,14 @@ from pathlib import Path
 import numpy as np
 
 from dcgan_core import intervals, pictures
+from dcgan_core.ablations.measuring import ledger_row
 from dcgan_core.drawings import scenes
 from dcgan_core.drawings.rooms import ROOM_OBJECTS
 from dcgan_core.files import write_atomically, write_json
 from dcgan_core.intervals import Measurement
 from dcgan_core.readers.finder import CELL, load_finder
 from dcgan_core.readers.judges import load_judge
-from dcgan_core.transfer import tables, translation
+from dcgan_core.transfer import translation
 from dcgan_core.transfer.generator_features import balanced_accuracy, gain
 from dcgan_core.transfer.translation import TASKS, Pairs, Translator
 
@@ -130,7 +131,7 @@ def _rows(out: Path, seeds: int) -> list[dict]:
         "pairs": translation.PAIRS,
         "questions": QUESTIONS,
     }
-    return [tables.ledger_row(f"translation.{key}", m, "after/translation", "drawn-rooms") for key, m in found.items()]
+    return [ledger_row(f"after.translation.{key}", m, "after/translation", "drawn-rooms") for key, m in found.items()]
 
 
 def _over_seeds(scores: dict[str, list[dict[str, float]]]) -> dict[str, Measurement]:

@@ -3,7 +3,6 @@
 What the losses are good for is measured on exact pairs of drawn rooms: masks -> rooms, grey -> colour, dark -> light.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from dcgan_core.drawings import scenes
 from dcgan_core.drawings.rooms import ROOM_FACTORS, ROOM_OBJECTS
 from dcgan_core.files import write_atomically
 from dcgan_core.networks import Architecture, Discriminator, Stage
+from dcgan_core.probes.supervised import shuffled_batches
 from dcgan_core.training.update import discriminator_loss, generator_loss
 
 TASKS = {"masks": len(ROOM_OBJECTS), "grey": 1, "dark": 3}  # what is given, and its channels; asked for is the room
@@ -125,24 +125,14 @@ class Learner:
 def train_translator(pairs: Pairs, task: str, loss: str, *, images: int = IMAGES, seed: int = 0) -> Translator:
     """A translator that has seen so many pairs; batchnorm's statistics are of the pairs' first questions."""
     learner = Learner(task, loss, seed)
-    batches = _batches(len(pairs.given), images, seed)
-    for chosen in tqdm(batches, total=images // BATCH, desc=f"{task}, {loss}", leave=False, delay=2):
+    order = shuffled_batches(len(pairs.given), BATCH, images // BATCH, np.random.default_rng(seed))
+    for chosen in tqdm(order, total=images // BATCH, desc=f"{task}, {loss}", leave=False, delay=2):
         x, y = (as_input(part[chosen]) for part in (pairs.given, pairs.asked))
         learner.update(x, y)
     questions = as_input(pairs.given[:2048])
     zs = torch.randn(len(questions), A.latent, generator=learner.rng)
     networks.estimate_batchnorm(learner.g, zip(questions.split(256), zs.split(256), strict=True))
     return learner.g.eval()
-
-
-def _batches(count: int, images: int, seed: int) -> Iterator[np.ndarray]:
-    """Each pair once in random order, before any comes again."""
-    rng, order = np.random.default_rng(seed), np.empty(0, int)
-    for _ in range(images // BATCH):
-        if len(order) < BATCH:
-            order = rng.permutation(count)
-        yield order[:BATCH]
-        order = order[BATCH:]
 
 
 def as_input(pixels: np.ndarray) -> Tensor:

@@ -2,6 +2,7 @@ from importlib import import_module
 
 import pytest
 
+from dcgan_core.ablations import measuring
 from dcgan_core.cli import after, main
 from dcgan_core.intervals import Measurement
 from dcgan_core.transfer import inversion, tables
@@ -12,7 +13,8 @@ def test_a_part_is_measured_in_a_folder_of_its_own(tmp_path, monkeypatch, capsys
 
     def measure(out, **given):
         asked.append((out, out.is_dir(), given))
-        return {"rows": [tables.ledger_row("g_features.z", Measurement(0.81, 0.8, 0.82, 400), "after/generator/x", "x")]}
+        m = Measurement(0.81, 0.8, 0.82, 400)
+        return {"rows": [measuring.ledger_row("after.g_features.z", m, "after/generator/x", "x")]}
 
     monkeypatch.setattr(inversion, "measure_generator", measure)
     assert main(["after", "generator", "--out", str(tmp_path / "new")]) == 0

@@ -10,5 +10,5 @@ def test_the_purely_supervised_net_learns_from_the_labels_alone(run):
     assert len(trials) == 2
     assert {"learning_rate", "validation_accuracy"} <= trials[0].keys()
     assert result.accuracy > 0.4
-    with pytest.raises(UserError, match="has .* images of class .* to train on, not 500"):
+    with pytest.raises(UserError, match="`labels_each` 500: digits has .* images of class .*; ask for at most"):
         supervised.random_search(train, test, run.architecture, labels_each=500, progress=False)

@@ -72,7 +72,7 @@ def test_batch_statistics_are_the_few_pictures_own(digits):
 
 
 def test_all_pictures_come_before_one_comes_again():
-    parts = list(supervised._batches(10, 4, 5, np.random.default_rng(0)))
+    parts = list(supervised.shuffled_batches(10, 4, 5, np.random.default_rng(0)))
     assert [len(part) for part in parts] == [4] * 5
     for first, second in (parts[0:2], parts[2:4]):
         assert len({*first.tolist(), *second.tolist()}) == 8

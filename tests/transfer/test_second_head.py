@@ -97,18 +97,17 @@ def small(monkeypatch):
 @pytest.mark.slow
 def test_all_of_it_small_and_again(tmp_path, monkeypatch, small, capsys):
     """Two pairs: a table with a row for each claim of a set; a second call finds all of it measured."""
-    monkeypatch.setitem(classes.tables.assets.FOLDERS, "after", tmp_path)
     monkeypatch.setattr(classes, "RATES", (2e-3,))
     first = classes.measure_classes(tmp_path / "out", seeds=2)
     assert "digits_100-alone-1" in capsys.readouterr().out
-    shipped = read_json(tmp_path / "classes.json", "a table")
+    shipped = read_json(tmp_path / "out" / "classes.json", "a table")
     assert shipped["rows"] == first["rows"] == classes.measure_classes(tmp_path / "out", seeds=2)["rows"]
     assert not capsys.readouterr().out
     assert {r["claim"].split(".")[1] for r in first["rows"]} == {c.id.split(".")[1] for c in after.CLAIMS if c.section == "9.3"}
     pair = first["runs"]["digits_100"][0]
     assert set(pair) == {"plain", "head", "asked", "alone"} and len(pair["asked"]["recall_by_class"]) == 10
     assert sum(pair["plain"]["share_by_class"]) == pytest.approx(1)
-    assert (tmp_path / "classes_digits_100.webp").exists()
+    assert (tmp_path / "out" / "classes_digits_100.webp").exists()
 
 
 def test_draws_of_labels(tmp_path, small):

@@ -69,12 +69,6 @@ def test_a_translator_comes_nearer_to_the_truth(pairs, loss):
     assert (learner.g(x, z) - y).abs().mean() < 0.5 * first
 
 
-def test_each_pair_is_seen_before_any_comes_again():
-    chosen = np.concatenate(list(translation._batches(96, 192, 0)))
-    assert sorted(chosen[:96]) == sorted(chosen[96:]) == list(range(96))
-    assert list(chosen[:96]) != list(chosen[96:])
-
-
 def test_a_kept_translator_gives_the_same_answers(pairs, tmp_path):
     g = translation.train_translator(pairs["masks"], "masks", "L1", images=320)
     translation.save_translator(g, tmp_path / "g.safetensors")

@@ -91,11 +91,10 @@ class Place:
 
 @dataclass
 class Layout:
-    """What was understood of a whole set. `wrapper`: how many folders are around everything."""
+    """What was understood of a whole set."""
 
     place: Callable[[Parts], Place]
-    classes: tuple[str, ...]
-    wrapper: int
+    classes: tuple[str, ...] = ()
     notes: list[str] = field(default_factory=list)  # for people: what is not plain to see
 
 
@@ -137,7 +136,7 @@ def _without_splits(folders: Counter[Parts]) -> Layout:
         kind = inside[len(inside) - 1 - common] if len(inside) > common else ""
         return Place("test" if held_out("/".join(file[wrapper:])) else "train", kind)
 
-    return Layout(place, (), wrapper)
+    return Layout(place)
 
 
 def _with_splits(pictures: list[Parts], folders: Counter[Parts], splits: dict[Parts, str], labels: Labels) -> Layout:
@@ -173,7 +172,7 @@ def _with_splits(pictures: list[Parts], folders: Counter[Parts], splits: dict[Pa
         kind = tables[folder].get(file[-1])
         return Place(use, kind) if kind else Place(None, "not in the table of labels")
 
-    return Layout(place, (), wrapper, notes)
+    return Layout(place, notes=notes)
 
 
 def _splits_used(kinds: Collection[str], first: str, unlabelled: set[str]) -> tuple[dict[str, str | None], list[str]]:
