@@ -15,7 +15,7 @@
 # %% [markdown]
 # # 5.1, appendix · What limits our D?
 #
-# The diary of a search: why does {doc}`our D <05_1_cifar10>` stay below the paper's? Each trial below is one run, and most are short, so take them for hints. Their {term}`probe` is small,
+# The diary of a search: why does {doc}`our D <05_1_cifar10>` stay below the paper's? Each trial below is one run, and most are short, so treat them as hints. Their {term}`probe` is small,
 # 5,000 labels: compare its numbers with one another only.
 
 # %% tags=["parameters", "hide-input"]
@@ -72,7 +72,7 @@ Table(
 
 # %% [markdown]
 # With batches of 32 a net of six layers beat one of fewer, and the smaller its batches, the better. So our long runs have small batches and both nets on each. The order of updates made no
-# difference that these runs could show. Half of the authors' widths were not compared here; they take about a quarter of the arithmetic.
+# difference that these runs could show. We use half of the authors' widths, which takes about a quarter of the arithmetic; the full widths are not in this table.
 #
 # And what do the hours of a long run buy? Our first one, probed again and again while D trained:
 
@@ -237,7 +237,7 @@ print(f"half of these widths, no noise, {seen}: {points(narrow)}")
 
 # %% [markdown]
 # Compare the curves at equal numbers of pictures. With a little noise D is less sure at each of them, and its features go on improving where the others had stopped.
-# With twice as much it is still less sure, but its features were no better: perhaps that much noise hides the dogs, too.
+# With twice as much it is still less sure, but its features were no better than without noise: perhaps that much noise hides the dogs, too.
 #
 # So was it JPEG that had stopped them? We thought so. Two things speak against it. Look at the table's last rows again: D learns to see the trace through the noise as well, in the end its
 # share is as large as without, and its features got better all the same. And taking most of the blocks out of the photographs changed neither D's sureness nor its features, as
@@ -332,7 +332,7 @@ for i, before in late["first_stage"].items():
     print(f"{i}: {then}, {full_size('third', i)} in the last row's run")
 
 # %% [markdown]
-# So D stays busy for longer. The last row is the highest, and that run went on into the one in the table at the top. Is it the moving and tinting that helped? That is likely, not shown: the rows differ by less than their
+# So D stays busy for longer. The last row is the highest, and that run was continued to become the reference run `imagenet32` of {doc}`05_1_cifar10`. Is it the moving and tinting that helped? It may be; these rows do not show it, since they differ by less than their
 # intervals, and each is one run. And we chose among the rows by a probe whose test pictures are those of the large one as well, which flatters the best of them a little.
 #
 # ## What limits it, then?
@@ -388,7 +388,7 @@ Table(
 # %% [markdown]
 # A third of the pictures, and hardly a difference. But at about as many pictures seen, the kind that is asked about did better than the stand-in's. So in runs as short as these the kind
 # seems to count, and the number did not show. (The last column is accuracy on the training images that choose $C$, at the best $C$. One run each.) Kind is more than what the
-# pictures show: CIFAR-10's have no traces of JPEG. And in a run as long as the one in the table at the top, the number may well matter: that comes next. The authors' widths over such a run were not tried.
+# pictures show: CIFAR-10's have no traces of JPEG. And in a run as long as `imagenet32`, the number may well matter: that comes next. The authors' widths over such a run were not tried.
 
 # %% [markdown]
 # ## More pictures
@@ -420,7 +420,7 @@ Table(
         ]
         for row in more
     ],
-    caption="The last two stages of the run in the table at the top. Fréchet distance: of 5,000 samples, in EfficientNet-lite0's features, from as many pictures of all of Tiny-ImageNet.",
+    caption="The last two stages of the run `imagenet32`. Fréchet distance: of 5,000 samples, in EfficientNet-lite0's features, from as many pictures of all of Tiny-ImageNet.",
 )
 
 # %% tags=["hide-input"]

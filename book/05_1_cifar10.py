@@ -126,7 +126,7 @@ Table(
 
 # %% [markdown]
 # A minus says that ours is below. What the paper claims is the *order*: above all K-means, below the Exemplar CNN. So the ledger compares D with K-means on the same test images, and with few labels on the same
-# draws of labels. Fine-tuning D, the paper leaves for later, and so do we. Why ours is below the paper's is asked in the {doc}`appendix <05_1_appendix>`. Here: how does such a number come about?
+# draws of labels. The paper leaves fine-tuning D for later; {doc}`09_1_transfer` tries it. Why ours is below the paper's is asked in the {doc}`appendix <05_1_appendix>`. Here: how does such a number come about?
 #
 # ## From a picture to 28,672 numbers
 #

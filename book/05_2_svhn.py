@@ -68,6 +68,8 @@ Table(
 )
 
 # %% [markdown]
+# (KNN: nearest neighbours; TSVM: transductive SVM; M1, M2: deep generative models; SWWAE: stacked what-where auto-encoder.)
+#
 # Two data sets, and they must not be mixed up. SVHN {cite}`netzer2011` is what the paper uses. Rows that nobody has measured
 # say "not measured". The MNIST rows run the same protocol on handwritten digits, which are far easier. They test the code and the idea, not the
 # paper's number.
@@ -216,7 +218,8 @@ of(*NAMES)
 
 # %% [markdown]
 # The same question on natural pictures, CIFAR-10 with a hundred labels a class: D of the run `imagenet32-third`, frozen, against a net of its
-# shape that sees the labels alone. Both learn from the same labels and their mirror images ({doc}`09_1_transfer` says how).
+# shape that sees the labels alone. Both learn from the same labels and their mirror images ({doc}`09_1_transfer` says how). These two rows are about
+# accuracy, not error.
 
 # %% tags=["hide-input"]
 of("cifar10.supervised_1000", "after.frozen_supervised.cifar10_100")
@@ -227,6 +230,7 @@ of("cifar10.supervised_1000", "after.frozen_supervised.cifar10_100")
 # SVHN downloads by itself. The authors' net is in their repository.
 #
 # ```bash
+# git clone https://github.com/Newmu/dcgan_code
 # dcgan import-authors dcgan_code/models/svhn_unsup_all_conv_dcgan_100z_gaussian_lr_0.0005_64mb --out runs/authors-svhn
 # dcgan probe runs/authors-svhn --dataset svhn --per-class 100 --draws 100
 # dcgan probe runs/authors-svhn --dataset mnist --grey-as-colour --per-class 100 --draws 100

@@ -593,7 +593,7 @@ ledger.of("forgetting.photographs.*")
 
 # %% [markdown]
 # **On photographs most windows stay.** The paper's rule takes away more of them than chance, by far: random maps take next to none. But to the eye it takes fewer than a third, and leaves nearly as many again in doubt, where a light patch or a frame is left. So what the paper shows is there, and it is weaker in this net than
-# the paper says. The fewest maps that content the regression do not content the eye: the regression asks about places inside boxes one by one, and looks at one layer only.
+# the paper says. The fewest maps that satisfy the regression do not satisfy the eye: the regression asks about places inside boxes one by one, and looks at one layer only.
 #
 # **The kind of room** can still be named about as often as after dropping as many random maps. A hundred samples are too few to exclude a small difference.
 #

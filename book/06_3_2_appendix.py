@@ -77,10 +77,10 @@ print(f"faces with glasses: right on {glasses['right_with']:.0%} of them")
 print(f"faces without: right on {glasses['right_without']:.0%} of them")
 
 # %% [markdown]
-# The rule asked for 90 %, and not every one reaches it. On photographs this judge overlooks many glasses.
+# The rule asked for 90 %; only *Male* reaches it. On photographs this judge overlooks a third of the glasses.
 #
-# But samples are not photographs. So two hundred sums, a hundred of each kind in random order, were looked at by eye, before anyone knew which was which or what the judge says of them. Of those that were clear
-# to the eye the judge says the same, so often:
+# But samples are not photographs. So two hundred sums, a hundred of each kind in random order, were looked at by eye (a vision-language model's, not a person's), without knowing which was which or what the judge says of them. Where the eye
+# was sure, this is how often the judge agrees:
 
 # %% tags=["hide-input"]
 ledger.of("arithmetic.faces.by_eye.*")
@@ -171,7 +171,7 @@ for name in arithmetic.SUMS:
 # %% [markdown]
 # ## A remedy for sums of thirty
 #
-# A short sum, though, can be helped in two ways. Bring it back to the length of a random z. And count the difference (smiling minus neutral) twice, since
+# The mean of thirty z is much shorter than a random z, and so is a sum of three such means ({doc}`06_3_2_arithmetic`). Two things can help. Bring it back to the length of a random z. And count the difference (smiling minus neutral) twice, since
 # the means of thirty have lost their accidents but also much of their strength. That is "thirty, improved" in {numref}`fig-arithmetic-success`. How often to count it was chosen
 # on other z than those of the trials, but by the same judge; so that row may flatter itself a little.
 #

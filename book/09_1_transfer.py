@@ -17,9 +17,9 @@
 #
 # **The question:** chapter 5 freezes D and puts a linear classifier on its features. Would it do better if D learnt from the labels too?
 #
-# Hardly, on CIFAR-10: from ten to four hundred labels a class, fine-tuning and the frozen D lie less than a point apart. What helps more is to
-# show the linear classifier every labelled picture mirrored as well, which chapter 5 does not. On faces, which D has seen without labels, fine-tuning tells a smile better by a few points; of glasses the draws do not decide it. The same net from scratch is behind both, least with the most labels. But
-# how far behind depends on how long it may learn: stopped early it looks far worse than it is. The rows further below say it with intervals.
+# Hardly, on CIFAR-10: from ten to four hundred labels a class, fine-tuning and the frozen D lie less than a point apart on average, and the same net from scratch is behind both, least with the most labels. But
+# how far behind depends on how long it may learn: stopped early it looks far worse than it is. What helps more is to
+# show the linear classifier every labelled picture mirrored as well, which chapter 5 does not. On faces, which D has seen without labels, fine-tuning tells a smile better by a few points; of glasses the draws do not decide it. The rows further below say it with intervals.
 #
 # Popular accounts recommend fine-tuning as a matter of course. The paper never tries it. Here all three ways get the same labels and the same mirrored
 # pictures, and the two that learn get equally many trials.
@@ -262,8 +262,8 @@ Table(
 # %% [markdown]
 # Whoever compares the two after a few epochs measures mostly who started ahead.
 #
-# **Limits.** A hundred thousand pictures for each net with a hundred and four hundred labels a class, fewer elsewhere, as the table says: where the labelled pictures are few, each was seen at least as
-# often. On faces a net from scratch is not measured: to train
+# **Limits.** Each net saw a hundred thousand pictures with a hundred and four hundred labels a class, and fewer elsewhere, as the table says: each labelled picture of CIFAR-10 was seen at least 25 times, each face only 15
+# times. On faces D is that of the run `faces` as it was after its second stage. There a net from scratch is not measured: to train
 # it for as long would take hours. And there two draws were added after three had not decided, so a row that is just met there is less sure than its interval says. Settings were chosen in shorter trainings. The interval varies over draws of labels, not over trainings of D: it is one D. And it is a small D, of small pictures.
 #
 # ## Your own pictures

@@ -170,7 +170,7 @@ figure.legend(
 plt.show()
 
 # %% [markdown]
-# **How much $z$ says to a plane depends on the pictures.** Of portraits it says nearly as much as the picture itself: everything has its place there, and one direction of $z$ can stand for glasses. Of rooms it says
+# **How much a linear probe can read off $z$ depends on the pictures.** Of portraits it reads most of what it reads off the picture itself, though little of a smile: everything has its place there, and one direction of $z$ can stand for glasses. Of rooms it reads
 # little: a window may hang in any third of the wall, and no single direction stands for all of them. G bends what it is given. (The sums of §6.3.2 take means of several $z$, and ask for less than that.)
 #
 # **G's layers say more than $z$.** In rooms they say more, the nearer they are to the picture. The untrained G gets the same $z$, and its layers add nothing to it. So what is read off the trained ones was learnt.
@@ -252,7 +252,7 @@ for name, r in kept.items():
 
 # %% [markdown]
 # **Nearer in pixels is not nearer in meaning.** Of rooms the encoder alone keeps what is large, and the steps bring most of the rest. Of portraits the encoder keeps most by itself. Ten steps then come
-# much nearer in pixels and *lose* factors; only fifty bring them back. The same steps from a random $z$ get stuck on the way in both sets, so the encoder is not superfluous.
+# much nearer in pixels and *lose* factors; only fifty bring them back. From a random $z$ the same fifty steps do not get as far in either set, so the encoder is not superfluous.
 #
 # **What is lost** is what counts little in pixels or what G seldom draws: a small picture on the wall is more often gone than kept, curtains come back in G's violet whatever they were, a smile
 # fades. And in portraits something is added, too: a shadow on a cheek becomes a beard.

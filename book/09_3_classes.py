@@ -180,7 +180,7 @@ Table(
         for key in runs
         for arm, name in NAMES.items()
     ],
-    caption="Samples, means over nets (from the lowest to the highest). Teachers of the 1-NN have the class that was asked for, or else the one that the judge sees in them.",
+    caption="Samples, means over nets (from the lowest to the highest). Teachers of the 1-NN have the class that was asked for, or else the one that a classifier taught with all labels sees in them.",
 )
 
 # %% [markdown]
@@ -206,7 +206,7 @@ ledger.of("after.classify*")
 # ## Exercises
 #
 # 1. Give the second head's loss a weight of thirty in the small net. What happens to D's first head, and to the samples?
-# 2. As asked, or as seen? Where G is asked for a class, count how often the judge sees that class (`as_asked` in the table). Why is this number no measure of the samples?
+# 2. As asked, or as seen? Where G is asked for a class, count how often a classifier taught with all labels sees that class (`as_asked` in the table). Why is this number no measure of the samples?
 #
 # <details>
 # <summary>Solutions</summary>

@@ -18,8 +18,8 @@
 # **The question:** with few pictures D soon knows those that it has seen. Do weight decay and dropout in D, as many tutorials have them, keep it from that, and do
 # samples and features gain by it?
 #
-# The figure asks D about two photographs, one that it has seen a hundred times and one that it has never seen. How often does it take the first for the more real one?
-# Half of the time would be right.
+# The figure asks D about two photographs, one that it was trained on (a hundred times by the end) and one that was held out. How often does it take the first for the more real one?
+# A D that has not over-fitted would do so half of the time.
 
 # %% tags=["parameters", "hide-input"]
 profile = "quick"
@@ -122,7 +122,7 @@ print(inspect.getsource(regularisation.dropout))
 
 # %% [markdown]
 # Spectral normalisation {cite}`miyato2018` is today's usual way, here for comparison: every matrix of D is divided by its largest singular value, so that no layer can stretch
-# a difference between two pictures. Batchnorm would stretch it again, so that D goes without.
+# a difference between two pictures. Batchnorm would stretch it again, so this D goes without.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Samples of the first pair of each kind, from the same z.", "name": "fig-regularised-samples"}}
 sheet = pictures.tiles(tables.file("regularisation.webp"), 32, gap=1)

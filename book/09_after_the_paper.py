@@ -18,7 +18,7 @@
 # The paper ends with what it leaves open, and ten years of blog posts, courses and summaries have answered for it, mostly without a number. **The question of this
 # chapter:** which of those answers hold when one measures them?
 #
-# Five sections measure one each, with small nets, on a CPU. Nothing here is a claim of the paper, so there is no verdict. But each
+# Five sections take one question each and measure the answers to it, with small nets, on a CPU. Nothing here is a claim of the paper, so there is no verdict. But each
 # answer has a rule that was written before the measurement, a baseline that got the same labels, pictures and trials, and
 # a number of repetitions that is said.
 
@@ -82,7 +82,7 @@ def answer(row: dict) -> list[str]:
 # ## What one reads, and what we found
 #
 # On the left, in our words, what popular accounts of the paper say. *Yes* means that the whole 95 % interval lies on that side, for these nets and these
-# data; *not decided*, that it reaches to both. The unit, the rule and the number of repetitions of each row are further below.
+# data; *no*, that it lies on the other side; *not decided*, that it reaches to both. The unit, the rule and the number of repetitions of each row are further below.
 
 # %% tags=["hide-input"]
 Table(
@@ -98,7 +98,7 @@ Table(
 #   point first. {doc}`09_2_generator` does, and says what is lost on the way.
 # - **"Train without pairs."** The nets of this book translate between pictures that belong together, pair by pair. Translation without pairs (CycleGAN) and painting in another's
 #   style need other losses; {doc}`09_5_translation` names the papers, and measures nothing of it.
-# - **"The larger the net, the better all this works."** Perhaps. Every number here is of nets that two cores train in minutes.
+# - **"The larger the net, the better all this works."** Perhaps. Every number here is of nets that two cores train in minutes or a few hours.
 #
 # ## Every row
 #

@@ -115,7 +115,7 @@ if busiest > 0.5:
 # %% [markdown]
 # ### Does it need more memory where there are more pictures?
 #
-# It should not: LSUN has three million. Measured is the largest amount of memory that all its processes held at one time, added up. What several of
+# It should not: LSUN has three million. What is measured is the largest amount of memory that all its processes held at one time, added up. What several of
 # them share counts several times, so the truth is below these numbers. With a thousand pictures one process does it all. With more, there is another for
 # each core.
 
@@ -142,7 +142,7 @@ Table(
 #
 # ## What a stand-in changes
 #
-# Three of the paper's sets cannot be had here: LSUN and Imagenet-1k are large, and its faces were never released. Results on something else say so,
+# Three of the paper's sets were not used for the shipped runs: LSUN and Imagenet-1k are too large for two cores, and its faces were never released. SVHN was not at hand, so section 5.2's own numbers are not measured. Results on something else say so,
 # in the text and on the {doc}`scoreboard`.
 
 # %% tags=["hide-input"]

@@ -157,7 +157,7 @@ if having("of_sgemm"):
 plt.show()
 
 # %% [markdown]
-# What bars more? Nearly all of an update is inside the convolutions, and they are the processor maker's (oneDNN). Even if all else took no time, little would be won. Among
+# What keeps it from being faster still? Nearly all of an update is inside the convolutions, and they are the processor maker's (oneDNN). Even if all else took no time, little would be won. Among
 # convolutions, those next to the image (three channels) and those at 4 x 4 pixels reach the smallest share of sgemm.
 
 # %% tags=["hide-input"]
@@ -188,7 +188,7 @@ Table(
 )
 
 # %% [markdown]
-# Other ideas, tried in the same way. None is in the library: where a number is above one, the gain was not worth what it would cost in code, or other results in the last digit.
+# Other ideas, tried in the same way. None is in the library: where a number is above one, the gain was too small for the extra code, or for results that change in their last digits.
 # `away` is by how much a loss of the third update differs from the plain update's.
 
 # %% tags=["hide-input"]

@@ -170,7 +170,7 @@ Table(
 # %% [markdown]
 # ## Ten minutes each
 #
-# Can a GAN learn these pictures at all? Small nets had about ten minutes with each set, at 32 and at 64 pixels. (The table says which version of the drawings they saw.)
+# Can a GAN learn these pictures at all? Small nets had about ten minutes with each set, at 32 and at 64 pixels. (Version 1 of the drawings, which some of them saw, differs from today's version 2 only in its random grain and in a few pixels.)
 
 # %% mystnb={"figure": {"caption": "Samples after about ten minutes: each set at 32 pixels (shown twice as large) and at 64.", "name": "fig-ten-minutes"}}
 trials = chapters.trial("ten_minutes")
@@ -201,9 +201,9 @@ Table(
 # %% [markdown]
 # What we learned:
 #
-# - Rooms and portraits come within minutes, at both sizes. Their layout is much the same in every picture; windows, beds, beards and glasses are the first things to
+# - Rooms and portraits appear within minutes, at both sizes. Their layout is much the same in every picture; windows, beds, beards and glasses are the first things to
 #   appear. So D does not win on trivia.
-# - Sprites do not come. Ten different shapes in any colour, anywhere, are harder for a small net than one kind of scene with twenty factors. At 64 pixels the net saw
+# - Sprites do not appear. Ten different shapes in any colour, anywhere, are harder for a small net than one kind of scene with twenty factors. At 64 pixels the net saw
 #   few drawings in its ten minutes (the machine was busy), so the two sizes of sprites cannot be compared.
 # - D is nearly as sure of itself in the rows that work as in those that do not. Its answers do not tell you which is which. Look at the samples.
 #
@@ -236,7 +236,7 @@ Table(
 )
 
 # %% [markdown]
-# For what is there or not, the number is the share of right answers; a guess would be right half of the time. For the pose, a number, it is the
+# For what is there or not, the number is the share of right answers; a guess would be right half of the time (for the kind of sprite, once in ten). For the pose, a number, it is the
 # share of its variance that the judge explains (R²).
 #
 # Try it: here are eight new portraits, and the judge's probabilities for them, with the truth in brackets.
@@ -375,7 +375,7 @@ ledger.of("scenes.coverage.drawn-sprites")
 # ImageNet pictures. They were written for Theano, a library that is no longer kept up. We read the bare numbers, never the pickles around them, and put
 # them into the same classes that you saw in {doc}`chapter 3 <03_architecture>`.
 #
-# One thing differs that no error message tells. A convolution, in mathematics, flips its kernel. Theano did that. PyTorch does not. So
+# There is one difference that no error message warns of. A convolution, in mathematics, flips its kernel. Theano did that. PyTorch does not. So
 # every kernel has to be turned around in both directions. Here is what comes out.
 
 # %% mystnb={"figure": {"caption": "House numbers from the authors' own generator of 2015, running in this book's nets.", "name": "fig-authors"}}

@@ -33,7 +33,7 @@ claims = [row for row in ledger if row["kind"] == "paper"]
 Scoreboard(claims, bar=True, grouped=True)
 
 # %% [markdown]
-# Unfold a line for its rule, the run, and the command that measures it again. Intervals are 95 %. What they vary over stands in the fold:
+# Unfold a line for its rule, the run, and the command that measures it again. Intervals are 95 % unless the line says otherwise. *By eye*, of the book's own pictures, means a vision-language model's eye. What intervals vary over stands in the fold:
 # images, draws (of z, of labels, of exemplars), features of one net, or trainings. An interval over images says nothing of what another training would
 # give; where a number rests on one training, it says so.
 #
@@ -41,9 +41,9 @@ Scoreboard(claims, bar=True, grouped=True)
 #
 # By a rule that is written down before the measurement. "The interval" is the 95 % interval. Where all of it lies on the claim's side, the claim
 # **holds**, or **holds on a stand-in** where the data are other than the paper's. Where all of it lies on the other side, in the claim's own setting, the
-# claim is **refuted here**. Where it lies on both, or where one of many comparisons counts no longer once that many are made (Holm's correction), it is **not settled**. **Other
+# claim is **refuted here**. Where it reaches to both sides, the claim is **not settled**; nor is it where a comparison no longer counts once it is corrected for the many made beside it (Holm). **Other
 # setting**: measured in a setting of which the paper says nothing, or failed on a {term}`stand-in`; the row says which. A rule for a number of the paper leaves
-# room for chance, so that an exact replica would pass it 95 times of 100.
+# room for chance, so that an exact replica would pass it 95 times out of 100.
 
 # %% [markdown]
 # ## Rules that were changed, or came late
@@ -77,7 +77,7 @@ Scoreboard(claims, bar=True, grouped=True)
 # | `mnist.nn_error_fc_gan` | more than our DCGAN's | `mnist.above_fc_gan`, paired: *other setting* | the paper's baseline has batchnorm |
 # | `mnist.nn_error_10m` | 1.48 or less | 2.6 or less | the claim is to do better than InfiMNIST |
 # | what is *more*: `.gain`, `.above_chance`, `saliency.looking`, `*.above_*`, `mnist.nn_error_affine` | interval at or above 0 | above 0 | twelve features that all do nothing would have met it. No verdict of full size changed |
-# | intervals over a dozen draws | bootstrap | Student's | the bootstrap's held the truth 90 times of 100 |
+# | intervals over a dozen draws | bootstrap | Student's | the bootstrap's held the truth 90 times out of 100 |
 #
 # </details>
 #

@@ -17,7 +17,7 @@ def _transfer() -> list[Claim]:
     arms = {
         "frozen": f"D frozen, an L2-SVM on its features, 400 {few}",
         "finetune": f"D fine-tuned whole, 400 {few}",
-        "scratch": f"A net of D's shape that never saw another picture, 400 {few}",
+        "scratch": f"A net of D's shape, trained from scratch on these labels alone, 400 {few}",
     }
     rows: list[tuple] = [(f"{arm}.cifar10_400", said, "percent", None) for arm, said in arms.items()]
     sets = {f"cifar10_{each}": f"{each} {few}" for each in (400, 100, 25, 10)}
@@ -57,7 +57,12 @@ def _translation() -> list[Claim]:
     rows: list[tuple] = [
         ("factors", f"L1 and D together show what was asked for better than L1 alone: {masks}", f"{each}: difference", MORE),
         ("adversarial", f"L1 and D together show what was asked for better than D alone: {masks}", f"{each}: difference", MORE),
-        ("overlap", f"They put windows where they were asked for better than L1 alone: {masks}", "overlap: difference", MORE),
+        (
+            "overlap",
+            f"L1 and D together put windows where they were asked for better than L1 alone: {masks}",
+            "overlap: difference",
+            MORE,
+        ),
         (
             "variety",
             f"With both, other noise gives other rooms: {masks}",
@@ -68,7 +73,7 @@ def _translation() -> list[Claim]:
     pictures: list[tuple] = [
         (
             "colour",
-            "Grey to colour, both are more colourful than L1 alone",
+            "Grey to colour: L1 and D together give more colour than L1 alone",
             "share of the truth's colour: difference",
             MORE,
         ),
@@ -93,7 +98,12 @@ def _classes() -> list[Claim]:
         rows += [
             (f"classify.{key}", f"D with a second head errs less than the same net on the labels alone: {said}", fewer, MORE),
             (f"classify_svm.{key}", f"D with a second head errs less than plain D and an SVM: {said}", fewer, MORE),
-            (f"classify_asked.{key}", f"…and less still where G is asked for a class (AC-GAN): {said}", fewer, MORE),
+            (
+                f"classify_asked.{key}",
+                f"D with a second head errs less if G is asked for a class, too (AC-GAN): {said}",
+                fewer,
+                MORE,
+            ),
             (
                 f"classify_variety.{key}",
                 f"A G that is asked for a class pays with variety, beside a plain one: {said}",

@@ -60,7 +60,7 @@ def _exemplars(name: str) -> Claim:
     data, said = arithmetic.DATA[name], arithmetic.SUMS[name].said
     return _control(
         f"arithmetic.{name}.exemplars",
-        f"Where the classifier that selects is {exemplars.SURE:.0%} sure, labels agree: the terms of {said}",
+        f"What the selecting classifier takes for an exemplar, {exemplars.SURE:.0%} sure, is labelled so: the terms of {said}",
         "share of what it takes, mean of the three terms",
         exemplars.SURE,
         lambda s: arithmetic.selection(s.run, name, s.device, small=s.small),

@@ -220,9 +220,9 @@ def _error_1000_claims() -> list[Claim]:
 _SUPERVISED_1000 = Claim(  # the control of §5.2 on natural pictures; `dcgan after transfer` measures it
     "cifar10.supervised_1000",
     "5.2",
-    "For comparison, on CIFAR-10: a net of D's shape that sees the 1000 labels alone, best of a random search",
+    "For comparison, on CIFAR-10: accuracy of a net of D's shape that sees only the 1,000 labels, best of a random search",
     NOT_IN_PAPER,
-    "percent",
+    "percent right",
     None,
     kind="comparison",
     varies="draws",

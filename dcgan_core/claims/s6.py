@@ -190,7 +190,7 @@ def _forgetting_claims() -> list[Claim]:
         }[which]
         objects, rest = f"share of {what}s, by the judge", "share of other objects, by the judge"
         gone = f"Dropping the feature maps that draw {what}s removes most {what}s, to the judge{how}"
-        kept = f"…and what it keeps of other things{how}"
+        kept = f"Dropping the feature maps that draw {what}s: the share of other things kept{how}"
         chance = f"As many maps, dropped at random: the {what}s that go{how}"
         most = (*(("most (by eye)", at_least(0.5), "paper") if not suffix else (NOT_IN_PAPER, None, "comparison")),)
         for claim_id, text, unit, number, varies, (paper, rule, kind) in (
@@ -227,9 +227,30 @@ def _photographed_claims() -> list[Claim]:
     similar = "The scene stays similar: its kind is named as before as often as when as many random maps are dropped"
     rows: tuple[tuple[*Said, Measure], ...] = (
         ("windows_gone", said, "most (by eye)", unit, at_least(0.5), gone("paper")),
-        ("windows_gone.fewest", f"{said}: the fewest that content the regression", NOT_IN_PAPER, unit, None, gone("fewest")),
-        ("windows_gone.random", f"{said}: as many, at random", NOT_IN_PAPER, unit, None, gone("random")),
-        ("windows_gone.again", f"{said}: none, the same pictures looked at twice", NOT_IN_PAPER, unit, None, gone("again")),
+        (
+            "windows_gone.fewest",
+            "Windows gone without the fewest maps that satisfy the regression (rooms learnt from photographs)",
+            NOT_IN_PAPER,
+            unit,
+            None,
+            gone("fewest"),
+        ),
+        (
+            "windows_gone.random",
+            "Windows gone when as many maps are dropped at random (rooms learnt from photographs)",
+            NOT_IN_PAPER,
+            unit,
+            None,
+            gone("random"),
+        ),
+        (
+            "windows_gone.again",
+            "Windows 'gone' when no map is dropped and the same pictures are looked at twice (rooms learnt from photographs)",
+            NOT_IN_PAPER,
+            unit,
+            None,
+            gone("again"),
+        ),
         ("rest", similar, "similar (by eye)", f"{unit}: difference", at_least(-0.05), lambda s: seen.rooms_kept(s.run)),
     )
     how: dict[str, Any] = {"fits": lambda run: forgetting.looked_at(run, seen.ROOMS_BY_EYE), "instead": claim.instead_of_lsun}
