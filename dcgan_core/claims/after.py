@@ -57,12 +57,7 @@ def _translation() -> list[Claim]:
     rows: list[tuple] = [
         ("factors", f"L1 and D together show what was asked for better than L1 alone: {masks}", f"{each}: difference", MORE),
         ("adversarial", f"L1 and D together show what was asked for better than D alone: {masks}", f"{each}: difference", MORE),
-        (
-            "overlap",
-            f"L1 and D together put windows where they were asked for better than L1 alone: {masks}",
-            "overlap: difference",
-            MORE,
-        ),
+        ("overlap", f"L1 and D together put windows in place better than L1 alone: {masks}", "overlap: difference", MORE),
         (
             "variety",
             f"With both, other noise gives other rooms: {masks}",
@@ -98,12 +93,7 @@ def _classes() -> list[Claim]:
         rows += [
             (f"classify.{key}", f"D with a second head errs less than the same net on the labels alone: {said}", fewer, MORE),
             (f"classify_svm.{key}", f"D with a second head errs less than plain D and an SVM: {said}", fewer, MORE),
-            (
-                f"classify_asked.{key}",
-                f"D with a second head errs less if G is asked for a class, too (AC-GAN): {said}",
-                fewer,
-                MORE,
-            ),
+            (f"classify_asked.{key}", f"D with a second head errs less if G is given a class, too: {said}", fewer, MORE),
             (
                 f"classify_variety.{key}",
                 f"A G that is asked for a class pays with variety, beside a plain one: {said}",
