@@ -292,7 +292,7 @@ Table(
 #   small that it may be chance. And three is no magic: a good part of the trials fails.
 # - **Smiles are harder than glasses** in drawings: a few pixels, of which the net itself is often unsure.
 # - **Thirty** exemplars help glasses in drawings, not smiles. The next section says why.
-# - Pixels fail in the paper *because its faces are not aligned*. CelebA's are, and so are our drawings. So these rows are another setting, and say nothing against the paper: in drawings, by what the judge
+# - Pixels fail in the paper *because its faces are not aligned*. CelebA's are, and so are our drawings. So these rows are another setting, and say nothing against the paper: by what the judge
 #   finds in overlays, pixels do as well as the paper's sum, or better. More on that below.
 #
 # How far the judges can be trusted, how many sets of exemplars there were, and what helps a sum of thirty: see the {doc}`appendix <06_3_2_appendix>`.
