@@ -98,7 +98,6 @@ class _Checks:
         far = [m["frechet"] for m in self.found.values()]
         return {
             "failed": failed[0] if failed else None,
-            "was_well": not all(low.values()),  # at a check at least: it did more than learn slowly
             "worst_over_last": float(f"{max(far) / far[-1]:.4g}") if far else None,
             "alarms": len(alarms),
             "minutes": run.info["minutes"],

@@ -103,7 +103,6 @@ def test_a_study_trains_looks_ships_and_a_second_call_trains_nothing(small, shel
     assert set(table["runs"]) == {"guidelines-0.0002-0", "pooling-0.0002-0"} and table["versions"]["torch"]
     for m in table["runs"].values():
         assert list(m["checks"]) == ["4", "6"] and set(CHECK) <= set(m["checks"]["6"])
-        assert m["was_well"] == any(all(c[k] >= v for k, v in stability.LEAST.items()) for c in m["checks"].values())
         assert m["worst_over_last"] >= 1 and bool(m["failed"]) == any(
             c[k] < v for c in m["checks"].values() for k, v in stability.LEAST.items()
         )
