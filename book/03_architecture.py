@@ -481,9 +481,9 @@ def every_check():
 every_check() if done else None
 
 # %% [markdown]
-# The picture tells three kinds of failure apart, which the rule counts alike. Without batchnorm, runs begin slowly: their first samples miss nearly all drawings, later ones do not, and hardly any run falls back for long. The faster the rate, the shorter that
-# lasts. With `beta1` at 0.9 they go back and forth, as the paper's *oscillation* would have it. With pooling a run had learnt, and then lost it. With all guidelines, no check of any run so far was failed. (The kinds were told apart after a look at
-# these runs; the count of failures, and the test below, are as they were fixed before.)
+# With all guidelines followed, every run passes every check. What fails, fails in different ways, which the rule counts alike. Without batchnorm, runs begin slowly: their first samples miss nearly all drawings, later ones do not, and the higher
+# the rate, the sooner. With `beta1` at 0.9 they go back and forth, as the paper's *oscillation* would have it. With pooling, one run had learnt, and then lost it. So "without batchnorm more runs fail" says here that they learn more slowly, rather than that they
+# break down. (The ways were told apart after a look at these runs; the count of failures, and the test below, are as they were fixed before.)
 #
 # Once all runs of a change are finished, Fisher's exact test compares their failures with those under all guidelines. Holm's correction allows for the five tests. With so few runs on each side
 # only large differences show.

@@ -32,12 +32,15 @@ def ship_ablations(out: Path) -> Path:
 
 
 def ship_study(out: Path, study: str) -> Path:
-    """Copies the table of `study`, `stability` or `filters`, into the book. Raises UserError where it lacks what ships now."""
+    """Copies the table of `study`, `stability` or `filters`, into the book, and the classifier that all its runs were judged
+    by. Raises UserError where it lacks what ships now."""
     path, target = out / f"{study}.json", assets.folder("ablations") / f"{study}.json"
     table, part = read_json(path, f"the table of {study}"), "windows" if study == "filters" else "runs"
     if lost := shipped_table(target.name).get(part, {}).keys() - table[part].keys():
         raise UserError(f"{path}: lacks {len(lost)} {part} that ship now; copy {target} there, then go on")
     write_json(target, table)
+    if (judge := out / f"classifier-{study}.safetensors").exists():
+        write_atomically(target.parent / judge.name, judge.read_bytes())
     return target
 
 
