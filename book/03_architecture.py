@@ -482,9 +482,9 @@ every_check() if done else None
 
 # %% [markdown]
 # With all guidelines followed, every run passes every check. What fails, fails in different ways, which the rule counts alike. Without batchnorm, runs begin slowly: their first samples miss nearly all drawings, later ones do not, and the higher
-# the rate, the sooner. With `beta1` at 0.9 they go back and forth, as the paper's *oscillation* would have it. With pooling, one run had learnt, and then lost it. With batchnorm on all layers none fails: the instability that the paper found
-# there does not show in nets and runs as small as these. So "without batchnorm more runs fail" says here that they learn more slowly, rather than that they
-# break down. (The ways were told apart after a look at these runs; the count of failures, and the test below, are as they were fixed before.)
+# the rate, the sooner. So they learn more slowly, rather than that they break down. With `beta1` at 0.9 runs begin slowly, too, and then go back and forth, as the paper's *oscillation* would have it. With pooling, one run had learnt, and then lost it. With
+# batchnorm on all layers none fails: the instability that the paper found there does not show in nets and runs as small as these. (The ways were told apart after a look at these runs; the count of failures, and the test below, are as they were
+# fixed before.)
 #
 # Once all runs of a change are finished, Fisher's exact test compares their failures with those under all guidelines. Holm's correction allows for the five tests. With so few runs on each side
 # only large differences show.
