@@ -482,7 +482,7 @@ every_check() if done else None
 
 # %% [markdown]
 # With all guidelines followed, every run passes every check. What fails, fails in different ways, which the rule counts alike. Without batchnorm, runs begin slowly: their first samples miss nearly all drawings, later ones do not, and the higher
-# the rate, the sooner. So they learn more slowly, rather than that they break down. With `beta1` at 0.9 runs begin slowly, too, and then go back and forth, as the paper's *oscillation* would have it. With pooling, one run had learnt, and then lost it. With
+# the rate, the sooner. So they learn more slowly rather than break down. With `beta1` at 0.9 runs begin slowly, too, and then go back and forth, as the paper's *oscillation* would have it. With pooling, one run had learnt, and then lost it. With
 # batchnorm on all layers none fails: the instability that the paper found there does not show in nets and runs as small as these. (The ways were told apart after a look at these runs; the count of failures, and the test below, are as they were
 # fixed before.)
 #

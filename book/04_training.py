@@ -15,7 +15,7 @@
 # %% [markdown]
 # # 4 · Details of adversarial training
 #
-# **The claim:** Adam's usual settings do not suit this game. A learning rate of 0.001 is too high, 0.0002 is not; with `beta1` at 0.9 training oscillates and is unstable, with 0.5 it is stable.
+# **The claim:** Adam's usual settings do not suit this game. A learning rate of 0.001 is too high, 0.0002 is not; with `beta1` at 0.9 training oscillates and is unstable, and 0.5 helps to steady it.
 #
 # In this chapter a small DCGAN learns before your eyes. First the pictures, then how it works.
 

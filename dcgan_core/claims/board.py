@@ -125,7 +125,7 @@ def over(row: dict) -> str:
     count = f"n = {row['n']:,}" + (f" {row['varies']}" if row["varies"] != "nothing" else "")
     if row["trainings"] == 1:
         return f"{count}, one training"
-    return count if row["covers"] in (None, "95 %") else f"{count}, few and a share near 0 or 1: covers only {row['covers']}"
+    return count if row["covers"] in (None, "95 %") else f"{count}, too few for a share near 0 or 1: covers {row['covers']}"
 
 
 class Scoreboard(Table):

@@ -224,13 +224,13 @@ def _photographed_claims() -> list[Claim]:
 
     unit = "share of samples, by eye"
     said = "Dropping the feature maps that draw windows removes most windows from rooms learnt from photographs"
-    lost = "Rooms learnt from photographs: windows gone"
+    lost = "Rooms learnt from photographs: windows gone after dropping"
     similar = "The scene stays similar: its kind is named as before as often as when as many random maps are dropped"
     rows: tuple[tuple[*Said, Measure], ...] = (
         ("windows_gone", said, "most (by eye)", unit, at_least(0.5), gone("paper")),
-        ("windows_gone.fewest", f"{lost} with the fewest maps that will do", NOT_IN_PAPER, unit, None, gone("fewest")),
-        ("windows_gone.random", f"{lost} with as many maps, at random", NOT_IN_PAPER, unit, None, gone("random")),
-        ("windows_gone.again", f"{lost} with no map: the same pictures again", NOT_IN_PAPER, unit, None, gone("again")),
+        ("windows_gone.fewest", f"{lost} the fewest maps that will do", NOT_IN_PAPER, unit, None, gone("fewest")),
+        ("windows_gone.random", f"{lost} as many maps at random", NOT_IN_PAPER, unit, None, gone("random")),
+        ("windows_gone.again", f"{lost} none (the same again)", NOT_IN_PAPER, unit, None, gone("again")),
         ("rest", similar, "similar (by eye)", f"{unit}: difference", at_least(-0.05), lambda s: seen.rooms_kept(s.run)),
     )
     how: dict[str, Any] = {"fits": lambda run: forgetting.looked_at(run, seen.ROOMS_BY_EYE), "instead": claim.instead_of_lsun}

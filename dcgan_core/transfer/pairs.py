@@ -56,4 +56,4 @@ def paired_row(
         return []
     seconds = sum(run["seconds"] for run in runs_)
     m = Measurement(*intervals.student(differences), len(differences), seconds, details | {"pairs": list(differences)})
-    return [five_digits(ledger_row(f"after.{claim}", m, f"after/{part}", data))]
+    return [ledger_row(f"after.{claim}", m, f"after/{part}", data)]

@@ -152,9 +152,8 @@ def _measure(rooms: Rooms, judged: Judged, arm: str, path: Path, seed: int) -> d
     samples = generate_samples(g, SAMPLES, seed)
     write_atomically(path / "samples.webp", pictures.encode(pictures.grid(samples[:10], 10, gap=1), "webp", quality=90))
     features.estimate_on(d, np.array(seen.images), progress=False)
-    sizes = {
-        str(i): float(stage.layer.weight.detach().norm()) for i, stage in enumerate((*d.convs, *d.dense), 1)
-    }  # from the image
+    layers = enumerate((*d.convs, *d.dense), 1)  # from the image
+    sizes = {str(i): float(stage.layer.weight.detach().norm()) for i, stage in layers}
     return found | judged.measure(samples) | {"probe": _probe(rooms, d), "norms": sizes, "curve": curve}
 
 
