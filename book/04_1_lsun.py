@@ -129,7 +129,7 @@ Table(
 # %% [markdown]
 # ## Are these rooms?
 #
-# Whoever has made a net sees in its samples what they hope to see. So samples of this net, of its first stage, and photographs that no net saw were shuffled, and looked at one by one without knowing which is which: what kind of room is it, a bedroom, a dining room, a
+# Whoever has made a net sees in its samples what they hope to see. So samples of this net, of its first stage, and photographs that no net saw were shuffled and looked at, thirty on a sheet, without knowing which is which: what kind of room is it, a bedroom, a dining room, a
 # kitchen, a living room, or can one not tell?
 
 # %% tags=["hide-input"]
@@ -267,7 +267,7 @@ for how, (share, *_) in caught.items():
 # it cannot see: the style of a photograph, a part of one, or a copy changed more than these. In the second stage D saw all pictures moved by up to four pixels and tinted, real ones and samples alike; a copy moved by more than two pixels may escape. It looks
 # among the photographs of the second stage only, because those of the first are not public. And some held-out rooms are among the training photographs, too, which hides a few.
 #
-# Few samples stand out, then. But how few is not settled: the interval ends just beyond the two in a hundred that the rule allows. Some of its width comes from the four hundred held-out photographs that say what is normal. Whatever D knew by heart, there is
+# Few samples stand out, then. But how few is not settled: the interval ends just beyond the two in a hundred that the rule allows. Some of its width comes from the four hundred held-out photographs that say what is normal: with so few, about one net in three that copies nothing would be left unsettled, too, and with a thousand hardly any (the same test simulates it). Whatever D knew by heart, there is
 # no sign that G gave much of it away.
 #
 # And by eye, where the photographs are at hand: out of a thousand samples, the five that lie nearest to a training photograph, with that photograph below each. This plain distance of pixels is a
@@ -428,7 +428,7 @@ plt.show()
 #
 # Two numbers say how well it works. *Recall*: how many of the planted copies are found? *Precision*: of all pairs that it calls duplicates, how many
 # are? The paper gives the second, by eye: fewer than one false pair in a hundred. The first it only infers: that about 275,000 were removed *suggests* a high recall. Here both
-# are measured, and they hold for these four kinds of change and for a set of this size: with twice the photographs there are four times the pairs to go wrong.
+# are measured, and they hold for these four kinds of change and for a set of this size: with twice the photographs there are four times the pairs to go wrong. (Photographs that a set has twice already are left out first. To find those is no error.)
 
 # %% tags=["hide-input"]
 methods = {
@@ -485,7 +485,7 @@ plt.show()
 
 # %% [markdown]
 # Equal bytes find next to nothing: a copy that was saved once more has other bytes. The average hash asks which of 8 × 8 areas are brighter than the
-# mean. It is fine while nothing moves. On drawn rooms, which resemble each other, it also takes strangers for twins; on photographs (below) it does not. The autoencoder
+# mean. It is fine while nothing moves. On drawn rooms, which resemble each other, it also takes many strangers for twins; on photographs (below), a few. The autoencoder
 # finds more of the cropped ones. Both miss most of the shifted ones.
 #
 # ### What does recall cost?

@@ -183,7 +183,7 @@ ledger.with_photographs("memorisation.faces", run, device, seed)
 ledger.with_photographs("memorisation.faces.seen", run, device, seed)
 
 # %% [markdown]
-# Copies of all photographs would be far below 1 in both; a few among the samples would not show. So the claim is decided by a third number, the share of samples whose nearest photograph stands
+# Copies of all photographs would be far below 1 in both; a few among the samples would not show. So what decides is a third number, the share of samples whose nearest photograph stands
 # out as a copy's does, be it moved or mirrored ({doc}`04_1_lsun` tells how, and what planted copies do to it):
 
 # %%
@@ -429,7 +429,7 @@ Table(
         ]
         for row in distances.values()
     ],
-    caption="Fréchet distances in EfficientNet-lite0's features (± half the spread of bootstrap draws), and how far apart two halves of the real photographs are: fewer images make any distance larger.",
+    caption="Fréchet distances in EfficientNet-lite0's features (± half the spread of ten bootstrap draws, which covers about 80 %), and how far apart two halves of the real photographs are: fewer images make any distance larger.",
 )
 
 # %% [markdown]

@@ -88,7 +88,8 @@ Table(
 )
 
 # %% [markdown]
-# Measured here means: on all of CIFAR-10's 10,000 test images, with C chosen on training images kept back for that choice (the validation set). Brackets hold 95 % intervals.
+# Measured here means: on all of CIFAR-10's 10,000 test images, with C chosen on training images kept back for that choice (the validation set). Which training to go on with was chosen by a small probe on these same test images, which flatters our D a little
+# ({doc}`appendix <05_1_appendix>`). Brackets hold 95 % intervals.
 # "Not measured" means that nobody has run it yet. And how far is ours from the others?
 
 # %% tags=["hide-input"]

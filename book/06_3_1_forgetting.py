@@ -501,7 +501,7 @@ ledger.each_net("forgetting.windows_gone*", "forgetting.rest")
 #
 # Drawings have judges. The authors had photographs, their hands and their eyes. So here is their experiment with the run `rooms`, whose net learnt from photographs. In 150 samples each window was marked by eye.
 # Then each of 100 fresh z was drawn four times: with all maps; without those of the paper's rule; without the *fewest* of them that will do; and without as many as the rule drops, chosen at random, anew for each sample. The unchanged samples went in twice, and
-# photographs were added. All were shuffled and looked at one by one, without knowing which is which: is there a window? What kind of room is it?
+# photographs were added. All were shuffled and looked at, thirty on a sheet, without knowing which is which: is there a window? What kind of room is it?
 #
 # The fewest: maps are dropped from the heaviest weight on, until the regression takes at most one place in twenty inside a box for a window. (How few places may be left was chosen on drawn rooms, by the judge.)
 
@@ -592,12 +592,13 @@ seen_in_rooms() if looked else None
 ledger.of("forgetting.photographs.*")
 
 # %% [markdown]
-# **On photographs most windows stay.** The paper's rule takes away more of them than chance, by far: random maps take next to none. But to the eye it takes fewer than a third, and leaves nearly as many again in doubt, where a light patch or a frame is left. So what the paper shows is there, and it is weaker in this net than
-# the paper says. The fewest maps that satisfy the regression do not satisfy the eye: the regression asks about places inside boxes one by one, and looks at one layer only.
+# **On photographs fewer windows go.** The paper's rule takes away more of them than chance, by far: random maps take next to none. But to the eye fewer than a third are gone; about half are there as before, and the others are in doubt, where a light patch or a frame is left. The ledger counts those in doubt as
+# left. Set aside, or counted as gone, they would leave *most* undecided. So what the paper shows is there; it seems weaker in this net than the paper says. The fewest maps that satisfy the regression do not satisfy the eye: the regression asks about places inside boxes one by one, and looks at one layer only.
 #
 # **The kind of room** can still be named about as often as after dropping as many random maps. A hundred samples are too few to exclude a small difference.
 #
-# In drawn rooms the same rule took nearly all windows, as a judge sees it. Is it the photographs, or the eye? A judge calls a window gone when it is dim. By eye, too, hardly a drawn window was left (above), so it is not the eye alone. A drawn window always looks much the same; here a window may be a bright
+# In drawn rooms the same rule took nearly all windows, as a judge sees it. Is it the photographs, or the eye? A judge calls a window gone when it is dim. By eye, too, hardly a drawn window was left (above). But there the eye knew what had been dropped, and a dark frame or a blur did not count as a window, while on photographs such a thing is in doubt. So part of the difference may be
+# the eye's. A drawn window always looks much the same; here a window may be a bright
 # patch, a row of panes or a curtain with light behind it, and perhaps not all of these share maps. That is a guess.
 #
 # ## Mark your own

@@ -110,7 +110,7 @@ Table(
 
 # %% [markdown]
 # With glasses the judge nearly always says what the eye says. With smiles and with men it is too generous: a quarter of the sums in which the eye sees no smile, and a third of those in which it sees a woman, are a smile or a man to the judge.
-# So it flatters smiling men a little, and does less than justice to women with glasses. What blurs the counts more is that many sums are *unclear*: more than a quarter of them could be a man or a woman, to the eye.
+# So it flatters smiling men, and does less than justice to women with glasses. To the eye about half of the first sums are smiling men, and a quarter are unclear: with the unclear counted as failures, *most* would not be settled. The ledger's row is the judge's. What blurs the counts more is that many sums are *unclear*: more than a quarter of them could be a man or a woman, to the eye.
 # The judge always says one or the other.
 #
 # And the one that selects? What matters of it is how often it is right where it is sure enough to take a sample as an exemplar. Here is that, on photographs and

@@ -294,6 +294,7 @@ Table(
 # - **Thirty** exemplars help glasses in drawings, not smiles. The next section says why.
 # - Pixels fail in the paper *because its faces are not aligned*. CelebA's are, and so are our drawings. So these rows are another setting, and say nothing against the paper: by what the judge
 #   finds in overlays, pixels do as well as the paper's sum, or better. More on that below.
+# - With faces the judge is kinder to the paper's sum for smiling men than the eye is, which is unsure of a quarter of them ({doc}`06_3_2_appendix`).
 #
 # How far the judges can be trusted, how many sets of exemplars there were, and what helps a sum of thirty: see the {doc}`appendix <06_3_2_appendix>`.
 

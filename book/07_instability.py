@@ -228,7 +228,7 @@ if details:
 # - **motion**: the share that is due to training time.
 # - **swing**: the share of the motion's power that is at one frequency. What each snapshot has in common with the one before is subtracted first, so that slow drift and random walks do not pass for swings (a test simulates them).
 #
-# A filter counts if it passes the limits printed below in two consecutive windows, at the same frequency, and had a variety above the limit in an earlier window. The limits were fixed before the run.
+# A filter counts if it passes the limits printed below in two consecutive windows, at the same frequency (give or take one swing a window), and had a variety above the limit in an earlier window. The limits were fixed before the run.
 
 # %% tags=["hide-input"]
 watched = shipping.shipped_table("filters.json")

@@ -264,7 +264,7 @@ for name, r in kept.items():
 #
 # `dcgan after generator --out FOLDER` does it again and goes on where it stopped. The nets are shipped runs on drawn sets, one training each: the intervals say what other pictures would give,
 # not what other trainings would. The layer of each net and the probe's ridge were chosen on validation pictures. What samples show is what the judge says, and it can be wrong; what drawings show is exact. The rate of the
-# optimisation was chosen by the error in pixels, not by the judge.
+# optimisation was chosen by the error in pixels, not by the judge; it is the largest of the three tried, so a larger one may keep more.
 #
 # ## Exercises
 #

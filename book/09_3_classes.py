@@ -192,8 +192,8 @@ ledger.of("after.classify*")
 # %% [markdown]
 # - **Nets:** narrow ones. Every GAN saw more than a hundred thousand pictures without labels; each pair has a seed and a draw of labels of its own, equally many of each class.
 # - **The same for all:** first weights, number of updates, batches of labelled pictures, and the pictures from which batchnorm's statistics are taken at the end.
-# - **Choices** on validation pictures, with labels and a seed that are not counted: the weight of the second head's loss out of three, the learning rate of the net on
-#   labels alone out of three, and the SVM's C out of seven.
+# - **Choices** on validation pictures, with labels and a seed that are not counted: the weight of the second head's loss out of three, and the learning rate of the net on
+#   labels alone out of three. The SVM's C, out of seven, is chosen anew for each pair's own net and labels, which favours the SVM.
 # - **Recall** is of test pictures; the classifier in whose features it is measured has seen the training pictures and all their labels, and no net has.
 #
 # ```bash
@@ -201,7 +201,7 @@ ledger.of("after.classify*")
 # ```
 #
 # **Limits.** Few pairs, so that intervals are wide. Narrow nets, short trainings, no moving of labelled pictures, which would help all of them. Of the three weights
-# the largest was best with a thousand labels, so a larger one might do better there. Four rules for each set, not corrected for their number.
+# the largest was best with a thousand labels, so a larger one might do better there. On sprites the largest of the three learning rates was best for the labels alone, so that net might do better, too. The net whose G is asked for a class took over the weight that was best without, and had no trials of its own. Four rules for each set, not corrected for their number.
 #
 # ## Exercises
 #

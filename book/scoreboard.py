@@ -49,7 +49,7 @@ Scoreboard(claims, bar=True, grouped=True)
 # ## Rules that were changed, or came late
 #
 # A rule is written before its measurement. These were changed when numbers were known already, because the first one asked what the paper does not claim, or could not fail.
-# In most cases the old number is still shown, among what claims are compared with. The rows `.gain` and `.above_chance` of section 6.3.2 came when the numbers they compare were known, and the limit of `turn.monotone` was changed once.
+# In most cases the old number is still shown, among what claims are compared with. The rows `.gain` and `.above_chance` of section 6.3.2 and `saliency.looking` came when the numbers they compare were known, and the limit of `turn.monotone` was changed once.
 #
 # <details>
 # <summary>Before and after</summary>
@@ -77,6 +77,8 @@ Scoreboard(claims, bar=True, grouped=True)
 # | `mnist.nn_error_fc_gan` | more than our DCGAN's | `mnist.above_fc_gan`, paired: *other setting* | the paper's baseline has batchnorm |
 # | `mnist.nn_error_10m` | 1.48 or less | 2.6 or less | the claim is to do better than InfiMNIST |
 # | what is *more*: `.gain`, `.above_chance`, `saliency.looking`, `*.above_*`, `mnist.nn_error_affine` | interval at or above 0 | above 0 | twelve features that all do nothing would have met it. No verdict of full size changed |
+# | `after.finetune_*.cifar10_100`, `…_400` | nets that saw 15,000 and 12,000 pictures | 100,000 pictures | the nets from scratch had not finished learning. Fine-tuning less frozen was +0.22 (-0.35 to +0.79) and +0.20 (+0.02 to +0.38) on the same test pictures, so the second had met its rule; now it is not decided, and the first is not met |
+# | `memorisation.faces.copies` | a claim of the paper | a control of the book | the paper argues about bedrooms only |
 # | intervals over a dozen draws | bootstrap | Student's | the bootstrap's held the truth 90 times out of 100 |
 #
 # </details>

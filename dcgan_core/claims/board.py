@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from dcgan_core import assets
 from dcgan_core.claims.claim import VERDICTS
 from dcgan_core.figures.tables import Table, text
+from dcgan_core.files import read_json
 
 OF_RULE = {"yes": "✓ rule met", "no": "✗ rule not met", "open": "? not decided"}  # without a verdict on the paper
 MET = {"yes": "met", "no": "the interval lies on the other side", "open": "not decided"}
@@ -196,7 +198,9 @@ def _where(section: str) -> str:
 
 def _line(r: dict, more: list[dict]) -> str:
     verdict = r["verdict"]
-    plain = f"<span>{'not measured' if r['value'] is None else OF_RULE.get(r['met'], '')}</span>"
+    differ = any(m["met"] != r["met"] for m in more if m["value"] is not None)
+    found = "? not in every net" if differ else OF_RULE.get(r["met"], "")
+    plain = f"<span>{'not measured' if r['value'] is None else found}</span>"
     said = f'<span class="verdict">{LOOKS[verdict].sign} {verdict}</span>' if verdict else plain
     facts = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in _facts(r, more))
     return (
@@ -229,7 +233,7 @@ def _facts(r: dict, more: list[dict]) -> list[tuple[str, str]]:
     if r["kind"] != "paper" and r["paper"]:
         facts.append(("the paper", text(r["paper"])))
     for m in (m for m in more if m["value"] is not None):
-        verdict = f"; {m['verdict']}" if m["verdict"] else ""
+        verdict = f"; {said}" if (said := m["verdict"] or OF_RULE.get(m["met"])) else ""
         facts.append(("also", f"{text(m['run'])}: {number(m)}; {text(over(m) + verdict)}"))
     return [*facts, ("claim", f"<code>{html.escape(r['id'])}</code>{_command(r)}")]
 
@@ -243,7 +247,10 @@ def _command(r: dict) -> str:
         again = "dcgan ablate" + (f" --study {study}" if study in ("stability", "filters") else "")
     if r["run"].startswith("after/"):
         again = f"dcgan after {r['run'].split('/')[1]}"
-    return f"; again: <code>{html.escape(again)}</code>"
+    path = assets.folder("reference_runs") / r["run"] / "run.json"
+    how = read_json(path, "a run").get("without_weights") if path.is_file() else None
+    first = f", where weights do not ship, but come of: {text(how)}" if how else ""
+    return f"; again: <code>{html.escape(again)}</code>{first}"
 
 
 def _measured(r: dict) -> str:

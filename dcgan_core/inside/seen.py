@@ -67,7 +67,7 @@ def eye_agrees(generator: Generator, seen: Seen, judge: Reads, attribute: str) -
 
 
 def load_rooms(run: Run, path: Path = ROOMS_BY_EYE) -> dict:
-    """What was seen in samples of rooms, before and after feature maps were dropped; each picture alone, in random order.
+    """What was seen in samples of rooms, before and after feature maps were dropped; the pictures shuffled, thirty on a sheet.
 
     `window` has for each version a letter a sample: 1 there, 0 not there, ? unclear. `kind` likewise: the kind of room, ?
     where none can be named. Versions: `before`; `again`, the same pictures, looked at twice; `paper` and `fewest`, without the

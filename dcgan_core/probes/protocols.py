@@ -157,7 +157,7 @@ def per_class(
             scores.append(float((predictions == task.test_labels).mean()))
             bar.set_postfix_str(f"C {c:g}: {np.mean(scores):.1%}", refresh=False)
             bar.update()
-    mean, low, high = student(scores)
+    mean, low, high = np.clip(student(scores), 0, 1).tolist()
     seconds = time.perf_counter() - began
     protocol = {"labels_each": labels_each, "draws": draws, "draws_choosing_c": choosing, **search.settings()}
     messages = _messages(fitted, search.grid)

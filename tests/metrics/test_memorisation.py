@@ -86,13 +86,17 @@ def test_planted_copies_are_caught_whatever_was_done_to_them(pictured):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("share", "expected"), [(0.0, True), (0.04, False)])
-def test_a_copyist_is_caught_at_a_share_of_four_percent_and_an_honest_net_is_not(share, expected):
-    """Of 5,000 samples and 1,000 held-out photographs, 95 times of 100. Copies score near 0, all else as unseen pictures do."""
+@pytest.mark.parametrize(
+    ("share", "held_out", "expected", "least", "most"),
+    [(0.0, 1000, True, 0.95, 1), (0.04, 1000, False, 0.95, 1), (0.04, 400, False, 0.95, 1), (0.0, 400, True, 0.5, 0.8)],
+)
+def test_a_copyist_is_caught_at_a_share_of_four_percent_and_an_honest_net_is_not(share, held_out, expected, least, most):
+    """Of 5,000 samples, 95 times of 100; with 400 held-out photographs an honest net is unsettled one time in three. Copies
+    score near 0, all else as unseen pictures do."""
     rule, rng, said = ledger.claim("memorisation.rooms.copies").rule, np.random.default_rng(0), []
     for seed in range(60):
-        unseen, samples = rng.normal(0.9, 0.05, 1000), rng.normal(0.9, 0.05, 5000)
+        unseen, samples = rng.normal(0.9, 0.05, held_out), rng.normal(0.9, 0.05, 5000)
         samples[: int(share * 5000)] = 0.2
         m = memorisation.beyond_unseen(samples, unseen, seed)
         said.append(rule.decide(*m))
-    assert np.mean([x is expected for x in said]) >= 0.95
+    assert least <= np.mean([x is expected for x in said]) <= most
