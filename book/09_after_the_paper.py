@@ -66,24 +66,20 @@ READ = [  # what one reads, and the rows that test it
 ]
 
 
-def said_with_unit(row: dict) -> str:
-    if row["value"] is None:
-        return "–"
-    return f"{number(row)} {row['unit'].removesuffix(': difference')}"
-
-
 def answer(claim: str) -> list[str]:
     """Of every net that it was measured on."""
     rows = [row for row in ledger if row["id"] == f"after.{claim}"]
     met = {SAID[row["met"]] if row["rule"] else "compared with" for row in rows}
-    return [" or ".join(sorted(met)), "; ".join(map(said_with_unit, rows))]
+    numbers = "; ".join(map(number, rows))
+    unit = rows[0]["unit"].removesuffix(": difference")
+    return [" or ".join(sorted(met)), f"{numbers} {unit}"]
 
 
 # %% [markdown]
 # ## What one reads, and what we found
 #
 # On the left, in our words, what popular accounts of the paper say. *Yes* means that the whole 95 % interval lies on that side, for these nets and these
-# data; *no*, that it lies on the other side; *not decided*, that it reaches to both. The unit, the rule and the number of repetitions of each row are further below.
+# data; *no*, that it lies on the other side; *not decided*, that it reaches to both. Several numbers are of several nets. The unit, the rule and the number of repetitions of each row are further below.
 
 # %% tags=["hide-input"]
 Table(
