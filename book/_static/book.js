@@ -12,6 +12,8 @@ document.addEventListener("click", (event) => {
   }
   const image = new Image();
   image.src = link.href;
+  // a plot is drawn large: on a phone at half its size the text is as large as the page's
+  image.onload = () => window.innerWidth < 600 && (image.width = image.naturalWidth / 2);
   image.alt = link.querySelector("img").alt;
   dialog.replaceChildren(image);
   dialog.setAttribute("aria-label", image.alt);

@@ -65,14 +65,15 @@ def sliders(
 def _bar(name: str, kind: str, ends: tuple[float, float], start: float, *, places: dict[str, np.floating]) -> ipywidgets.Widget:
     """A notebook's control of one number. places: what the frames are called, and the number of each."""
     low, high = ends
+    how = {"description": name, "style": {"description_width": "initial"}}
     if kind == "switch":
-        return ipywidgets.Checkbox(bool(start == high), description=name)
+        return ipywidgets.Checkbox(bool(start == high), **how)
     if kind == "number":
         step = (high - low) / max(100, 10 * (len(places) - 1))
-        return ipywidgets.FloatSlider(start, min=low, max=high, step=step, description=name)
+        return ipywidgets.FloatSlider(start, min=low, max=high, step=step, **how)
     if list(places) != [f"{stop:.0f}" for stop in places.values()]:
-        return ipywidgets.SelectionSlider(options=list(places.items()), value=start, description=name)
-    return ipywidgets.IntSlider(int(start), min=int(low), max=int(high), description=name)
+        return ipywidgets.SelectionSlider(options=list(places.items()), value=start, **how)
+    return ipywidgets.IntSlider(int(start), min=int(low), max=int(high), **how)
 
 
 class Sheet:
@@ -99,7 +100,7 @@ _SHOW = (
     "const p=r.querySelector('.dcgan-frame');const c=+p.dataset.columns;const l=+p.dataset.rows;"
     "p.style.backgroundPosition=100*(n%c)/(c-1||1)+'% '+100*Math.floor(n/c)/(l-1||1)+'%'"
 )
-_ROW = "display:grid;grid-template-columns:minmax(6em,20%) 1fr 4em;gap:.6em;align-items:center;margin:0"
+_ROW = "display:grid;grid-template-columns:minmax(6em,20%) 1fr minmax(4em,max-content);gap:.6em;align-items:center;margin:0"
 
 
 def _range(name: str, stops: list[str], start: int, first: int) -> str:
@@ -124,7 +125,7 @@ def _row(name: str, attributes: str, stops: list[str], start: int, number: str) 
     act = f"const n={number};{_SHOW};{_SAY.format('this')}"
     known = f'aria-label="{told}" data-stops="{html.escape(" ".join(stops))}"'
     return (
-        f'<label style="{_ROW}"><span>{told}</span><input {attributes} {known} oninput="{act}">'
+        f'<label style="{_ROW}"><span>{told}</span><input {attributes} {known} autocomplete="off" oninput="{act}">'
         f'<output style="text-align:right">{html.escape(stops[start])}</output></label>'
     )
 

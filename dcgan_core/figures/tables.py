@@ -13,6 +13,11 @@ def text(cell: object) -> str:
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", broken)
 
 
+def _whole(cell: str) -> str:
+    """In a card (book.css) what stands in a cell side by side would become columns; so what holds elements becomes one."""
+    return f"<span>{cell}</span>" if "<" in cell else cell
+
+
 def _plain(cell: object) -> str:
     return ", ".join(map(str, cell)) if isinstance(cell, list | tuple) else str(cell)
 
@@ -35,7 +40,7 @@ class Table:
             return (
                 "<tr>"
                 + "".join(
-                    f'<{tag} style="text-align:{side}"{name}>{text(cell)}</{tag}>'
+                    f'<{tag} style="text-align:{side}"{name}>{_whole(text(cell))}</{tag}>'
                     for cell, side, name in zip(row, sides, names, strict=True)
                 )
                 + "</tr>"

@@ -241,6 +241,61 @@ def test_lock_reset_and_undo(opened):
     assert (smile.input_value(), fringe.input_value()) == ("2", "0")
 
 
+def test_a_link_is_followed_on_the_open_page_and_nothing_is_lost_on_the_way(opened):
+    """A slider that is moved while the net loads, a change of views, a link pasted into the open page."""
+    page, run, world = opened("#g=faces&seed=5"), Run("faces"), KNOWN["worlds"]["faces"]
+    amounts(page, smile=2)
+    way = unpacked(
+        world["directions"][[d["name"] for d in world["directions"]].index("smile")]["vector"], run.architecture.latent
+    )
+    page.wait_for_selector(".dcgan-playground:not(.dp-frames)")
+    moved = drawn(run, seeds(run, 5) + 2 * way)[0]
+    assert off(stage(page), moved) <= CLOSE
+    view(page, "Walk")
+    view(page, "One picture")
+    assert off(stage(page), moved) <= CLOSE and "seed=5" in page.url
+    page.evaluate("location.hash = '#g=drawn-rooms&seed=7'")
+    rooms = Run("drawn-rooms")
+    page.wait_for_function("document.querySelector('.dcgan-playground').widget.live")
+    assert off(stage(page), drawn(rooms, seeds(rooms, 7))[0]) <= CLOSE
+    assert page.get_by_role("button", name=KNOWN["worlds"]["drawn-rooms"]["title"]).get_attribute("aria-pressed") == "true"
+
+
+def test_a_page_that_is_only_read_keeps_its_address_and_loads_nothing(opened):
+    page = opened("#what-to-try")
+    page.wait_for_load_state("networkidle")
+    assert page.url.endswith("#what-to-try") and not [url for url in page.asked if "onnx" in url]
+    assert page.evaluate("scrollY") > 0
+
+
+def test_where_a_file_is_missing_a_touch_tries_again(opened):
+    page, blocked = opened(), ["**/generator.onnx"]
+    page.route(blocked[0], lambda route: route.abort())
+    page.get_by_role("button", name="Take seed 4", exact=True).click()
+    page.get_by_text("Touch anything to try again").wait_for()
+    page.unroute(blocked[0])
+    page.get_by_role("button", name="Take seed 5", exact=True).click()
+    page.wait_for_selector(".dcgan-playground:not(.dp-frames)")
+    assert off(stage(page), drawn(Run("faces"), seeds(Run("faces"), 5))[0]) <= CLOSE
+    page.route("**/discriminator.onnx", lambda route: route.abort())
+    page.get_by_label("What D says").click()
+    page.get_by_text("D: ./faces/discriminator.onnx could not be loaded").wait_for()
+    assert not page.get_by_label("What D says").is_checked()
+    page.get_by_role("button", name="Take seed 6", exact=True).click()
+    assert off(stage(page), drawn(Run("faces"), seeds(Run("faces"), 6))[0]) <= CLOSE
+
+
+def test_a_drawing_that_waits_does_not_land_in_a_picture_of_something_else(opened):
+    page = opened()
+    live(page)
+    page.get_by_role("button", name="New samples").click()
+    page.get_by_role("button", name="Seeds 0 to 23").click()
+    settle(page)
+    found = np.stack([picture(c) for c in canvases(page, ".dp-thumbs canvas")])
+    apart = abs(found - drawn(Run("faces"), seeds(Run("faces"), *range(24)))).mean((1, 2, 3))
+    assert apart.max() < 8, "frames, as WebP has them"
+
+
 def test_z_that_is_saved_is_read_by_dcgan_sample(opened, tmp_path):
     page = opened()
     live(page)
@@ -330,9 +385,10 @@ def test_one_z_in_ten_classes_is_the_librarys(opened):
     settle(page)
     found = [picture(c) for c in canvases(page, ".dp-ten canvas")]
     assert off(found, drawn(run, seeds(run, 6).repeat(10, 1), range(10))) <= CLOSE
-    view(page, "One picture")
+    view(page, "One picture")  # as it was left: with seed 0
     page.get_by_role("button", name="3", exact=True).click()
-    assert off(stage(page), drawn(run, seeds(run, KNOWN["worlds"][run.name]["start"]), [3])[0]) <= CLOSE
+    assert off(stage(page), drawn(run, seeds(run, 0), [3])[0]) <= CLOSE
+    assert "--labels 3" in page.get_by_role("button", name="Save z").get_attribute("title")
 
 
 def test_what_d_says_stands_under_the_pictures(opened):

@@ -65,15 +65,18 @@
     return { row, input, set };
   }
 
-  /** A row of choices of which one is taken. */
+  const press = (group, key) => {
+    for (const one of group.children) one.setAttribute("aria-pressed", one.dataset.key === key);
+  };
+
+  /** A row of choices of which one is taken; act(key) returns false where it cannot be. */
   function choice(name, options, chosen, act) {
     const group = el("div", { class: "dp-choice", role: "group", "aria-label": name });
     for (const [key, text] of Object.entries(options)) {
       const one = button(
         text,
         () => {
-          for (const other of group.children) other.setAttribute("aria-pressed", other === one);
-          act(key);
+          if (act(key) !== false) press(group, key);
         },
         { "aria-pressed": key === chosen, "data-key": key },
       );
@@ -110,7 +113,7 @@
   const unpacked = {};
   const openWorld = (name) => (unpacked[name] ??= unpack(worlds[name]));
 
-  /** One picture on the page, with a line below it. */
+  /** One picture on the page, with a line below it. asked: the frame or the drawing that it waits for; later ones win. */
   class Picture {
     constructor(world, { alt = "", pick = null, size = "" }) {
       this.world = world;
@@ -158,6 +161,7 @@
     button,
     slider,
     choice,
+    press,
     download,
     Picture,
     openWorld,

@@ -15,10 +15,9 @@
       );
       const weights = [1, -1, 1];
       let [active, changed] = [0, false];
-      const slots = names.map((name, k) =>
-        [0, 1, 2].map(
-          (i) => new Picture(world, { pick: () => ((active = k), (picks[k][i] = null), (changed = true), render()) }),
-        ),
+      const change = (act) => widget.refuse() || (act(), (changed = true), render());
+      const slots = names.map((_, k) =>
+        [0, 1, 2].map((i) => new Picture(world, { pick: () => change(() => ((active = k), (picks[k][i] = null))) })),
       );
       const means = names.map((name) => new Picture(world, { alt: `The mean of: ${name}` }));
       const nine = Array.from(
@@ -84,14 +83,13 @@
           { mix },
         );
       };
-      const take = (item) => {
-        const empty = picks[active].indexOf(null);
-        if (empty < 0) (picks[active].shift(), picks[active].push({ ...item, label }));
-        else picks[active][empty] = { ...item, label };
-        if (!picks[active].includes(null) && picks[active + 1]?.includes(null)) active += 1;
-        changed = true;
-        render();
-      };
+      const take = (item) =>
+        change(() => {
+          const empty = picks[active].indexOf(null);
+          if (empty < 0) (picks[active].shift(), picks[active].push({ ...item, label }));
+          else picks[active][empty] = { ...item, label };
+          if (!picks[active].includes(null) && picks[active + 1]?.includes(null)) active += 1;
+        });
       const bars = names.map((name, k) =>
         slider(`weight of ${name}`, {
           min: -2,
@@ -99,13 +97,10 @@
           step: 0.1,
           value: weights[k],
           say: signed,
-          act: (value) => ((weights[k] = value), (changed = true), render()),
+          act: (value) => change(() => (weights[k] = value)) === true && bars[k].set(weights[k]),
         }),
       );
-      const empty = button(
-        "Clear all",
-        () => (picks.forEach((three) => three.fill(null)), (active = 0), (changed = true), render()),
-      );
+      const empty = button("Clear all", () => change(() => (picks.forEach((three) => three.fill(null)), (active = 0))));
       const box = el(
         "section",
         { class: "dp-sum" },
@@ -168,7 +163,7 @@
         say: (v) => `${v} of ${world.forget.width}`,
         act: (value) => ((count = value), render()),
       });
-      const take = (item) => (items.pop(), items.unshift(item), (changed = true), render());
+      const take = (item) => widget.refuse() || (items.pop(), items.unshift(item), (changed = true), render());
       const box = el(
         "section",
         { class: "dp-forget" },
@@ -218,7 +213,7 @@
         ),
         said,
       );
-      return { box, render, pick: (chosen) => ((item = chosen), render()) };
+      return { box, render, pick: (chosen) => widget.refuse() || ((item = chosen), render()) };
     },
   });
 })();

@@ -1,7 +1,7 @@
 // The playground: it shows frames drawn beforehand, and after the first touch draws by itself (engine.js).
 (() => {
   "use strict";
-  const { here, el, button, choice, Picture, openWorld, decoded, percent, views } = window.dcganPlayground;
+  const { here, el, button, choice, press, Picture, openWorld, decoded, percent, views } = window.dcganPlayground;
   const { engine: engineBytes, worlds } = window.dcganWorlds;
   const TRAY = 24;
   const VIEWS = { explore: "One picture", walk: "Walk", arithmetic: "Arithmetic", forget: "Forget", digits: "Ten digits" };
@@ -16,7 +16,8 @@
       this.views = box.dataset.views.split(" ");
       this.engine = null; // engine.js, once there
       this.loading = null;
-      this.failed = null;
+      this.failed = null; // why nothing is drawn
+      this.final = false; // whether to try again would be in vain
       this.judging = false;
       this.status = el("p", { class: "dp-status", role: "status" });
       this.body = el("div", { class: "dp-body" });
@@ -25,16 +26,27 @@
       this.view = shared?.view ?? this.views[0];
       const worldNames = Object.fromEntries(this.names.map((name) => [name, worlds[name].title]));
       const heads = [];
-      if (this.names.length > 1) heads.push(choice("What to draw", worldNames, this.world.name, (name) => this.open(name)));
+      this.which = choice("What to draw", worldNames, this.world.name, (name) => this.open(name));
+      if (this.names.length > 1) heads.push(this.which);
       if (this.views.length > 1) heads.push((this.tabs = el("div")));
       box.replaceChildren(...heads, this.status, this.body);
       for (const kind of ["click", "input"]) this.body.addEventListener(kind, () => this.touch(), { capture: true });
       this.open(this.world.name, shared);
       if (shared) this.touch(); // to open a shared link is to ask for its picture
+      if (!box.hasAttribute("data-share")) return;
+      window.addEventListener("hashchange", () => {
+        const given = this.fromAddress();
+        if (!given) return;
+        this.view = given.view;
+        this.open(given.name, given);
+        this.touch();
+      });
     }
 
     open(name, shared = null) {
       this.world = openWorld(name);
+      this.kept = {}; // the views of this world, as the reader left them
+      press(this.which, name);
       this.sheet = el("img", { src: `${here}${name}/frames.webp`, alt: "" });
       this.judging = false;
       const fits = this.views.filter(
@@ -52,7 +64,7 @@
 
     show(view, shared = null) {
       this.view = view;
-      this.current = views[view](this, shared);
+      this.current = this.kept[view] ??= views[view](this, shared);
       const withTray = this.current.pick ? [this.tray.box] : [];
       this.body.dataset.view = view;
       this.body.replaceChildren(this.current.box, ...withTray);
@@ -61,6 +73,13 @@
 
     get live() {
       return Boolean(this.engine && this.ready === this.world.name);
+    }
+
+    /** Says so, and is true, where nothing new can be drawn: neither now nor once the net has come. */
+    refuse() {
+      if (this.live || this.loading) return false;
+      this.status.textContent = "Not without the net: drawn beforehand there is only what you see.";
+      return true;
     }
 
     // --- loading ---
@@ -86,8 +105,12 @@
 
     /** The first touch: from here on the engine loads. */
     touch() {
-      if (this.engine || this.loading || this.failed || !engineBytes || location.protocol === "file:") return;
-      this.load(import(`${here}engine.js`).then((engine) => (this.engine = engine)));
+      if (this.engine || this.loading || this.final || !engineBytes || location.protocol === "file:") return;
+      this.failed = null;
+      const fetched = import(`${here}engine.js`).catch(() => {
+        throw new Error("engine.js could not be loaded");
+      });
+      this.load(fetched.then((engine) => (this.engine = engine)));
     }
 
     load(start) {
@@ -112,7 +135,10 @@
 
     fail(error) {
       this.engine = this.ready = null;
-      this.failed = `This browser cannot draw here (${error.message}); the pictures were drawn beforehand.`;
+      this.final = !error.message.endsWith("could not be loaded");
+      this.failed = this.final
+        ? `This browser cannot draw here (${error.message}); the pictures were drawn beforehand.`
+        : `Drawn beforehand: ${error.message}. Touch anything to try again.`;
       this.tell();
     }
 
@@ -122,7 +148,10 @@
     draw(key, items, pictures, more = {}) {
       this.jobs ??= new Map();
       const world = this.world;
+      const token = {};
+      for (const picture of pictures) picture.asked = token;
       this.jobs.set(key, async () => {
+        if (world !== this.world || pictures.every((picture) => picture.asked !== token)) return;
         const labels = world.classes ? items.map((item) => item.label ?? 0) : null;
         const judge = this.judging && !more.mix;
         const done = await this.engine.draw(
@@ -132,6 +161,7 @@
         );
         if (world !== this.world) return;
         pictures.forEach((picture, i) => {
+          if (picture.asked !== token) return; // it shows something else by now
           picture.live(done.pictures[i]);
           const stage = picture.box.classList.contains("dp-stage");
           const real = done.logits && (stage ? `D: ${percent(done.logits[i])} real` : percent(done.logits[i]));
@@ -203,10 +233,12 @@
       const judged = this.world.models.discriminator;
       const ask =
         judged &&
+        engineBytes &&
+        location.protocol !== "file:" &&
         el(
           "label",
           { class: "dp-check" },
-          el("input", { type: "checkbox", onchange: (event) => this.judge(event.target.checked) }),
+          el("input", { type: "checkbox", onchange: (event) => this.judge(event.target) }),
           el("span", {}, `What D says (${megabytes(judged.bytes)} MB)`),
         );
       tray.refill = () => fill(tray.items);
@@ -225,18 +257,22 @@
       return tray;
     }
 
-    async judge(on) {
+    async judge(box) {
+      const [world, on] = [this.world, box.checked];
+      const asked = () => world === this.world && box.checked === on; // another world, or another click, came meanwhile
       this.touch();
       await this.loading;
-      if (!this.engine) return;
-      if (on) {
-        this.status.textContent = `Loading ${megabytes(this.world.models.discriminator.bytes)} MB …`;
+      if (!this.engine) return void (box.checked = false);
+      if (on && asked()) {
+        this.status.textContent = `Loading ${megabytes(world.models.discriminator.bytes)} MB …`;
         try {
-          await this.engine.load(this.world, "discriminator");
+          await this.engine.load(world, "discriminator");
         } catch (error) {
-          return this.fail(error);
+          box.checked = false;
+          return void (this.status.textContent = `D: ${error.message}.`);
         }
       }
+      if (!asked()) return;
       this.judging = on;
       this.tell();
       this.tray.refill();

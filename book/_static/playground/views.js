@@ -1,7 +1,7 @@
 // The playground's views of single pictures. A view has a box, render(), and pick(item) for a sample that was clicked.
 (() => {
   "use strict";
-  const { views, here, el, button, slider, choice, download, Picture, coded, signed } = window.dcganPlayground;
+  const { views, here, el, button, slider, choice, press, download, Picture, coded, signed } = window.dcganPlayground;
 
   Object.assign(views, {
     /** One picture: sliders over directions that combine. */
@@ -14,26 +14,39 @@
       };
       const locked = new Set();
       const past = [];
-      const keep = () => past.push({ item: state.item, amounts: [...state.amounts] });
+      let acted = false; // until then the address is left alone
+      const keep = () => (past.push({ item: state.item, amounts: [...state.amounts] }), (acted = true));
       const place = () => {
         const terms = [state.item.z, ...world.directions.map((d) => d.vector)];
         return widget.engine.combine(terms, [1, ...state.amounts]);
       };
+      const start = world.seeds[world.start];
+      /** The frame that shows the state; null where none was drawn. */
+      const framed = () => {
+        const moved = state.amounts.flatMap((amount, k) => (amount ? k : []));
+        if (!moved.length && state.item.frame != null) return state.item.frame;
+        if (state.item.seed !== world.start || moved.length > 1) return null;
+        if (!moved.length) return world.frames.classes + state.item.label;
+        if (state.item.label !== start.label) return null;
+        const step = Math.round(((state.amounts[moved[0]] + world.reach) / (2 * world.reach)) * (world.steps - 1));
+        return world.frames.directions + moved[0] * world.steps + step;
+      };
       const render = (moved = null) => {
+        if (moved != null && !widget.live && !widget.loading) {
+          // without the net, a slider shows the frames of one seed, and the others rest
+          state.item = start;
+          state.amounts = state.amounts.map((amount, k) => (k === moved ? amount : 0));
+          bars.forEach((bar, k) => k === moved || bar.set(0));
+          if (ofClass) press(ofClass, String(start.label));
+        }
         stage.told = widget.name(state.item) + (state.amounts.some(Boolean) ? ", moved" : "");
         stage.say(stage.told);
         const moves = world.directions.filter((_, k) => state.amounts[k]).map((d, _, all) => d.name);
         stage.describe(`${world.title}: ${widget.name(state.item)}${moves.length ? `, moved along ${moves.join(", ")}` : ""}`);
         if (widget.live) widget.put("stage", [{ ...state.item, z: place() }], [stage]);
-        else if (moved != null) {
-          // without the net, a slider shows the frames of one seed, and the others rest
-          const step = Math.round(((state.amounts[moved] + world.reach) / (2 * world.reach)) * (world.steps - 1));
-          state.item = world.seeds[world.start];
-          state.amounts = state.amounts.map((amount, k) => (k === moved ? amount : 0));
-          bars.forEach((bar, k) => k === moved || bar.set(0));
-          stage.frame(widget.sheet, world.frames.directions + moved * world.steps + step);
-        } else if (state.item.frame != null) stage.frame(widget.sheet, state.item.frame);
-        if (widget.box.hasAttribute("data-share") && location.protocol !== "file:") history.replaceState(null, "", address());
+        else if (framed() != null) stage.frame(widget.sheet, framed());
+        saveZ.title = `An .npz for: dcgan sample ${world.name} --z FILE${state.item.label == null ? "" : ` --labels ${state.item.label}`}`;
+        if (acted && widget.box.hasAttribute("data-share") && !disk) history.replaceState(null, "", address());
       };
       const address = () => {
         const parts = { g: world.name, ...(state.item.seed == null ? { z: coded(state.item.z) } : { seed: state.item.seed }) };
@@ -68,14 +81,15 @@
       });
       const settle = () => {
         bars.forEach((bar, k) => bar.set(state.amounts[k]));
-        for (const one of ofClass?.children ?? []) one.setAttribute("aria-pressed", +one.dataset.key === state.item.label);
+        if (ofClass) press(ofClass, String(state.item.label));
         render();
       };
       const rest = () => state.amounts.map((amount, k) => (locked.has(k) ? amount : 0));
       const take = (item) => (keep(), (state = { item, amounts: rest() }), settle());
       const say = (text) => (widget.status.textContent = text);
       const copy = async () => {
-        await navigator.clipboard?.writeText(address()).then(
+        // a page that is not served by https has no clipboard
+        await (navigator.clipboard?.writeText(address()) ?? Promise.reject()).then(
           () => say("The link is copied; it holds z."),
           () => say(`The link, which holds z: ${address()}`),
         );
@@ -86,9 +100,25 @@
           "class",
           Object.fromEntries(Array.from({ length: world.classes }, (_, i) => [i, String(i)])),
           String(state.item.label),
-          (key) => (keep(), (state.item = { ...state.item, label: +key, frame: null }), render()),
+          (key) => {
+            keep();
+            if (!widget.live && !widget.loading) (state = { item: start, amounts: rest() }), settle();
+            state.item = { ...state.item, label: +key, frame: null };
+            render();
+          },
         );
       const classes = ofClass ? el("div", { class: "dp-bar" }, el("span", {}, "class"), ofClass) : null;
+      const disk = location.protocol === "file:"; // from there a browser hands out neither pictures nor modules
+      const unless = (act) => () => (disk ? say("Not from disk. To save: make serve.") : act());
+      const saveZ = button(
+        "Save z",
+        unless(async () => {
+          const { npz } = await import(`${here}npz.js`);
+          await widget.loading;
+          download(npz(widget.engine ? place() : state.item.z), `${world.name}-z.npz`);
+        }),
+      );
+      const savePicture = unless(() => stage.canvas.toBlob((blob) => download(blob, `${world.name}.png`)));
       const buttons = el(
         "div",
         { class: "dp-bar" },
@@ -98,16 +128,8 @@
         button("Reset", () => (keep(), (state.amounts = rest()), settle())),
         button("Undo", () => past.length && ((state = past.pop()), settle())),
         button("Copy link", copy),
-        button("Save picture", () => stage.canvas.toBlob((blob) => download(blob, `${world.name}.png`))),
-        button(
-          "Save z",
-          async () => {
-            const { npz } = await import(`${here}npz.js`);
-            await widget.loading;
-            download(npz(widget.engine ? place() : state.item.z), `${world.name}-z.npz`);
-          },
-          { title: `An .npz for: dcgan sample ${world.name} --z FILE` },
-        ),
+        button("Save picture", savePicture),
+        saveZ,
       );
       const box = el(
         "section",
@@ -170,10 +192,11 @@
         act: (value) => ((t = value), show()),
       });
       const play = button("Play", () => {
-        if (timer) return (clearInterval(timer), (timer = null), (play.textContent = "Play"));
+        const stop = () => (clearInterval(timer), (timer = null), (play.textContent = "Play"));
+        if (timer) return stop();
         play.textContent = "Stop";
         timer = setInterval(() => {
-          if (!play.isConnected) return clearInterval(timer);
+          if (!play.isConnected) return stop();
           t = t >= 1 ? 0 : Math.min(1, t + 0.02);
           move.set(t);
           show();
@@ -185,9 +208,14 @@
         "0",
         (key) => (next = +key),
       );
-      const ways = choice("The way", { straight: "Straight", spherical: "Spherical" }, path, (key) => ((path = key), render()));
-      const take = (item) => ((ends[next] = { ...item, label }), (changed = true), render());
-      const swap = button("Turn round", () => (ends.reverse(), (changed = true), render()));
+      const ways = choice("The way", { straight: "Straight", spherical: "Spherical" }, path, (key) => {
+        if (widget.refuse()) return false;
+        path = key;
+        render();
+      });
+      const change = (act) => widget.refuse() || (act(), (changed = true), render());
+      const take = (item) => change(() => (ends[next] = { ...item, label }));
+      const swap = button("Turn round", () => change(() => ends.reverse()));
       const box = el(
         "section",
         { class: "dp-explore" },

@@ -4,15 +4,17 @@ const sessions = new Map(); // "faces/generator" -> the net
 let runtime = null;
 
 async function start() {
-  const ort = await import("./ort/ort.wasm.bundle.min.mjs");
+  const ort = await import("./ort/ort.wasm.bundle.min.mjs").catch(() => {
+    throw new Error("the runtime could not be loaded");
+  });
   ort.env.wasm.numThreads = 1; // static hosts send no headers that would allow more
   ort.env.wasm.wasmBinary = await fetched("./ort/ort-wasm-simd-threaded.wasm.gz");
   return ort;
 }
 
 async function fetched(path) {
-  const answer = await fetch(new URL(path, import.meta.url));
-  if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
+  const answer = await fetch(new URL(path, import.meta.url)).catch(() => null);
+  if (!answer?.ok) throw new Error(`${path} could not be loaded`);
   const bytes = await answer.arrayBuffer();
   const head = new Uint8Array(bytes, 0, 2);
   if (head[0] !== 0x1f || head[1] !== 0x8b) return bytes; // some servers unpack .gz on the way
@@ -21,7 +23,10 @@ async function fetched(path) {
 
 async function session(world, kind) {
   const key = `${world}/${kind}`;
-  runtime ??= start();
+  runtime ??= start().catch((error) => {
+    runtime = null; // so that the next touch tries again
+    throw error;
+  });
   if (!sessions.has(key)) {
     const [ort, bytes] = await Promise.all([runtime, fetched(`./${key}.onnx`)]);
     sessions.set(key, await ort.InferenceSession.create(new Uint8Array(bytes), { executionProviders: ["wasm"] }));
