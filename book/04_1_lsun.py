@@ -568,7 +568,7 @@ Table(
 # dcgan data dedup places-rooms --undo
 # ```
 #
-# Nothing is deleted. From then on, training simply passes over the near duplicates.
+# Nothing is deleted. From then on, training at this size and crop, in colour, passes over the near duplicates. (For a net of another size: `--size 32`, and so on.)
 #
 # ## Where ours differs, and why
 #

@@ -20,7 +20,7 @@ from dcgan_core.data.images import ImageData, Kept, part
 from dcgan_core.data.loading import load_data
 from dcgan_core.errors import UserError, reason
 from dcgan_core.figures.tensorboard import Board
-from dcgan_core.files import write_atomically
+from dcgan_core.files import locked, write_atomically
 from dcgan_core.networks import ARCHITECTURES, Architecture, Discriminator, Generator, to_pixels  # noqa: F401 offered as they are
 from dcgan_core.runs import Run
 from dcgan_core.training import loop, processes
@@ -153,6 +153,8 @@ def train(
     config = config_io.override(recipes.recipe(name, profile, architecture), texts)  # all at once: some only fit together
     out = Path(out or Path("runs") / Path(config.data if os.sep in config.data else name).stem)
     board = Board(out) if tensorboard else None  # raises where it is not installed, before anything is begun
+    if resume and initial:
+        raise UserError("`initial` starts a new run, `resume` goes on with one: choose one of them")
     start = Run(initial) if initial else None
     if start and start.architecture != config.architecture:
         raise UserError(f"`initial` {initial}: its architecture differs; use `architecture` or `settings` to match it")
@@ -166,7 +168,7 @@ def train(
     if processes.rank() == 0 and not existing:
         runs.start(config, pictures_of, out, recipe=name, profile=profile, initial=start)
     processes.wait_for_all()  # until run.json is there
-    with no_half_run(config, None if existing else Run(out)), processes.one_line_if_another_ends(out):
+    with _alone(out), no_half_run(config, None if existing else Run(out)), processes.one_line_if_another_ends(out):
         loop.train(config, pictures_of, existing or Run(out), device, initial=start, on_event=board)
         processes.wait_for_all()
     return Run(out)
@@ -176,6 +178,18 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Did memory not suffice, the CPU's or a GPU's? torch says so in many ways."""
     ways = ("out of memory", "allocate memory", "not enough memory", "size calculation overflowed", "invalid buffer size")
     return isinstance(error, MemoryError) or any(isinstance(error, RuntimeError) and way in str(error).lower() for way in ways)
+
+
+@contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Holds a run against other processes. Raises UserError where one of them trains it."""
+    if processes.rank():
+        yield
+        return
+    with locked(out / ".lock") as free:
+        if not free:
+            raise UserError(f"{out}: another process trains it; stop that one first, or choose another `out`")
+        yield
 
 
 @contextmanager
@@ -217,7 +231,7 @@ def _data(config: Config, existing: Run | None) -> ImageData:
     if existing and all(known.get(key) != found[key] for key in ("fingerprint", "content")):
         raise UserError(
             f"{existing.path}: was trained on other pictures ({known.get('name')}); give it the same `data`, or another `out`"
-            f" (dcgan data dedup {config.data} changes them, with --undo it changes them back)"
+            f" (dcgan data dedup {config.data} changes them, with --undo and the same --size and --crop it changes them back)"
         )
     check_data(config, data)
     return data

@@ -1,7 +1,6 @@
 """Which device computes, and in which precision?"""
 
 import re
-from pathlib import Path
 
 import torch
 
@@ -24,6 +23,11 @@ def pick(device: str = "auto") -> torch.device:
     return picked
 
 
+def layout(device: torch.device | str) -> torch.memory_format:
+    """Channels last, which is faster, but not on MPS, where PyTorch's batchnorm has been wrong in it (its issue 175189)."""
+    return torch.contiguous_format if torch.device(device).type == "mps" else torch.channels_last
+
+
 def prefer_speed(device: torch.device) -> None:
     """On CUDA: convolutions by the fastest algorithm (cuDNN's benchmark), and matrix products in TF32."""
     if device.type == "cuda":
@@ -38,7 +42,8 @@ def precision(asked: str, device: torch.device | str) -> str:
     """
     if asked == "auto":
         device = torch.device(device)
-        faster = device.type == "cpu" and _has_amx()
+        # AMX has units for bf16 matrices; AVX-512 has bf16 instructions, but is slower in them. The test is not public
+        faster = device.type == "cpu" and bool(getattr(torch.cpu, "_is_amx_tile_supported", bool)())
         if device.type == "cuda":
             with torch.cuda.device(device):
                 faster = torch.cuda.is_bf16_supported(including_emulation=False)
@@ -46,14 +51,3 @@ def precision(asked: str, device: torch.device | str) -> str:
     if asked not in ("single", "bf16"):
         raise UserError(f"`precision` {asked}: there are auto, single and bf16")
     return asked
-
-
-def _has_amx() -> bool:
-    """Has the CPU units for bf16 matrices? AVX-512 has bf16 instructions too, but is slower in them than in single."""
-    known = getattr(torch.cpu, "_is_amx_tile_supported", None)  # not public, so it may go
-    if known is not None:
-        return bool(known())
-    try:
-        return "amx_bf16" in Path("/proc/cpuinfo").read_text().split()
-    except OSError:  # not Linux
-        return False

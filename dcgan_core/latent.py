@@ -26,7 +26,7 @@ def classes(architecture: Architecture, count: int, labels: Iterable[int] | None
     known = range(architecture.num_classes)
     if labels is not None and not known:
         raise UserError("`labels`: this run is not class-conditional; leave them out")
-    chosen = list(known if labels is None else labels)
+    chosen = [int(label) for label in (known if labels is None else labels)]
     if known and (not chosen or not set(chosen) <= set(known)):
         raise UserError(f"`labels` {','.join(map(str, chosen))}: the classes are 0 to {known[-1]}")
     return torch.tensor(chosen)[torch.arange(count) % len(chosen)] if chosen else None

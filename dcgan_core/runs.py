@@ -30,7 +30,7 @@ import safetensors
 import safetensors.torch
 import torch
 
-from dcgan_core import assets, config_io
+from dcgan_core import assets, config_io, devices
 from dcgan_core.errors import UserError, reason
 from dcgan_core.files import read_json, write_atomically, write_json
 from dcgan_core.networks import Architecture, Discriminator, Generator
@@ -64,7 +64,9 @@ class Run:
         """A new run whose run.json holds `info` (JSON values; `config` at least). The folder must be empty or absent."""
         path = Path(path)
         if path.exists() and (not path.is_dir() or any(not p.name.endswith(".tmp") for p in path.iterdir())):
-            raise UserError(f"{path}: already exists; continue it with `resume`, or choose another `out`")
+            run = (path / "run.json").exists()
+            why = "already exists; continue it with `resume`, or" if run else "already exists, and is no run;"
+            raise UserError(f"{path}: {why} choose another `out`")
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -186,7 +188,7 @@ class Run:
         if bad:
             raise UserError(f"{path}: {bad} has values that are NaN or infinite; train it again")
         net.load_state_dict(state, strict=False)
-        return net.to(device).to(memory_format=torch.channels_last).eval()
+        return net.to(device).to(memory_format=devices.layout(device)).eval()
 
     # --- log, samples -------------------------------------------------------------------------------------------------
 
@@ -278,7 +280,7 @@ def environment() -> dict[str, Any]:
     info = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").is_file() else ""
     processor = re.search(r"model name\s*: (.+)", info)
     commit = ""
-    if shutil.which("git"):
+    if shutil.which("git") and (Path(__file__).parents[1] / ".git").exists():  # not that of a folder around an environment
         command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
         commit = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
     return {

@@ -126,3 +126,8 @@ def test_probe_finds_what_the_command_finds(run, tmp_path, capsys):
     assert few.n == 3 and few.protocol["labels_each"] == 5
     with pytest.raises(UserError, match="`kind` raw"):
         dcgan.probe(run, "digits", kind="raw", device="cpu")
+
+
+def test_a_run_is_resumed_or_started_from_another_not_both(tmp_path):
+    with pytest.raises(UserError, match="choose one of them"):
+        dcgan.train("digits", out=tmp_path / "run", resume=True, initial="faces", **QUICK)

@@ -1,7 +1,6 @@
 """Which precision is the faster one?"""
 
 from contextlib import nullcontext
-from pathlib import Path
 
 import pytest
 import torch
@@ -28,17 +27,14 @@ def test_auto_is_bf16_on_gpus_that_have_it(monkeypatch, there, taken):
     assert asked == [torch.device("cuda:1")], "of this GPU, not of the first"
 
 
-@pytest.mark.parametrize(
-    ("flags", "taken"),
-    [("avx512_bf16 amx_tile amx_bf16 amx_int8", "bf16"), ("avx512f avx512_bf16", "single"), (None, "single")],
-)
-def test_where_torch_does_not_say_linux_does(monkeypatch, tmp_path, flags, taken):
+def test_where_torch_does_not_say_single_is_taken(monkeypatch):
     monkeypatch.delattr(torch.cpu, "_is_amx_tile_supported", raising=False)
-    there, original = tmp_path / "cpuinfo", Path.read_text
-    if flags:
-        there.write_text(f"processor\t: 0\nflags\t\t: fpu {flags}\n")
-    monkeypatch.setattr(Path, "read_text", lambda self, *args: original(there if str(self) == "/proc/cpuinfo" else self, *args))
-    assert devices.precision("auto", "cpu") == taken
+    assert devices.precision("auto", "cpu") == "single"
+
+
+def test_nets_lie_channels_last_but_on_apples_gpus():
+    assert devices.layout("cpu") == devices.layout(torch.device("cuda")) == torch.channels_last
+    assert devices.layout("mps") == torch.contiguous_format
 
 
 def test_what_is_asked_for_is_taken_and_an_unknown_one_refused(monkeypatch):

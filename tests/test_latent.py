@@ -116,3 +116,7 @@ def test_terms_are_added_with_their_weights():
     assert torch.equal(rows, torch.tensor([[1.0], [10], [11]]).expand(3, 3))
     with pytest.raises(UserError, match="3 terms and 2 weights"):
         latent.combine([a, b, c], [1, -1])
+
+
+def test_labels_may_be_a_tensor():
+    assert latent.classes(networks.ARCHITECTURES["mnist28"], 3, torch.tensor([1, 2])).tolist() == [1, 2, 1]

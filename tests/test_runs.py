@@ -315,3 +315,18 @@ def test_json_comes_back_and_what_is_none_is_an_error(tmp_path):
 
 def test_run_json_is_plain_json(run):
     assert json.loads((run.path / "run.json").read_text())["format"] == runs.FORMAT
+
+
+def test_a_folder_that_is_no_run_is_not_said_to_be_one(tmp_path):
+    (tmp_path / "a.txt").touch()
+    with pytest.raises(UserError, match="already exists, and is no run; choose"):
+        Run.create(tmp_path, {})
+
+
+def test_the_commit_is_the_packages_own_not_that_of_a_folder_around_it(tmp_path, monkeypatch):
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    how = ["-c", "user.name=a", "-c", "user.email=a", "commit", "-q", "--allow-empty", "-m", "x"]
+    subprocess.run(["git", "-C", tmp_path, *how], check=True)
+    (tmp_path / "venv" / "dcgan_core").mkdir(parents=True)
+    monkeypatch.setattr(runs, "__file__", str(tmp_path / "venv" / "dcgan_core" / "runs.py"))
+    assert runs.environment()["commit"] is None

@@ -74,6 +74,13 @@ def with_dashes(message: str) -> str:
     return re.sub(r"`([a-z_]+)`", lambda m: "--" + OPTIONS.get(m[1], m[1]).replace("_", "-"), message)
 
 
+def seed(text: str) -> int:
+    """An option's type: what both torch and NumPy take as a seed."""
+    if text.isdecimal() and int(text) < 2**62:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text}: a whole number from 0 on")
+
+
 def numbers(option: str, text: str, kind: type, example: str) -> list:
     """An option's list of numbers. Raises UserError where it is none."""
     try:

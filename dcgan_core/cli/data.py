@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dcgan_core.cli import seed
+
 if TYPE_CHECKING:
     from dcgan_core.data.copies import Copy
 
@@ -40,11 +42,14 @@ def add(commands: argparse._SubParsersAction) -> None:
     d.add_argument("--size", type=int, default=64, help="size of the crops in pixels (default: 64)")
     d.set_defaults(run=_crop_faces)
 
-    d = data.add_parser("dedup", help="find near duplicates among the training images and leave them out of all later training")
+    d = data.add_parser(
+        "dedup",
+        help="find near duplicates among the training images and leave them out of later training at this size and crop",
+    )
     d.add_argument("name", help="a data set's name, or the path of a zip or folder")
     d.add_argument("--size", type=int, help="pixels (default: the set's own)")
     d.add_argument("--crop", choices=("center", "exact"), default="center", help="exact: crop without resizing first")
-    d.add_argument("--seed", type=int, default=0, help="default: 0")
+    d.add_argument("--seed", type=seed, default=0, help="default: 0")
     d.add_argument("--device", default="auto", help="auto (default), cpu, cuda, mps")
     d.add_argument("--undo", action="store_true", help="use all training images again")
     d.set_defaults(run=_dedup)

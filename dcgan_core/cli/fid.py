@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from dcgan_core.cli import seed
+
 
 def add(commands: argparse._SubParsersAction) -> None:
     p = commands.add_parser("fid", help="the usual Inception FID of a run, or the same distance in EfficientNet-lite0")
@@ -17,7 +19,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     p.add_argument("--split", choices=("train", "test"), default="train", help="the real images (default: train)")
     p.add_argument("--weights", type=Path, metavar="FILE", help="Inception's weights (default: they are downloaded)")
     p.add_argument("--device", default="auto", help="auto (default), cpu, cuda, mps")
-    p.add_argument("--seed", type=int, default=0, help="seed of z (default: 0)")
+    p.add_argument("--seed", type=seed, default=0, help="seed of z (default: 0)")
     p.set_defaults(run=_run)
 
 

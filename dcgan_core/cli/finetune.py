@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from dcgan_core.cli import seed
+
 
 def add(commands: argparse._SubParsersAction) -> None:
     p = commands.add_parser("finetune", help="make a classifier of labelled pictures from a run's D; goes on where it stopped")
@@ -14,7 +16,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     p.add_argument("--trials", type=int, default=16, metavar="N", help="settings tried (default: 16)")
     p.add_argument("--images", type=int, metavar="N", help="images the chosen net sees (default: each 20 times, or 2,000)")
     p.add_argument("--out", type=Path, metavar="FOLDER", help="default: runs/RUN-DATASET")
-    p.add_argument("--seed", type=int, default=0, help="default: 0")
+    p.add_argument("--seed", type=seed, default=0, help="default: 0")
     p.add_argument("--device", default="auto", help="auto (default), cpu, cuda, mps")
     p.set_defaults(run=_run)
 

@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from dcgan_core.cli import seed
+
 
 def add(commands: argparse._SubParsersAction) -> None:
     p = commands.add_parser("measure", help="measure the paper's claims on a run at full size; writes its results.json")
@@ -10,7 +12,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     which = "such as walk.smoothness (default: every applicable claim except those that take hours)"
     p.add_argument("ids", nargs="*", metavar="ID", help=which)
     p.add_argument("--device", default="auto", help="auto (default), cpu, cuda, mps")
-    p.add_argument("--seed", type=int, default=0, help="default: 0")
+    p.add_argument("--seed", type=seed, default=0, help="default: 0")
     p.set_defaults(run=_run)
 
 

@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from dcgan_core.cli import seed
 from dcgan_core.errors import UserError
 
 
@@ -20,7 +21,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     p.add_argument("--solver", default="torch", help="torch (default) or liblinear (scikit-learn's LinearSVC)")
     p.add_argument("--precision", default="single", help="single (default), bf16, or auto: bf16 where it is faster")
     p.add_argument("--grey-as-colour", action="store_true", help="repeat the channel of grey images for a net that needs three")
-    p.add_argument("--seed", type=int, default=0, help="default: 0")
+    p.add_argument("--seed", type=seed, default=0, help="default: 0")
     p.add_argument("--json", type=Path, metavar="F.json", help="write all results to this file")
     p.add_argument("--device", default="auto", help="auto (default), cpu, cuda, mps")
     p.set_defaults(run=_run)

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dcgan_core.cli import seed
 from dcgan_core.errors import UserError, reason
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     p.add_argument("source", type=Path, metavar="RUN", help="a run's folder")
     p.add_argument("--count", type=int, default=64, help="number of images (default: 64)")
     z = p.add_mutually_exclusive_group()
-    z.add_argument("--seed", type=int, default=0, help="seed of z (default: 0)")
+    z.add_argument("--seed", type=seed, default=0, help="seed of z (default: 0)")
     z.add_argument("--z", type=Path, metavar="Z.npz", help="generate the images of these z (array `z`, N x latent)")
     p.add_argument("--labels", metavar="0,1,…", help="classes, repeated as needed (for class-conditional nets)")
     p.add_argument(

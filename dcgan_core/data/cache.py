@@ -100,14 +100,21 @@ def _is_prepared(folder: Path) -> bool:
 def _any_cache(name: str, size: int | None, crop: str, grey: bool) -> Path | None:
     """The newest cache of a set whose source is gone."""
     asked = {"name": name, "crop": crop} | ({"size": size} if size else {}) | ({"channels": 1} if grey else {})
-    fits = (path for path, meta in caches() if asked.items() <= {key: meta[key] for key in asked}.items())
+    fits = (
+        path
+        for path, meta in caches()
+        if asked.items() <= {key: meta[key] for key in asked}.items() and (grey or "-grey-" not in path.name)
+    )
     return max(fits, key=lambda path: path.stat().st_mtime, default=None)
 
 
 def caches() -> Iterator[tuple[Path, dict]]:
     """Every prepared set: its folder and its meta.json."""
     for path in sorted(cache_root().glob("[!.]*/meta.json")):
-        meta = read_json(path, "a cache")
+        try:
+            meta = read_json(path, "a cache")
+        except UserError:  # `dcgan data list` shows it as damaged; other sets need not wait for that
+            continue
         if meta.get("format") == FORMAT:
             yield path.parent, meta
 

@@ -20,6 +20,7 @@ from dcgan_core.errors import reason
 
 MIN_SIDE = 4  # pixels; anything smaller is a tracking pixel or a mistake, not a picture
 MOST_PIXELS = 180_000_000  # of a picture once decoded: half a gigabyte
+MOST_HELD = 2**28  # bytes of files that are read and wait to be decoded
 PLAIN = (255, 255, 255, 255)  # what is seen through transparent parts
 
 
@@ -52,8 +53,11 @@ def open_picture(picture: Read, channels: int = 3, at_least: int = 0) -> Image.I
     if image.width * image.height > MOST_PIXELS:
         raise ValueError(f"{image.width}x{image.height} pixels are too many to decode")
     image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I"):  # 16 bits, which Pillow's own convert would clip at 255
-        image = Image.fromarray((np.asarray(image).astype(np.float32) / 257).clip(0, 255).astype(np.uint8))
+    if image.mode.startswith("I"):  # 16 bits, which Pillow's own convert would clip at 255; in 32 bits there may be eight
+        values = np.asarray(image).astype(np.float32)
+        image = Image.fromarray(
+            (values / (257 if image.mode != "I" or values.max() > 255 else 1)).clip(0, 255).astype(np.uint8)
+        )
     elif image.mode == "F":
         raise ValueError("its pixels are floating point numbers")
     elif image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
@@ -147,14 +151,18 @@ def squares(
         return
     Image.init()  # on its own, Pillow looks for more decoders at the first picture that needs one: not safe in several threads
     queue: deque = deque()
-    pool = ThreadPoolExecutor(os.cpu_count())
+    held, cores = 0, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    pool = ThreadPoolExecutor(cores)
     try:
         while True:
             about, contents = next_read(pictures)
             if about:
-                queue.append((about, pool.submit(_all_square, contents, size, crop, channels)))
-            if queue and (not about or len(queue) > 2 * (os.cpu_count() or 1)):
-                done, future = queue.popleft()
+                size_read = sum(len(content) for content in contents if isinstance(content, bytes))
+                queue.append((about, pool.submit(_all_square, contents, size, crop, channels), size_read))
+                held += size_read
+            if queue and (not about or len(queue) > 2 * cores or held > MOST_HELD):
+                done, future, size_read = queue.popleft()
+                held -= size_read
                 yield done, future.result()
             elif not about:
                 return

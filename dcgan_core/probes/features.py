@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from dcgan_core import networks
+from dcgan_core import devices, networks
 from dcgan_core.errors import UserError, reason
 from dcgan_core.networks import Architecture, Discriminator
 from dcgan_core.runs import Run
@@ -50,7 +50,7 @@ def discriminator_of(run: Run, device: torch.device | str = "cpu") -> Discrimina
         net.load_state_dict(run.load_checkpoint()["discriminator"])
     except (KeyError, RuntimeError, TypeError, AttributeError) as error:
         raise UserError(f"{run.path / 'checkpoint.pt'}: not this run's checkpoint ({reason(error)})") from None
-    return net.to(device).to(memory_format=torch.channels_last).eval()
+    return net.to(device).to(memory_format=devices.layout(device)).eval()
 
 
 def sides(a: Architecture) -> list[int]:
@@ -94,7 +94,7 @@ def of_discriminator(
     device = next(net.parameters()).device
 
     def compute(pixels: Tensor) -> Tensor:
-        x = networks.to_input(pixels, a).contiguous(memory_format=torch.channels_last)
+        x = networks.to_input(pixels, a).contiguous(memory_format=devices.layout(pixels.device))
         with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
             return pooled_features(net, x, chosen)
 
@@ -126,7 +126,7 @@ def estimate_on(net: Discriminator, images, *, seed: int = 0, progress: bool = T
     def batches() -> Iterator[tuple[Tensor]]:
         for i in tqdm(range(count), desc="batchnorm statistics", unit=" batches", leave=False, delay=2, disable=not progress):
             pixels = torch.from_numpy(np.array(images[np.sort(order[i * BATCH : (i + 1) * BATCH])])).to(device)
-            yield (networks.to_input(pixels, net.architecture).contiguous(memory_format=torch.channels_last),)
+            yield (networks.to_input(pixels, net.architecture).contiguous(memory_format=devices.layout(pixels.device)),)
 
     with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
         networks.estimate_batchnorm(net, batches())

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from dcgan_core import networks
+from dcgan_core import devices, networks
 from dcgan_core.data.images import ImageData, Kept
 from dcgan_core.intervals import share
 from dcgan_core.networks import Architecture, Discriminator
@@ -134,7 +134,7 @@ def fit(
     steps = max(images // batch, 1)
     schedule = torch.optim.lr_scheduler.LinearLR(adam, 1.0, 0.01, steps)
     rng = np.random.default_rng(seed)
-    net.to(memory_format=torch.channels_last).train()
+    net.to(memory_format=devices.layout(device)).train()
     for norm in networks.norms(net) if own_statistics else ():
         norm.eval()
     with torch.random.fork_rng(devices=[]):
@@ -167,7 +167,7 @@ def shuffled_batches(count: int, batch: int, steps: int, rng: np.random.Generato
 
 
 def _as_seen(pixels: Tensor, a: Architecture) -> Tensor:
-    return networks.to_input(pixels, a).contiguous(memory_format=torch.channels_last)
+    return networks.to_input(pixels, a).contiguous(memory_format=devices.layout(pixels.device))
 
 
 @torch.no_grad()

@@ -39,7 +39,7 @@ class SVM:
 def objective(x: Tensor, labels: np.ndarray, svm: SVM) -> float:
     """What the SVM minimises, summed over the classes, in double precision."""
     loss = _signs(labels, len(svm.weights)).double().mul_(svm.scores(x).double()).neg_().add_(1).clamp_min_(0).pow(2).sum()
-    return float(svm.weights.double().pow(2).sum().cpu() / 2 + svm.c * loss)
+    return float(svm.weights.cpu().double().pow(2).sum() / 2 + svm.c * loss)
 
 
 def _signs(labels: np.ndarray, classes: int) -> Tensor:

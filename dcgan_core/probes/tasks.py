@@ -126,7 +126,7 @@ def _maker(q: Question) -> Callable[[Kept], Features]:
             raise UserError("`kind` trained: needs a run; an architecture alone has no trained features")
         net = features.discriminator_of(q.net, q.device)
     else:
-        net = networks.build(a, q.seed)[1].to(q.device).to(memory_format=torch.channels_last)
+        net = networks.build(a, q.seed)[1].to(q.device).to(memory_format=devices.layout(q.device))
     how = features.of_discriminator(net, q.layers, name=f"{q.kind} discriminator", precision=precision)
 
     def make(rest: Kept) -> Features:

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from dcgan_core import assets
+from dcgan_core import assets, devices
 from dcgan_core.data.images import Kept
 from dcgan_core.data.sources import source
 from dcgan_core.errors import UserError, reason
@@ -118,7 +118,7 @@ def load(file: str, what: str, train: Callable[[], R], build: Callable[[dict], R
         net.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in state.items()})
     except (safetensors.SafetensorError, OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path}: not {what} ({reason(error)}); delete it") from None
-    return net.eval().to(device).to(memory_format=torch.channels_last)
+    return net.eval().to(device).to(memory_format=devices.layout(device))
 
 
 def _save(net: Reader, path: Path) -> None:
@@ -140,12 +140,13 @@ def fit_reader(
         for module in net.modules():
             if callable(reset := getattr(module, "reset_parameters", None)):
                 reset()
-        net.to(device).to(memory_format=net.memory_format).train()
+        form = net.memory_format if torch.device(device).type != "mps" else torch.contiguous_format
+        net.to(device).to(memory_format=form).train()
         optimizer = torch.optim.AdamW(net.parameters(), weight_decay=net.weight_decay)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, net.learning_rate, total_steps=max(2, steps))
         for chosen in tqdm(net.order(len(images), steps, rng), total=steps, desc=net.title, leave=False, delay=2):
             pixels = net.vary(torch.from_numpy(images[chosen.numpy()]), rng)
-            error = loss(pixels.to(device, memory_format=net.memory_format), chosen)
+            error = loss(pixels.to(device, memory_format=form), chosen)
             optimizer.zero_grad()
             error.backward()
             optimizer.step()

@@ -84,6 +84,7 @@ class Watch:
         self.told: set[tuple[str, bool]] = set()
         for row in rows:
             self.add(row)
+        self.told = {(kind, stop) for kind, stop in self.told if not stop}  # what lasts still ends a run that goes on
 
     def add(self, row: Row) -> Alarm | None:
         """Adds a row; returns an alarm if one is due. Each sign is reported once, and once more when it has lasted."""

@@ -216,13 +216,16 @@ class Session:
         counts = self.state.counts | {"seconds": self.elapsed, "log_bytes": self.log_bytes}
         self.run.save_checkpoint(
             {name: part.state_dict() for name, part in self.state.parts.items()}
-            | {"rng": self.state.rng.get_state(), "sums": self.sums, "counts": counts}
+            | {"rng": self.state.rng.get_state(), "device": self.state.device.type, "sums": self.sums, "counts": counts}
         )
         if self.watch.calm:
             self.run.forget_good_checkpoint()
 
     def _restore(self) -> None:
         saved = self.run.load_checkpoint(self.state.device)
+        kind = self.state.device.type
+        if (before := saved.get("device", kind)) != kind:  # its random numbers are that device's
+            raise UserError(f"{self.run.path}: was trained on {before}; go on there, with `device` {before}")
         try:
             for name, part in self.state.parts.items():
                 part.load_state_dict(saved[name])
@@ -288,7 +291,7 @@ def _open_log(run: Run, length: int) -> IO[bytes]:
     path = run.path / "log.jsonl"
     try:
         log = open(path, "r+b" if path.exists() else "w+b", buffering=0)
-        log.truncate(length)
+        log.truncate(length := min(length, path.stat().st_size))  # it may have been lost
         log.seek(length)
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror})") from None

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dcgan_core import latent, networks
+from dcgan_core import devices, latent, networks
 from dcgan_core.training.config import Config
 
 COUNTERS = ("step", "images", "d_updates", "g_updates")
@@ -31,7 +31,7 @@ class State:
             "fused": device.type in ("cpu", "cuda"),
         }
         self.optimizer_g, self.optimizer_d = (
-            torch.optim.Adam(net.to(device).to(memory_format=torch.channels_last).train().parameters(), **adam)
+            torch.optim.Adam(net.to(device).to(memory_format=devices.layout(device)).train().parameters(), **adam)
             for net in (self.generator, self.discriminator)
         )
         self.autocast = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
@@ -89,7 +89,7 @@ def update(state: State, pixels: Tensor, labels: Tensor | None = None) -> Stats:
 
     if train_d:
         real = networks.to_input(pixels.to(state.device, non_blocking=True), a)
-        real = real.contiguous(memory_format=torch.channels_last)
+        real = real.contiguous(memory_format=devices.layout(real.device))
         with state.autocast:
             d_real = d(as_seen(state, real), labels)
             d_fake = d(as_seen(state, fake.detach()), labels)

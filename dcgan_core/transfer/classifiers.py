@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dcgan_core import config_io, runs
+from dcgan_core import config_io, devices, runs
 from dcgan_core.data import decoding, loading
 from dcgan_core.data.images import ImageData, Kept
 from dcgan_core.errors import UserError, reason
@@ -92,7 +92,7 @@ def load_classifier(folder: Path, device: torch.device | str = "cpu") -> Picture
         raise UserError(f"{path}: not this classifier's weights; make it again")
     if not all(v.isfinite().all() for v in state.values()):
         raise UserError(f"{path}: has values that are NaN or infinite; make it again")
-    return PictureClassifier(net.to(device).to(memory_format=torch.channels_last).eval(), tuple(classes), info)
+    return PictureClassifier(net.to(device).to(memory_format=devices.layout(device)).eval(), tuple(classes), info)
 
 
 def pictures_in(paths: Iterable[Path]) -> list[Path]:

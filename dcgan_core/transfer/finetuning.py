@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from dcgan_core import devices
 from dcgan_core.data.images import Kept
 from dcgan_core.networks import Architecture, Discriminator
 from dcgan_core.probes import features, supervised
@@ -88,7 +89,7 @@ def with_svm(d: Discriminator, svm: SVM, sharp: float = 1.0) -> SupervisedNet:
     with torch.no_grad():
         net.head.weight.copy_(sharp * svm.weights[:, :-1])
         net.head.bias.copy_(sharp * svm.weights[:, -1])
-    return net.to(svm.weights.device).to(memory_format=torch.channels_last).eval()
+    return net.to(svm.weights.device).to(memory_format=devices.layout(svm.weights.device)).eval()
 
 
 # --- nets that learn --------------------------------------------------------------------------------------------------

@@ -243,7 +243,7 @@ def test_sliders_move(opened, how):
 
 @pytest.mark.parametrize("width", [390, 1280])
 def test_figures_keep_their_proportions_and_open_large(pages, opened, width):
-    """Also where they are narrower than they were drawn. On a phone at half their size, where the text is as large as the page's."""
+    """Also where they are narrower than they were drawn. On a phone at half their size: text as large as the page's."""
     page = opened("05_1_cifar10", width)
     squeezed = "i => i.complete && i.naturalWidth ? i.clientWidth / i.clientHeight * i.naturalHeight / i.naturalWidth : 1"
     ratios = page.evaluate(f"[...document.querySelectorAll('.cell_output img')].map({squeezed})")

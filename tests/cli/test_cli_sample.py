@@ -122,3 +122,10 @@ def test_damaged_weights_are_one_line(fails, run_copy):
     path = run_copy.path / "generator.safetensors"
     path.write_bytes(path.read_bytes()[:-10])
     fails("sample", run_copy.path, names="generator.safetensors")
+
+
+@pytest.mark.parametrize("seed", ["-1", str(2**70), "one"])
+def test_a_seed_that_is_none_is_refused(run, capsys, seed):
+    with pytest.raises(SystemExit):
+        main(["sample", str(run.path), "--seed", seed])
+    assert f"{seed}: a whole number from 0 on" in capsys.readouterr().err

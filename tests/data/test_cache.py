@@ -124,6 +124,21 @@ def test_a_cache_stands_only_for_the_set_of_its_own_name(data):
         loading.load_data("my")
 
 
+def test_where_the_source_is_gone_the_grey_copy_does_not_stand_for_the_coloured_one(data):
+    make_zip(data / "pets.zip", pngs(4, "train/"))
+    for grey in (False, True):
+        loading.load_data("pets", 16, grey=grey)
+    (data / "pets.zip").unlink()
+    assert [loading.load_data("pets", 16, grey=grey).images.shape[1] for grey in (False, True)] == [3, 1]
+
+
+def test_a_damaged_copy_of_another_set_is_in_nobodys_way(data):
+    for name in ("cats", "pets"):
+        make_zip(data / f"{name}.zip", pngs(4, "train/"))
+    (prepare("cats", 16) / "meta.json").write_text("{")
+    assert len(loading.load_data("pets", 16)) == 4
+
+
 def test_images_cannot_be_changed_by_accident(data):
     make_zip(data / "pets.zip", split_files())
     with pytest.raises(ValueError, match="read-only"):

@@ -36,6 +36,12 @@ def test_16_bit_grey_keeps_its_brightness(data):
     assert (pixels[:, 2:] == 200).all()
 
 
+@pytest.mark.parametrize("grey", [200, 200 * 257])
+def test_32_bit_grey_that_holds_8_or_16_bits_keeps_its_brightness(data, grey):
+    pixels = one(data, encode(Image.fromarray(np.full((16, 16), grey, np.int32)), "tiff"))
+    assert (pixels == 200).all()
+
+
 @pytest.mark.parametrize("mode", ["L", "1", "P", "RGBA", "LA"])
 def test_other_modes_become_three_equal_channels_where_grey(data, mode):
     pixels = one(data, encode(Image.new("L", (16, 16), 255).convert(mode)))

@@ -72,6 +72,13 @@ def test_a_watch_that_has_read_the_log_goes_on_as_if_it_had_seen_it():
     assert any(expected)
 
 
+def test_what_has_lasted_before_a_resume_still_ends_the_run_after_it():
+    """`on_collapse=warn` may have let it pass until then."""
+    rows = log((HEALTHY, 5), (ALIKE, 60))
+    watch = Watch(rows)
+    assert [(a.kind, a.stop) for row in rows[-3:] if (a := watch.add(row))] == [("alike", True)]
+
+
 def test_calm_is_when_the_last_rows_show_no_sign():
     watch = Watch()
     assert watch.calm

@@ -17,7 +17,7 @@ from conftest import TINY, UPDATES, train_arguments
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from dcgan_core import config_io, devices, latent, networks, pictures
+from dcgan_core import config_io, devices, files, latent, networks, pictures
 from dcgan_core.cli import main
 from dcgan_core.data import loading
 from dcgan_core.data.images import ImageData
@@ -387,6 +387,26 @@ def test_a_finished_run_goes_on_with_a_larger_budget_to_the_same_end(tmp_path, d
     check_resumable(CONFIG, run)
     assert train(CONFIG, digits, run, "cpu", progress=False)
     assert_equal_runs(whole, run)
+
+
+def test_a_run_that_another_process_trains_is_left_alone(run, tmp_path, capsys):
+    assert main(train_arguments(tmp_path / "run", images=160)) == 0
+    before = (tmp_path / "run" / "log.jsonl").read_bytes()
+    with files.locked(tmp_path / "run" / ".lock"):
+        assert main(train_arguments(tmp_path / "run", "--resume", images=320)) == 1
+        assert "another process trains it" in capsys.readouterr().err
+    assert (tmp_path / "run" / "log.jsonl").read_bytes() == before
+    assert main(train_arguments(tmp_path / "run", "--resume", images=320)) == 0
+
+
+def test_a_run_goes_on_where_its_log_was_lost_and_not_on_another_kind_of_device(tmp_path, digits):
+    run = finished(tmp_path / "run", replace(CONFIG, images=160), digits)
+    (run.path / "log.jsonl").unlink()
+    assert train(CONFIG, digits, Run(run.path), "cpu", progress=False)
+    assert [row["images"] for row in Run(run.path).log()] == [320, 480]
+    run.save_checkpoint(run.load_checkpoint() | {"device": "cuda"})
+    with pytest.raises(UserError, match="was trained on cuda; go on there"):
+        train(replace(CONFIG, images=640), digits, Run(run.path), "cpu", progress=False)
 
 
 def test_only_the_budget_may_change_on_resume_and_not_even_that_under_a_decay(tmp_path):
