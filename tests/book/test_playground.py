@@ -447,6 +447,16 @@ def test_from_disk_there_are_frames_and_a_sentence(opened):
     page.locator(".dp-thumbs button").nth(2).click()
     assert "make serve" in page.locator(".dp-status").text_content()
     check_frames(page)
+    page.get_by_role("button", name="Undo").click()
+    check_frames(page)
+    for name in ("Save picture", "Save z"):
+        page.get_by_role("button", name=name).click()
+        page.get_by_text("Not from disk. To save: make serve.").wait_for()
+    assert not page.get_by_label("What D says").count()
+    page.get_by_role("button", name="Walk", exact=True).click()
+    page.get_by_role("button", name="Spherical", exact=True).click()
+    page.get_by_text("Not without the net").wait_for()
+    assert page.get_by_role("button", name="Straight", exact=True).get_attribute("aria-pressed") == "true"
 
 
 def test_built_without_npm_the_page_says_so_and_shows_frames(browser, address):
