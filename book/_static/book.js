@@ -19,3 +19,17 @@ document.addEventListener("click", (event) => {
   dialog.setAttribute("aria-label", image.alt);
   dialog.showModal();
 });
+// Tables of a page's own text become cards on a phone as those of the chapters do (book.css): each cell behind its column's name.
+document.addEventListener("DOMContentLoaded", () => {
+  for (const table of document.querySelectorAll("article table.table:not(.dcgan-table)")) {
+    const names = Array.from(table.tHead?.rows[0]?.cells ?? [], (cell) => cell.textContent.trim());
+    if (names.length < 4) continue;
+    table.classList.add("dcgan-wide");
+    for (const cell of table.querySelectorAll("tbody > tr > *")) {
+      cell.dataset.label = names[cell.cellIndex] ?? "";
+      const whole = document.createElement("span");
+      whole.append(...cell.childNodes);
+      if (whole.textContent.trim()) cell.append(whole);
+    }
+  }
+});
