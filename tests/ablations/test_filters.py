@@ -58,6 +58,7 @@ def test_swings_of_any_period_are_seen(period):
     assert filters.judge(window("one swing", period=period))["swing"].min() > filters.SWINGS
 
 
+@pytest.mark.slow
 def test_two_windows_of_noise_hardly_ever_look_like_one_oscillation():
     """The hardest case: maps of one number each, so that no others average its chances away."""
     rng = np.random.default_rng(0)

@@ -31,6 +31,7 @@ def test_greys_are_read_as_colour(net):
     )
 
 
+@pytest.mark.slow
 def test_the_command_prints_the_distance(run, capsys):
     assert main(["fid", str(run.path), "--features", "efficientnet", "--count", "20", "--split", "test"]) == 0
     assert "EfficientNet-lite0" in (said := capsys.readouterr().out) and "20 samples, 20 test images" in said
