@@ -352,7 +352,7 @@ if details:
 # ## What the paper concludes
 #
 # That its architectures are *more stable*, that adversarial nets learn good representations of images, for classifiers and for drawing, and that some instability remains. Chapters 5 and 6 test the
-# second. The longer runs of {doc}`03_architecture` test the first, with small nets: pooling, no batchnorm, and `beta1` at 0.9 make runs fail that go well otherwise; batchnorm on all layers and a fully connected hidden layer do not. Of what the paper leaves to others (predicting frames of a video, features for speech, a closer look at z) this book takes up only the last.
+# second. The longer runs of {doc}`03_architecture` test the first, with small nets: pooling, no batchnorm, and `beta1` at 0.9 make runs fail that go well otherwise; with batchnorm on all layers, or a fully connected hidden layer, none of the few runs failed. Of what the paper leaves to others (predicting frames of a video, features for speech, a closer look at z) this book takes up only the last.
 #
 # ## Exercises
 #

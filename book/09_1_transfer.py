@@ -18,7 +18,7 @@
 # **The question:** chapter 5 freezes D and puts a linear classifier on its features. Would it do better if D learnt from the labels too?
 #
 # Hardly, on CIFAR-10: from ten to four hundred labels a class, fine-tuning and the frozen D lie less than a point apart on average, and the same net from scratch is behind both, least with the most labels. But
-# how far behind depends on how long it may learn: stopped early it looks far worse than it is. What seems to help more, by two or three points with a hundred and four hundred labels a class, is to
+# how far behind depends on how long it may learn: stopped early it looks far worse than it is. What seems to help more, with a hundred and four hundred labels a class, is to
 # show the linear classifier every labelled picture mirrored as well, which chapter 5 does not (other draws and other test pictures, so no row of the ledger). On faces, which D has seen without labels, fine-tuning tells a smile better by a few points; of glasses the draws do not decide it. The rows further below say it with intervals.
 #
 # Popular accounts recommend fine-tuning as a matter of course. The paper never tries it. Here all three ways get the same labels and the same mirrored

@@ -140,7 +140,7 @@ def fit_reader(
         for module in net.modules():
             if callable(reset := getattr(module, "reset_parameters", None)):
                 reset()
-        form = net.memory_format if torch.device(device).type != "mps" else torch.contiguous_format
+        form = net.memory_format if devices.layout(device) == torch.channels_last else torch.contiguous_format
         net.to(device).to(memory_format=form).train()
         optimizer = torch.optim.AdamW(net.parameters(), weight_decay=net.weight_decay)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, net.learning_rate, total_steps=max(2, steps))
