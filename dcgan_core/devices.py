@@ -36,14 +36,14 @@ def prefer_speed(device: torch.device) -> None:
 
 
 def precision(asked: str, device: torch.device | str) -> str:
-    """`single` or `bf16` (autocast), as `asked`; `auto` is bf16 where that is faster: CUDA GPUs that have it, CPUs with AMX.
-
-    Raises UserError for an unknown one.
+    """`single` or `bf16` (autocast), as `asked`; `auto` is bf16 where that is faster: CUDA GPUs that have it, CPUs with AMX,
+    and AMD's with AVX-512 BF16 (on Intel's, that is slower). Raises UserError for an unknown one.
     """
     if asked == "auto":
         device = torch.device(device)
-        # AMX has units for bf16 matrices; AVX-512 has bf16 instructions, but is slower in them. The test is not public
-        faster = device.type == "cpu" and bool(getattr(torch.cpu, "_is_amx_tile_supported", bool)())
+        has = getattr(torch.cpu, "get_capabilities", dict)()  # older releases of PyTorch do not say
+        amd = has.get("avx512_bf16") and "AMD" in has["cpu_name"]
+        faster = device.type == "cpu" and bool(has.get("amx_bf16") or amd)
         if device.type == "cuda":
             with torch.cuda.device(device):
                 faster = torch.cuda.is_bf16_supported(including_emulation=False)

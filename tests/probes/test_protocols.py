@@ -140,7 +140,7 @@ def test_confusion_counts_rows_of_truth():
 
 @pytest.mark.parametrize(("amx", "taken"), [(True, "bf16"), (False, "single")])
 def test_precision_may_be_left_to_the_machine(run, tmp_path, monkeypatch, amx, taken):
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx, raising=False)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": amx}, raising=False)
     arguments = ["probe", str(run.path), "--dataset", "digits", "--images", "300", "--device", "cpu"]
     for precision in ("auto", taken):
         assert main([*arguments, "--precision", precision, "--json", str(tmp_path / f"{precision}.json")]) == 0

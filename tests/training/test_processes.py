@@ -54,7 +54,7 @@ def test_two_processes_make_one_run(tmp_path):
 DIFFERENT = """
 import os, sys
 import torch
-torch.cpu._is_amx_tile_supported = lambda: os.environ["RANK"] == "0"
+torch.cpu.get_capabilities = lambda: {"amx_bf16": os.environ["RANK"] == "0"}
 original = torch.autocast
 def autocast(*args, enabled, **kwargs):
     print("rank", os.environ["RANK"], enabled, file=sys.stderr, flush=True)

@@ -435,7 +435,7 @@ sys.exit(cli.main(sys.argv[1:]))
 
 def fast(monkeypatch, amx: bool) -> None:
     """The CPU is one with AMX, or without."""
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx, raising=False)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": amx}, raising=False)
 
 
 @pytest.fixture
