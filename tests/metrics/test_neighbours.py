@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -231,6 +233,10 @@ def test_every_claim_of_the_supplement_is_measured_from_a_trained_net(folders):
     assert as_good["details"]["references"] == 5000
     assert as_good["value"] == pytest.approx(small["50k"]["value"] - small["real"]["value"], abs=1e-3)
     assert as_good["details"]["disagree"] >= abs(as_good["value"])
+    plain = folders["mnist"]
+    (plain.path / "run.json").write_text(json.dumps(plain.info | {"counters": {"images": 96}}))
+    with pytest.raises(UserError, match=r"net after as many digits \(dcgan train mnist --images 64\)"):
+        ledger.result(ledger.claim("mnist.nn_error_affine"), folders["mnist-affine"], "cpu", small=True)
 
 
 def test_paired_differences_are_those_of_the_same_queries():
