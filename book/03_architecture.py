@@ -316,7 +316,7 @@ def table(rows):
     """What the absence of a guideline does."""
     if not rows:
         return Table(["ablations"], [["not measured"]])
-    header = ["instead", "Fréchet distance, times", "precision", "recall"]
+    header = ["instead", "Fréchet distance, ratio", "precision", "recall"]
     header += ["movement of fixed z", "collapsed"]
     return Table(header, [cells(row) for row in rows])
 
@@ -393,9 +393,9 @@ if shipping.rows():
 # %% [markdown]
 # **These runs judge no guideline.** What the guidelines promise is *stability*, of deep nets, in long training. These runs have 500 updates, and with all guidelines followed
 # their samples still reach a small part of the data, and few of them look like a drawing (the first numbers of recall and precision in the table). From there, whatever spreads samples faster lowers the
-# Fréchet distance, be it stable or not: pooling halves it and lowers precision. So the {term}`ledger` says *other setting* of each of these rows, better or worse. Many 95 % intervals are
-# read here at once, too, and about one in twenty misses the truth by chance alone; the ledger corrects for that (Holm). What these runs can show stands in the last two
-# columns: whose fixed z move most, and who collapsed.
+# Fréchet distance, stable or not: pooling lowers both this distance and precision. So the {term}`ledger` says *other setting* of each of these rows, better or worse. Many 95 % intervals are
+# read here at once, too, and about one in twenty misses the truth by chance alone; the ledger corrects for that (Holm). What these runs can show is in the last two
+# columns: in which runs the images of fixed z change most, and which runs collapsed.
 #
 # What counts as *collapsed* was settled after a few short pilots and before the full table, on samples alone:
 
@@ -481,11 +481,11 @@ def every_check():
 every_check() if done else None
 
 # %% [markdown]
-# With all guidelines followed, every run passes every check. What fails, fails in different ways, which the rule counts alike. Without batchnorm, runs begin slowly: most fail the first checks, some just pass the first and fail the next; then all pass to the end, and the higher
+# With all guidelines followed, every run passes every check. What fails, fails in different ways, which the rule counts alike. Without batchnorm, runs begin slowly: some fail the first check, some just pass it and fail the next, a few fail none; then all pass to the end, and the higher
 # the rate, the sooner. That looks more like slow learning than like a breakdown. With `beta1` at 0.9 runs begin slowly, too, and then go back and forth, as the paper's *oscillation* would have it. With pooling and upsampling, samples reach a small part
 # of the drawings from the start, and in most runs a smaller and smaller part, until they miss nearly all; few of these runs come back. (As above, this change has a kernel of 3 as well.)
 #
-# With batchnorm on all layers, or with a fully connected hidden layer, no run fails: the instability that the paper found in the first does not show in nets and runs as small as these; the second the paper removes from *deeper* nets. (The ways of failing were told apart
+# With batchnorm on all layers, or with a fully connected hidden layer, no run fails: the instability that the paper found with the former does not show in nets and runs as small as these; fully connected hidden layers are what the paper removes from *deeper* nets. (The ways of failing were told apart
 # after a look at these runs; the count of failures, and the test below, are as they were fixed before.)
 #
 # Fisher's exact test compares the failures of each change with those under all guidelines. Holm's correction allows for the five tests. With so few runs on each side
@@ -564,7 +564,7 @@ Table(
 # | updates on CPUs | each batch trains one net, in turn | each batch trains both | the batch is there already |
 # | training images on CPUs | as they are | for `imagenet32`, `cifar10`, and the last stages of `faces` and `rooms`, mirrored half of the time | the stand-in is small, and the net sees each image many times |
 # | what D sees, on CPUs | images as they are | for `imagenet32` and `cifar10` with a little noise; in later stages of `imagenet32`, and the last of `faces` and `rooms`, moved and tinted | makes D's task harder for longer (chapter 5.1) |
-# | learning rate on CPUs | constant (faces code) | falls to zero at the end of later stages | better samples in little time |
+# | learning rate on CPUs | constant (faces code) | falls to zero at the end of later stages | meant to give better samples in little time; not tested alone |
 # | L2 on CPUs | 1e-5 (faces code) | none; on MNIST as the authors, 2.5e-5 | the paper does not mention it |
 # | faces, profile `paper` | 64 px cut from 128 px crops, not resized | CelebA, resized | CelebA is cropped already |
 # | SVHN, profile `paper` | 10,000 training images kept for validation | all are trained on | the probe holds out images of its own |

@@ -129,8 +129,8 @@ Table(
 # %% [markdown]
 # ## Are these rooms?
 #
-# Whoever has made a net sees in its samples what they hope to see. So samples of this net, of its first stage, and photographs that no net saw were shuffled and looked at, thirty on a sheet, without knowing which is which: what kind of room is it, a bedroom, a dining room, a
-# kitchen, a living room, or can one not tell?
+# Whoever has made a net sees in its samples what they hope to see. So samples of this net, samples of its first stage and photographs that no net saw were shuffled, thirty on a sheet, and judged by an eye that did not know which was which: is it a bedroom, a dining room, a
+# kitchen or a living room, or can one not tell?
 
 # %% tags=["hide-input"]
 if forgetting.looked_at(run, ROOMS_BY_EYE):  # samples of these weights
@@ -169,7 +169,7 @@ ledger.of("samples.rooms.named")
 #
 # ## After one pass, after five, after many
 #
-# The paper's Fig 2 shows samples after one pass through the data, its Fig 3 after five. Here are the same eight points z of ours as the net saw more.
+# The paper's Fig 2 shows samples after one pass through the data, its Fig 3 after five. Here are eight fixed points z of ours as the net saw more and more photographs.
 # On the left: how many photographs had been seen, repeats included. In Fig 3 the authors see textures of noise that come back across samples, on the base boards of beds for
 # one, and take them for a sign of *under*-fitting: even five passes are not too many. That has not been measured here.
 
@@ -250,7 +250,7 @@ if bins:
 ledger.with_photographs("memorisation.rooms.seen", run, device, seed)
 
 # %% [markdown]
-# And now the measure that decides. Ask not how near the nearest photograph is, but whether it stands out: is it much nearer than the nineteen next? For a copy it is. A picture that is merely smooth is
+# And now the measure that decides. Ask not how near the nearest photograph is, but whether it stands out: is it much nearer than the next nineteen? For a copy it is. A picture that is merely smooth is
 # about equally near to all twenty. Photographs are compared mirrored as well, and moved by up to two pixels. Held-out photographs set the limit: for one in a hundred of them the nearest photograph stands out more than that, by chance. A sample beyond the limit
 # counts as a copy. The number is the share of such samples, less that one in a hundred: 0 means no more than chance.
 
@@ -263,9 +263,9 @@ for how, (share, *_) in caught.items():
     print(f"planted copies, {how}: {share:.0%} are caught")
 
 # %% [markdown]
-# Of planted copies it catches nearly all, whichever of these things was done to them. If four samples in a hundred were copies, the rule would say that the claim fails at least 95 times of 100 (a test of this book simulates it). What
+# Of planted copies it catches nearly all, whichever of these things was done to them. If four samples in a hundred were copies, the rule would reject the claim at least 95 times out of 100 (a test of this book simulates it). What
 # it cannot see: the style of a photograph, a part of one, or a copy changed more than these. In the second stage D saw all pictures moved by up to four pixels and tinted, real ones and samples alike; a copy moved by more than two pixels may escape. It looks
-# among the photographs of the second stage only, because those of the first are not public. And some held-out rooms are among the training photographs, too, which hides a few.
+# among the photographs of the second stage only, because those of the first are not public. And a few held-out photographs show a room that is among the training photographs, too; that lowers the limit and hides some copies.
 #
 # Few samples stand out, then. But how few is not settled: the interval ends just beyond the two in a hundred that the rule allows. Some of its width comes from the four hundred held-out photographs that say what is normal: with so few, about one net in three that copies nothing would be left unsettled, too, and with a thousand hardly any (the same test simulates it). Whatever D knew by heart, there is
 # no sign that G gave much of it away.
@@ -300,7 +300,7 @@ if chapters.at_hand(config.data):
 
 # %% [markdown]
 # ```bash
-# dcgan train rooms    # in one stage, for 150 minutes; how this chapter's run was made stands in its card, book/reference_runs/rooms/README.md
+# dcgan train rooms    # in one stage, for 150 minutes; how this chapter's run was made is in its card, book/reference_runs/rooms/README.md
 # dcgan train lsun     # the real thing, once it is there (next section)
 # ```
 #
@@ -428,7 +428,7 @@ plt.show()
 #
 # Two numbers say how well it works. *Recall*: how many of the planted copies are found? *Precision*: of all pairs that it calls duplicates, how many
 # are? The paper gives the second, by eye: fewer than one false pair in a hundred. The first it only infers: that about 275,000 were removed *suggests* a high recall. Here both
-# are measured, and they hold for these four kinds of change and for a set of this size: with twice the photographs there are four times the pairs to go wrong. (Photographs that a set has twice already are left out first. To find those is no error.)
+# are measured, and they hold for these four kinds of change and for a set of this size: with twice the photographs there are four times the pairs to go wrong. (Photographs that the set already contains twice are left out first: finding those is no error.)
 
 # %% tags=["hide-input"]
 methods = {
@@ -526,7 +526,7 @@ ledger.of("dedup.*")
 #
 # Equal codes are found by sorting. Nearly equal ones, too: if two codes differ in at most five bits, cut them into six pieces, and one piece is the same in
 # both {cite}`norouzi2012`. So it is enough to sort six times and to compare neighbours. Ten times the images should take little more than ten times as
-# long, since sorting adds a little. They take longer, probably because the smaller set fits into the processor's cache and the larger one does not.
+# long, since sorting adds a little. Where they take longer than that, the processor's cache may play a part; that was not measured.
 
 # %% tags=["hide-input"]
 seconds = {}
@@ -572,11 +572,11 @@ Table(
 #
 # ## Where ours differs, and why
 #
-# (A Fréchet distance, for those who compare generators, stands in {doc}`04_2_faces`.)
+# (A Fréchet distance, for those who compare generators, is in {doc}`04_2_faces`.)
 #
-# - **Data**: a few thousand photographs of four kinds of rooms, then some twenty thousand others, because LSUN has 43 GB. More kinds are harder to draw, fewer photographs easier to learn by heart.
+# - **Data**: a few thousand photographs of four kinds of rooms, then some twenty thousand others, because LSUN is 43 GB. More kinds may be harder to draw, fewer photographs easier to learn by heart.
 # - **What D sees**: in the second stage photographs are mirrored at random, and all that D sees is moved and tinted, samples as well ({cite}`zhao2020`); the paper does none of this.
-# - **Net**: a quarter of the paper's maps, for two cores. (A wider one, from the start and for as long as a narrow one, saw a quarter of the images and had drawn no room yet: `book/trials/rooms_settings.json`.)
+# - **Net**: a quarter of the paper's maps, for two cores. (A wider one, trained from scratch for as long as a narrow one, saw a quarter of the images and was further from the photographs by Fréchet distance: `book/trials/rooms_settings.json`.)
 # - **Deduplication**: up to five bits may differ, and the mean picture is subtracted first (without that the hidden units died, when we tried). The reference run `rooms`
 #   was trained on all photographs, as they came.
 #

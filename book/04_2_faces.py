@@ -161,8 +161,8 @@ Table(
 
 # %% [markdown]
 # By the distance the third stage is far better. By eye it is not: fewer of its faces are free of plain faults, though a hundred of each do not settle that. What has changed shows in the pictures: colours are calmer and more
-# like those of photographs, and there is more in them, in hair, in light and in grounds; mouths and eyes are no surer than before. A Fréchet distance counts variety and colour as much as whether a face is whole. We keep the third stage: its distance is clearly
-# smaller, and what the eye has against it is not settled. Whether moving, tinting and mirroring did it, or eighty minutes more of any training, cannot be told: nothing else was trained beside it. (The eye was a
+# like those of photographs, and there is more in them, in hair, in light and in backgrounds; mouths and eyes are no surer than before. A Fréchet distance counts variety and colour as much as whether a face is whole. We keep the third stage: its distance is clearly
+# smaller, and what the eye has against it is not settled. Whether moving, tinting and mirroring did it, or simply more training, cannot be told: nothing else was trained beside it. (The eye was a
 # vision-language model's, not a person's.)
 #
 # ## Does it just remember?
@@ -183,14 +183,14 @@ ledger.with_photographs("memorisation.faces", run, device, seed)
 ledger.with_photographs("memorisation.faces.seen", run, device, seed)
 
 # %% [markdown]
-# Copies of all photographs would be far below 1 in both; a few among the samples would not show. So what decides is a third number, the share of samples whose nearest photograph stands
+# If all samples were copies, both numbers would be far below 1; a few copies among them would not show. So what decides is a third number, the share of samples whose nearest photograph stands
 # out as a copy's does, be it moved or mirrored ({doc}`04_1_lsun` tells how, and what planted copies do to it):
 
 # %%
 ledger.with_photographs("memorisation.faces.copies", run, device, seed)
 
 # %% [markdown]
-# One thing it does not take apart: the held-out photographs may show people who are in the training photographs, too. CelebA's list of who is who was not at hand.
+# One thing it does not allow for: the held-out photographs may show people who are in the training photographs, too. CelebA's list of who is who was not at hand.
 #
 # And with your own eyes, where the photographs are at hand: the five samples that are *nearest* to a training photograph, out of a
 # thousand, and that photograph below each.

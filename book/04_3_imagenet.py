@@ -17,7 +17,7 @@
 #
 # **The claim:** the same recipe works on natural images of all kinds: a thousand classes, with no label used.
 #
-# To our eyes these samples are the weakest of the paper's three. Their use is another: section 5.1 is about the discriminator that was trained with them.
+# To our eyes these samples are the weakest of the paper's three. They serve another purpose: section 5.1 is about the discriminator that was trained with them.
 #
 # Imagenet-1k {cite}`russakovsky2015` is 1.28 million photographs, 147 GB, for non-commercial research, behind a registration. In its place this book
 # uses Tiny-ImageNet, 200 classes, at 32 pixels: the run `imagenet32` learnt from 16,000 of its images first, and in its last stage from all 100,000.
@@ -66,7 +66,7 @@ show(data.images[np.sort(chosen)], columns=12, zoom=2)
 # That is all the paper says about preparation. *Min-resized*: the shorter side becomes 32 pixels, the longer one stays in proportion. *Center crop*: the
 # middle 32 of the longer side are kept. Here it is step by step on a photograph that comes with scikit-image.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "A photograph; its shorter side at 32 pixels; the middle. What stands at the edges is lost, as the cat's ear here.", "name": "fig-min-resize"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "A photograph; its shorter side at 32 pixels; the middle. What is at the edges is lost, like the cat's ear here.", "name": "fig-min-resize"}}
 from skimage import data as pictures
 
 cat = Image.fromarray(pictures.chelsea())
@@ -84,7 +84,7 @@ for step, x in ((resized, cat.width + 20), (cropped, cat.width + 390)):
 sheet
 
 # %% [markdown]
-# ## As ImageNet lies on a disk
+# ## ImageNet on disk
 #
 # There are two forms, and both are read as they are. Torchvision's `ImageFolder` wants a folder for each class, below `train/` and `val/`. What one
 # downloads is a tar with a thousand tars in it, one for each class. It need not be unpacked: that would be 1.28 million small files.
@@ -147,7 +147,7 @@ show(as_tree.images, columns=12, zoom=2)
 # ## Another net
 #
 # The authors' code shows that the ImageNet net is not the one of Fig 1. It has six layers instead of four, smaller kernels, and only every second layer
-# halves the image. Why that is so, section 5.1 tells: the features of its six layers, pooled to 4 × 4, are the 28,672 numbers of the paper.
+# halves the image. Section 5.1 uses all six: their features, pooled to 4 × 4, are the 28,672 numbers of the paper.
 
 # %% tags=["hide-input"]
 paper = recipes.recipe("imagenet", "paper")
@@ -216,10 +216,10 @@ print(
 #
 # - **Fewer images**: 80 of each class, in the reference run's last stage 500, instead of about 1,300. A net that trains for long sees the same ones again and again.
 # - **Fewer classes**: 200 instead of a thousand.
-# - **Smaller originals**: Tiny-ImageNet has 64 pixels, so its 32 are scaled from a picture that was scaled before.
+# - **Smaller originals**: Tiny-ImageNet's images are 64 pixels wide, so at 32 pixels they have been scaled down twice.
 # - **JPEG at 32 pixels**: each of the first 16,000 was saved as a small JPEG file, and D saw the traces of that. The {doc}`05_1_appendix` measures what it makes of them.
 #
-# How much each of the first three matters was not tested. A Fréchet distance, for those who compare generators, stands in {doc}`04_2_faces`.
+# None of the first three was tested alone; for the number of images, {doc}`05_1_appendix` comes nearest. A Fréchet distance, for those who compare generators, is in {doc}`04_2_faces`.
 #
 # ## Exercises
 #

@@ -71,7 +71,7 @@ Table(
 )
 
 # %% [markdown]
-# With batches of 32 a net of six layers beat one of fewer, and the smaller its batches, the better. So our long runs have small batches and both nets on each. The order of updates made no
+# With batches of 32 a net of six layers beat one of fewer, and the smaller its batches, the better. So our long runs have small batches, each training both nets. The order of updates made no
 # difference that these runs could show. We use half of the authors' widths, which takes about a quarter of the arithmetic; the full widths are not in this table.
 #
 # And what do the hours of a long run buy? Our first one, probed again and again while D trained:
@@ -84,7 +84,7 @@ untrained, course = course[0], course[1:]
 
 
 def label(noise):
-    return f"noise, deviation {noise}" if float(noise) else "no noise"
+    return f"noise, standard deviation {noise}" if float(noise) else "no noise"
 
 
 def over_training(series):
@@ -201,7 +201,7 @@ Table(
 )
 
 # %% [markdown]
-# Look at the top. The same objects, and sure fakes have become photographs. The pictures of our {term}`stand-in` are JPEG files
+# Look at the upper panel. The objects are the same, but pictures that D was sure were fake now pass for photographs. The pictures of our {term}`stand-in` are JPEG files
 # of 32 × 32 pixels. JPEG cuts a picture into blocks of 8 × 8, and rounds the fine waves in each block away. All photographs that D was shown
 # have that trace, and it is hard for G to draw. The longer D trained, the more JPEG added to its output. So D could tell the two apart without one look at a dog, and dogs are what we
 # are after. (It has not learnt its pictures by heart, either: CIFAR-10's, as JPEG, are about as good to it as its own.) The paper's pictures were large files made small. That should
@@ -237,10 +237,10 @@ print(f"half of these widths, no noise, {seen}: {points(narrow)}")
 
 # %% [markdown]
 # Compare the curves at equal numbers of pictures. With a little noise D is less sure at each of them, and its features go on improving where the others had stopped.
-# With twice as much it is still less sure, but its features were no better than without noise: perhaps that much noise hides the dogs, too.
+# With twice as much noise it is even less sure, but its features were no better than without noise: perhaps that much noise hides the dogs, too.
 #
-# So was it JPEG that had stopped them? We thought so. Two things speak against it. Look at the table's last rows again: D learns to see the trace through the noise as well, in the end its
-# share is as large as without, and its features got better all the same. And taking most of the blocks out of the photographs changed neither D's sureness nor its features, as
+# So was it JPEG that had stopped them? We thought so. Two things speak against it. Look at the table's last rows again. D learns to see the trace through the noise as well: in the end the trace's
+# share is as large as without noise, and yet D's features got better. And taking most of the blocks out of the photographs changed neither D's sureness nor its features, as
 # far as that shorter run went. D goes by the trace, that much is certain; that the trace spoils what else it learns is not. What noise did for certain is to make D's task
 # harder for longer.
 #
@@ -249,7 +249,7 @@ print(f"half of these widths, no noise, {seen}: {points(narrow)}")
 # ## When the curve slows
 #
 # With noise the curve rose for longer, and then it slowed as well. What helps from there? We went on from two points of such a run, in several ways, and asked the small probe
-# again. Pictures and updates are those that came on top.
+# again. Pictures and updates are counted from that point.
 
 # %% tags=["hide-input"]
 late = chapters.trial("imagenet32_late")
@@ -269,8 +269,8 @@ Table(
         "batch",
         "learning rate",
         "moved, tinted?",
-        "pictures more",
-        "D's updates more",
+        "further pictures",
+        "D's further updates",
         "accuracy, %",
     ],
     [
@@ -303,7 +303,7 @@ for kind, name in names.items():
     axis.plot(*np.transpose(late["sure"][kind]), label=name)
 axis.set_ylim(0, 1)
 axis.xaxis.set_major_formatter(lambda n, _: f"{n / 1000:,.0f}k")
-axis.set_xlabel("pictures more")
+axis.set_xlabel("further pictures")
 axis.set_ylabel("D(x) − D(G(z))")
 axis.legend()
 plt.show()
@@ -356,7 +356,7 @@ Table(
         "D learnt from",
         "pictures seen",
         "small probe, %",
-        "all labels, held-out images, %",
+        "all labels, validation set, %",
     ],
     [
         [

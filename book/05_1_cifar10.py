@@ -247,7 +247,7 @@ Table(
 
 # %% [markdown]
 # Look at the second row before you believe the first. A D with *random* weights has learnt nothing at all, and its features are not bad. Random
-# filters, pooled over a grid, already say where the edges are. So the fair question is never "how good are the features?" but "how much
+# filters, pooled over a grid, may already say where the edges are. So the fair question is never "how good are the features?" but "how much
 # better than those of the same net untrained?"
 #
 # ## How many labels does it take?
@@ -437,10 +437,10 @@ show(pictures, columns=12, zoom=2)
 #
 # ## Where ours differs
 #
-# - **Data.** Imagenet-1k has over a million pictures. Our {term}`stand-in` is Tiny-ImageNet, of which D saw a small part at first and all of it in its last stage. The {term}`ledger` says how many pictures that is, beside the value.
-# - **The net and its training.** Half of the authors' widths, small batches, both nets on each, pictures mirrored half of the times, and a small part of
+# - **Data.** Imagenet-1k has over a million pictures. Our {term}`stand-in` is Tiny-ImageNet, of which D saw a small part at first and all in its last stage. The {term}`ledger` says how many pictures that is, beside the value.
+# - **The net and its training.** Half of the authors' widths, small batches, each training both nets, pictures mirrored half of the time, and a small part of
 #   their updates; noise on all that D sees; in later stages a falling learning rate, for a while batches of half the size, and all that D sees moved and tinted. The {doc}`appendix <05_1_appendix>` says
-#   what each of them was tried for.
+#   why most of them were tried.
 # - **What the paper leaves open.** How $C$ was chosen, on which pictures batchnorm's statistics were estimated, and how many draws make the
 #   "±". As in the authors' SVHN script, we keep 10,000 pictures back to choose $C$, and take the statistics from the others. Unlike it: the grid is wider; the search
 #   ends after a $C$ that does worse (three of them with 400 labels a class); three draws choose $C$ where the script has ten. "±" here is the 95 % interval of the mean of ten draws.
@@ -450,7 +450,7 @@ show(pictures, columns=12, zoom=2)
 #
 # ## Exercises
 #
-# 1. Scale every feature to mean 0 and deviation 1 before the SVM. Does the gap between the trained and the random D grow?
+# 1. Scale every feature to mean 0 and standard deviation 1 before the SVM. Does the gap between the trained and the random D grow?
 # 2. Pool to 2 x 2 in place of 4 x 4. What is lost, and where?
 #
 # <details>

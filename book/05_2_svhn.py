@@ -248,6 +248,6 @@ of("cifar10.supervised_1000", "after.frozen_supervised.cifar10_100")
 # The interval's half width is about the spread over the square root of the number of draws. So it takes (spread / 0.1 %) squared draws.
 #
 # All draws are scored on the same test images and come from the same training images. Other test images would give another mean, and
-# no number of draws tells how far off. For that, look at the interval of a share of so many test images.
+# no number of draws tells how far off. For that, take the confidence interval of an error rate on that many test images.
 #
 # </details>

@@ -96,7 +96,7 @@ def preparations(timed):
     header = [
         "what preparation does",
         "how long",
-        "of processors' time, and most memory",
+        "processor time, and peak memory",
     ]
     return Table(["name", *header], rows)
 
@@ -134,7 +134,7 @@ Table(
 # ### When something goes wrong
 #
 # - **Stopped in the middle**, by Ctrl-C, a power cut or a full disk: the same command goes on where it was. What is not whole is never used.
-# - **A picture is damaged**, or no picture at all: it is left out, counted and named. Litter of systems and storage boxes is passed over.
+# - **A picture is damaged**, or no picture at all: it is left out, counted and named. Files that operating systems and network storage leave behind are skipped.
 # - **Files were moved, or touched**: the pictures are compared, and an equal copy is used.
 # - **Pictures changed**: a new copy is made; `dcgan data list` shows all copies, their size and age, and `dcgan data clean` removes what has no source any more.
 # - **A database or a tar is damaged**: an error that names the file and says what to do.
@@ -142,7 +142,7 @@ Table(
 #
 # ## What a stand-in changes
 #
-# Three of the paper's sets were not used for the shipped runs: LSUN and Imagenet-1k are too large for two cores, and its faces were never released. SVHN was not at hand, so section 5.2's own numbers are not measured. Results on something else say so,
+# Four of the paper's sets were not used for the book's own nets: LSUN and Imagenet-1k are too large for two cores, its faces were never released, and SVHN was not at hand, so section 5.2's own numbers are not measured. Results on something else say so,
 # in the text and on the {doc}`scoreboard`.
 
 # %% tags=["hide-input"]

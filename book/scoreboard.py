@@ -15,7 +15,7 @@
 # %% [markdown]
 # # Scoreboard
 #
-# The claims of the paper, and what this book measured of each. Only the digits are the paper's own data; the book's other nets were trained on a
+# The claims of the paper, and what this book measured of each. Only the MNIST nets were trained on the paper's own data; the book's other nets were trained on a
 # {term}`stand-in`, so the most that one can say of them is *holds on a stand-in*. Each line shows the measured value with its
 # 95 % interval above what the paper says; unfold it for the unit, the rule and the run.
 
@@ -33,7 +33,7 @@ claims = [row for row in ledger if row["kind"] == "paper"]
 Scoreboard(claims, bar=True, grouped=True)
 
 # %% [markdown]
-# Unfold a line for its rule, the run, and the command that measures it again. Intervals are 95 % unless the line says otherwise. *By eye*, of the book's own pictures, means a vision-language model's eye. What intervals vary over stands in the fold:
+# Unfold a line for its rule, the run, and the command that measures it again. Intervals are 95 % unless the line says otherwise. *By eye*, of the book's own pictures, means a vision-language model's eye. What each interval varies over is in the fold:
 # images, draws (of z, of labels, of exemplars), features of one net, or trainings. An interval over images says nothing of what another training would
 # give; where a number rests on one training, it says so.
 #
@@ -41,7 +41,7 @@ Scoreboard(claims, bar=True, grouped=True)
 #
 # By a rule that is written down before the measurement. "The interval" is the 95 % interval. Where all of it lies on the claim's side, the claim
 # **holds**, or **holds on a stand-in** where the data are other than the paper's. Where all of it lies on the other side, in the claim's own setting, the
-# claim is **refuted here**. Where it reaches to both sides, the claim is **not settled**; nor is it where a comparison no longer counts once it is corrected for the many made beside it (Holm). **Other
+# claim is **refuted here**. Where it reaches to both sides, the claim is **not settled**, and likewise where a comparison no longer counts once it is corrected for the many made beside it (Holm). **Other
 # setting**: measured in a setting of which the paper says nothing, or failed on a {term}`stand-in`; the row says which. A rule for a number of the paper leaves
 # room for chance, so that an exact replica would pass it 95 times out of 100.
 
