@@ -293,7 +293,7 @@ ledger.of("walk.nearest")
 # what is average is nearer to *everything*, seen or not. They differ in something else as well, so this is no proof; more about both in a moment. (The paper makes no such search, since distances of pixels are easily
 # fooled; {doc}`04_1_lsun` has a measure that was tried on planted copies.)
 #
-# Here is one walk through drawn portraits, and below each picture the nearest of 5,000 drawings: those that the net was trained on, drawn again (with
+# Here is one walk through drawn portraits, and below each picture the nearest of 5,000 drawings, a quarter of those that the net was trained on, drawn again (with
 # other grain, for the drawing program has changed a little since). A walk through faces follows where the photographs are at hand.
 
 

@@ -150,11 +150,11 @@ def disagreements(places):
 disagreements(eye["disagree"][:12]) if seen else None
 
 # %% [markdown]
-# **Two.** Look at G's second {term}`highest <highest layer>` conv layer. At each place inside a box, take down the activations of all its maps. Do the same at random places outside, in the
+# **Two.** Look at G's second {term}`highest <highest layer>` conv layer. At each place inside a box, record the activations of all its maps. Do the same at random places outside, in the
 # same samples. Fit a logistic regression that tells the two apart.
 #
 # Which layer is that? The paper does not say from which end it counts. In section 3 it calls the layers next to z the highest, and it drops 200 maps. So there are two
-# readings: the layer with 8 × 8 places, 512 maps in the paper's net, or the one after it, 16 × 16 and 256. We take the first and show the second too.
+# readings. If the projection of z (4 × 4) counts as a layer, the second is the one with 8 × 8 places, 512 maps in the paper's net; if not, it is the one after, 16 × 16 and 256. We take the first and show the second too.
 #
 # **Three.** Drop every map whose weight is above zero.
 
@@ -197,7 +197,7 @@ ledger.demonstrate("forgetting.windows_gone", run, device, seed)
 ledger.demonstrate("forgetting.others_kept", run, device, seed)
 
 # %% [markdown]
-# Would any maps do? Here as many maps of the same layer were dropped, chosen at random, again and again. The second comparison is of what else survives. Dropping this many maps does damage, whichever they are,
+# Would any maps do? Here as many maps of the same layer were dropped, chosen at random, again and again. The first comparison below is of what else survives, the second of windows. Dropping this many maps does damage, whichever they are,
 # and the paper says only that the scene stays *similar*. So we ask whether the paper's maps do more damage than random ones.
 
 # %%
@@ -324,7 +324,7 @@ if seen:
 #
 # The paper's rule asks only for the sign of a weight. So choose with more care, one map at a time: each time the map whose removal costs the windows most
 # and other things least. To estimate this, multiply each map by a factor, and take the gradient of the finder's answers with respect to that factor. Layer and number of maps are then chosen, by the finder on
-# other samples, to come nearest to two goals, or to pass both furthest: 80 % of windows gone, and 90 % of other things kept. That is the column *tuned* above.
+# other samples, for two goals: 80 % of windows gone, and 90 % of other things kept. The choice passes both by most, or else misses the worse one by least. That is the column *tuned* above.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "From above: before; the paper's rule; its other reading; the tuned choice; as many random maps as the paper's rule drops.", "name": "fig-variants"}}
 stored = {}
@@ -381,7 +381,7 @@ print(
 )
 
 # %% [markdown]
-# How the two trade off, you see here.
+# Here you see how the two trade off.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Dropping more and more maps of the 8 \u00d7 8 layer, heaviest weight first (red) or at random (grey): windows gone (solid), other things kept (dashed). A small measurement, made in this chapter.", "name": "fig-trade-off"}}
 order = np.argsort(-forgetting.weights(generator, marks, 0))
@@ -494,7 +494,7 @@ ledger.each_net("forgetting.windows_gone*", "forgetting.rest")
 
 # %% [markdown]
 # Windows go by the paper's rule in each of them. That few go in the other reading, and that most beds stay, is *not* so in each: it was this net. Nor is the price the same in each. On average over the nets the paper's rule keeps less of the rest
-# than random maps do: the whole interval lies below 0. The ledger's rule allows it to keep a little less, and whether it is more than that little is open. The intervals over samples of one net, however narrow, could not tell us that.
+# than random maps do: the whole interval lies below 0. The ledger's rule allows it to keep a little less, and whether the loss is larger than the rule allows is open. The intervals over samples of one net, however narrow, could not tell us that.
 
 # %% [markdown]
 # ## On photographs, as the paper did it
@@ -593,7 +593,7 @@ ledger.of("forgetting.photographs.*")
 
 # %% [markdown]
 # **On photographs fewer windows go.** The paper's rule takes away more of them than chance, by far: random maps take next to none. But to the eye fewer than a third are gone; about half are there as before, and the others are in doubt, where a light patch or a frame is left. The ledger counts those in doubt as
-# left. Set aside, or counted as gone, they would leave *most* undecided. So what the paper shows is there; it seems weaker in this net than the paper says. The fewest maps that satisfy the regression do not satisfy the eye: the regression asks about places inside boxes one by one, and looks at one layer only.
+# left. If they were set aside, or counted as gone, it would be undecided whether *most* windows go. So what the paper shows is there; it seems weaker in this net than the paper says. The fewest maps that satisfy the regression do not satisfy the eye: the regression asks about places inside boxes one by one, and looks at one layer only.
 #
 # **The kind of room** can still be named about as often as after dropping as many random maps. A hundred samples are too few to exclude a small difference.
 #

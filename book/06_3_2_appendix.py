@@ -215,4 +215,4 @@ Table(
 # The usual length alone is nearly all that the smiling man needs. The woman with glasses loses by it. And counting the difference twice costs both of them. Where
 # the smile or the glasses are there all the more and the man or the woman is often gone, the difference is not pure, we think. In CelebA women smile
 # more often than men, and glasses are worn mostly by men. So the net's direction "smile" would point a little towards "woman" as well, and "glasses" towards
-# "man". Counted once, the third term outweighs that. In drawings factors are independent by design, and still the net ties some of them together: {numref}`fig-add-smile`.
+# "man". Counted once, the third term outweighs that for the man; for the woman with glasses it does not. In drawings factors are independent by design, and still the net ties some of them together: {numref}`fig-add-smile`.

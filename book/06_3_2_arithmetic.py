@@ -199,7 +199,7 @@ weight_sliders(portraits, "drawn_smile")
 # %% [markdown]
 # ## How often does it work?
 #
-# Four sums, hundreds of trials each, with exemplars of their own. A trial is a **success** if the result shows what was added
+# Four sums, hundreds of trials each, every trial with its own exemplars where there are enough ({doc}`06_3_2_appendix` counts them). A trial is a **success** if the result shows what was added
 # *and* what should stay: a smile, and a man. Two classifiers take part, trained on different pictures. One selects the exemplars, where it is at least 90 % sure. The
 # other judges the result. The dashed line is the base rate: how many *random* samples show both.
 
@@ -290,11 +290,11 @@ Table(
 #
 # - **Single z fail more often** than the mean of three wherever the first difference is clear of 0, as the paper says. With smiles in drawings the gain is so
 #   small that it may be chance. And three is no magic: a good part of the trials fails.
-# - **Smiles are harder than glasses** in drawings: a few pixels, of which the net itself is often unsure.
-# - **Thirty** exemplars help glasses in drawings, not smiles. The next section says why.
+# - **Smiles are harder than glasses** in drawings, perhaps because a smile is only a few pixels.
+# - **Thirty** exemplars help both sums of photographed faces, and glasses in drawings; they do not help smiles in drawings, for which the section on lengths offers a reason.
 # - Pixels fail in the paper *because its faces are not aligned*. CelebA's are, and so are our drawings. So these rows are another setting, and say nothing against the paper: by what the judge
 #   finds in overlays, pixels do as well as the paper's sum, or better. More on that below.
-# - With faces the judge is kinder to the paper's sum for smiling men than the eye is, which is unsure of a quarter of them ({doc}`06_3_2_appendix`).
+# - With faces, the judge counts more smiling men among the results of the paper's sum than the eye does; the eye is unsure of a quarter of them ({doc}`06_3_2_appendix`).
 #
 # How far the judges can be trusted, how many sets of exemplars there were, and what helps a sum of thirty: see the {doc}`appendix <06_3_2_appendix>`.
 
@@ -312,7 +312,7 @@ ledger.demonstrate("arithmetic.drawn_glasses.single", portraits, device, seed)
 #
 # A random z of a hundred numbers is almost always about as long as any other. A sum of three *single* z is too long, by the root of three: a place where
 # the net has never been. The *mean* of three z is too short, by the same factor. The sum of three such means is just as long as a random z: three exemplars for three terms
-# happen to be the number that leads back to where the net was trained. With thirty, the sum is short: near the middle of everything, where faces are average and smiles are weak.
+# happen to be the number that leads back to where the net was trained. With thirty, the sum is short: near the middle of everything, where the smiles of this net are weak.
 
 # %% tags=["hide-input"]
 details = ledger.known("arithmetic.drawn_smile.success", portraits)["details"]
@@ -419,7 +419,7 @@ Table(
 )
 
 # %% [markdown]
-# So whoever walks towards a smile in this net walks towards a beard as well, and no choice of exemplars among them undoes it.
+# So whoever walks towards a smile in this net walks towards a beard as well, at least with typical exemplars. Whether smiling exemplars without beards would undo it was not tried.
 #
 # ## And pixels?
 #
@@ -560,7 +560,7 @@ pictures.show(
 )
 
 # %% [markdown]
-# Every face has the same vector here. Two for one face, with sliders: the paper's, from four and four, and one from thirty and thirty.
+# Above, one vector was added to every face. Below, two vectors can be added to one face: the paper's, from four and four, and one from thirty and thirty.
 
 # %% mystnb={"figure": {"caption": "One face along two vectors of the same meaning: from four and four faces, and from thirty and thirty.", "name": "fig-turn-sliders"}}
 thirty = turning.turn(*(pool.of(c)[:30] for c in (turning.LEFT, turning.RIGHT)))

@@ -111,7 +111,7 @@ collapse_curves(run.log(), alarms)
 # taken some samples for digits, learns that this one image is never a digit. Its loss goes to 0, and G's climbs. A log without the right panel shows only that last part,
 # and D gets the blame.
 #
-# It does not heal here. D's gradient says "away from here" to all z at once, and a G that has all but lost its z can only move
+# It does not heal here. We think this is why: D's gradient says "away from here" to all z at once, and a G that has all but lost its z can only move
 # all of its images together.
 #
 # ## How it is noticed

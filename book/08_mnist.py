@@ -333,7 +333,7 @@ Table(
 # %% [markdown]
 # Memory does not depend on the number of references: each block takes the place of the one before. It was measured with an untrained net (`make bench`).
 #
-# **As good as the real ones?** Both were asked the same test digits, so the errors can be compared digit by digit. The claim is decided at equal numbers, 50,000 generated digits against 50,000 real ones. The
+# **As good as the real ones?** Both were tested on the same digits, so the errors can be compared digit by digit. The claim is decided at equal numbers, 50,000 generated digits against 50,000 real ones. The
 # generated ones may be worse by 0.4 points: with less room an exact replica of the paper's net would fail too often. Where
 # the interval lies above 0 but contains 0.4, the generated digits do teach worse, and whether by more than 0.4 points is open. And do many more teach better? The paper says so of ten million; here it is one million. The difference in percentage points, a
 # million generated digits against real ones; below 0, the generated ones teach better:
@@ -351,14 +351,14 @@ Table(
 )
 
 # %% [markdown]
-# The generator learnt from 50,000 of them. That generated digits teach better is shown only where the whole interval lies below 0. Where it contains 0 nothing is
+# The generator learnt from 50,000 of the real digits. That generated digits teach better is shown only where the whole interval lies below 0. Where it contains 0 nothing is
 # shown, even if the generated digits' error is the smaller one.
 #
 # **Real digits.** Nothing is trained here, so this row tests the measuring itself. The paper does not say how many digits its 3.1 % is with. We infer that it is
 # *all 60,000* training digits, since those give it here. With the 50,000 that the generator learns from, as the authors' code has it, the error is higher: see the table.
 #
 # **Without convolutions.** The paper's baseline is "permutation invariant": a net that would learn as well if all pixels were shuffled,
-# since it does not know which are neighbours. It has batchnorm, since removing its scale and bias is said to have helped it, too. Ours has two fully connected hidden layers in each net and is
+# since it does not know which are neighbours. It must have had batchnorm, since the paper says that leaving out batchnorm's scale and bias helped this baseline, too. Ours has two fully connected hidden layers in each net and is
 # trained as the other one, on as many images. One thing had to go: batchnorm in D. With it, D could tell every batch of samples from a batch of data, and G generated
 # noise. So ours is *another* baseline, not the paper's.
 
@@ -374,7 +374,7 @@ if flat:
 #
 # **Scale and bias.** After normalising, batchnorm usually multiplies by a learnt gain and adds a learnt bias. The supplement
 # found it better without both, for its DCGAN and for its baseline; perhaps, it says, because of the noise. So we trained `mnist-first`, our first net for this chapter, once more, with both, on the same digits in the same order. Each run's
-# 50,000 digits then taught a pupil, and both pupils were asked the same test digits. Above 0, scale and bias did harm:
+# 50,000 digits then taught a pupil, and both pupils were tested on the same digits. Above 0, scale and bias did harm:
 
 # %% tags=["hide-input"]
 row = next(
@@ -391,7 +391,7 @@ print("difference in percentage points:", ledger.number(row))
 #
 # **How long, how wide?** `mnist-first` made 12 passes through the 50,000 digits. Most of its weights lead from the hidden layer's 1,024 units to the first of the
 # transposed convolutions. So we trained it again, for 25 passes, which are as many updates as the authors' nets had; and once more with a quarter of the hidden units. The rule was written before either
-# was asked anything: the narrow net ships, as `mnist`, if its error is at most 0.2 points above the wide one's. This was decided on the validation digits, which are training digits that no net has
+# was scored: the narrow net ships, as `mnist`, if its error is at most 0.2 points above the wide one's. This was decided on the validation digits, which are training digits that no net has
 # seen. Each error is the mean of three draws of 50,000 samples, with the lowest and the highest:
 
 # %% tags=["hide-input"]
@@ -414,7 +414,7 @@ Table(
 )
 
 # %% [markdown]
-# One training of each. The test digits had been asked about `mnist-first`, too, so they were not quite fresh for `mnist`:
+# One training of each. `mnist-first` had been scored on the test digits, too, so they were not quite fresh for `mnist`:
 
 # %% tags=["hide-input"]
 first = chapters.trial("mnist_width")["first"]

@@ -19,7 +19,7 @@
 #
 # Hardly, on CIFAR-10: from ten to four hundred labels a class, fine-tuning and the frozen D lie less than a point apart on average, and the same net from scratch is behind both, least with the most labels. But
 # how far behind depends on how long it may learn: stopped early it looks far worse than it is. What seems to help more, with a hundred and four hundred labels a class, is to
-# show the linear classifier every labelled picture mirrored as well, which chapter 5 does not (other draws and other test pictures, so no row of the ledger). On faces, which D has seen without labels, fine-tuning tells a smile better by a few points; of glasses the draws do not decide it. The rows further below say it with intervals.
+# show the linear classifier each labelled picture's mirror image as well. Chapter 5 does not do that; but its draws and test pictures differ, so the ledger has no row for this. On faces, which D has seen without labels, fine-tuning tells a smile better by a few points; of glasses the draws do not decide it. The rows further below say it with intervals.
 #
 # Popular accounts recommend fine-tuning as a matter of course. The paper never tries it. Here all three ways get the same labels and the same mirrored
 # pictures, and the two that learn get equally many trials.
@@ -205,7 +205,7 @@ of("after.*cifar10*", "after.*faces*")
 # How it was done, the same for all ways:
 #
 # - Another draw of labels chooses, on validation pictures: learning rate, weight decay, dropout and batch size by a random search, $C$ of the SVM by
-#   a grid. Each setting learns briefly; the best few learn longer; the best of these is the choice. Where the table says so, the settings of one number of labels serve for others; only $C$ is chosen anew, but for four hundred labels. Two
+#   a grid. Each setting learns briefly; the best few learn longer; the best of these is the choice. Where the table says so, the settings chosen with one number of labels serve for others; only $C$ is chosen anew, except with four hundred labels a class. Two
 #   thousand labelled pictures choose.
 # - Further draws, up to five, are trained with the choice and scored once on the same test pictures, with one exception ({doc}`scoreboard`, "Rules that were changed"): nets of a hundred and four hundred labels a class had been scored there when they had learnt for less long. The differences are taken draw by draw, so what a lucky draw gives to both
 #   ways cancels.
@@ -316,7 +316,7 @@ Table(
 # <details>
 # <summary>Solutions</summary>
 #
-# It fits fifty pictures with millions of weights. Each step makes the features better for these fifty and forgets a little of what made them good for all
+# It fits fifty pictures with hundreds of thousands of weights. Each step makes the features better for these fifty and forgets a little of what made them good for all
 # pictures. Only choices on other labelled pictures (how long, how fast) keep that small, and the smallest steps lead back to the frozen net.
 #
 # `Arm(d.architecture, 10, frozen, picked, own_statistics=False)`. The fewer the drawings, the more a batch's mean says about who happens to be in it.

@@ -17,7 +17,7 @@
 #
 # **The question:** D's features are used in §5. But it is G that draws the window. Does G know as much about its pictures as D, and can one get at what it knows?
 #
-# One reads this recipe: "push your image through the generator and take its layers as features". As written it cannot be done. G takes a $z$, not
+# A common recipe says: "push your image through the generator and take its layers as features". As written it cannot be done. G takes a $z$, not
 # an image. So this page asks two things: what do $z$ and G's layers say about a picture that G made itself, and can one find the $z$ of a picture that
 # it did not make?
 
@@ -171,7 +171,7 @@ plt.show()
 
 # %% [markdown]
 # **How much a linear probe can read off $z$ depends on the pictures.** Of portraits it reads most of what it reads off the picture itself, though little of a smile: everything has its place there, and one direction of $z$ can stand for glasses. Of rooms it reads
-# little: a window may hang in any third of the wall, and no single direction stands for all of them. G bends what it is given. (The sums of §6.3.2 take means of several $z$, and ask for less than that.)
+# little, perhaps because a window may hang in any third of the wall, so that no single direction stands for all of them. G bends what it is given. (The sums of §6.3.2 take means of several $z$, and ask for less than that.)
 #
 # **G's layers say more than $z$.** In rooms they say more, the nearer they are to the picture. The untrained G gets the same $z$, and its layers add nothing to it. So what is read off the trained ones was learnt.
 #

@@ -190,7 +190,7 @@ Table(
 ledger.of("after.classify*")
 
 # %% [markdown]
-# - **Nets:** narrow ones. Every GAN saw more than a hundred thousand pictures without labels; each pair has a seed and a draw of labels of its own, equally many of each class.
+# - **Nets:** narrow ones. Every GAN saw more than a hundred thousand pictures without labels; the nets of one seed, one of each kind, are called a *pair*, since they are compared two by two; each pair has a seed and a draw of labels of its own, equally many of each class.
 # - **The same for all:** first weights, number of updates, batches of labelled pictures, and the pictures from which batchnorm's statistics are taken at the end.
 # - **Choices** on validation pictures, with labels and a seed that are not counted: the weight of the second head's loss out of three, and the learning rate of the net on
 #   labels alone out of three. The SVM's C, out of seven, is chosen anew for each pair's own net and labels, which favours the SVM.

@@ -108,7 +108,7 @@ Table(
 # %% [markdown]
 # **In short.** D does over-fit, and ever more: at first it cannot tell a seen photograph from another, at the end it prefers the seen one clearly. With *weight decay* no change of that is seen.
 # *Dropout* does hold D back. But what G learns from such a D is poorer: its samples reach fewer of the photographs held out, and D's features tell the kinds of room no better.
-# *Spectral normalisation* in place of batchnorm holds D back so much that in so short a training G has hardly learnt to draw: no over-fitting, and nothing to show for it.
+# With *spectral normalisation* in place of batchnorm D does not over-fit, but after so short a training G has hardly learnt to draw. Which of the two changes does this was not measured.
 # Which of this the rules decide is said below.
 #
 # ## Three ways to hold D back
@@ -182,7 +182,7 @@ Table(
 # is heard, since nothing comes after it. It sets how sure D is of itself, and being less sure does not change which of two pictures D prefers. That is why the figure above asks
 # about preference, and not about the difference of mean D(x), which any way of shrinking logits makes smaller.
 #
-# What decay *can* do before batchnorm is change the speed. The gradient of such a weight is the larger, the smaller the weight, so decay makes D's next steps turn it further. That is
+# What decay *can* do before batchnorm is change the speed. Adam's steps keep their size however small the weights are, and the same step turns smaller weights further. That is
 # a higher learning rate by another name. It also holds back batchnorm's own scale and bias.
 #
 # There is a second catch. Adam divides each gradient by its usual size, decay included. Beside gradients of D's size the authors' weight decay of a hundred-thousandth is nothing; ours
@@ -214,7 +214,7 @@ ledger.of("after.weight_decay*", "after.dropout*", "after.spectral_norm*")
 # %% [markdown]
 # - **Data:** photographs of four kinds of room (Places365), 32 pixels. Each pair of nets sees a thousand of its own, a hundred times each. Others are held out; others still are for the
 #   probe, and for the classifier in whose features samples are judged.
-# - **Pairs:** the same first weights (but for spectral normalisation, whose D is another net), photographs and order.
+# - **Pairs:** the four nets of one seed, one of each kind, compared two by two: the same first weights (but for spectral normalisation, whose D is another net), photographs and order.
 # - **D's preference:** the mean over the last three looks, in batches as in training, without dropout.
 # - **Probe:** a linear SVM tells the kind of room from D's features of photographs that no D has seen; chance is a quarter.
 #

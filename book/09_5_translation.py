@@ -18,7 +18,7 @@
 # **The question:** put an encoder before G, and it no longer draws from noise but from a picture. Can it turn masks into rooms, grey into colour, dark into light? And what is D
 # good for there, where the right answer is known and could simply be copied, pixel by pixel?
 #
-# One reads that a plain distance such as L1 gives mush and that D gives it life {cite}`isola2017`. With drawn rooms that can be measured: every pair is exact, and it is known what
+# It is often said that a plain distance such as L1 gives mush and that D gives it life {cite}`isola2017`. With drawn rooms that can be measured: every pair is exact, and it is known what
 # each picture must show.
 
 # %% tags=["parameters", "hide-input"]

@@ -76,14 +76,14 @@ def answer(claim: str) -> list[str]:
 
 
 # %% [markdown]
-# ## What one reads, and what we found
+# ## What is often said, and what we found
 #
 # On the left, in our words, what popular accounts of the paper say. *Yes* means that the whole 95 % interval lies on that side, for these nets and these
 # data; *no*, that it lies on the other side; *not decided*, that it reaches to both. Several numbers are of several nets. The unit, the rule and the number of repetitions of each row are further below.
 
 # %% tags=["hide-input"]
 Table(
-    ["one reads that", "here", "measured (95 % interval)"],
+    ["it is often said that", "here", "measured (95 % interval)"],
     [[said, *answer(row)] for said, row in READ],
     caption="What popular accounts of the paper say, and what was measured here.",
 )

@@ -158,7 +158,7 @@ plt.show()
 
 # %% [markdown]
 # What keeps it from being faster still? Nearly all of an update is inside the convolutions, and they are the processor maker's (oneDNN). Even if all else took no time, little would be won. Among
-# convolutions, those next to the image (three channels) and those at 4 x 4 pixels reach the smallest share of sgemm.
+# convolutions, those next to the image (three channels) and those at 4 x 4 pixels reach the smallest share of sgemm (the product of two large matrices).
 
 # %% tags=["hide-input"]
 Table(
@@ -188,7 +188,7 @@ Table(
 )
 
 # %% [markdown]
-# Other ideas, tried in the same way. None is in the library: where a number is above one, the gain was too small for the extra code, or for results that change in their last digits.
+# Other ideas, tried in the same way. None is in the library: where a number is above one, the gain was too small to be worth extra code, or results that change in their last digits.
 # `away` is by how much a loss of the third update differs from the plain update's.
 
 # %% tags=["hide-input"]
@@ -286,7 +286,7 @@ Table(
 #   itself. So the slope lies between one and two, and nears two.
 # - **Size.** Pixels grow with the square of the side, and the default net gets a layer more for each doubling.
 # - **Pictures.** The same work for each; a start that does not depend on their number shows where they are few.
-# - **Labels.** Ours needs only the inner products of images where there are fewer labels than features. Their number is the square of the labels', so its slope climbs from below one towards
+# - **Labels.** Ours needs only the inner products of images where there are fewer labels than features. The number of these products grows with the square of the number of labels, so the slope climbs from below one towards
 #   two. liblinear passes over all features, as often as it needs.
 # - **References.** The same work for each, in blocks that fit the processor's cache.
 # - **Codes.** Sorting; it bends where the codes no longer fit the cache ({doc}`04_1_lsun`).
@@ -304,7 +304,7 @@ Table(
         for row in having("whose")
         if row["unit"] == "MB"
     ],
-    caption="The most that a process held beyond what it held before: of a DataLoader without its worker processes.",
+    caption="The most memory that a process held beyond what it held before. A DataLoader's worker processes are not counted.",
 )
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "A run of two thousand updates by the whole loop: what the process holds, and updates a second, at each row of the log.", "name": "fig-fast-long"}}
@@ -402,7 +402,7 @@ for row in having(epoch="later"):
 # ## The book itself
 #
 # A chapter is executed again only when something changed that it read while it ran: a function that it called, a file that it opened, a data set that it looked for. `make book` says what. Up to
-# four chapters run side by side, one for each core; then each takes longer, and all of them less.
+# four chapters run side by side, one for each core; then each chapter takes longer, but the whole book takes less time.
 
 # %% tags=["hide-input"]
 Table(

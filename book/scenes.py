@@ -201,8 +201,8 @@ Table(
 # %% [markdown]
 # What we learned:
 #
-# - Rooms and portraits appear within minutes, at both sizes. Their layout is much the same in every picture; windows, beds, beards and glasses are the first things to
-#   appear. So D does not win on trivia.
+# - Rooms and portraits appear within minutes, at both sizes. Their layout is much the same in every picture; windows, beds, beards and glasses are
+#   there as well.
 # - Sprites do not appear. Ten different shapes in any colour, anywhere, are harder for a small net than one kind of scene with twenty factors. At 64 pixels the net saw
 #   few drawings in its ten minutes (the machine was busy), so the two sizes of sprites cannot be compared.
 # - D is nearly as sure of itself in the rows that work as in those that do not. Its answers do not tell you which is which. Look at the samples.
@@ -267,7 +267,7 @@ pictures.show(portraits.images, columns=8, zoom=1)
 # %% [markdown]
 # ## What two generators made of it
 #
-# Two reference runs were trained on drawn pictures alone, like `faces` on photographs. Here are samples of both, not selected.
+# Two reference runs were trained at length on drawn pictures alone, as `faces` was on photographs. Here are samples of both, not selected.
 
 
 # %% mystnb={"figure": {"caption": "Samples of the reference run `drawn-rooms`.", "name": "fig-drawn-rooms"}}
@@ -403,7 +403,7 @@ ledger.of("authors.max_abs_diff")
 # Look closely at how the authors sample. Their batchnorm uses the statistics of the batch at hand, in training *and afterwards*. It follows that the
 # image of a z depends on which other z happen to be drawn with it.
 
-# %% mystnb={"figure": {"caption": "The same eight z, drawn by the authors' generator in two batches. Top: among 120 others. Middle: among 120 different others. Bottom: the difference, four times enlarged.", "name": "fig-two-batches"}}
+# %% mystnb={"figure": {"caption": "The same eight z, drawn by the authors' generator in two batches. Top: among 120 others. Middle: among 120 different others. Bottom: the difference, multiplied by four.", "name": "fig-two-batches"}}
 sheet = Image.open(theirs.path / "two_batches.webp").convert("RGB")
 sheet.resize((sheet.width * 2, sheet.height * 2), Image.Resampling.NEAREST)
 
