@@ -17,7 +17,7 @@ from PIL.Image import Image
 from dcgan_core import config_io, devices, latent, pictures, recipes, runs
 from dcgan_core.data import cache
 from dcgan_core.data.images import ImageData, Kept, part
-from dcgan_core.data.loading import load_data
+from dcgan_core.data.loading import load_data, named
 from dcgan_core.errors import UserError, reason
 from dcgan_core.figures.tensorboard import Board
 from dcgan_core.files import locked, write_atomically
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 
 
 def load(run: Run | str | os.PathLike[str], *, device: str = "auto") -> Generator:
-    """The generator of a run (paper §3): of a shipped one by its name, of one's own by its folder.
+    """The generator of a run (paper §3): a shipped run by its name, or your own by its folder.
 
-    It is in eval mode, so that one z always gives one image, and float32. device: auto (the best there is), cpu, cuda, cuda:1
-    or mps. Raises UserError where there is no such run or device, or the run has no finished generator.
+    It is float32 and in eval mode: a z always gives the same image. device: auto (the best there is), cpu, cuda, cuda:1 or mps.
+    Raises UserError where there is no such run or device, or the run has no finished generator.
     """
     return _run(run).generator(devices.pick(device))
 
@@ -115,6 +115,8 @@ def picture_bytes(picture: np.ndarray, path: Path) -> bytes:
     kinds = {"": "png", ".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
     if not (kind := kinds.get(path.suffix.lower())):
         raise UserError(f"{path}: pictures are written as .png, .jpg or .webp; choose one of these endings")
+    if max(picture.shape) > {"webp": 16_383, "jpeg": 65_500}.get(kind, picture.size):
+        raise UserError(f"{path}: {picture.shape[1]} x {picture.shape[0]} pixels are too many for {kind}; write a .png")
     return pictures.encode(picture, kind, **({} if kind == "png" else {"quality": 95}))
 
 
@@ -133,12 +135,12 @@ def train(
     settings: Mapping[str, Any] | None = None,
     tensorboard: bool = False,
 ) -> Run:
-    """Trains a recipe, a data set, or a zip or folder of images (paper §4). Returns the run: `info["status"]` is `finished`, or
-    `training` where Ctrl-C stopped it.
+    """Trains a DCGAN by a recipe, or on a data set, zip or folder of images (paper §4). Returns the run: `info["status"]` is
+    `finished`, or `training` where Ctrl-C stopped it.
 
     data: a recipe's or a data set's name, or the path of a zip or folder. minutes, images: when to stop, in place of the
     recipe's own budget: after so much training, all sessions together, or after so many training images have been seen.
-    out: the run's folder (default: runs/NAME). resume: goes on with the run there, exactly where it stopped. profile: `quick`,
+    out: the run's folder (default: runs/NAME). resume: goes on exactly where the run there stopped, if any. profile: `quick`,
     `cpu` or `paper`. architecture: a key of ARCHITECTURES. initial: a run whose weights to start from. settings: fields of
     `Config`, such as `{"batch": 64, "architecture.kernel": 5}`. tensorboard: also writes the log and the grids for TensorBoard,
     into the run's folder (an extra: dcgan-core[tensorboard]). Raises UserError for what cannot be trained, and leaves no run
@@ -146,7 +148,7 @@ def train(
     """
     _check_torchrun()
     devices.pick(device)
-    name = str(data.resolve()) if isinstance(data, Path) else os.fspath(data)
+    name = named(data)
     budget = {} if images is None and minutes is None else {"images": images or 0, "minutes": minutes or 0}
     given = budget | ({} if seed is None else {"seed": seed}) | dict(settings or {})
     texts = [f"{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in given.items()]
@@ -176,7 +178,7 @@ def train(
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Did memory not suffice, the CPU's or a GPU's? torch says so in many ways."""
-    ways = ("out of memory", "allocate memory", "not enough memory", "size calculation overflowed", "invalid buffer size")
+    ways = ("out of memory", "allocate memory", "not enough memory", "alloc_failed", "calculation overflowed", "buffer size")
     return isinstance(error, MemoryError) or any(isinstance(error, RuntimeError) and way in str(error).lower() for way in ways)
 
 
@@ -213,10 +215,10 @@ def _check_torchrun() -> None:
     """Raises UserError where only some of the variables are there by which torchrun's processes find each other."""
     needed = ("WORLD_SIZE", "RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
     if os.environ.get("WORLD_SIZE", "1") != "1" and (missing := [key for key in needed if not os.environ.get(key)]):
-        raise UserError(f"WORLD_SIZE is set, but {', '.join(missing)} not; start it by torchrun, or unset WORLD_SIZE")
+        raise UserError(f"WORLD_SIZE is set, but not {', '.join(missing)}; start this with torchrun, or unset WORLD_SIZE")
     for key in ("WORLD_SIZE", "RANK", "LOCAL_RANK", "MASTER_PORT"):
         if not (value := os.environ.get(key, "0")).isdecimal():
-            raise UserError(f"{key} is {value!r}, not a number; start it by torchrun, or unset {key}")
+            raise UserError(f"{key} is {value!r}, not a number; start this with torchrun, or unset {key}")
 
 
 def _data(config: Config, existing: Run | None) -> ImageData:
@@ -250,14 +252,14 @@ def probe(
 ) -> Result:
     """How well a linear SVM on the features of a run's D tells the classes of a labelled data set apart (paper §5).
 
-    dataset: a labelled set's name, or a zip or folder with train/ and test/ folders, and in them one for each class. images: so
-    many training images (default: all). labels_each: so many labels a class, in several `draws` (default: all). more: as
-    `probes.tasks.Question` has it, such as `kind="random"` or `layers=[1, 2]`. The result's `accuracy` is the share of right
+    dataset: a labelled set's name, or a zip or folder with train/ and test/ folders, and in them one for each class. images:
+    how many training images to use (default: all). labels_each: how many labels per class, over `draws` draws (default: all).
+    more: other fields of `probes.tasks.Question`, such as `kind="random"` or `layers=[1, 2]`. `accuracy` is the share of right
     answers on the test images (0 to 1), `low` to `high` with 95 % confidence. Raises UserError for what cannot be probed.
     """
     from dcgan_core.probes import protocols, tasks  # with scipy.stats, which takes a second
 
-    search = protocols.Search(protocols.grid_of(str(dataset)), patience=None if labels_each else 3, seed=seed)
+    search = protocols.Search(protocols.grid_of(named(dataset)), patience=None if labels_each else 3, seed=seed)
     how = {"images": images, "labels_each": labels_each, "device": devices.pick(device), "seed": seed, **more}
-    task = tasks.make_task(tasks.Question(_run(run), str(dataset), **how))
+    task = tasks.make_task(tasks.Question(_run(run), named(dataset), **how))
     return protocols.per_class(task, labels_each, search, draws=draws) if labels_each else protocols.full(task, search)

@@ -29,10 +29,9 @@ def layout(device: torch.device | str) -> torch.memory_format:
 
 
 def prefer_speed(device: torch.device) -> None:
-    """On CUDA: convolutions by the fastest algorithm (cuDNN's benchmark), and matrix products in TF32."""
+    """On CUDA: convolutions by the fastest algorithm (cuDNN's benchmark)."""
     if device.type == "cuda":
         torch.backends.cudnn.benchmark = True
-        torch.set_float32_matmul_precision("high")
 
 
 def precision(asked: str, device: torch.device | str) -> str:
@@ -41,8 +40,8 @@ def precision(asked: str, device: torch.device | str) -> str:
     """
     if asked == "auto":
         device = torch.device(device)
-        has = getattr(torch.cpu, "get_capabilities", dict)()  # older releases of PyTorch do not say
-        amd = has.get("avx512_bf16") and "AMD" in has["cpu_name"]
+        has: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # older releases of PyTorch do not say
+        amd = has.get("avx512_bf16") and "AMD" in str(has["cpu_name"])
         faster = device.type == "cpu" and bool(has.get("amx_bf16") or amd)
         if device.type == "cuda":
             with torch.cuda.device(device):

@@ -34,7 +34,7 @@ def write_atomically(path: Path, content: bytes | memoryview) -> None:
             f.flush()
             os.fsync(f.fileno())
     except OSError as error:
-        way_out = "free some space or choose another place, then go on (what was saved before is untouched)"
+        way_out = "make its folder, free some space or choose another place, then go on (what was saved before is untouched)"
         raise UserError(f"could not write {path}: {error.strerror or error}; {way_out}") from error
 
 

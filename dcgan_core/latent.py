@@ -42,6 +42,8 @@ def walk(start: Tensor, end: Tensor, steps: int, path: Literal["straight", "sphe
     t = torch.linspace(0, 1, steps, device=start.device, dtype=start.dtype)[None, :, None]  # 1 x steps x 1
     if path == "straight":
         return start + (end - start) * t
+    if path != "spherical":
+        raise UserError(f"path {path!r}: there are straight and spherical")
     a, b = start.norm(dim=-1, keepdim=True), end.norm(dim=-1, keepdim=True)
     cosine = ((start * end).sum(-1, keepdim=True) / (a * b)).clamp(-1, 1)
     angle = torch.acos(cosine).clamp_min(1e-4)  # below that the two directions are one, and the formula 0/0

@@ -87,6 +87,23 @@ def test_show_takes_what_a_generator_puts_out_and_uint8(run, conditional, tmp_pa
     assert np.asarray(grey).max() == 191
 
 
+def test_a_picture_too_large_for_its_format_is_refused():
+    long = np.zeros((1, 1, 2, 16_400), np.uint8)
+    with pytest.raises(UserError, match=r"long\.webp: 16400 x 2 pixels are too many for webp; write a \.png"):
+        dcgan.show(long, "long.webp", zoom=1)
+    dcgan.show(long, "long.jpg", zoom=1)
+    assert not Path("long.webp").exists() and Image.open("long.jpg").size == (16_400, 2)
+
+
+def test_a_path_is_never_a_name(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert dcgan.load_data("digits", 8).name == "digits"
+    with pytest.raises(UserError, match=r"/digits: no such zip or folder"):
+        dcgan.load_data(Path("digits"), 8)
+    make_folder(tmp_path / "digits", {f"train/{i}.png": encode(noise(i)) for i in range(3)})
+    assert {len(dcgan.load_data(path, 8)) for path in (Path("digits"), Path("~/digits"))} == {3}
+
+
 def test_train_makes_a_run_of_ones_own_pictures_and_goes_on_with_it(tmp_path):
     make_folder(tmp_path / "mine", {f"train/{i}.png": encode(noise(i)) for i in range(20)})
     small = {"architecture.size": 8, "architecture.widths": [4, 4, 4], "architecture.latent": 5, "batch": 4}

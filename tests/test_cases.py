@@ -402,6 +402,8 @@ def test_copies_are_listed_with_size_and_age_and_cleaned(tmp_path, cache, capsys
     assert "removed 3 copies" in capsys.readouterr().out
     assert sorted(p.name.split("-")[0] for p in cache.iterdir() if p.is_dir()) == ["digits", "pets"]
     assert main(["data", "clean"]) == 0
+    assert main(["data", "clean", "pets"]) == 1
+    assert "dcgan data clean pets --yes removes them" in capsys.readouterr().out
     assert main(["data", "clean", "pets", "--yes"]) == 0
     assert [p.name.split("-")[0] for p in cache.iterdir() if p.is_dir()] == ["digits"]
 

@@ -55,6 +55,11 @@ def test_a_spherical_walk_turns_evenly_and_changes_length_evenly():
     assert torch.allclose(angles, torch.linspace(0, torch.pi / 2, 5), atol=1e-5)
 
 
+def test_a_path_of_another_kind_is_refused():
+    with pytest.raises(UserError, match="path 'linear': there are straight and spherical"):
+        latent.walk(torch.ones(5), -torch.ones(5), 3, "linear")
+
+
 def test_a_spherical_walk_between_parallel_z_has_no_nan():
     z = latent.sample(TINY, 1, rng())
     walk = latent.walk(z, 2 * z, 3, "spherical")[0]

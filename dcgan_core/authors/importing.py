@@ -59,7 +59,7 @@ def import_run(folder: str | Path, out: str | Path, statistics: str | None = Non
     a = released.architecture
     data = loading.load_data(statistics, a.size) if statistics else None
     if data and data.channels != a.channels:
-        raise UserError(f"`statistics` {statistics}: images of {data.channels} channels of colour; these nets see {a.channels}")
+        raise UserError(f"`statistics` {statistics}: images with {data.channels} channel(s); these nets take {a.channels}")
     if data and "discriminator" not in released.arrays:
         raise UserError(f"`statistics` {statistics}: {folder} has no discriminator that needs them; leave it out")
     built = {name: net.to(place) for name, net in nets(released).items()}

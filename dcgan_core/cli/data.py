@@ -92,7 +92,7 @@ def _clean(args: argparse.Namespace) -> int:
         print(_line(copy))
     question = f"remove {len(found)} copies, {sum(copy.bytes for copy in found) / 1e6:,.1f} MB? [y/N] "
     if not args.yes and not (sys.stdin.isatty() and input(question).strip().lower() in ("y", "yes")):
-        print("nothing removed; dcgan data clean --yes removes them")
+        print(f"nothing removed; dcgan data clean{f' {args.name}' if args.name else ''} --yes removes them")
         return 1
     gone = [copy for copy in found if remove(copy)]
     print(f"removed {len(gone)} copies, {sum(copy.bytes for copy in gone) / 1e6:,.1f} MB")

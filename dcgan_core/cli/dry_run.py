@@ -47,6 +47,8 @@ def measured(config: Config, device: torch.device) -> tuple[float, float]:
                 update(state, pixels, labels)
             if device.type == "cuda":
                 torch.cuda.synchronize(device)
+            elif device.type == "mps":
+                torch.mps.synchronize()
             seconds = time.perf_counter() - started
     used = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else _resident("VmHWM") - before
     return seconds / (updates * config.batch), max(0.0, used)

@@ -8,7 +8,7 @@ from dcgan_core.cli import seed
 
 def add(commands: argparse._SubParsersAction) -> None:
     p = commands.add_parser("fid", help="the usual Inception FID of a run, or the same distance in EfficientNet-lite0")
-    p.add_argument("source", type=Path, metavar="RUN", help="a run's folder")
+    p.add_argument("source", type=Path, metavar="RUN", help="a run's folder, or the name of one that ships")
     p.add_argument(
         "--features",
         choices=("inception", "efficientnet"),

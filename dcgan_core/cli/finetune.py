@@ -1,6 +1,7 @@
 """`dcgan finetune`: a classifier of one's own labelled pictures, from a run's D."""
 
 import argparse
+import shlex
 from pathlib import Path
 
 from dcgan_core.cli import seed
@@ -41,4 +42,4 @@ def _run(args: argparse.Namespace) -> None:
     if "test" in info:
         t = info["test"]
         print(f"test: {t['accuracy']:.1%} right (95 %: {t['low']:.1%} to {t['high']:.1%}), {t['n']} pictures")
-    print(f"{out}: now dcgan classify {out} PICTURE …")
+    print(f"{out}: now dcgan classify {shlex.quote(str(out))} PICTURE …")

@@ -8,7 +8,7 @@ from dcgan_core.cli import seed
 
 def add(commands: argparse._SubParsersAction) -> None:
     p = commands.add_parser("measure", help="measure the paper's claims on a run at full size; writes its results.json")
-    p.add_argument("source", type=Path, metavar="RUN", help="a run's folder")
+    p.add_argument("source", type=Path, metavar="RUN", help="a run's folder, or the name of one that ships")
     which = "such as walk.smoothness (default: every applicable claim except those that take hours)"
     p.add_argument("ids", nargs="*", metavar="ID", help=which)
     p.add_argument("--device", default="auto", help="auto (default), cpu, cuda, mps")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def add(commands: argparse._SubParsersAction) -> None:
     p = commands.add_parser("sample", help="generate images with a run's G")
-    p.add_argument("source", type=Path, metavar="RUN", help="a run's folder")
+    p.add_argument("source", type=Path, metavar="RUN", help="a run's folder, or the name of one that ships")
     p.add_argument("--count", type=int, default=64, help="number of images (default: 64)")
     z = p.add_mutually_exclusive_group()
     z.add_argument("--seed", type=seed, default=0, help="seed of z (default: 0)")
@@ -91,7 +91,7 @@ def _read_z(path: Path, latent: int):
         with np.load(path) as arrays:
             z = np.asarray(arrays["z"], np.float32)
     except (OSError, ValueError, KeyError, TypeError, IndexError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"--z {path}: expected an .npz with an array `z` ({reason(error)})") from None
+        raise UserError(f"--z {path}: expected an .npz with an array named z ({reason(error)})") from None
     if z.ndim != 2 or z.shape[1] != latent or not len(z) or not np.isfinite(z).all():
         raise UserError(f"--z {path}: expected finite numbers, N x {latent}, got an array of {' x '.join(map(str, z.shape))}")
     return torch.from_numpy(z)

@@ -3,6 +3,7 @@
 import argparse
 import inspect
 import re
+import shlex
 import sys
 from contextlib import suppress
 from functools import cache
@@ -21,7 +22,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     budget.add_argument("--minutes", type=float, metavar="M", help="stop after M minutes of training, all sessions together")
     p.add_argument("--out", type=Path, metavar="RUN", help="the run's folder (default: runs/RECIPE)")
     start = p.add_mutually_exclusive_group()
-    start.add_argument("--resume", action="store_true", help="continue the run in --out exactly where it stopped")
+    start.add_argument("--resume", action="store_true", help="continue the run in --out exactly where it stopped, or start it")
     start.add_argument("--init", type=Path, metavar="RUN", help="start from another run's weights")
     p.add_argument("--device", default="auto", help="auto (default), cpu, cuda, mps")
     p.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="such as batch=64: the same as --batch 64")
@@ -73,7 +74,8 @@ def _run(args: argparse.Namespace) -> int:
     ended = run.info["status"] == "finished"
     if processes.rank() == 0:
         if ended:
-            print(f"{run.path}: finished. Look at {run.path / 'samples'}, or generate more: dcgan sample {run.path}")
+            more = f"dcgan sample {shlex.quote(str(run.path))}"
+            print(f"{run.path}: finished. Look at {run.path / 'samples'}, or draw more: {more}")
         else:
             print(f"{run.path}: stopped. To continue, run the same command with --resume", file=sys.stderr)
     return 0 if ended else 130

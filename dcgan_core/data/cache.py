@@ -62,7 +62,7 @@ def prepare(
 ) -> Path:
     """Decodes a data set into the cache unless that is done already; returns the cache's folder.
 
-    grey: with one channel, be the set in colour. Continues an interrupted preparation, and waits for another process
+    grey: one channel, even for a colour set. Continues an interrupted preparation, and waits for another process
     that is preparing the same set. A copy of the very same pictures is used, wherever they lay then and whatever their times.
     Raises UserError if the set cannot be found, has no usable picture, or (with `verify`) is damaged.
     """
@@ -70,7 +70,7 @@ def prepare(
         raise UserError(f"`size` {size}: choose between {decoding.MIN_SIDE} and 1024 pixels")
     source = finding.find(name)
     if source is None:
-        if cached := _any_cache(name, size, crop, grey):
+        if not verify and (cached := _any_cache(name, size, crop, grey)):
             return cached
         if finding.is_path(name) or name not in published.KNOWN:
             raise UserError(finding.unknown(name, f"unknown data set {name!r}: {published.how_to_get(name)}"))

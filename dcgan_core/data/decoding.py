@@ -67,7 +67,9 @@ def open_picture(picture: Read, channels: int = 3, at_least: int = 0) -> Image.I
 
 
 def middle(image: Image.Image, side: int) -> Image.Image:
-    """The middle square of so many pixels."""
+    """The middle square of `side` pixels. Raises ValueError for a smaller picture."""
+    if min(image.size) < side:
+        raise ValueError(f"only {image.width}x{image.height} pixels, too small to cut {side} from")
     left, top = (image.width - side) // 2, (image.height - side) // 2
     return image.crop((left, top, left + side, top + side))
 
@@ -85,8 +87,6 @@ def square(picture: Read, size: int, crop: Crop, channels: int) -> np.ndarray:
     resizing (the authors' faces: 128 px crops to 64). Raises as `open_picture` does.
     """
     image = open_picture(picture, channels, 2 * size if crop == "center" else 0)
-    if crop == "exact" and min(image.size) < size:
-        raise ValueError(f"only {image.width}x{image.height} pixels, too small to cut {size} from")
     pixels = fitted(middle(image, size) if crop == "exact" else image, size)
     return pixels.transpose(2, 0, 1) if channels == 3 else pixels[None]
 

@@ -20,6 +20,11 @@ from dcgan_core.files import read_json
 _DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)  # what NumPy raises of a damaged file
 
 
+def named(data: str | os.PathLike[str]) -> str:
+    """A data set's name, or a path as text: a `Path` is always a path."""
+    return str(data.expanduser().resolve()) if isinstance(data, Path) else os.fspath(data)
+
+
 def native(name: str) -> tuple[int, int] | None:
     """Size and channels of a data set as it is used where nothing else is asked for; None where there is no such set."""
     if source := finding.find(name):
@@ -44,11 +49,11 @@ def load_data(
 
     Also `labels` (int64 N) with `classes`, and `attributes` (N x names; 1 yes, -1 no, 0 unknown), or None. name: a data set's
     name, or the path of a zip or folder. size: pixels, else the set's own. split: `train` or `test`. crop: `center` (resize,
-    then crop the middle), or `exact` (crop without resizing). grey: with one channel, be the set in colour. download: fetch a
+    then crop the middle), or `exact` (crop without resizing). grey: one channel, even for a colour set. download: fetch a
     set that can be had. duplicates: with the training images that `dcgan data dedup` has set aside, if it has. Raises UserError
     where there is no such set or split.
     """
-    name = os.fspath(name)
+    name = named(name)
     if split not in SPLITS:
         raise UserError(f"split {split!r}: there are {', '.join(SPLITS)}")
     folder = cache.prepare(name, size, crop=crop, grey=grey, download=download)

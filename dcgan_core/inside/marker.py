@@ -18,8 +18,8 @@ WIDTH = 256  # of the picture on the page, in pixels
 class Marker:
     """Marks boxes in samples by hand, and saves them as JSON for `marking.load_marks`.
 
-    images: uint8 N x C x S x S, generated from `latent.sample` with this seed. weights: `runs.weights_of` their run.
-    Marks that are already at `path` are gone on with; raises UserError where they are of something else. Choose a sample,
+    images: uint8 N x C x S x S, generated from `latent.sample` with this seed. weights: `inside.weights_of` their run.
+    Marks that are already at `path` are kept and added to; raises UserError where they are of something else. Choose a sample,
     move the four sliders until the frame fits, press add. Nothing is written before save is pressed.
     """
 

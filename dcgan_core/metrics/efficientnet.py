@@ -54,7 +54,7 @@ def efficientnet_distance(generator: Generator, data: ImageData, count: int = 50
     Raises UserError without the net's packages, and where `data` has fewer images than `count`.
     """
     if not 2 <= count <= len(data):
-        raise UserError(f"`count` {count}: {data.name} has {len(data)} images to compare with; at least 2")
+        raise UserError(f"`count` {count}: choose 2 to {len(data):,}, as many images as {data.name} has")
     with timed() as seconds:
         net = load_efficientnet(next(generator.parameters()).device)
         chosen = np.linspace(0, len(data) - 1, count).astype(int)

@@ -47,7 +47,7 @@ def _frechet(a: np.ndarray, b: np.ndarray) -> float:
 def precision_recall(real: np.ndarray, samples: np.ndarray, k: int = 3) -> dict[str, Measurement]:
     """k-nearest-neighbour precision and recall (Kynkäänniemi et al. 2019).
 
-    Around each image of a set lies a ball as large as the way to its k-th nearest neighbour in the set. `precision`: the share
+    Around each image of a set lies a ball that reaches to its k-th nearest neighbour in the set. `precision`: the share
     of samples inside some real image's ball, so how many look real. `recall`: the share of real images inside some sample's
     ball, so how much of the data samples reach.
 

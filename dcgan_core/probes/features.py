@@ -89,6 +89,8 @@ def of_discriminator(
     a = net.architecture
     if a.num_classes:
         raise UserError("this discriminator is class-conditional: it reads the label itself; probe a net without classes")
+    if not a.widths:
+        raise UserError("this discriminator has no conv layers, and so no features to probe; use a run with some")
     columns = layer_columns(a, layers)
     chosen = [int(key.split()[1]) - 1 for key in columns]
     device = next(net.parameters()).device
@@ -118,7 +120,7 @@ def pooled_features(net: Discriminator, images: Tensor, layers: Sequence[int] | 
 
 
 def estimate_on(net: Discriminator, images, *, seed: int = 0, progress: bool = True, precision: str = "single") -> None:
-    """D's batchnorm statistics on `images` (uint8 N x C x S x S), each used once, in random order and whole batches of 128."""
+    """D's batchnorm statistics on `images` (uint8 N x C x S x S): random order, whole batches of 128, the rest is unused."""
     device = next(net.parameters()).device
     order = np.random.default_rng(seed).permutation(len(images))
     count = max(len(images) // BATCH, 1)  # a last, smaller batch would weigh as much as a whole one
@@ -137,7 +139,7 @@ def estimate_on(net: Discriminator, images, *, seed: int = 0, progress: bool = T
 
 
 def available_memory() -> int:
-    """Bytes that a new array may take: what the system or the container has free."""
+    """Bytes that a new array may take: what the system or the container has free; all memory where it does not say."""
     with suppress(OSError, StopIteration, ValueError):
         lines = Path("/proc/meminfo").read_text().splitlines()
         free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
@@ -146,7 +148,7 @@ def available_memory() -> int:
             most = int((group / "memory.max").read_text())
             free = min(free, most - int((group / "memory.current").read_text()))
         return free
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 2**62  # not on Windows
 
 
 def storage(rows: int, count: int) -> Tensor:

@@ -187,7 +187,7 @@ def report(task: Task, result: Result) -> dict:
         "count": task.x.shape[1],
         "layers": {name: part.stop - part.start for name, part in task.features.columns.items()},
         "train": len(task.x),
-        "held_off": task.held_out,
+        "held_out": task.held_out,
         "test": len(task.test_x),
         **{key: getattr(result, key) for key in ("accuracy", "low", "high", "n", "spread", "draws", "c")},
         "validation": {f"{c:g}": value for c, value in result.validation.items()},

@@ -150,7 +150,7 @@ def load_pair(
     if train.channels != a.channels:
         if not (grey_as_colour and train.channels == 1):
             hint = "; `grey_as_colour` repeats the one channel" if train.channels == 1 else ""
-            raise UserError(f"{name}: images of {train.channels} channels of colour; this net sees {a.channels}{hint}")
+            raise UserError(f"{name}: images with {train.channels} channel(s); this net takes {a.channels}{hint}")
         train, test = (
             replace(d, images=np.broadcast_to(d.images, (len(d), a.channels, a.size, a.size))) for d in (train, test)
         )

@@ -52,7 +52,7 @@ class Config:
         need(self.first >= 0, f"first cannot be negative, got {self.first}")
         need(self.images >= 0 and 0 <= self.minutes < float("inf"), "images and minutes cannot be negative or infinite")
         need(self.images > 0 or self.minutes > 0, "say how long to train: `images` or `minutes`")
-        need(0 <= self.decay_images <= self.images or not self.decay_images, "decay_images needs images of at least as many")
+        need(0 <= self.decay_images <= self.images, "decay_images needs images of as many or more; set `decay_images=0`")
         need(0 <= self.seed < 2**62, f"seed must be a number from 0, got {self.seed}")
 
 
@@ -62,7 +62,7 @@ FREE = ("on_collapse", "data")  # the same pictures may lie elsewhere now: their
 
 
 def check_resumable(config: Config, run: Run) -> None:
-    """Raises UserError unless `run` was trained here with this config; only its budget and what is FREE may differ."""
+    """Raises UserError unless `run` was trained here with this config. FREE may differ; BUDGET too, without `decay_images`."""
     run.data_name  # noqa: B018  raises where run.json does not name its data
     if "authors" in run.info:
         raise UserError(f"{run.path}: was imported, not trained here; use `initial` to start a new run from its weights")
@@ -86,12 +86,11 @@ def check_data(config: Config, data: ImageData) -> None:
     if (data.size, data.channels) != (a.size, a.channels):
         raise UserError(
             f"{data.name}: images of {data.channels} x {data.size} x {data.size}, but the architecture makes"
-            f" {a.channels} x {a.size} x {a.size}; choose another `architecture`"
+            f" {a.channels} x {a.size} x {a.size}; set architecture.channels={data.channels} and architecture.size={data.size}"
         )
     if a.num_classes and (data.labels is None or len(data.classes) != a.num_classes):
-        raise UserError(
-            f"{data.name}: has {len(data.classes)} classes, the architecture {a.num_classes}; set architecture.num_classes"
-        )
+        n = len(data.classes)
+        raise UserError(f"{data.name}: {n} classes, but architecture.num_classes={a.num_classes}; set that to {n}")
 
 
 def _short(value: object, other: object) -> str:

@@ -34,10 +34,11 @@ def join_others(device: str) -> str:
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return device
     gpu = torch.cuda.is_available() and device != "cpu"
-    dist.init_process_group("nccl" if gpu else "gloo", timeout=timedelta(hours=12))  # preparing a large set takes long
     if gpu:
         device = f"cuda:{os.environ['LOCAL_RANK']}"
-        torch.cuda.set_device(device)
+        torch.cuda.set_device(devices.pick(device))
+    if not dist.is_initialized():  # a script may train twice
+        dist.init_process_group("nccl" if gpu else "gloo", timeout=timedelta(hours=12))  # preparing a large set takes long
     return device
 
 
@@ -64,7 +65,7 @@ def agree(decision: list[Any]) -> list[Any]:
 def share_of(batch: int) -> slice:
     """The part of a batch that this process works on. Raises UserError if it cannot be divided evenly."""
     if batch % world():
-        raise UserError(f"config: batch {batch} cannot be divided among {world()} processes")
+        raise UserError(f"config: batch {batch} cannot be divided among {world()} processes; use a multiple of {world()}")
     return slice(rank() * batch // world(), (rank() + 1) * batch // world())
 
 

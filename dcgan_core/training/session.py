@@ -64,7 +64,7 @@ class Session:
         self.seconds, self.log_bytes = 0.0, 0
         if run.has_checkpoint:
             self._restore()
-        elif run.info["status"] == "finished":
+        elif run.info["status"] != "training":  # it has ended
             raise UserError(
                 f"{run.path / 'checkpoint.pt'}: no such file; without it the run cannot be resumed."
                 " Use `initial` to start a new run from its weights"
@@ -267,8 +267,8 @@ class Session:
         if alarm:
             onwards = ", or continue anyway with `resume` and `on_collapse=warn`" if alarm.outcome == "collapsed" else ""
             raise Collapsed(
-                f"{run.path}: training {alarm.outcome}: {alarm}. The run keeps its nets after {counts['images']:,} images,"
-                f" before that: start a new run from them with `initial` {run.path}{onwards}"
+                f"{run.path}: training {alarm.outcome}: {alarm}. Its nets from before that, after {counts['images']:,} images,"
+                f" are kept: start a new run from them with `initial` {run.path}{onwards}"
             )
         return self.ended
 

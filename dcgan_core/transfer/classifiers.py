@@ -206,7 +206,7 @@ def _labelled(train: ImageData, asked: Request) -> tuple[LabelledPictures, Label
         places = rng.permutation(np.flatnonzero(labels == k))
         each = len(places) if asked.labels_each is None else asked.labels_each
         if not 2 <= each <= len(places):
-            raise UserError(f"`labels_each` {each}: {train.name} has {len(places)} training pictures of {name!r}; 2 at least")
+            raise UserError(f"`labels_each` {each}: choose 2 to {len(places)}, as many as {train.name} has of {name!r}")
         choosing = max(each // VALIDATED, 1)
         parts[0].append(places[choosing:each])
         parts[1].append(places[:choosing])

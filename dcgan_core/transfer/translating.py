@@ -8,6 +8,7 @@ from dcgan_core import intervals, pictures
 from dcgan_core.ablations.measuring import ledger_row
 from dcgan_core.drawings import scenes
 from dcgan_core.drawings.rooms import ROOM_OBJECTS
+from dcgan_core.errors import UserError
 from dcgan_core.files import write_atomically, write_json
 from dcgan_core.intervals import Measurement
 from dcgan_core.readers.finder import CELL, load_finder
@@ -79,6 +80,8 @@ def measure_translation(out: Path, *, seeds: int = SEEDS) -> dict:
     Writes translation.json, <task>.webp (rows: what was given, the answers by loss, the truth) and varied.webp (one question a
     column, two answers of each loss). seeds: nets of each loss for masks -> rooms, 2 at least.
     """
+    if seeds < 2:
+        raise UserError(f"`seeds` {seeds}: at least 2, or there is no interval")
     for task in TASKS:
         for seed in range(seeds if task == "masks" else 1):
             for loss in translation.LOSSES:

@@ -479,7 +479,7 @@ def test_statistics_can_be_those_of_photographs(copied, imagenet, quick, tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("name", "message"), [("digits", "images of 1 channels of colour; these nets see 3"), ("nonsense", "nonsense")]
+    ("name", "message"), [("digits", r"images with 1 channel\(s\); these nets take 3"), ("nonsense", "nonsense")]
 )
 def test_statistics_that_cannot_be_had_are_refused(svhn, tmp_path, name, message):
     with pytest.raises(UserError, match=message):

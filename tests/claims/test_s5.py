@@ -54,7 +54,7 @@ def test_a_probe_is_measured_in_percent_with_what_the_chapter_shows(run, tmp_pat
     details = row["details"]
     assert np.sum(details["confusion"]) == row["n"] == 60
     assert details["each_layer"].keys() == {"conv 1", "conv 2"}
-    assert details["held_off"] == 36
+    assert details["held_out"] == 36
     assert details["protocol"]["labels_each"] == "all"
     right = scores.unpack(Measurement(row["value"], 0, 0, row["n"], 0, details))
     assert 100 * right.mean() == pytest.approx(row["value"], abs=1e-3)

@@ -196,6 +196,15 @@ def test_resume_with_another_config_is_refused_and_loses_nothing(run_copy, fails
     assert snapshot(run_copy.path) == before
 
 
+@pytest.mark.parametrize("status", ["finished", "collapsed", "diverged"])
+def test_a_run_that_has_ended_and_lost_its_checkpoint_is_not_begun_anew(run_copy, fails, status):
+    (run_copy.path / "checkpoint.pt").unlink()
+    run_copy.update(status=status)
+    before = snapshot(run_copy.path)
+    fails(*train_arguments(run_copy.path, "--resume", images=320), names="checkpoint.pt: no such file")
+    assert snapshot(run_copy.path) == before
+
+
 def test_resume_with_other_pictures_of_the_same_name_is_refused(run_copy, fails, data):
     make_zip(data / "digits.zip", {f"train/{i}.png": encode(noise(i)) for i in range(4)})
     before = snapshot(run_copy.path)

@@ -350,6 +350,10 @@ def test_verify_passes_on_a_whole_set_and_finds_a_flipped_byte_in_the_cache(data
     (folder / "test.u8").write_bytes(content)
     with pytest.raises(UserError, match=r"test\.u8: damaged"):
         prepare("pets", 16, verify=True)
+    (data / "pets.zip").unlink()
+    assert prepare("pets", 16) == folder
+    with pytest.raises(UserError, match="unknown data set 'pets'"):
+        prepare("pets", 16, verify=True)  # there is nothing to compare with
 
 
 def test_verify_finds_a_damaged_picture_in_the_zip(data):

@@ -69,13 +69,14 @@ def test_what_is_listed_is_picked_in_any_layout(data, tmp_path, monkeypatch, cap
     assert loading.load_data(name).size == 64
 
 
-def test_the_cut_can_be_chosen(tmp_path, monkeypatch):
+def test_the_cut_can_be_chosen(tmp_path, monkeypatch, fails):
     monkeypatch.setattr(picking, "listed_files", lambda name: ["images/000002.jpg"])
     photo = np.zeros((218, 178, 3), np.uint8)
     photo[55:163, 35:143] = 200  # the middle 108 pixels
     make_folder(tmp_path / "celeba", {"000002.jpg": encode(photo)})
     assert main(["data", "pick", "faces", "--from", "celeba", "--cut", "108", "--out", "cut.zip"]) == 0
     assert abs(loading.load_data("cut.zip", 64).images[0].astype(int) - 200).max() <= 2
+    fails("data", "pick", "faces", "--from", "celeba", "--cut", "200", "--out", "wide.zip", names="too small to cut 200 from")
 
 
 def test_what_cannot_be_picked_is_one_line_and_leaves_no_file(data, tmp_path, fails):

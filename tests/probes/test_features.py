@@ -149,6 +149,11 @@ def test_a_conditional_discriminator_is_refused():
         features.of_discriminator(net(Architecture(16, 1, (4, 6), (2, 2), kernel=4, num_classes=10)))
 
 
+def test_a_discriminator_without_conv_layers_is_refused():
+    with pytest.raises(UserError, match="no conv layers"):
+        features.of_discriminator(Discriminator(Architecture(16, 1, (), (), hidden=8)))
+
+
 def test_an_unfinished_run_gives_its_latest_checkpoint(run, run_copy):
     expected = run.discriminator().convs[1].layer.weight
     (run_copy.path / "discriminator.safetensors").unlink()

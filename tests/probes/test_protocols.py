@@ -157,7 +157,7 @@ def test_probe_prints_and_writes_what_it_found(run, tmp_path, capsys):
     assert f"accuracy {found['accuracy']:.2%}" in printed
     assert found["accuracy"] > 0.7
     assert np.trace(found["confusion"]) / np.sum(found["confusion"]) == pytest.approx(found["accuracy"])
-    assert (found["train"], found["held_off"], found["layers"]) == (700, 140, {"conv 1": 128, "conv 2": 256})
+    assert (found["train"], found["held_out"], found["layers"]) == (700, 140, {"conv 1": 128, "conv 2": 256})
     assert (found["precision"], found["seen"]) == ("single", run.log()[-1]["images"])
     assert found["protocol"]["grid"] == list(protocols.CIFAR10_GRID)
 

@@ -39,12 +39,12 @@ def test_grey_images_are_shown_to_a_colour_net_only_when_asked(data):
         data / "grey", {f"{s}/{c}/{i}.png": encode(noise(i)) for s in ("train", "test") for c in "ab" for i in range(9)}
     )
     a = Architecture(16, 3, (4,), (2,), kernel=4)
-    with pytest.raises(UserError, match=r"digits: images of 1 channels of colour; this net sees 3; `grey_as_colour` repeats"):
+    with pytest.raises(UserError, match=r"digits: images with 1 channel\(s\); this net takes 3; `grey_as_colour` repeats"):
         tasks.load_pair("digits", a)
     train, _ = tasks.load_pair("digits", a, grey_as_colour=True)
     assert train.images[3:5].shape == (2, 3, 16, 16)
     assert (train.images[3:5].std(1) == 0).all()
-    with pytest.raises(UserError, match=r"grey: images of 3 channels of colour; this net sees 1$"):
+    with pytest.raises(UserError, match=r"grey: images with 3 channel\(s\); this net takes 1$"):
         tasks.load_pair("grey", Architecture(16, 1, (4,), (2,), kernel=4), grey_as_colour=True)
 
 

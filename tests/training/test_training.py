@@ -193,7 +193,8 @@ def test_g_learns_through_disguises():
     ("flip", "noise", "shift", "tint"), [(False, 0.0, 0, 0.0), (True, 0.1, 0, 0.0), (False, 0.1, 3, 0.5), (False, 0.0, 3, 0.0)]
 )
 def test_three_updates_are_those_of_a_loop_written_from_the_paper(tmp_path, digits, flip, noise, shift, tint):
-    config = replace(CONFIG, images=48, weight_decay=1e-3, flip=flip, noise=noise, shift=shift, tint=tint)
+    how = {"flip": flip, "noise": noise, "shift": shift, "tint": tint, "precision": "single"}
+    config = replace(CONFIG, images=48, weight_decay=1e-3, **how)
     run = finished(tmp_path / "run", config, digits)
 
     g, d = networks.build(TINY, config.seed)
@@ -603,7 +604,7 @@ def test_data_of_another_shape_is_refused(tmp_path, digits):
 
 def test_data_of_other_classes_are_refused(tmp_path, digits):
     config = replace(CONFIG, architecture=replace(TINY, num_classes=7))
-    with pytest.raises(UserError, match="10 classes, the architecture 7"):
+    with pytest.raises(UserError, match="10 classes, but architecture.num_classes=7; set that to 10"):
         train(config, digits, start(tmp_path / "run", config), "cpu")
     with pytest.raises(UserError, match="classes"):
         train(config, replace(digits, labels=None, classes=()), start(tmp_path / "other", config), "cpu")

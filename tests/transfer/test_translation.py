@@ -6,6 +6,7 @@ import torch
 
 from dcgan_core.drawings import scenes
 from dcgan_core.drawings.rooms import ROOM_OBJECTS
+from dcgan_core.errors import UserError
 from dcgan_core.transfer import translating, translation
 from dcgan_core.transfer.translation import A, Learner, Translator
 
@@ -136,3 +137,9 @@ def test_nets_that_are_there_are_not_trained_again(tmp_path, monkeypatch):
     (tmp_path / "masks-both-1.safetensors").unlink()
     translating.measure_translation(tmp_path, seeds=2)
     assert trained[12:] == [("masks", "both", 1)]
+
+
+def test_one_net_alone_is_refused_before_anything_is_trained(tmp_path):
+    with pytest.raises(UserError, match="`seeds` 1: at least 2"):
+        translating.measure_translation(tmp_path / "after", seeds=1)
+    assert not (tmp_path / "after").exists()
