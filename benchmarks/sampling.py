@@ -13,7 +13,7 @@ from dcgan_core import latent
 from dcgan_core.data import loading
 from dcgan_core.networks import Generator
 
-RUNS = ("faces", "drawn-rooms", "imagenet32", "mnist")
+RUNS = ("faces", "drawn-rooms", "imagenet32", "mnist-small")
 
 
 def plain(run: str) -> Generator:
@@ -43,7 +43,7 @@ def importing(report: Report, quick: bool) -> None:
         "import dcgan_core": "import dcgan_core",
         "dcgan --help": "from dcgan_core import cli; cli.make_parser()",
         "import torch": "import torch",
-        "and a net loaded": "import dcgan_core as dcgan; dcgan.load('mnist')",
+        "and a net loaded": "import dcgan_core as dcgan; dcgan.load('mnist-small')",
     }
     times: dict[str, list[float]] = {name: [] for name in programs}
     for _ in range(2 if quick else 5):

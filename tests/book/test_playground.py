@@ -378,7 +378,7 @@ def test_forgetting_is_the_librarys(opened):
 
 
 def test_one_z_in_ten_classes_is_the_librarys(opened):
-    page, run = opened(), Run("mnist")
+    page, run = opened(), Run("mnist-small")
     live(page, run.name)
     view(page, "Ten digits")
     page.get_by_role("button", name="Take seed 6, class 6", exact=True).click()
@@ -522,7 +522,7 @@ def test_no_view_is_wider_than_the_window_or_unreadable(opened, width, scheme):
     from axe_playwright_python.base import AXE_SCRIPT
 
     page = opened(width=width, color_scheme=scheme)
-    for run, views in {"drawn-rooms": ("One picture", "Walk", "Arithmetic", "Forget"), "mnist": ("Ten digits",)}.items():
+    for run, views in {"drawn-rooms": ("One picture", "Walk", "Arithmetic", "Forget"), "mnist-small": ("Ten digits",)}.items():
         page.get_by_role("button", name=KNOWN["worlds"][run]["title"], exact=True).click()
         for name in views:
             page.get_by_role("button", name=name, exact=True).click()

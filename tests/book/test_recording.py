@@ -146,7 +146,7 @@ import dcgan_core as dcgan
 from dcgan_core.readers import judges
 from dcgan_core.data.sources import finding
 from dcgan_core import latent
-g = dcgan.load("mnist", device="cpu")
+g = dcgan.load("mnist-small", device="cpu")
 assert g.sample(2, seed=1).shape == (2, 1, 28, 28)
 judges.load_judge("drawn-portraits")
 finding.find("digits"); finding.names()
