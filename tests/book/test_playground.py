@@ -482,6 +482,8 @@ def check_frames(page):
         seen.append(np.asarray(Image.open(io.BytesIO(shot)).convert("RGB")).astype(int))
     assert all(shot.std() > 10 for shot in seen)
     assert abs(seen[0] - seen[2]).mean() > 5 < abs(seen[0] - seen[1]).mean() * 2
+    bare = "(tray) => [...tray.childNodes].filter((node) => node.nodeType === 3).map((node) => node.data)"
+    assert page.locator(".dp-tray").evaluate(bare) == [], "a condition's value, shown as text"
 
 
 # --- by keyboard, on a phone -----------------------------------------------------------------------------------------------

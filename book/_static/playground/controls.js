@@ -14,7 +14,7 @@
       else if (value === true) node.setAttribute(key, "");
       else if (value !== false && value != null) node.setAttribute(key, value);
     }
-    node.append(...children.flat().filter((child) => child != null));
+    node.append(...children.flat().filter((child) => child != null && child !== false));
     return node;
   }
 

@@ -233,7 +233,7 @@
       const judged = this.world.models.discriminator;
       const ask =
         judged &&
-        engineBytes &&
+        engineBytes > 0 &&
         location.protocol !== "file:" &&
         el(
           "label",
