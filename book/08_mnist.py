@@ -414,7 +414,9 @@ Table(
 )
 
 # %% [markdown]
-# One training of each; and since both nets of the narrow pair are narrow, this does not tell which of them was too narrow. `mnist-first`, and `mnist-fc` after 12 passes, had been scored on the test digits, too, so these were not quite fresh:
+# One training of each. G and D of `mnist-256` are both narrow, so this does not tell which of the two was too narrow.
+#
+# The test digits were not quite fresh for `mnist` and `mnist-fc`: what these nets were after 12 passes had been scored on them, too.
 
 # %% tags=["hide-input"]
 first = chapters.trial("mnist_width")["first"]
