@@ -416,7 +416,7 @@ Table(
 # %% [markdown]
 # One training of each. G and D of `mnist-256` are both narrow, so this does not tell which of the two was too narrow.
 #
-# The test digits were not quite fresh for `mnist` and `mnist-fc`: what these nets were after 12 passes had been scored on them, too.
+# The test digits were not quite fresh for `mnist` and `mnist-fc`: the nets before them, of 12 passes, had been scored on them, too.
 
 # %% tags=["hide-input"]
 first = chapters.trial("mnist_width")["first"]
