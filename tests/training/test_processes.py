@@ -92,7 +92,7 @@ def test_all_processes_have_the_same_parameters_after_200_updates(tmp_path):
 @pytest.mark.parametrize("updates", ["both", "alternate"])
 def test_two_processes_that_share_batchnorm_train_as_one_does(tmp_path, updates):
     """Within rounding: five updates, before differences grow. Without sharing they part at once."""
-    settings = ("--set", f"updates={updates}", "--images", "80")
+    settings = ("--set", f"updates={updates}", "--images", "80", "--precision", "single")
     assert torchrun(tmp_path, *train_arguments(tmp_path / "two"), *settings, "--sync-batchnorm").returncode == 0
     two = torch.load(tmp_path / "rank0.pt", weights_only=True)
     assert torchrun(tmp_path, *train_arguments(tmp_path / "apart"), *settings).returncode == 0
