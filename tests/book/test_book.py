@@ -73,6 +73,7 @@ def test_a_chapter_that_is_opened_and_saved_stays_as_it_is(path):
     assert jupytext.writes(notebook, fmt="py:percent") == path.read_text()
 
 
+@pytest.mark.slow
 def test_chapters_run_in_any_working_folder_by_plain_papermill(tmp_path):
     for name in ("data", "scoreboard"):
         source = tmp_path / f"{name}.ipynb"
@@ -164,6 +165,7 @@ def test_a_failing_cell_is_named_and_leaves_no_executed_chapter(build, tmp_path)
     assert not (tmp_path / "executed" / "chapter.ipynb").exists()
 
 
+@pytest.mark.slow
 def test_chapters_run_side_by_side_and_one_that_fails_stops_those_that_wait(build, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
