@@ -390,7 +390,7 @@ print("difference in percentage points:", ledger.number(row))
 # one run of each cannot tell.
 #
 # **How long, how wide?** `mnist-first` made 12 passes through the 50,000 digits. Most of its weights lead from the hidden layer's 1,024 units to the first of the
-# transposed convolutions, and make its file the largest of this book. So we trained the same net again, for 25 passes, which are as many updates as the authors' nets had; and once more with a quarter of the hidden
+# transposed convolutions, and make its file the largest of this book. So we trained the same net again, for 25 passes, which are as many updates as the authors' nets had, of smaller batches; and once more with a quarter of the hidden
 # units, in G and in D. The rule was written before either was scored: the narrow net ships, as `mnist`, if its error is at most 0.2 points above the wide one's. This was decided on the validation
 # digits, which are training digits that no net has seen. Each error is the mean of three draws of 50,000 samples, with the lowest and the highest:
 

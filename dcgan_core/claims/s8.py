@@ -95,9 +95,8 @@ def _more_than_mnist(s: Setting) -> Measurement:
     """The same digits read with the references of two runs: this one, and the supplement's own net beside it."""
     plain, seen = Run(s.run.path.parent / "mnist"), s.run.trained["images"]
     if not _is_mnist(plain) or plain.trained["images"] != seen:
-        raise UserError(
-            f"{plain.path}: should be the supplement's net after as many digits (dcgan train mnist --images {seen})"
-        )
+        how = f"dcgan train mnist --images {seen} --decay-images {s.run.info['config'].get('decay_images', 0)}"
+        raise UserError(f"{plain.path}: should be the supplement's net, trained alike ({how})")
     count = 5_000 if s.small else 50_000
     with intervals.timed() as seconds:
         mine, other = (_generated(setting, count)[count][0] for setting in (s, replace(s, run=plain)))

@@ -235,7 +235,7 @@ def test_every_claim_of_the_supplement_is_measured_from_a_trained_net(folders):
     assert as_good["details"]["disagree"] >= abs(as_good["value"])
     plain = folders["mnist"]
     (plain.path / "run.json").write_text(json.dumps(plain.info | {"counters": {"images": 96}}))
-    with pytest.raises(UserError, match=r"net after as many digits \(dcgan train mnist --images 64\)"):
+    with pytest.raises(UserError, match=r"trained alike \(dcgan train mnist --images 64 --decay-images 0\)"):
         ledger.result(ledger.claim("mnist.nn_error_affine"), folders["mnist-affine"], "cpu", small=True)
 
 
