@@ -548,7 +548,7 @@ for name, a in ARCHITECTURES.items():
 Table(
     ["name", "image", "D's maps, layer by layer", "kernel", "z", "G", "D"],
     rows,
-    caption="The nets that have a name. `rooms` and the drawn sets use `small64` at half its widths.",
+    caption="The nets that have a name. `rooms`, `drawn-rooms` and `drawn-portraits` use `small64` at half its widths, `drawn-sprites` `small32`.",
 )
 
 # %% [markdown]
@@ -556,11 +556,11 @@ Table(
 #
 # | | the paper and its code | here | why |
 # |---|---|---|---|
-# | width on CPUs | 128 to 1,024 | `faces` (`small64`): 64 to 512; `rooms` and the drawn sets: 32 to 256; `imagenet32`'s recipe: half | a quarter of the work, or less |
+# | width on CPUs | 128 to 1,024 | `faces` (`small64`): 64 to 512; `rooms`, `drawn-rooms`, `drawn-portraits`: 32 to 256; `drawn-sprites` (`small32`): 64 to 256; `imagenet32`'s recipe: half | a quarter of the work, or less |
 # | kernel on CPUs | 5 | `small64`, `small32`: 4 | a third less work, and 2 divides 4: every output pixel gets as many stamps as its neighbour |
 # | batchnorm's epsilon | 1e-8 | 1e-5 | a map that has died would be divided by almost nothing |
 # | batchnorm when sampling | statistics of the batch | fixed statistics, estimated once after training | one z always gives one image |
-# | batch on CPUs | 128 | 32; 16 for `imagenet32`, 8 in one of its stages | in the same time, many times as many updates |
+# | batch on CPUs | 128 | 32; 16 for `imagenet32` and `cifar10`, 8 in one stage of `imagenet32` | in the same time, many times as many updates |
 # | updates on CPUs | each batch trains one net, in turn | each batch trains both | the batch is there already |
 # | training images on CPUs | as they are | for `imagenet32`, `cifar10`, and the last stages of `faces` and `rooms`, mirrored half of the time | the stand-in is small, and the net sees each image many times |
 # | what D sees, on CPUs | images as they are | for `imagenet32` and `cifar10` with a little noise; in later stages of `imagenet32`, and the last of `faces` and `rooms`, moved and tinted | makes D's task harder for longer (chapter 5.1) |

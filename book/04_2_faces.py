@@ -429,7 +429,7 @@ Table(
         ]
         for row in distances.values()
     ],
-    caption="Fréchet distances in EfficientNet-lite0's features (± half the spread of ten bootstrap draws, which covers about 80 %), and how far apart two halves of the real photographs are: fewer images make any distance larger.",
+    caption="Fréchet distances in EfficientNet-lite0's features (in brackets the interval of ten bootstrap draws, which covers about 80 %), and how far apart two halves of the real photographs are: fewer images make any distance larger.",
 )
 
 # %% [markdown]

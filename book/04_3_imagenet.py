@@ -153,7 +153,7 @@ show(as_tree.images, columns=12, zoom=2)
 paper = recipes.recipe("imagenet", "paper")
 config = replace(recipes.recipe("imagenet32", "quick"), data=name, seed=seed)
 if profile != "quick":
-    config = replace(recipes.recipe(name, profile), seed=seed)
+    config = replace(recipes.recipe(name, profile), data=name, seed=seed)
 ours, theirs = config.architecture, paper.architecture
 Table(
     ["", "the authors' ImageNet net", "the small net below"],

@@ -439,7 +439,7 @@ show(pictures, columns=12, zoom=2)
 #
 # - **Data.** Imagenet-1k has over a million pictures. Our {term}`stand-in` is Tiny-ImageNet, of which D saw a small part at first and all in its last stage. The {term}`ledger` says how many pictures that is, beside the value.
 # - **The net and its training.** Half of the authors' widths, small batches, each training both nets, pictures mirrored half of the time, and a small part of
-#   their updates; noise on all that D sees; in later stages a falling learning rate, for a while batches of half the size, and all that D sees moved and tinted. The {doc}`appendix <05_1_appendix>` says
+#   the pictures that theirs saw; noise on all that D sees; in later stages a falling learning rate, for a while batches of half the size, and all that D sees moved and tinted. The {doc}`appendix <05_1_appendix>` says
 #   why most of them were tried.
 # - **What the paper leaves open.** How $C$ was chosen, on which pictures batchnorm's statistics were estimated, and how many draws make the
 #   "±". As in the authors' SVHN script, we keep 10,000 pictures back to choose $C$, and take the statistics from the others. Unlike it: the grid is wider; the search

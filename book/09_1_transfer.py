@@ -265,7 +265,7 @@ Table(
 #
 # **Limits.** Each net saw a hundred thousand pictures with a hundred and four hundred labels a class, and fewer elsewhere, as the table says: each labelled picture of CIFAR-10 was seen at least 25 times (3 times in the study that stops early), each face only 15
 # times. On faces D is that of the run `faces` as it was after its second stage. There a net from scratch is not measured: to train
-# it for as long would take hours. And there two draws were added after three had not decided, so a row that is just met there is less sure than its interval says. Settings were chosen in trainings of 1,000 and then 20,000 pictures. On CIFAR-10 that chose for fine-tuning a learning rate near the lowest of the range (0.00001 to 0.001), with which D hardly moves; what larger ones do in a long training was not measured. The interval varies over draws of labels, not over trainings of D: it is one D. And it is a small D, of small pictures.
+# it for as long would take hours. And there two draws were added after three had not decided, so a row that is just met there is less sure than its interval says. Settings were chosen in trainings of 1,000 and then 20,000 pictures on CIFAR-10, of 400 and then 1,600 on faces. On CIFAR-10 that chose for fine-tuning a learning rate near the lowest of the range (0.00001 to 0.001), with which D hardly moves; what larger ones do in a long training was not measured. The interval varies over draws of labels, not over trainings of D: it is one D. And it is a small D, of small pictures.
 #
 # ## Your own pictures
 #

@@ -116,8 +116,8 @@ for k, what in enumerate(said):
 # G's layers are what lies on the way:
 
 # %%
-print(inspect.getsource(generator_features.generator_layers))
-for maps in generator_features.generator_layers(g, z[:1]):
+print(inspect.getsource(g.features))
+for maps in g.features(z[:1]):
     print(" x ".join(map(str, maps.shape[1:])))
 
 # %% [markdown]

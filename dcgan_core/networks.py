@@ -187,16 +187,20 @@ class Generator(nn.Module):
             self.convs.append(Stage(conv, batchnorm(a, outputs, True, edge=not i), nn.ReLU() if i else image()))
         initialise(self, rng)
 
-    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """z: N x latent. labels: N classes, for nets with classes. Returns N x channels x size x size, in [-1, 1] or [0, 1]."""
+    def features(self, z: Tensor, labels: Tensor | None = None) -> list[Tensor]:
+        """What z is projected to, then each conv layer's feature maps after its activation; the last are the images."""
         y = one_hot(self.architecture, labels)
         h: Tensor = z
         for stage in self.dense:
             h = stage(join(h, y))  # N x hidden; N x units
-        h = h.unflatten(1, self.architecture.base)  # N x widths[-1] x side x side
+        maps = [h.unflatten(1, self.architecture.base)]  # N x widths[-1] x side x side
         for stage in self.convs:
-            h = stage(join(h, y))  # N x widths[i - 1] x (side * stride) ...
-        return h
+            maps.append(stage(join(maps[-1], y)))  # N x widths[i - 1] x (side * stride) ...
+        return maps
+
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """z: N x latent. labels: N classes, for nets with classes. Returns N x channels x size x size, in [-1, 1] or [0, 1]."""
+        return self.features(z, labels)[-1]
 
     def sample(self, count: int, *, seed: int = 0, labels: Iterable[int] | None = None) -> Tensor:
         """`count` images in G's output range, float32 N x C x S x S on its device. A seed means the same z everywhere.

@@ -142,10 +142,6 @@ class Run:
 
     # --- nets ---------------------------------------------------------------------------------------------------------
 
-    def save_net(self, kind: str, net: Generator | Discriminator) -> None:
-        """Writes `<kind>.safetensors` in float32."""
-        write_net(self.path / f"{kind}.safetensors", kind, net)
-
     def generator(self, device: torch.device | str = "cpu") -> Generator:
         """G in eval mode and float32 on `device`."""
         return self._net("generator", Generator, device)
@@ -229,7 +225,7 @@ def start(
     profile: str | None = None,
     initial: Run | None = None,
 ) -> Run:
-    """Makes a new run of `config` on `data` in `path`, not trained yet. No other function makes one.
+    """Makes a new run of `config` on `data` in `path`, not trained yet. All are made here but those imported from the authors.
 
     recipe, profile: the names of what is trained; initial: the run whose weights it starts from. run.json records these, the
     data's fingerprint, the machine, versions and commit. Raises UserError if `path` is not empty.
@@ -249,8 +245,8 @@ def start(
     return Run.create(path, info | environment())
 
 
-def write_net(path: Path, kind: str, net: Generator | Discriminator, half: bool = False) -> None:
-    """Writes a net as safetensors. `half`: weights in float16; batchnorm statistics are always float32."""
+def write_net(folder: Path, kind: str, net: Generator | Discriminator, *, half: bool = False) -> None:
+    """Writes `<kind>.safetensors`. `half`: weights in float16; batchnorm statistics are always float32."""
     tensors = {}
     for key, tensor in net.state_dict().items():
         if key.endswith("num_batches_tracked"):
@@ -259,7 +255,7 @@ def write_net(path: Path, kind: str, net: Generator | Discriminator, half: bool 
         tensors[key] = tensor.detach().cpu().contiguous().to(torch.float32 if single else torch.float16)
     # one entry: several come out in an order that changes, and equal runs should be equal files
     note = {"dcgan": json.dumps({"net": kind, "architecture": config_io.to_dict(net.architecture)})}
-    write_atomically(path, safetensors.torch.save(tensors, note))
+    write_atomically(folder / f"{kind}.safetensors", safetensors.torch.save(tensors, note))
 
 
 def _known_runs() -> str:

@@ -43,7 +43,7 @@ def test_nets_come_back_as_they_were_saved(tmp_path):
     run = described(tmp_path / "run")
     for kind, net in zip(runs.NETS, nets(), strict=True):
         assert not run.has_net(kind)
-        run.save_net(kind, net)
+        runs.write_net(run.path, kind, net)
         loaded = getattr(Run(run.path), kind)()
         assert states_equal(net, loaded)
         assert not loaded.training
@@ -52,7 +52,7 @@ def test_nets_come_back_as_they_were_saved(tmp_path):
 
 def test_half_precision_halves_the_weights_but_keeps_batchnorms_statistics(tmp_path):
     run, (g, _) = described(tmp_path / "run"), nets()
-    runs.write_net(run.path / "generator.safetensors", "generator", g, half=True)
+    runs.write_net(run.path, "generator", g, half=True)
     for key, tensor in safetensors.torch.load_file(run.path / "generator.safetensors").items():
         statistics = key.endswith(("running_mean", "running_var"))
         assert tensor.dtype == (torch.float32 if statistics else torch.float16)
@@ -68,7 +68,7 @@ def test_equal_nets_are_equal_files(tmp_path):
     files_ = []
     for name in ("one", "two"):
         run = described(tmp_path / name)
-        run.save_net("generator", nets()[0])
+        runs.write_net(run.path, "generator", nets()[0])
         files_.append((run.path / "generator.safetensors").read_bytes())
     assert files_[0] == files_[1]
 
@@ -212,7 +212,7 @@ def test_weights_of_another_net_or_another_architecture_are_refused(run_copy, tm
     other = described(tmp_path / "other", replace(TINY, latent=11))
     shutil.copy(run_copy.path / "discriminator.safetensors", other.path)
     assert other.discriminator()  # z is not D's business
-    other.save_net("generator", nets()[0])
+    runs.write_net(other.path, "generator", nets()[0])
     with pytest.raises(UserError, match=r"dense\.0\.layer\.weight does not fit"):
         other.generator()
 
@@ -221,7 +221,7 @@ def test_weights_that_are_no_numbers_are_refused(tmp_path):
     run, (g, _) = described(tmp_path / "run"), nets()
     with torch.no_grad():
         g.convs[0].layer.weight[0, 0, 0, 0] = torch.nan
-    run.save_net("generator", g)
+    runs.write_net(run.path, "generator", g)
     with pytest.raises(UserError, match=r"convs\.0\.layer\.weight has values that are NaN or infinite"):
         run.generator()
 
@@ -251,7 +251,7 @@ def test_where_writing_fails_the_old_file_is_whole_and_nothing_else_is_left(run_
     with pytest.raises(UserError, match=r"checkpoint\.pt: No space left on device"):
         run_copy.save_checkpoint({"x": torch.zeros(10)})
     with pytest.raises(UserError, match=r"generator\.safetensors: No space left"):
-        run_copy.save_net("generator", nets()[0])
+        runs.write_net(run_copy.path, "generator", nets()[0])
     with pytest.raises(UserError, match=r"run\.json: No space left"):
         run_copy.update(status="broken")
     assert snapshot(run_copy.path) == before

@@ -12,13 +12,11 @@ Fixed before the run: a filter is in a single oscillating mode where variety is 
 above `SWINGS` in two windows running, at the same frequency, after an earlier window in which it was varied.
 """
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from dcgan_core import config_io, runs
 from dcgan_core.ablations import measuring, running, stability, variants
@@ -26,7 +24,6 @@ from dcgan_core.ablations.measuring import ledger_row
 from dcgan_core.errors import UserError
 from dcgan_core.files import read_json, write_json
 from dcgan_core.intervals import Measurement
-from dcgan_core.networks import Generator
 from dcgan_core.runs import Run
 from dcgan_core.training.session import Event
 
@@ -51,16 +48,6 @@ def study(out: Path, device: str = "auto", progress: bool = True) -> dict:
         watch.table["rows"] = [_row(watch.table, run)]
         watch.write()
     return watch.table
-
-
-def maps(generator: Generator, z: Tensor) -> Iterator[Tensor]:
-    """The maps of G's hidden convolutions, N x filters x side x side, z's side first. For nets without classes."""
-    h = z
-    for stage in generator.dense:
-        h = stage(h)
-    h = h.unflatten(1, generator.architecture.base)
-    for stage in generator.convs[:-1]:
-        yield (h := stage(h))
 
 
 def judge(seen: np.ndarray) -> dict[str, np.ndarray]:
@@ -105,7 +92,7 @@ class _Watch:
         device = next(event.generator.parameters()).device
         z = variants.fixed_z(event.generator.architecture, BASELINE.seed)[:BATCH].to(device)
         with torch.no_grad():
-            self.seen[updates] = [h[:KEPT].half().cpu().numpy() for h in maps(event.generator, z)]
+            self.seen[updates] = [h[:KEPT].half().cpu().numpy() for h in event.generator.features(z)[1:-1]]
         if updates % (APART * WINDOW) == 0:
             if len(self.seen) == WINDOW:
                 self._judge(updates)

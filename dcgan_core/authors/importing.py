@@ -18,7 +18,7 @@ from dcgan_core.data.images import ImageData
 from dcgan_core.errors import UserError
 from dcgan_core.files import write_atomically
 from dcgan_core.networks import Generator
-from dcgan_core.runs import NETS, Run, environment
+from dcgan_core.runs import NETS, Run, environment, write_net
 from dcgan_core.training.order import batch_indices
 from dcgan_core.training.session import BATCHNORM_BATCHES, GRID
 
@@ -69,7 +69,7 @@ def import_run(folder: str | Path, out: str | Path, statistics: str | None = Non
         out.parent.mkdir(parents=True, exist_ok=True)
         run = Run.create(temporary, _described(released, Path(folder), list(built), noted))
         for name, net in built.items():
-            run.save_net(name, net)
+            write_net(run.path, name, net)
         if pixels is not None:
             (run.path / "samples").mkdir()
             write_atomically(run.path / "samples" / f"{0:09d}.png", pictures.encode(pictures.grid(pixels)))

@@ -58,12 +58,7 @@ def _translation() -> list[Claim]:
         ("factors", f"L1 and D together show what was asked for better than L1 alone: {masks}", f"{each}: difference", MORE),
         ("adversarial", f"L1 and D together show what was asked for better than D alone: {masks}", f"{each}: difference", MORE),
         ("overlap", f"L1 and D together put windows in place better than L1 alone: {masks}", "overlap: difference", MORE),
-        (
-            "variety",
-            f"With both, other noise gives other rooms: {masks}",
-            "share of the drawings' spread",
-            at_least(0.5),
-        ),
+        ("variety", f"With both, other noise gives other rooms: {masks}", "share of the drawings' spread", at_least(0.5)),
     ]
     pictures: list[tuple] = [
         (

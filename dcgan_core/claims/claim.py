@@ -119,7 +119,7 @@ class Claim:
     paper: str  # the paper's value, or what it says in place of one
     unit: str
     rule: Rule | None  # None: nothing is decided, as of most comparisons
-    measure: Measure | None = None  # None: `dcgan ablate` measures it, or nothing here does yet
+    measure: Measure | None = None  # None: `dcgan ablate` or `dcgan after` measures it, or nothing does
     fits: Callable[[Run], bool] = lambda run: True  # can it be measured on this run?
     instead: Callable[[Run], str] = lambda run: ""  # what stands in for the paper's data, if anything does
     needs: str = ""  # a data set without which it is only measured when asked for by its id
@@ -143,19 +143,9 @@ def _undecided(result: dict) -> str:
 
 def ablation(name: str, section: str, statement: str, paper: str, rule: Rule | None = None) -> Claim:
     """What a guideline is good for; with another rule, that one of this book's deviations does no harm."""
-    kind = "control" if rule else "paper"
+    how: dict = {"kind": "control" if rule else "paper", "varies": "trainings", "setting": _undecided}
     unit = "times the Fréchet distance"
-    return Claim(
-        f"ablation.{name}",
-        section,
-        statement,
-        paper,
-        unit,
-        rule or at_least(1.0),
-        kind=kind,
-        varies="trainings",
-        setting=_undecided,
-    )
+    return Claim(f"ablation.{name}", section, statement, paper, unit, rule or at_least(1.0), **how)
 
 
 def stability(name: str, section: str, statement: str, paper: str) -> Claim:

@@ -1,6 +1,5 @@
 """The ledger: every claim, measured on a run, read from what ships, and shown."""
 
-import datetime
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from dcgan_core.ablations import shipping
+from dcgan_core.ablations import measuring, shipping
 from dcgan_core.claims import after, book, nets, s3, s4, s5, s6, s7, s8
 from dcgan_core.claims.board import Scoreboard, digits, number, over
 from dcgan_core.claims.claim import Claim, Setting, has_photographs
@@ -60,20 +59,10 @@ def measure(run: Run, ids: list[str], device: str = "auto", seed: int = 0) -> li
 
 def result(c: Claim, run: Run, device: str = "auto", seed: int = 0, small: bool = False) -> dict:
     """One claim measured on one run, as results.json has it. `small`: in seconds, before a reader's eyes."""
-    assert c.measure is not None  # `dcgan ablate` measures the others
+    assert c.measure is not None  # `dcgan ablate` and `dcgan after` measure the others
     m = c.measure(Setting(run, device, seed, small))
-    return {
-        **{key: float(f"{getattr(m, key):.6g}") for key in ("value", "low", "high")},
-        "n": m.n,
-        "seconds": round(m.seconds, 1),
-        "run": run.name,
-        "data": run.data_name,
-        "stand_in": bool(c.instead(run)),
-        "instead": c.instead(run),
-        "seed": seed,
-        "date": datetime.date.today().isoformat(),
-        "details": m.details,
-    }
+    row = measuring.ledger_row(c.id, m, run.name, run.data_name, seed=seed, instead=c.instead(run))
+    return {key: value for key, value in row.items() if key != "claim"} | {"details": m.details}
 
 
 def results_of(run: Run) -> dict:
@@ -85,7 +74,7 @@ def results_of(run: Run) -> dict:
 
 
 def ledger_rows() -> list[dict]:
-    """Every claim with every result of the reference runs and the ablations: one primary row for each id, measured or not.
+    """Every claim with every result that ships: one primary row for each id, measured or not.
 
     A result of a reference run whose recipe was trained again from other seeds is that of all these nets (`nets.pooled`).
     """

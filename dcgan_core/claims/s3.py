@@ -20,10 +20,7 @@ CLAIMS = [
     ablation("strides", "3", "Strided convolutions serve better than pooling and upsampling", "replace pooling"),
     ablation("batchnorm", "3", "Batchnorm serves better than none", "use in both nets"),
     ablation(
-        "batchnorm_everywhere",
-        "3",
-        "Batchnorm is left out at G's output and D's first layer",
-        "oscillation, instability",
+        "batchnorm_everywhere", "3", "Batchnorm is left out at G's output and D's first layer", "oscillation, instability"
     ),
     ablation("fully_connected", "3", "No fully connected hidden layer is better than one", "remove"),
     ablation("activations", "3", "LeakyReLU serves D better than other activations", "use LeakyReLU"),

@@ -192,7 +192,7 @@ def _forgetting_claims() -> list[Claim]:
         gone = f"Dropping the feature maps that draw {what}s removes most {what}s, to the judge{how}"
         kept = f"Dropping the feature maps that draw {what}s: the share of other things kept{how}"
         chance = f"As many maps, dropped at random: the {what}s that go{how}"
-        most = (*(("most (by eye)", at_least(0.5), "paper") if not suffix else (NOT_IN_PAPER, None, "comparison")),)
+        most = ("most (by eye)", at_least(0.5), "paper") if not suffix else (NOT_IN_PAPER, None, "comparison")
         for claim_id, text, unit, number, varies, (paper, rule, kind) in (
             ("forgetting.windows_gone", gone, objects, "gone", "images", most),
             ("forgetting.others_kept", kept, rest, "kept", "images", (NOT_IN_PAPER, None, "comparison")),
@@ -310,14 +310,9 @@ def _blind(success: dict[str, float]) -> str:
 
 def _turn_claims() -> list[Claim]:
     """Fig 8 claims that pose turns reliably, and nothing of who is turned."""
+    turn = "A turn vector from four and four faces turns others reliably"
     rows: tuple[Said, ...] = (
-        (
-            "monotone",
-            "A turn vector from four and four faces turns others reliably",
-            "by eye",
-            "share of trials",
-            at_least(0.5),
-        ),
+        ("monotone", turn, "by eye", "share of trials", at_least(0.5)),
         ("identity", "What else of a face stays while it turns", NOT_IN_PAPER, "share of other factors", None),
     )
     fits = trained_on("drawn-portraits")

@@ -39,7 +39,7 @@ def ship(run: Run, name: str | None = None, *, weights: bool = True, discriminat
     for file in (*(f"{kind}.safetensors" for kind in NETS), "log.jsonl", "results.json"):
         (target / file).unlink(missing_ok=True)
     for kind, net in nets.items():
-        write_net(target / f"{kind}.safetensors", kind, net, half=True)
+        write_net(target, kind, net, half=True)
     # no paths of this machine; `lineage` and `data` say what they were
     info = run.info | {"config": run.info["config"] | {"data": run.data_name}, "initial": None}
     if "authors" in info:

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from dcgan_core.cli import seed
+from dcgan_core.errors import UserError
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -30,6 +31,8 @@ def _run(args: argparse.Namespace) -> None:
     from dcgan_core.metrics.efficientnet import efficientnet_distance
     from dcgan_core.runs import Run
 
+    if args.weights and args.features == "efficientnet":
+        raise UserError("--weights: they are Inception's; leave out --features efficientnet, or --weights")
     run = Run(args.source)
     config = run.info["config"]
     how = {"crop": config.get("crop", "center"), "grey": run.architecture.channels == 1}

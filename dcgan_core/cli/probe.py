@@ -11,10 +11,7 @@ from dcgan_core.errors import UserError
 def add(commands: argparse._SubParsersAction) -> None:
     p = commands.add_parser("probe", help="classify a labelled data set with a linear SVM on D's features")
     p.add_argument(
-        "source",
-        type=Path,
-        metavar="RUN",
-        help="a run's folder (unfinished: its latest checkpoint) or shipped name",
+        "source", type=Path, metavar="RUN", help="a run's folder (unfinished: its latest checkpoint) or shipped name"
     )
     p.add_argument("--dataset", required=True, metavar="NAME", help="such as cifar10, or the path of a zip or folder")
     p.add_argument("--features", default="trained", help="trained (default), random (an untrained D), pixels or kmeans")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def add(commands: argparse._SubParsersAction) -> None:
     p = commands.add_parser("sample", help="generate images with a run's G")
     p.add_argument("source", type=Path, metavar="RUN", help="a run's folder, or the name of one that ships")
-    p.add_argument("--count", type=int, default=64, help="number of images (default: 64)")
+    p.add_argument("--count", type=int, help="number of images (default: 64)")
     z = p.add_mutually_exclusive_group()
     z.add_argument("--seed", type=seed, default=0, help="seed of z (default: 0)")
     z.add_argument("--z", type=Path, metavar="Z.npz", help="generate the images of these z (array `z`, N x latent)")
@@ -46,12 +46,15 @@ def _run(args: argparse.Namespace) -> None:
     run = Run(args.source)
     device = devices.pick(args.device)
     api.picture_bytes(np.zeros((1, 1, 3), np.uint8), args.out or Path("grid.png"))  # refused before an hour's work
+    if args.z and args.count is not None:
+        raise UserError("--count: an image for each of --z is generated; leave one of the two out")
+    count = 64 if args.count is None else args.count
     if not args.z:
-        _check_count(args.count, run.architecture)
+        _check_count(count, run.architecture)
     generator = run.generator(device)
     a = generator.architecture
     # on the CPU: a seed means the same z everywhere
-    z = _read_z(args.z, a.latent) if args.z else latent.sample(a, args.count, torch.Generator().manual_seed(args.seed))
+    z = _read_z(args.z, a.latent) if args.z else latent.sample(a, count, torch.Generator().manual_seed(args.seed))
     labels = latent.classes(a, len(z), None if args.labels is None else numbers("--labels", args.labels, int, "0,1,2"))
     if args.batch_statistics:
         if len(z) < 2:

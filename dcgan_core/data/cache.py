@@ -220,14 +220,8 @@ def _decode_into(cache: _Unfinished, source: Source, contents: Contents, of: dic
     done = saved = cache.done["read"]
     if done:
         print(f"{source.name}: continuing after the first {done:,} files", file=sys.stderr)
-    bar = tqdm(
-        initial=done,
-        total=contents.count,
-        desc=f"preparing {source.name} at {of['size']} px",
-        unit=" images",
-        leave=False,
-        delay=2,
-    )
+    title = f"preparing {source.name} at {of['size']} px"
+    bar = tqdm(initial=done, total=contents.count, desc=title, unit=" images", leave=False, delay=2)
     few = contents.ready or (contents.count is not None and contents.count < 2_000)  # not worth starting threads for
     pictures = contents.pictures(done, cache.done["last"])
     squares = decoding.squares(pictures, of["size"], of["crop"], of["channels"], threads=not few)

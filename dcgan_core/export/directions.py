@@ -15,7 +15,8 @@ from dcgan_core.networks import Generator, Stage
 from dcgan_core.readers import judges
 from dcgan_core.runs import Run
 
-TAIL = 0.1  # of a number, such as how light a room is: the exemplars are the lowest and the highest tenth
+NUMBERS = ("light", "wall_colour", "hair_colour")  # what readers say as a number; all else is a probability
+TAIL = 0.1  # of a number: the exemplars are the lowest and the highest tenth
 
 
 @dataclass(frozen=True)
@@ -71,10 +72,7 @@ def _ends(pool: Pool, key: str) -> tuple[Tensor, Tensor]:
     if key == "turn":
         return pool.of(turning.LEFT), pool.of(turning.RIGHT)
     values = pool.answers[key]
-    if values.min() >= 0 and values.max() <= 1:
-        low, high = 1 - SURE, SURE
-    else:
-        low, high = np.quantile(values, [TAIL, 1 - TAIL])
+    low, high = np.quantile(values, [TAIL, 1 - TAIL]) if key in NUMBERS else (1 - SURE, SURE)
     without, showing = (pool.z[torch.from_numpy(np.flatnonzero(chosen))] for chosen in (values < low, values > high))
     return without, showing
 

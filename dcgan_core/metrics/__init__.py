@@ -1,1 +1,1 @@
-"""How good are samples? Features and detectors come in as arguments."""
+"""How good are samples?"""

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +39,8 @@ class Features:
 
 
 def discriminator_of(run: Run, device: torch.device | str = "cpu") -> Discriminator:
-    """The D of a run, finished or not (then of its latest checkpoint), in eval mode. Its batchnorm statistics are of no use.
+    """The D of a run, finished or not (then of its latest checkpoint), in eval mode. Its batchnorm statistics are to be
+    estimated anew (`estimate_on`).
 
     Raises UserError where there is neither.
     """
@@ -55,11 +57,7 @@ def discriminator_of(run: Run, device: torch.device | str = "cpu") -> Discrimina
 
 def sides(a: Architecture) -> list[int]:
     """Height and width of each conv layer's feature maps."""
-    side, result = a.size, []
-    for stride in a.strides:
-        side //= stride
-        result.append(side)
-    return result
+    return [a.size // prod(a.strides[: i + 1]) for i in range(len(a.strides))]
 
 
 def layer_columns(a: Architecture, layers: Sequence[int] | None = None) -> dict[str, slice]:
@@ -84,7 +82,7 @@ def of_discriminator(
 ) -> Features:
     """D's pooled features; its batchnorm must have its statistics already (`estimate_on`).
 
-    Raises UserError for a class-conditional D, which would have to be told the answer.
+    Raises UserError for a class-conditional D, which would have to be told the answer, and for one without conv layers.
     """
     a = net.architecture
     if a.num_classes:

@@ -9,7 +9,7 @@ import torch
 
 from dcgan_core.errors import UserError
 
-WARN, STOP = 10, 40  # rows of the log, each the mean over `training.LOG_EVERY` updates
+WARN, STOP = 10, 40  # rows of the log, each the mean over `session.LOG_EVERY` updates
 CALM = 3  # rows without a sign of instability, after which a checkpoint counts as good
 SURE = 0.99  # D(x) from here on, with D(G(z)) below one minus it. In the shipped runs, ten rows of 0.975 at most
 # Samples differ from each other by less than this share of what images of the data do. Chosen on the logs of a hundred short

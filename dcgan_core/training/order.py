@@ -1,4 +1,4 @@
-"""Which images are in which batch? That depends on seed and step alone, so a resumed run needs no memory of it."""
+"""Which images are in which batch? Seed and step say it, so a resumed run needs no memory of it."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

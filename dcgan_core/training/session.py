@@ -22,7 +22,7 @@ from dcgan_core import config_io, latent, networks, pictures
 from dcgan_core.data.images import ImageData
 from dcgan_core.errors import UserError, reason
 from dcgan_core.files import write_atomically
-from dcgan_core.runs import Run
+from dcgan_core.runs import Run, write_net
 from dcgan_core.training import collapse, processes
 from dcgan_core.training.collapse import Alarm, Collapsed, Row, Watch
 from dcgan_core.training.order import batch_indices
@@ -255,8 +255,8 @@ class Session:
         counts, alarm = self.state.counts, self.collapsed
         if (self.ended or alarm) and self.main:
             estimate_statistics(self.state, data)
-            run.save_net("generator", self.state.generator)
-            run.save_net("discriminator", self.state.discriminator)
+            write_net(run.path, "generator", self.state.generator)
+            write_net(run.path, "discriminator", self.state.discriminator)
             self.state.generator.eval()
             self._show(f"{counts['images']:09d}.png")
             run.update(

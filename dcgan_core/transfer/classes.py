@@ -4,6 +4,7 @@ Four nets of one shape and one seed: a plain DCGAN, whose D an SVM reads; one wh
 for a class, too (AC-GAN: Odena, Olah and Shlens, 2017); and D's layers and the head alone, on the labelled pictures only.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from math import prod
@@ -253,21 +254,22 @@ def _pair(here: Pictures, key: str, seed: int, chosen: dict[str, float], out: Pa
         errors = {k: here.svm_error(state.discriminator.eval(), draw) for k, draw in draws.items()}
         return {"svm": errors} | _variety(here, config, state.generator, path, 0)
 
-    def with_head(path: Path, asks: bool) -> dict:
+    def with_head(path: Path, *, asks: bool) -> dict:
         state, two = _gan(here, config, path, known, weight=chosen["weight"], asks=asks)
         error = here.error(two, here.test)  # type: ignore[arg-type]
         return {"error": error} | _variety(here, config, state.generator, path, known.classes if asks else 0)
 
-    paths = {arm: out / f"{key}-{arm}-{seed}" for arm in ("head", "asked", "alone")}
-    paths["plain"] = out / f"{config.data}-plain-{seed}"
-    return {
-        "plain": pairs.measured_once(paths["plain"], lambda: plain(paths["plain"])),
-        "head": pairs.measured_once(paths["head"], lambda: with_head(paths["head"], False)),
-        "asked": pairs.measured_once(paths["asked"], lambda: with_head(paths["asked"], True)),
-        "alone": pairs.measured_once(
-            paths["alone"], lambda: {"error": here.error(labels_alone(config, known, chosen["rate"]), here.test)}
-        ),
+    def alone(_: Path) -> dict:
+        return {"error": here.error(labels_alone(config, known, chosen["rate"]), here.test)}
+
+    arms: dict[str, Callable[[Path], dict]] = {
+        "plain": plain,
+        "head": partial(with_head, asks=False),
+        "asked": partial(with_head, asks=True),
+        "alone": alone,
     }
+    paths = {arm: out / f"{key}-{arm}-{seed}" for arm in arms} | {"plain": out / f"{config.data}-plain-{seed}"}
+    return {arm: pairs.measured_once(path, partial(arms[arm], path)) for arm, path in paths.items()}
 
 
 def measure_classes(out: Path, *, seeds: int = SEEDS) -> dict:

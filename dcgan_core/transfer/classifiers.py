@@ -21,10 +21,11 @@ from torch import Tensor
 from dcgan_core import config_io, devices, runs
 from dcgan_core.data import decoding, loading
 from dcgan_core.data.images import ImageData, Kept
+from dcgan_core.data.sources import tree
 from dcgan_core.errors import UserError, reason
 from dcgan_core.files import read_json, write_atomically, write_json
 from dcgan_core.intervals import share
-from dcgan_core.networks import Architecture
+from dcgan_core.networks import Architecture, Discriminator
 from dcgan_core.probes import features, supervised
 from dcgan_core.probes.supervised import SupervisedNet
 from dcgan_core.probes.svm import Solver
@@ -96,12 +97,12 @@ def load_classifier(folder: Path, device: torch.device | str = "cpu") -> Picture
 
 
 def pictures_in(paths: Iterable[Path]) -> list[Path]:
-    """Files as they are given, and of folders all files below. Raises UserError where there are none."""
+    """Files as they are given, and of folders all files below but litter. Raises UserError where there are none."""
     found: list[Path] = []
     for path in paths:
         if not path.exists():
             raise UserError(f"{path}: no such file or folder")
-        found += sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+        found += sorted(path / file for file in tree.files_in(path).called.values()) if path.is_dir() else [path]
     if not found:
         raise UserError(f"{', '.join(map(str, paths))}: no pictures there")
     return found
@@ -180,8 +181,7 @@ def make_classifier(
 
 def _splits(asked: Request, a: Architecture) -> tuple[ImageData, ImageData | None]:
     """Training and, where there are any, test pictures. Raises UserError where D cannot learn from them."""
-    if not a.widths:
-        raise UserError("this discriminator has no conv layers, so no features to start from; use a run with some")
+    features.of_discriminator(Discriminator(a))  # refuses a D without features, and one that reads the class itself
     train = loading.load_data(asked.dataset, a.size, grey=asked.grey)
     if train.labels is None:
         raise UserError(f"{train.name}: no labels to learn; put its pictures into folders, one for each class, two at least")

@@ -87,7 +87,7 @@ class StudyPictures:
         rng = np.random.default_rng([self.seed, each, number])
         places = [self.rest[self.labels[self.rest] == k] for k in range(len(self.classes))]
         if (fewest := min(map(len, places))) < each:
-            raise UserError(f"`dataset`: {fewest} pictures of a class that are not held out; {each} are asked for")
+            raise UserError(f"{self.run.data_name}: {fewest} pictures of a class that are not held out; {each} are asked for")
         return self._at(np.sort(np.concatenate([rng.choice(p, each, replace=False) for p in places])))
 
     def _at(self, places: np.ndarray) -> LabelledPictures:
@@ -153,7 +153,9 @@ class Measured:
         """All of one arm that is not there yet."""
         at = self._record(name)
         missing = [number for number in range(1, draws + 1) if str(number) not in at["draws"]]
-        score = (self._frozen if name == "frozen" else self._learning(name, at)) if missing else self._frozen
+        if not missing:
+            return
+        score = self._frozen if name == "frozen" else self._learning(name, at)
         for number in missing:
             at["draws"][str(number)] = round(100 * score(number), 3)
             self.save(name)
@@ -223,9 +225,10 @@ def measure_transfer(out: Path, only: Iterable[str] = (), *, seeds: int = DRAWS,
     only: names of STUDIES, or `study/arm`; seeds: draws of labels (default: DRAWS). Raises UserError for unknown studies, and
     where the pictures are not at hand.
     """
+    known = [*STUDIES, *(f"{s.name}/{arm}" for s in STUDIES.values() for arm in s.arms)]
     for name in only:
-        if name.partition("/")[0] not in STUDIES:
-            raise UserError(f"`only` {name}: there are {', '.join(STUDIES)}")
+        if name not in known:
+            raise UserError(f"`only` {name}: there are {', '.join(known)}")
     out.mkdir(parents=True, exist_ok=True)
     for study in STUDIES.values():
         arms = [a for a in study.arms if not only or study.name in only or f"{study.name}/{a}" in only]

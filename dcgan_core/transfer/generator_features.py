@@ -23,17 +23,6 @@ RARE = 0.02  # what fewer samples show, or lack, is not probed
 UNTRAINED_SEED = 1  # of the nets with random weights
 
 
-def generator_layers(g: Generator, z: Tensor) -> list[Tensor]:
-    """What G computes on the way from z (N x latent) to the image: each layer's maps after its activation, N x C x S x S."""
-    h = z
-    for stage in g.dense:
-        h = stage(h)
-    maps = [h.unflatten(1, g.architecture.base)]
-    for stage in g.convs:
-        maps.append(stage(maps[-1]))
-    return maps  # the last one is the image
-
-
 @torch.no_grad()
 def describe(run: Run, z: Tensor) -> tuple[np.ndarray, Iterator[tuple[str, Tensor]]]:
     """The images of z (uint8 N x C x S x S), and every kind of features of them: names and N x numbers, one kind at a time.
@@ -66,7 +55,7 @@ def describe(run: Run, z: Tensor) -> tuple[np.ndarray, Iterator[tuple[str, Tenso
 
 @torch.no_grad()
 def _of_layer(g: Generator, z: Tensor, layer: int) -> Tensor:
-    return torch.cat([pool_maps(generator_layers(g, part)[layer]) for part in z.split(256)])
+    return torch.cat([pool_maps(g.features(part)[layer]) for part in z.split(256)])
 
 
 # --- a linear probe ---------------------------------------------------------------------------------------------------

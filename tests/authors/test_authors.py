@@ -547,7 +547,7 @@ def test_the_control_is_met_by_what_was_imported_and_not_by_other_weights(import
     generator = imported_copy.generator()
     with torch.no_grad():
         generator.convs[1].layer.weight.copy_(generator.convs[1].layer.weight.flip(2, 3))
-    imported_copy.save_net("generator", generator)
+    runs.write_net(imported_copy.path, "generator", generator)
     bad = ledger.result(claim, imported_copy, "cpu", small=True)
     assert bad["value"] > 0.1
     assert ledger.met(claim, bad) == "no"

@@ -16,6 +16,8 @@ from docutils.core import publish_doctree
 from docutils.parsers.rst import directives
 from sphinx.errors import ExtensionError
 
+from dcgan_core import runs
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -80,7 +82,7 @@ def test_a_world_is_made_once_and_again_where_its_run_has_changed(ext, run_copy)
     assert (ext.KEPT / "mine" / "frames.webp").stat().st_mtime_ns == first
     generator = run_copy.generator()
     generator.convs[-1].layer.weight.data *= 2
-    run_copy.save_net("generator", generator)
+    runs.write_net(run_copy.path, "generator", generator)
     ext.make_world("mine", "Mine", str(run_copy.path))
     assert (ext.KEPT / "mine" / "frames.webp").stat().st_mtime_ns > first
 

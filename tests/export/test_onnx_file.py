@@ -42,9 +42,9 @@ def made(folder, architecture: Architecture) -> Run:
             if norm.affine:
                 norm.weight.data.mul_(torch.where(torch.rand(norm.num_features, generator=rng) < 0.3, -1.0, 1.0))
     run = Run.create(folder, {"config": {"data": "digits", "architecture": runs.config_io.to_dict(architecture)}})
-    run.save_net("generator", generator)
+    runs.write_net(run.path, "generator", generator)
     if architecture.head:
-        run.save_net("discriminator", discriminator)
+        runs.write_net(run.path, "discriminator", discriminator)
     return run
 
 
@@ -93,7 +93,7 @@ def test_weights_that_half_precision_cannot_hold_stay_in_single(tmp_path):
         generator.dense[0].layer.weight *= 1e7
         generator.dense[0].layer.bias *= 1e7
         generator.convs[0].layer.weight /= 1e7
-    run.save_net("generator", generator)
+    runs.write_net(run.path, "generator", generator)
     done = export_net(run, tmp_path / "g.onnx")
     assert done.precision == "single" and done.difference <= 1
 
@@ -120,12 +120,12 @@ def test_a_net_that_is_not_there_or_has_no_logit_or_is_not_finite_is_refused(tmp
     run = made(tmp_path / "run", replace(TINY, head=False))
     with pytest.raises(UserError, match="no finished discriminator"):
         export_net(run, tmp_path / "d.onnx", "discriminator")
-    run.save_net("discriminator", networks.Discriminator(run.architecture))
+    runs.write_net(run.path, "discriminator", networks.Discriminator(run.architecture))
     with pytest.raises(UserError, match="no head"):
         export_net(run, tmp_path / "d.onnx", "discriminator")
     generator = run.generator()
     generator.dense[0].norm.running_var[3] = -1.0  # its root is no number
-    run.save_net("generator", generator)
+    runs.write_net(run.path, "generator", generator)
     with pytest.raises(UserError, match="not finite"):
         export_net(run, tmp_path / "g.onnx")
     assert not list(tmp_path.glob("*.onnx"))

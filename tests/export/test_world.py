@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from test_onnx_file import made
 
-from dcgan_core import latent
+from dcgan_core import latent, runs
 from dcgan_core.errors import UserError
 from dcgan_core.export import directions, world
 from dcgan_core.inside.exemplars import Pool
@@ -26,7 +26,7 @@ def small(tmp_path):
     generator = run.generator()
     with torch.no_grad():
         generator.convs[-1].layer.weight *= 20
-    run.save_net("generator", generator)
+    runs.write_net(run.path, "generator", generator)
     return run
 
 

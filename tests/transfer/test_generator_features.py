@@ -17,9 +17,13 @@ def random(*shape, seed=0):
 def test_layers_end_in_the_image():
     a = Architecture(16, 3, (4, 8), (2, 2), kernel=4, latent=5)
     g, z = Generator(a, torch.Generator().manual_seed(0)).eval(), random(3, 5)
-    layers = found.generator_layers(g, z)
+    layers = g.features(z)
     assert [tuple(maps.shape[1:]) for maps in layers] == [(8, 4, 4), (4, 8, 8), (3, 16, 16)]
-    assert torch.equal(layers[-1], g(z))
+    expected = [g.dense[0](z).unflatten(1, a.base)]
+    for stage in g.convs:
+        expected.append(stage(expected[-1]))
+    assert all(torch.equal(got, want) for got, want in zip(layers, expected, strict=True))
+    assert torch.equal(g(z), expected[-1])
 
 
 def test_balanced_accuracy_counts_both_sides_alike():
