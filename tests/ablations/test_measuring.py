@@ -69,6 +69,13 @@ def test_halves_of_the_held_out_images_have_nothing_in_common():
     assert measuring._compare(judged.features[:200], judged.features)["precision"] == pytest.approx(1, abs=0.06)
 
 
+def test_a_few_samples_again_and_again_are_precise_and_reach_little():
+    real = np.random.default_rng(0).normal(size=(400, 4))
+    few = measuring._compare(real, real[:5].repeat(80, 0) + 1e-3 * np.random.default_rng(1).normal(size=(400, 4)))
+    assert few["precision"] == 1 and few["recall"] < 0.1
+    assert measuring._compare(real, real / 2)["diversity"] == pytest.approx(0.5, abs=0.01)
+
+
 def test_detection_counts_only_what_samples_call_a_collapse():
     alarm = [{"kind": "alike", "images": 800, "stop": False}]
     runs = {v.name: {} for v in variants.ALL}

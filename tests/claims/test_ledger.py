@@ -10,7 +10,7 @@ from dcgan_core.claims.claim import Claim
 from dcgan_core.errors import UserError
 from dcgan_core.intervals import Measurement
 from dcgan_core.metrics.walks import walk_smoothness
-from dcgan_core.runs import Run
+from dcgan_core.runs import Run, reference_runs
 
 ROW = {"id", "section", "kind", "paper", "value", "low", "high", "unit", "n", "varies", "trainings", "run", "data", "stand_in"}
 ROW |= {"setting", "primary", "met", "verdict"}
@@ -112,6 +112,9 @@ def test_the_shipped_ledger_can_be_read():
     assert {row["verdict"] for row in rows} <= {*claim.VERDICTS, ""}
     assert {row["verdict"] == "" for row in rows if row["kind"] != "paper"} == {True}
     assert sum(row["primary"] for row in rows) == len(ledger.CLAIMS)
+    assert sum(row["value"] is not None for row in rows) > 150
+    known = {c.id for c in ledger.CLAIMS}
+    assert {i for run in reference_runs() for i in ledger.results_of(run)} <= known, "a result of no claim is shown nowhere"
     for row in rows:
         assert row.keys() >= ROW
         if row["value"] is not None:

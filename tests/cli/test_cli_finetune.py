@@ -38,6 +38,8 @@ def test_a_folder_of_labelled_pictures_becomes_a_classifier(run, lamps, tmp_path
     assert "2 classes" in said
     assert ("best of 2 trials" in said) == ("--freeze" not in more)
     new = make_folder(tmp_path / "new", {f"{k}-{i}.png": picture(k == "on", 100 + i) for k in ("on", "off") for i in range(5)})
+    (new / ".DS_Store").write_bytes(b"litter")
+    (new / "Thumbs.db").write_bytes(b"litter")
     assert main(["classify", str(out), str(new)]) == 0
     lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
     assert len(lines) == 10
@@ -113,6 +115,11 @@ def test_what_cannot_be_learnt_is_one_line(run, tmp_path, capsys):
     refused(two, "its pictures are in colour; this net sees grey ones (--grey", "--seed", "0")
     refused(two, "--per-class 9", "--grey", "--per-class", "9")
     refused(two, "--trials 0: at least 1", "--grey", "--trials", "0")
+
+
+def test_a_discriminator_that_reads_the_class_is_refused(conditional, tmp_path, fails):
+    folder = make_folder(tmp_path / "set", {f"{k}/{i}.png": picture(k == "on", i) for k in ("on", "off") for i in range(8)})
+    fails("finetune", conditional.path, "--dataset", folder, "--out", tmp_path / "none", names="class-conditional")
 
 
 def test_a_damaged_classifier_or_picture_is_one_line(run, lamps, tmp_path, fails, capsys):

@@ -94,6 +94,7 @@ def test_z_that_cannot_be_drawn_are_one_line(run, fails, bad):
     ("more", "names"),
     [
         (["--count", "0"], "--count 0"),
+        (["--count", "3", "--z", "z.npz"], "--count: an image for each of --z"),
         (["--labels", "1"], "--labels"),
         (["--device", "toaster"], "--device toaster"),
         (["--out", "no/such/folder/grid.png"], "no/such/folder/grid.png"),

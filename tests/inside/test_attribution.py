@@ -190,6 +190,13 @@ def test_how_features_look_at_objects_is_counted_right(rooms):
     assert best.tolist() == [0] * 5 and shares.shape == (5, 4)
 
 
+def test_a_feature_looks_at_its_object_where_half_of_its_saliency_lies_there():
+    inside = np.array([0.49, 0.5, 0.9])[:, None, None].repeat(4, 1)  # 3 features x 4 responses x one object
+    found = attribution.Focus(np.array(["bed"]), np.ones((3, 1)), Looks(*[inside] * 5))
+    [looking] = attribution._SAMPLES["looking"](found)
+    assert looking.tolist() == [0, 1, 1]
+
+
 def test_trained_and_random_are_measured_the_same_way(net):
     results = attribution.measure_focus(net, count=30, top=2, features=3, nets=2)
     assert {which for _, which in results} == {"trained", "random", "gain"}

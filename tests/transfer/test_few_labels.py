@@ -89,5 +89,6 @@ def test_labels_validation_and_test_pictures_are_apart(studies):
 
 def test_the_command_names_what_there_is(tmp_path, fails):
     fails("after", "transfer", "--out", tmp_path, "--only", "nothing", names="--only nothing: there are cifar10_100")
+    fails("after", "transfer", "--out", tmp_path, "--only", "cifar10_100/forzen", names="cifar10_100/frozen")
     fails("after", "generator", "--out", tmp_path, "--only", "x", names="--only: generator is measured as a whole")
     assert main(["after", "transfer", "--out", str(tmp_path), "--only", "cifar10_100"]) == 1  # no CIFAR-10 here
