@@ -312,7 +312,7 @@ ledger.demonstrate("arithmetic.drawn_glasses.single", portraits, device, seed)
 #
 # A random z of a hundred numbers is almost always about as long as any other. A sum of three *single* z is too long, by the root of three: a place where
 # the net has never been. The *mean* of three z is too short, by the same factor. The sum of three such means is just as long as a random z: three exemplars for three terms
-# happen to be the number that leads back to where the net was trained. With thirty, the sum is short: near the middle of everything, where the smiles of this net are weak.
+# happen to be the number that leads back to where the net was trained. With thirty, the sum is short: near the middle of everything, where the smiles of this net are weak. (Longer training did not make a smile easier to add: {doc}`06_3_2_appendix`.)
 
 # %% tags=["hide-input"]
 details = ledger.known("arithmetic.drawn_smile.success", portraits)["details"]
