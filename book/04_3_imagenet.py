@@ -51,7 +51,7 @@ chapters.use_style()
 
 # %%
 name = "imagenet" if profile == "paper" else "imagenet32"
-if not chapters.at_hand(name):
+if profile == "quick" and not chapters.at_hand(name):
     name = "drawn-sprites"
 data = loading.load_data(name, 32)
 print(f"{data.name}: {len(data):,} images, {len(data.classes)} classes")

@@ -43,8 +43,9 @@ from dcgan_core.training import loop, update
 chapters.use_style()
 
 # %%
-# photographs where there are some, else scikit-learn's digits
-name = "faces" if chapters.at_hand("faces") else "digits"
+# photographs where there are some, else scikit-learn's digits; the paper's size wants its photographs
+full = profile == "paper"
+name = "faces" if full or chapters.at_hand("faces") else "digits"
 known = recipes.RECIPES[name]
 config = replace(known.get(profile, known["cpu"]), seed=seed)
 data = loading.load_data(

@@ -121,6 +121,10 @@ def test_the_shipped_ledger_can_be_read():
             assert row["low"] <= row["value"] <= row["high"]
 
 
+def test_the_readme_has_the_scoreboard_in_short():
+    assert in_short(ledger.ledger_rows()) in (BOOK.parent / "README.md").read_text()
+
+
 def test_measure_writes_what_it_measured_beside_the_run_and_keeps_the_rest(run_copy):
     (run_copy.path / "results.json").write_text(json.dumps({"older.claim": {"value": 1}}))
     [row] = ledger.measure(run_copy, ["walk.smoothness"], "cpu", seed=2)
