@@ -296,6 +296,6 @@ Table(
 )
 
 # %% [markdown]
-# **No help to the smile that one training could show.** The pictures are better, to a vision-language model's eye: cleaner edges, calmer faces. But the paper's sum makes no more smiles than in nets of usual length, and what the probe reads of a smile off $z$ was no more at
-# the end than early on. The goal set before, eight sums in ten, was missed by far, and the improved sum of thirty succeeds far less often than in the others. So a smile in this net is no single direction of $z$, however well it is drawn. Nothing in the loss asks for one:
+# **No help to the smile that one training could show.** The pictures look better, to a vision-language model's eye that knew which is which: cleaner edges, calmer faces. But the paper's sum makes no more smiles than in nets of usual length, and what the probe reads of a smile off $z$ was no more at
+# the end than early on. The goal set before, eight sums in ten, was missed by far, and the improved sum of thirty succeeds far less often than in the others. So this $z$ tells a linear probe little of a smile, however well the smile is drawn. Nothing in the loss asks for more:
 # G is asked for pictures that D takes for drawings, not for a $z$ that is easy to read. (It is one training, and length, number of drawings and a falling rate changed at once. The row of 280,000 images is of more drawings alone.)
