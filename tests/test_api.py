@@ -21,8 +21,7 @@ QUICK = {"profile": "quick", "device": "cpu"}
 
 def test_importing_it_imports_no_torch_and_what_is_asked_for_later():
     code = (
-        "import sys, time; began = time.perf_counter(); import dcgan_core; took = time.perf_counter() - began;"
-        "assert not {'torch', 'numpy', 'PIL'} & {*sys.modules}; assert took < 0.1, took;"
+        "import sys, dcgan_core; assert not {'torch', 'numpy', 'PIL'} & {*sys.modules};"
         "assert {*dcgan_core.__all__} < {*dir(dcgan_core)};"
         "from dcgan_core import load; assert load is dcgan_core.load; assert 'scipy' not in sys.modules"
     )

@@ -97,6 +97,10 @@ def test_a_walk_takes_a_class_and_features_refuse_other_images(conditional, run)
         dcgan.features(run, np.zeros((2, 3, 16, 16), np.uint8))
     one = dcgan.features(run, three[:1], device="cpu")
     assert np.allclose(one, dcgan.features(run, three, device="cpu")[:1], atol=1e-5)
+    whole, second = (dcgan.features(run, three, layers=layers, device="cpu") for layers in (None, [2]))
+    assert whole.shape == (3, 384) and np.array_equal(second, whole[:, 128:])  # 8 and 16 maps of 4 x 4
+    with pytest.raises(UserError, match="layer"):
+        dcgan.features(run, three, layers=[3], device="cpu")
 
 
 # --- the log ----------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from dcgan_core import devices, intervals
 from dcgan_core.claims import ledger, nets
 from dcgan_core.claims.claim import Claim
 from dcgan_core.claims.ledger import holm, ratio_p
+from dcgan_core.cli import main
 from dcgan_core.errors import UserError
 from dcgan_core.runs import Run
 
@@ -58,6 +59,16 @@ def test_results_of_a_run_are_merged_without_its_weights(run_copy, tmp_path, mon
     path.write_text(json.dumps({"older": net}))
     with pytest.raises(UserError, match="ships already, as older"):
         nets.ship_results(Run(run_copy.path), {"x": ONE})
+
+
+def test_the_command_ships_results_alone(run_copy, shelf, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(nets, "_path", lambda: tmp_path / "more_nets.json")
+    run_copy.update(recipe="digits")
+    (run_copy.path / "results.json").write_text(json.dumps({"walk.smoothness": ONE | {"run": run_copy.name}}))
+    assert main(["ship", str(run_copy.path), "--results-only"]) == 0
+    assert "more_nets.json" in capsys.readouterr().out
+    [net] = json.loads((tmp_path / "more_nets.json").read_text()).values()
+    assert net["claims"]["walk.smoothness"]["value"] == 0.6 and not list(shelf.iterdir())
 
 
 def test_holms_correction():

@@ -10,6 +10,7 @@ from test_ledger import put, result
 
 from dcgan_core import latent, pictures, runs
 from dcgan_core.claims import ledger, shipping
+from dcgan_core.cli import main
 from dcgan_core.errors import UserError
 from dcgan_core.files import read_json
 from dcgan_core.runs import Run
@@ -50,6 +51,14 @@ def test_shipping_takes_nothing_but_what_it_should(run_copy, shelf):
         "samples",
         "grid.webp",
     }
+
+
+def test_the_command_leaves_out_a_discriminator_that_the_book_does_not_use(run, shelf, capsys):
+    assert main(["ship", str(run.path), "--name", "lean", "--without-discriminator"]) == 0
+    assert str(shelf / "lean") in capsys.readouterr().out
+    shipped = Run.reference("lean")
+    assert shipped.has_net("generator") and not shipped.has_net("discriminator")
+    assert shipped.generator().sample(2, seed=0).shape == (2, 1, 16, 16)
 
 
 def test_shipping_again_keeps_the_model_card_but_no_results_of_other_weights(run, shelf):

@@ -6,8 +6,9 @@ import skimage.data
 import torch
 
 from dcgan_core.cli import main
+from dcgan_core.data import loading
 from dcgan_core.errors import UserError
-from dcgan_core.metrics import efficientnet
+from dcgan_core.metrics import efficientnet, fidelity
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +30,21 @@ def test_greys_are_read_as_colour(net):
     assert np.array_equal(
         efficientnet.efficientnet_features(net, grey), efficientnet.efficientnet_features(net, grey.repeat(3, axis=1))
     )
+
+
+def test_the_distance_is_of_samples_from_pictures_of_the_whole_set(run, monkeypatch):
+    """With a picture's mean and deviation as its features."""
+    data = loading.load_data("digits", 16)
+    samples = np.random.default_rng(0).integers(0, 256, (50, 1, 16, 16), np.uint8)
+    read = lambda net, images, title: np.stack([images.mean((1, 2, 3)), images.std((1, 2, 3))], 1)  # noqa: E731
+    monkeypatch.setattr(efficientnet, "load_efficientnet", lambda device: None)
+    monkeypatch.setattr(efficientnet, "efficientnet_features", read)
+    monkeypatch.setattr(efficientnet, "generate_samples", lambda generator, count, seed: samples[:count])
+    found = efficientnet.efficientnet_distance(run.generator(), data, 50)
+    chosen = [data.images[i] for i in np.linspace(0, len(data) - 1, 50).astype(int)]
+    expected = fidelity.frechet(read(None, np.stack(chosen), ""), read(None, samples, ""), draws=10)
+    assert (found.value, found.low, found.high, found.n) == (expected.value, expected.low, expected.high, 50)
+    assert (found.details["data"], found.details["split"], found.details["real"]) == ("digits", "train", 50)
 
 
 @pytest.mark.slow

@@ -115,7 +115,9 @@ def test_what_few_labels_cannot_do_is_refused(options, message):
 def test_the_surest_mistakes_are_named_by_their_place_in_the_test_set():
     task = made()
     result = protocols.full(task, Search((1e-4, 1e-2)))
-    for m in protocols.mistakes(task, result, 5):
+    found = protocols.mistakes(task, result, 5)
+    assert len(found) == 5
+    for m in found:
         row = list(task.test_order).index(m["place"])
         assert task.classes[task.test_labels[row]] == m["is"]
         assert task.classes[result.predictions[row]] == m["said"]

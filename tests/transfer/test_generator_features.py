@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -82,3 +84,32 @@ def test_every_kind_of_features_is_of_the_same_pictures():
         for whose in ("G", "D"):
             ours, theirs = kinds[f"{whose}, layer {i + 1}"], kinds[f"untrained {whose}, layer {i + 1}"]
             assert ours.shape == theirs.shape and not torch.allclose(ours, theirs)
+
+
+def test_each_nets_best_layer_is_compared_on_samples_that_had_no_say(monkeypatch):
+    """G's second layer says both statements, z and D one of the two, untrained nets none. A third is never true: left out."""
+    count, noise = sum(SIZES), iter(range(10, 30))
+    true = (random(count, 2, seed=5) > 0).numpy()
+    told = torch.from_numpy(true.astype(np.float32)) + 0.01 * random(count, 2, seed=6)
+    kinds = {
+        "z": told[:, :1],
+        "G, layer 1": random(count, 2, seed=next(noise)),
+        "G, layer 2": told,
+        "D, layer 1": told[:, 1:],
+        "D, layer 2": random(count, 2, seed=next(noise)),
+        "untrained G, layer 1": random(count, 2, seed=next(noise)),
+        "untrained D, layer 1": random(count, 2, seed=next(noise)),
+    }
+    said = {"smile": true[:, 0] * 1.0, "glasses": true[:, 1] * 1.0, "never": np.zeros(count)}
+    monkeypatch.setattr(found, "describe", lambda run, z: (None, iter(kinds.items())))
+    monkeypatch.setattr(found.judges, "load_judge", lambda *args, **how: None)
+    monkeypatch.setattr(found.judges, "statements", lambda judge, images: said)
+    run = SimpleNamespace(architecture=Architecture(16, 3, (4, 8), (2, 2), kernel=4, latent=5), data_name="any")
+    measured = found.probe_generator(run, sizes=SIZES)
+    assert measured["z"].value == pytest.approx(0.75, abs=0.03)
+    assert measured["z"].details["of_z"] == pytest.approx({"smile": 1, "glasses": 0.5}, abs=0.06)
+    best = {"G": "G, layer 2", "D": "D, layer 1", "untrained G": "untrained G, layer 1", "untrained D": "untrained D, layer 1"}
+    assert measured["layer"].details["best"] == best
+    assert measured["layer"].value == pytest.approx(0.25, abs=0.03)
+    assert measured["untrained"].value == pytest.approx(0.5, abs=0.05)
+    assert {m.n for m in measured.values()} == {SIZES[2]}

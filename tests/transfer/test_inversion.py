@@ -1,5 +1,6 @@
 import copy
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -72,3 +73,70 @@ def test_what_is_there_is_not_measured_again(tmp_path, monkeypatch):
     assert inversion.measure_generator(tmp_path) == first == json.loads((tmp_path / "generator.json").read_text())
     inversion.measure_generator(tmp_path, seeds=2)
     assert asked[5:] == list(inversion.RUNS)
+
+
+def bright(count: int, seed: int) -> np.ndarray:
+    """Pictures that are black or white, one of two things that can be said of them."""
+    white = np.random.default_rng(seed).random(count) < 0.5
+    return np.broadcast_to((255 * white).astype(np.uint8)[:, None, None, None], (count, 3, 16, 16))
+
+
+def test_what_an_inversion_keeps_is_counted_against_the_drawings_own_factors(monkeypatch):
+    """The encoder takes every fourth picture for its opposite; optimisation mends that at the middle rate alone."""
+    white = lambda pixels: pixels.mean((1, 2, 3)) > 127  # noqa: E731
+
+    def codes_of(encoder, pixels):
+        said = white(pixels)
+        said[::4] ^= True
+        return torch.from_numpy(said * 2.0 - 1)[:, None]
+
+    def refine(g, pixels, z, *, steps, rate):
+        return torch.from_numpy(white(pixels) * 2.0 - 1)[:, None] if rate == inversion.RATES[1] else z
+
+    def generate(g, z):
+        return np.broadcast_to((255 * (z[:, 0] > 0).numpy()).astype(np.uint8)[:, None, None, None], (len(z), 3, 16, 16))
+
+    def draw(name, count, size, seed):
+        images = bright(count, seed)
+        return SimpleNamespace(images=images, factors={"white": white(images) * 1.0})
+
+    run = SimpleNamespace(generator=lambda: None, architecture=A, data_name="any")
+    monkeypatch.setattr(inversion, "codes_of", codes_of)
+    monkeypatch.setattr(inversion, "refine", refine)
+    monkeypatch.setattr(inversion.latent, "generate_pixels", generate)
+    monkeypatch.setattr(inversion.scenes, "draw", draw)
+    monkeypatch.setattr(inversion.scenes, "yes_no", lambda name: ["white"])
+    monkeypatch.setattr(judges, "load_judge", lambda *args, **how: None)
+    monkeypatch.setattr(judges, "statements", lambda judge, images: {"white": white(images) * 1.0})
+    found = inversion.invert_drawings(run, None, drawings=(40, 200))
+    details = found["factors"].details
+    assert details["rate"] == inversion.RATES[1]
+    assert (found["factors"].value, found["factors"].n) == (1, 200)
+    assert found["steps"].value == pytest.approx(0.25, abs=0.02)
+    assert details["pixels"]["encoder"] == pytest.approx(127.5, abs=0.1) and details["pixels"]["encoder, 50 steps"] == 0
+    assert details["kept"] == {"white": {"kept": 1.0, "added": 0.0}} and details["factors"]["drawing"] == 1
+    assert 0.4 < details["factors"]["random z"] < 0.6
+
+
+def test_a_code_is_compared_with_the_best_of_ds_layers(monkeypatch):
+    """The code says one of two things for sure, D's second layer both."""
+    sizes = (400, 100, 300)
+    true = np.random.default_rng(0).random((sum(sizes), 2)) < 0.5
+    told = torch.from_numpy(true.astype(np.float32))
+    numbered = np.arange(sum(sizes), dtype=np.uint32).view(np.uint8).reshape(-1, 4)[:, :3, None, None]  # each its own number
+    drawn = SimpleNamespace(images=numbered, factors={"a": true[:, 0] * 1.0, "b": true[:, 1] * 1.0})
+    monkeypatch.setattr(inversion.scenes, "draw", lambda *args: drawn)
+    monkeypatch.setattr(inversion.scenes, "yes_no", lambda name: ["a", "b"])
+    monkeypatch.setattr(inversion, "estimate_on", lambda d, images, progress: asked.append(len(images)))
+    monkeypatch.setattr(inversion, "codes_of", lambda encoder, pixels: told[:, :1] + 0.0)
+    noise = torch.randn(sum(sizes), 2, generator=torch.Generator().manual_seed(1))
+    monkeypatch.setattr(
+        inversion, "pooled_features", lambda d, part, layers: (told if layers == [1] else noise)[next(parts) :][: len(part)]
+    )
+    parts = iter([0, 256, 512, 768] * 2)
+    asked: list[int] = []
+    run = SimpleNamespace(architecture=A, data_name="any", discriminator=lambda **how: None)
+    found = inversion.probe_code(run, None, sizes=sizes)
+    assert found.details["best"] == "D, layer 2" and asked == [400] and found.n == 300
+    assert found.value == pytest.approx(-0.25, abs=0.03)
+    assert found.details["factors"]["code"] == pytest.approx(0.75, abs=0.03)

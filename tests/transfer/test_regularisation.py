@@ -125,6 +125,20 @@ def test_no_photograph_is_in_two_parts(monkeypatch):
         rooms(monkeypatch, 4)
 
 
+def test_the_probe_is_right_where_features_tell_and_guesses_where_they_do_not(monkeypatch):
+    here = rooms(monkeypatch)
+    labels = here.all.known_labels[here.probe]
+    told = torch.nn.functional.one_hot(torch.from_numpy(labels), 4).float()
+    for x, expected in ((told, 1.0), (torch.randn(told.shape, generator=torch.Generator().manual_seed(0)), 0.25)):
+        asked = []
+        monkeypatch.setattr(
+            regularisation.features, "extract", lambda how, images, progress, x=x, asked=asked: asked.append(images) or x
+        )
+        share = regularisation._probe(here, state_of("plain").discriminator)
+        assert share == pytest.approx(expected, abs=0.2) and (expected < 1 or share == 1)
+        assert (asked[0] == here.all.images[here.probe]).all()
+
+
 def measured(preferred: float, recall: float, probe: float) -> dict:
     others = {"seen": 0.8, "held_out": 0.7, "frechet": 9.0, "precision": 0.5, "seconds": 10.0}
     return {"preferred": preferred, "recall": recall, "probe": probe} | others
@@ -143,8 +157,9 @@ def test_a_difference_is_positive_where_the_arm_is_better():
 def test_what_ships_was_measured_as_it_is_said():
     table = tables.table("regularisation")
     assert regularisation.CONFIG.images >= 100_000
+    assert len(table["rows"]) == 9 and {*table["runs"]} == {*regularisation.ARMS}
     for row in table["rows"]:
         assert row["n"] == len(table["runs"]["plain"])
-    for arm in table.get("runs", {}):
+    for arm in table["runs"]:
         for found in table["runs"][arm]:
             assert max(int(images) for images in found["curve"]) >= 100_000

@@ -109,6 +109,44 @@ def test_overlap_is_that_of_the_windows_found(pairs, monkeypatch):
     assert overlaps[0] > 0.7 and overlaps[0] > overlaps[1] > overlaps[2] and overlaps[2] < 0.05
 
 
+def test_the_truth_scores_full_marks_and_grey_rooms_no_colour(pairs, monkeypatch):
+    some = pairs["masks"]
+    true = np.stack([some.factors[what] > 0.5 for what in ROOM_OBJECTS], 1)
+    monkeypatch.setattr(translating, "read_objects", lambda answers: true)
+    monkeypatch.setattr(translating, "window_overlap", lambda answers, pairs: 0.5)
+    found = translating.scored(some.asked, some)
+    assert (found["factors"], found["distance"], found["colour"], found["overlap"]) == (1, 0, 1, 0.5)
+    assert all(found[what] == 1 for what in ROOM_OBJECTS)
+    grey = np.repeat(some.asked.mean(1, keepdims=True).astype(np.uint8), 3, 1)
+    monkeypatch.setattr(translating, "read_objects", lambda answers: np.concatenate([~true[:, :1], true[:, 1:]], 1))
+    found = translating.scored(grey, some)
+    assert found["colour"] == 0 < found["distance"]
+    assert found["factors"] == pytest.approx(1 - 1 / len(ROOM_OBJECTS), abs=1e-3) and found[ROOM_OBJECTS[0]] == 0
+
+
+def test_answers_as_varied_as_repainted_rooms_have_variety_one(pairs, monkeypatch):
+    some = pairs["masks"]
+
+    def repaint(g, given, seed):
+        factors = {k: v[: len(given)] for k, v in some.factors.items()}
+        return scenes.render(
+            "drawn-rooms", translation.repainted(factors, seed), translation.A.size, translation.TEST_SEED
+        ).images
+
+    monkeypatch.setattr(translation, "translate", repaint)
+    assert translating.variety(None, some) == pytest.approx(1)
+    monkeypatch.setattr(translation, "translate", lambda g, given, seed: np.zeros((len(given), 3, 32, 32)))
+    assert translating.variety(None, some) == 0
+
+
+def test_colour_is_what_d_adds_as_a_share_of_the_drawings_own(pairs):
+    asked = pairs["grey"].asked
+    grey = np.repeat(asked[:, :1], 3, 1)
+    found = translating._colour({"both": asked, "L1": grey}, pairs["grey"])
+    assert (found.value, found.n) == (pytest.approx(1), len(asked))
+    assert translating._colour({"both": grey, "L1": grey}, pairs["grey"]).value == 0
+
+
 def test_nets_of_one_seed_are_a_pair():
     def nets(*values):
         return [{"factors": v, "overlap": v / 2, "variety": v / 10} for v in values]
