@@ -588,6 +588,23 @@ Table(
 # 3. Which pictures does the hash confuse? Look at the wrong pairs at a radius of 12.
 #
 # <details>
+# <summary>Solution of 1</summary>
+#
+# ```python
+# from dcgan_core.metrics import memorisation
+#
+# if chapters.at_hand("places-rooms"):
+#     some, rng = np.asarray(seen[:300]), np.random.default_rng(seed)
+#     for noise in (0, 5, 20, 60):  # grey levels
+#         copied = (some + rng.normal(0, noise, some.shape)).clip(0, 255).astype(np.uint8)
+#         found = memorisation.copies(copied, seen, unseen)
+#         print(f"noise {noise}: {found.value:.0%} called copies")
+# ```
+# The pictures are compared at 32 pixels, each the mean of four, which takes away half of the noise. So it must be strong before a copy hides.
+#
+# </details>
+#
+# <details>
 # <summary>Solution of 2</summary>
 #
 # ```python
@@ -598,5 +615,20 @@ Table(
 # ```
 # A hidden unit that is on where light comes from the left has no reason to be on for the mirror image. To find mirror images as well, hash every picture
 # twice, once mirrored, and compare all codes.
+#
+# </details>
+#
+# <details>
+# <summary>Solution of 3</summary>
+#
+# ```python
+# kept = duplicates.duplicates(duplicates.codes(model, crops), 12)
+# pairs = np.flatnonzero(kept != np.arange(len(kept)))
+# print(f"{len(pairs)} of {len(kept):,} removed")
+# if len(pairs):
+#     few = pairs[:12]
+#     display(dcgan.show(np.concatenate([crops[few], crops[kept[few]]]), columns=len(few)))
+# ```
+# No copy was planted among these, so each pair is wrong, unless the set itself holds a picture twice. Look at what the two have in common: light and dark in the same places.
 #
 # </details>

@@ -440,6 +440,14 @@ Table(
 #    images of the first z. (A batch of one has no statistics.)
 #
 # <details>
+# <summary>What to look for in 1</summary>
+#
+# How far apart the two counts are. Where two people differ by a factor of two, a number such as "30 % look real" says more about the person than about the net. Mix photographs in, so that
+# nobody knows which is which, and count how many of *those* are refused.
+#
+# </details>
+#
+# <details>
 # <summary>Solution of 2</summary>
 #
 # ```python

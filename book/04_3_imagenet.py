@@ -44,10 +44,32 @@ from dcgan_core.data import loading
 from dcgan_core.figures import curves
 from dcgan_core.figures.tables import Table
 from dcgan_core.pictures import show
-from dcgan_core.runs import reference_runs
+from dcgan_core.runs import Run
 from dcgan_core.training import loop
 
 chapters.use_style()
+
+# %% mystnb={"figure": {"caption": "The paper's Fig 11 in our hands: samples of the run `imagenet32`, not selected.", "name": "fig-imagenet-samples"}}
+shipped = Run.reference("imagenet32")  # your own: Run("../runs/imagenet32")
+generator = dcgan.load(shipped.path, device=device)
+dcgan.show(generator.sample(96, seed=seed), columns=16)
+
+# %% tags=["hide-input"]
+paper = recipes.recipe("imagenet", "paper")
+print(
+    f"{shipped.name}: trained on {shipped.info['data']['name']},"
+    f" {shipped.trained['images']:,} images seen. The paper's net: on Imagenet-1k,"
+    f" about {paper.images / 1e6:.0f} million (30 passes, says the name of the released file)."
+)
+
+# %% [markdown]
+# Do not look for things in {numref}`fig-imagenet-samples`. Colours, light and the grain of surfaces come first, and things come late or never. A face looks
+# like every other face; a thousand kinds of things share next to nothing, and at 32 pixels even photographs of them are riddles. The paper's own
+# figure is like that: striking from far away, and on a closer look nothing in it has a name.
+#
+# Look closely, too: over some lies a fine grid, which no photograph has. What a D that was trained with such samples knows is measured in section 5.1.
+#
+# ## What D is shown
 
 # %%
 name = "imagenet" if profile == "paper" else "imagenet32"
@@ -150,7 +172,6 @@ show(as_tree.images, columns=12, zoom=2)
 # halves the image. Section 5.1 uses all six: their features, pooled to 4 × 4, are the 28,672 numbers of the paper.
 
 # %% tags=["hide-input"]
-paper = recipes.recipe("imagenet", "paper")
 config = replace(recipes.recipe("imagenet32", "quick"), data=name, seed=seed)
 if profile != "quick":
     config = replace(recipes.recipe(name, profile), data=name, seed=seed)
@@ -182,36 +203,10 @@ print(f"{done['images']:,} images seen, {done['g_updates']:,} updates of G")
 # %% mystnb={"figure": {"caption": "The learning curves of those few hundred updates.", "name": "fig-imagenet-curves"}}
 curves.learning_curves(own.log())
 
-# %% [markdown]
-# ## What it draws
-#
-# The paper's Fig 11 is a grid of samples, and so is ours.
-
-# %% mystnb={"figure": {"caption": "Samples, not selected. What drew them is said below the figure. The paper's Fig 11.", "name": "fig-imagenet-samples"}}
-shipped = {run.name: run for run in reference_runs()}
-shown = shipped.get("imagenet32", own)
-generator = dcgan.load(shown.path, device=device)
-dcgan.show(generator.sample(96, seed=seed), columns=16)
-
-# %% tags=["hide-input"]
-drawn_by = (
-    "the reference run imagenet32"
-    if shown is not own
-    else "the small net that this chapter has just trained (the long run is not part of this copy of the book)"
-)
-print(
-    f"Drawn by {drawn_by}: trained on {shown.info['data']['name']},"
-    f" {shown.trained['images']:,} images seen. The paper's: on Imagenet-1k, about {paper.images / 1e6:.0f} million"
-    " (30 passes, says the name of the released file)."
-)
+# %% mystnb={"figure": {"caption": "Samples of that small net.", "name": "fig-imagenet-own"}}
+dcgan.show(own.generator().sample(24, seed=seed), columns=12)
 
 # %% [markdown]
-# Do not look for things in {numref}`fig-imagenet-samples`. Colours, light and the grain of surfaces come first, and things come late or never. A face looks
-# like every other face; a thousand kinds of things share next to nothing, and at 32 pixels even photographs of them are riddles. The paper's own
-# figure is like that: striking from far away, and on a closer look nothing in it has a name.
-#
-# Look closely, too: over some lies a fine grid, which no photograph has. What a D that was trained with such samples knows is measured in section 5.1.
-#
 # ## What the stand-in changes
 #
 # - **Fewer images**: 80 of each class, in the reference run's last stage 500, instead of about 1,300. A net that trains for long sees the same ones again and again.
@@ -225,6 +220,14 @@ print(
 #
 # 1. Which classes of `imagenet32` can *you* name at 32 pixels? Draw 50 images, write down what you see, and then look up `data.classes`.
 # 2. Train on one class only: put its images into a folder and give the folder's path to `recipes.recipe`. Do 80 images teach a net more if they are alike?
+#
+# <details>
+# <summary>What to look for in 1</summary>
+#
+# Few, we expect, and more of those with one large thing on a plain ground: a butterfly, a goldfish, a bus. Count what you named rightly, and keep the number in mind when you look at samples: where people cannot name
+# photographs of this size, nobody can ask more of a sample.
+#
+# </details>
 #
 # <details>
 # <summary>How to begin with 2</summary>

@@ -93,7 +93,7 @@ curves.learning_curves(run.log(), smooth=5)
 # A longer training, from its first grid to its last: the {term}`reference run` `rooms`, the same sixteen z each time. Move the slider to the left.
 
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "A training from its first grid to its last: the same sixteen z, drawn by `rooms` after each number of images seen.", "name": "fig-through-training"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "A training from its first grid to its last: the same sixteen z, as `rooms` had them after each number of images seen.", "name": "fig-through-training"}}
 def through_training(run, count=16):
     """A slider through the grids that a run has left."""
     (paths, _), side = chapters.history(run), run.architecture.size

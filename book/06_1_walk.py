@@ -418,6 +418,11 @@ z_sliders(generator, middle_face, directions, [f"z[{i}]" for i in strongest])
 # Named directions in the z of faces.
 # ```
 #
+# ## Where ours differs
+#
+# The paper shows walks between nine points and lets the reader judge; there is no number in it. We add three: the largest step, what a judge is unsure of on the way, and in how many steps things change. The last two
+# need a judge, so they are of drawn rooms. Faces and rooms are small nets' of few photographs, where the paper's learnt from three million bedrooms. And the paper walks straight; the spherical walk is ours.
+#
 # ## Exercises
 #
 # 1. Walk further than the end: `latent.walk(start, start + 3 * (end - start), 24)`. Where do the faces break?

@@ -335,6 +335,11 @@ if (photographed / "discriminator.safetensors").is_file() and (
         figure_5(each, np.array(photographs))
 
 # %% [markdown]
+# ## Where ours differs
+#
+# The paper shows six features of a D that learnt from LSUN's bedrooms, and counts none. Ours learnt from drawn rooms, which have masks, so that looking can be counted; photographs are in the last figures only, where
+# they are at hand. Our D has a quarter of the paper's width. Which way back through LeakyReLU the authors took, we do not know, and tried both.
+#
 # ## Exercises
 #
 # 1. What do features of the *first* conv layer look at? Of the second? Use `layer=0` and `layer=1`, and `attribution.receptive_field`.
@@ -360,7 +365,10 @@ if (photographed / "discriminator.safetensors").is_file() and (
 #     response = trained.features(x)[-1].amax((2, 3)).numpy()  # 1000 x 256
 # bed = rooms.factors["bed"] > 0.5
 # gap = (response[bed].mean(0) - response[~bed].mean(0)) / response.std(0)
-# print(gap.argsort()[-5:], details["trained D"]["feature_and_share_by_object"]["bed"])
+# print("varies most with the bed:", np.abs(gap).argsort()[:-6:-1])
+# feature, share = details["trained D"]["feature_and_share_by_object"]["bed"]
+# print(f"looks most at it: {feature} ({share:.0%} of its saliency)")
 # ```
+# There is no feature 1000: this D has 256 in its last layer, numbered from 0, and the error says so. And a feature may answer to beds by falling *silent*, so the sign of the gap is left out.
 #
 # </details>

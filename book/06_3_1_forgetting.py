@@ -75,7 +75,7 @@ def drawn_without(dropping, z):
         return latent.generate_pixels(generator, z)
 
 
-# %% mystnb={"figure": {"caption": "Top: samples with windows. Below: the same z, drawn by the same G without the feature maps that the paper's rule picks.", "name": "fig-forgetting"}}
+# %% mystnb={"figure": {"caption": "Top: samples with windows. Below: the same z, by the same G without the feature maps that the paper's rule picks.", "name": "fig-forgetting"}}
 twelve = samples.z[:12]
 image_rows.strips(
     [

@@ -703,7 +703,7 @@ picker.Picker(images, names, PICKS, note, chosen=chosen, numbers=numbers)
 # 2. Is the smile that you get from women the same as the one from men? Compute both differences of thirty, and the angle between them.
 #
 # <details>
-# <summary>Solution of 2</summary>
+# <summary>Solutions</summary>
 #
 # ```python
 # pool = arithmetic.candidates(faces, count=6000)
@@ -712,6 +712,14 @@ picker.Picker(images, names, PICKS, note, chosen=chosen, numbers=numbers)
 #     return means[0] - means[1]
 # print(torch.nn.functional.cosine_similarity(smile_of(True), smile_of(False), dim=0))
 # ```
-# Two unrelated vectors of a hundred numbers would give about 0, give or take 0.1.
+# That is the second: two unrelated vectors of a hundred numbers would give about 0, give or take 0.1. With the same function, the first:
+#
+# ```python
+# women = pool.of(arithmetic.SUMS["faces_smile"].first)[:4]
+# steps = torch.linspace(0, 2, 7)[:, None]
+# walks = [latent.generate_pixels(faces.generator(), z - steps * smile_of(False)) for z in women]
+# image_rows.strips([(f"woman {i}", images) for i, images in enumerate(walks, 1)])
+# ```
+# The direction leads from CelebA's *not smiling* to *smiling*, and most of those who do not smile do not frown either. So do not expect a frown at its other end. See what goes along with the smile, and where the face leaves what the net knows.
 #
 # </details>

@@ -81,6 +81,25 @@ def of_each_class(data, count):
     return np.asarray(data.images)[np.stack(rows, 1).ravel()]
 
 
+def side_by_side(*panels, rows=6, zoom=2):
+    gap = np.full((rows, 1, *panels[0].shape[1:]), 255, np.uint8)
+    parts = []
+    for panel in panels:
+        parts += [gap, panel.reshape(rows, 10, *panel.shape[1:])]
+    return show(np.concatenate(parts[1:], 1), zoom=zoom)
+
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The paper's Fig 9: real digits where the machine has them, a GAN without convolutions (ours has no batchnorm in D, the paper's has), and the DCGAN.", "name": "fig-mnist-samples"}}
+panels = [
+    draw(shipped[name].generator(where), 6, seed)
+    for name in ("mnist-fc", "mnist")
+    if name in shipped and shipped[name].has_net("generator")
+]
+if claim.has_photographs(shipped["mnist"]):
+    mnist = loading.load_data("mnist", split="train")
+    panels.insert(0, of_each_class(mnist, 6))
+side_by_side(*panels, zoom=1)
+
 # %% [markdown]
 # ## A generator that takes orders
 #
@@ -126,26 +145,7 @@ print(
 
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Real digits (left) and generated ones (right), a column for each class. 16 pixels wide; the originals have eight.", "name": "fig-mnist-digits"}}
-def side_by_side(*panels, rows=6, zoom=2):
-    gap = np.full((rows, 1, *panels[0].shape[1:]), 255, np.uint8)
-    parts = []
-    for panel in panels:
-        parts += [gap, panel.reshape(rows, 10, *panel.shape[1:])]
-    return show(np.concatenate(parts[1:], 1), zoom=zoom)
-
-
 side_by_side(of_each_class(real, 6), draw(generator, 6, seed))
-
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The paper's Fig 9: real digits where the machine has them, a GAN without convolutions (ours has no batchnorm in D, the paper's has), and the DCGAN.", "name": "fig-mnist-samples"}}
-panels = [
-    draw(shipped[name].generator(where), 6, seed)
-    for name in ("mnist-fc", "mnist")
-    if name in shipped and shipped[name].has_net("generator")
-]
-if claim.has_photographs(shipped["mnist"]):
-    mnist = loading.load_data("mnist", split="train")
-    panels.insert(0, of_each_class(mnist, 6))
-side_by_side(*panels, zoom=1)
 
 # %% [markdown]
 # Take a z, and give all ten orders at once. (This is a smaller net, `mnist-small`, which a browser can load.)
@@ -554,6 +554,25 @@ Table(
 # 1. Train the small net for four times as many images. Which falls, the error at 1,000 references or the one at 20,000?
 # 2. Show the pupil real and generated digits together. Does it read better than with the real ones alone?
 # 3. Why is a generator that copies its training digits a perfect teacher by this measure, up to the real digits' error? What would show the copying?
+#
+# <details>
+# <summary>Solution of 1</summary>
+#
+# ```python
+# from dataclasses import replace
+#
+# longer = replace(config, images=4 * config.images, decay_images=4 * config.decay_images)
+# run = runs.start(longer, real, chapters.place("8-longer", "quick"))
+# loop.train(longer, real, run, device, progress=False)
+# answers = neighbours.curve(
+#     neighbours.generated(run.generator(where), seed), np.asarray(unseen.images), unseen.labels, milestones, device=where
+# )
+# for count, wrong, _ in answers:
+#     print(f"{count:,}: {neighbours.nn_error(wrong).value:.1f} %, was {drawn[count].value:.1f} %")
+# ```
+# With few references chance decides which digits are among them; with many, what the net can draw at all. One training of each is not enough to tell a fall from chance: the intervals are in the table above.
+#
+# </details>
 #
 # <details>
 # <summary>Solution of 2</summary>

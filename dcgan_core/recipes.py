@@ -21,7 +21,7 @@ Settings = dict[str, Any]  # of a `Config`
 
 # On two cores, many small updates teach more than few large ones: batch 32, and both nets on every batch.
 _SMALL: Settings = {"batch": 32, "updates": "both"}
-# mnist/train_cond_dcgan.py: 10,000 training images are held out for model selection; L2 on every parameter.
+# mnist/train_cond_dcgan.py: 10,000 training images are the validation set; L2 on every parameter.
 _MNIST: Settings = {"first": 50_000, "weight_decay": 2.5e-5}
 # In place of the authors' 200 passes 25, half of them with a falling rate like theirs. Moving the 13 million weights takes
 # most of an update at any batch, so small batches and both nets on each: 39,063 updates of each net, as many as theirs.

@@ -1,6 +1,7 @@
 """Holds the house rules that `house` counts."""
 
 import ast
+import re
 
 import house
 import pytest
@@ -15,6 +16,27 @@ def test_imports_run_one_way_and_what_is_heavy_is_imported_where_it_is_used():
 
 def test_every_folder_is_the_core_or_a_wing():
     assert {module.part for module in FOUND} - {"core"} == {*house.WINGS}
+
+
+def test_what_only_its_own_module_calls_starts_with_an_underscore():
+    texts = [
+        p
+        for folder in ("dcgan_core", "book", "tests", "benchmarks")
+        for p in (house.ROOT / folder).rglob("*")
+        if p.suffix in (".py", ".md")
+    ]
+    words = {
+        path: {*re.findall(r"\w+", path.read_text("utf-8"))}
+        for path in [*texts, house.ROOT / "README.md", house.ROOT / "hubconf.py"]
+    }
+    alone = [
+        f"{path.relative_to(house.ROOT)}: {node.name}"
+        for path in house.PACKAGE.rglob("*.py")
+        for node in ast.parse(path.read_text("utf-8")).body
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+        if not any(node.name in found for other, found in words.items() if other != path)
+    ]
+    assert alone == []
 
 
 @pytest.mark.parametrize("what", MOST)

@@ -90,7 +90,7 @@ class _Checks:
     def outcome(self, run: Run) -> dict:
         """When and of what a run failed, and how much worse its Fréchet distance was at worst than at the end."""
         alarms = run.info.get("alarms", [])
-        diverged = ["weights that are not numbers" for alarm in alarms if alarm["kind"] == "diverged"]
+        diverged = ["NaN weights" for alarm in alarms if alarm["kind"] == "diverged"]
         if not diverged and len(self.found) != len(range(FIRST, UPDATES + 1, APART)):
             raise UserError(f"{self.path}: {len(self.found)} checks, others were lost; remove its folder, and train it again")
         low = {n: [key for key in LEAST if m[key] < LEAST[key]] for n, m in self.found.items()}

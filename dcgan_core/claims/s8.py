@@ -59,7 +59,7 @@ def _nn_error(count: int, against_real: bool = False) -> Measure:
         wrong, seconds = errors[last]
         details: dict[str, Any] = {
             "references": last,
-            "queries": "500 digits held out for model selection" if s.small else "the test digits",
+            "queries": "500 digits of the validation set" if s.small else "the test digits",
             "curve": neighbours.percent(errors),
             "minutes": {str(number): round(s / 60, 2) for number, (_, s) in errors.items()},
         }

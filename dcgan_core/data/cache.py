@@ -127,7 +127,7 @@ def _same(source: Source, fingerprint: str, of: dict) -> Path | None:
     if not same and source.by_times and fits:
         contents = source.open(of["size"])
         fits = [found for found in fits if found[1]["files"] == contents.count]
-        content = content_of_all(contents) if fits else ""
+        content = _content_of_all(contents) if fits else ""
         same = next((found for found in fits if found[1]["content"] == content), None)
     if not same:
         return None
@@ -139,7 +139,7 @@ def _same(source: Source, fingerprint: str, of: dict) -> Path | None:
     return path
 
 
-def content_of_all(contents: Contents) -> str:
+def _content_of_all(contents: Contents) -> str:
     """A digest of all pictures in their order, with splits, classes and attributes, but without names and times."""
     h, pictures = _hash_of(contents), contents.pictures(0, "")
     while (read := decoding.next_read(pictures))[0]:
@@ -252,7 +252,7 @@ class _Unfinished:
 
     Its files only grow, and count as far as progress.json says; the rest is cut off on opening. <split>.u8 are the pixels,
     <split>.labels int64, <split>.attributes int8, left_out.jsonl the files left out, each with the reason, content 16 bytes of
-    each file (`content_of_all`).
+    each file (`_content_of_all`).
     """
 
     def __init__(self, path: Path, of: dict) -> None:
@@ -373,7 +373,7 @@ def _verify(source: Source, folder: Path) -> None:
     """Reads source and cache in full and compares them with what was noted at preparation."""
     meta = read_json(folder / "meta.json", "a cache")
     known = source.fingerprint() == meta["fingerprint"]
-    if not known and (not source.by_times or content_of_all(source.open(meta["size"])) != meta["content"]):
+    if not known and (not source.by_times or _content_of_all(source.open(meta["size"])) != meta["content"]):
         raise UserError(f"{source.path}: changed since it was prepared; delete {folder} and prepare it again")
     damaged = source.check()
     if damaged:

@@ -117,7 +117,7 @@ class _Graph:
         for part in parts:
             x = self._layer(part, x, nn.Identity() if pooled else stage.norm)
         if pooled and not isinstance(stage.norm, nn.Identity):
-            scale, shift = (self.weight(values.view(-1, 1, 1)) for values in scale_and_shift(stage.norm))
+            scale, shift = (self.weight(values.view(-1, 1, 1)) for values in _scale_and_shift(stage.norm))
             x = self.node("Add", self.node("Mul", x, scale), shift)
         return self._activation(stage.activation, x)
 
@@ -168,13 +168,13 @@ def folded(layer: Any, norm: nn.Module) -> tuple[Tensor, Tensor]:
     bias = layer.bias.detach() if layer.bias is not None else weight.new_zeros(weight.shape[outputs])
     if isinstance(norm, nn.Identity):
         return weight, bias
-    scale, shift = scale_and_shift(norm)
+    scale, shift = _scale_and_shift(norm)
     shape = [1] * weight.ndim
     shape[outputs] = -1
     return weight * scale.view(shape), bias * scale + shift
 
 
-def scale_and_shift(norm: Any) -> tuple[Tensor, Tensor]:
+def _scale_and_shift(norm: Any) -> tuple[Tensor, Tensor]:
     """What a batchnorm with fixed statistics multiplies by, and then adds."""
     scale = (norm.running_var + norm.eps).rsqrt()
     if not norm.affine:

@@ -51,7 +51,7 @@ def write_world(run: Run, folder: Path, title: str) -> dict:
     """
     generator, a = run.generator(), run.architecture
     z = seeds(generator)
-    found, forget, terms = directions_of(run, generator), forgettable(run, generator, z), first_terms(run)
+    found, forget, terms = _directions_of(run, generator), forgettable(run, generator, z), _first_terms(run)
     models = {"generator": _written(run, folder, "generator", forget)}
     if run.has_net("discriminator"):
         models["discriminator"] = _written(run, folder, "discriminator")
@@ -88,7 +88,7 @@ def seeds(generator: Generator) -> Tensor:
     return torch.cat([latent.sample(a, 1, torch.Generator().manual_seed(seed)) for seed in range(SEEDS)])
 
 
-def directions_of(run: Run, generator: Generator) -> list[Direction]:
+def _directions_of(run: Run, generator: Generator) -> list[Direction]:
     """Named ones where the run's data can be read, else those that change most."""
     try:
         return directions.named_directions(run)
@@ -96,7 +96,7 @@ def directions_of(run: Run, generator: Generator) -> list[Direction]:
         return directions.strongest_directions(generator)
 
 
-def first_terms(run: Run) -> tuple[dict, Tensor] | None:
+def _first_terms(run: Run) -> tuple[dict, Tensor] | None:
     """The arithmetic that chapter 6.3.2 begins with: names, and three exemplars for each term (9 x latent); or None."""
     name = SUMS.get(run.info.get("data", {}).get("name"))
     if name is None:

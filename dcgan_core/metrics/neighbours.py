@@ -155,7 +155,7 @@ def _load(path: Path, search: NearestLabels, past: dict) -> float:
         raise UserError(f"{path}: damaged, or of other queries ({reason(problem)}); delete it") from None
 
 
-def name_of(*things: object) -> str:
+def _name_of(*things: object) -> str:
     """A short name for the state of a search, from all that it depends on (arrays by their bytes)."""
     h = hashlib.sha256()
     for thing in things:
@@ -183,7 +183,7 @@ def generated_errors(
     kept: a folder, in which what was found is kept, so that a later call goes on to a larger number.
     """
     weights = [v.cpu().numpy() for v in generator.state_dict().values()]
-    name = name_of(seed, BLOCK, generator.architecture, queries, *weights)
+    name = _name_of(seed, BLOCK, generator.architecture, queries, *weights)
     milestones, device = (*(m for m in MILESTONES if m < count), count), next(generator.parameters()).device
     state = kept and kept / f"{name}.npz"
     blocks = generated(generator, seed)

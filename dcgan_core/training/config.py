@@ -17,7 +17,7 @@ class Config:
     data: str  # a data set's name, or the path of a zip or folder
     architecture: Architecture = field(default_factory=Architecture)
     crop: Literal["center", "exact"] = "center"  # resize, then crop the center; exact: crop without resizing
-    first: int = 0  # train on the first N images, the rest is held out for model selection (MNIST: 50,000 of 60,000); 0: all
+    first: int = 0  # train on the first N images, the rest is a validation set (MNIST: 50,000 of 60,000); 0: all
     flip: bool = False  # mirror each image with probability 1/2: for sets too small for long runs (not in the paper)
     noise: float = 0.0  # standard deviation of noise on all that D sees; photographs are in [-1, 1] (not in the paper)
     shift: int = 0  # move all that D sees by up to N pixels, at random (not in the paper)

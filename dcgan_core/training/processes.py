@@ -82,7 +82,7 @@ def connect(state: State) -> None:
     known = inspect.signature(DistributedDataParallel).parameters  # torch 2.14 gave the option a new name
     quiet: dict[str, Any] = {"forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers": False}
     state.g, state.d = (
-        DistributedDataParallel(with_shared_statistics(net) if sync else net, device_ids=ids, **quiet)
+        DistributedDataParallel(_with_shared_statistics(net) if sync else net, device_ids=ids, **quiet)
         for net in (state.generator, state.discriminator)
     )
     if rank() == 0 and not sync:
@@ -91,7 +91,7 @@ def connect(state: State) -> None:
         print(f"batchnorm: {whose}; sync_batchnorm=true takes those of the whole batch", file=sys.stderr)
 
 
-def with_shared_statistics(net: nn.Module) -> nn.Module:
+def _with_shared_statistics(net: nn.Module) -> nn.Module:
     """The same parameters in a net whose batchnorm takes its statistics over the batches of all processes."""
     twin = copy.deepcopy(net, {id(tensor): tensor for tensor in (*net.parameters(), *net.buffers())})
     for parent in list(twin.modules()):

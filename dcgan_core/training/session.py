@@ -254,7 +254,7 @@ class Session:
             self._recount(saved["counts"])
         counts, alarm = self.state.counts, self.collapsed
         if (self.ended or alarm) and self.main:
-            estimate_statistics(self.state, data)
+            _estimate_statistics(self.state, data)
             write_net(run.path, "generator", self.state.generator)
             write_net(run.path, "discriminator", self.state.discriminator)
             self.state.generator.eval()
@@ -274,7 +274,7 @@ class Session:
 
 
 @torch.no_grad()
-def estimate_statistics(state: State, data: ImageData) -> None:
+def _estimate_statistics(state: State, data: ImageData) -> None:
     """Estimates both nets' batchnorm statistics over samples and data, so that a z gives the same image in any batch."""
     config, device, a = state.config, state.device, state.config.architecture
     rng = torch.Generator(device).manual_seed(config.seed + 3)

@@ -80,7 +80,7 @@ def update(state: State, pixels: Tensor, labels: Tensor | None = None) -> Stats:
     # the authors' order, in turn: G, D, G, D …
     train_g = config.updates == "both" or state.counts["step"] % 2 == 0
     train_d = config.updates == "both" or not train_g
-    set_learning_rate(state)
+    _set_learning_rate(state)
     stats_d = stats_g = None
     labels = labels if labels is None else labels.to(state.device, non_blocking=True)
     z = latent.sample(a, config.batch, state.rng)[state.share]
@@ -117,7 +117,7 @@ def update(state: State, pixels: Tensor, labels: Tensor | None = None) -> Stats:
     return Stats(stats_d, stats_g, pixels, fake)
 
 
-def set_learning_rate(state: State) -> None:
+def _set_learning_rate(state: State) -> None:
     """The config's; with `decay_images`, it falls linearly to zero over that many images at the end."""
     config = state.config
     if config.decay_images:

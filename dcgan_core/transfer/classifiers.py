@@ -65,7 +65,7 @@ class PictureClassifier:
                     yield path, self.probabilities(pixels[None])[0]
 
 
-def save_classifier(folder: Path, net: SupervisedNet, info: dict[str, Any]) -> None:
+def _save_classifier(folder: Path, net: SupervisedNet, info: dict[str, Any]) -> None:
     """info: `classes` at least."""
     state = {k: v.detach().cpu().contiguous() for k, v in net.state_dict().items() if not k.endswith("num_batches_tracked")}
     write_atomically(folder / "classifier.safetensors", safetensors.torch.save(state))
@@ -175,7 +175,7 @@ def make_classifier(
     if test is not None:
         right = finetuning.answers(net, test.images) == test.known_labels
         info["test"] = dict(zip(("accuracy", "low", "high", "n"), (*share(right), len(right)), strict=True))
-    save_classifier(out, net, info | runs.environment())
+    _save_classifier(out, net, info | runs.environment())
     return load_classifier(out, device)
 
 

@@ -235,7 +235,7 @@ def measure_transfer(out: Path, only: Iterable[str] = (), *, seeds: int = DRAWS,
         measured = Measured(study, out, devices.pick(device), seed)
         for arm in arms:
             measured.arm(arm, seeds)
-    table = {"rows": transfer_rows(out), "studies": {name: m for name in STUDIES if (m := _found(out, name))}}
+    table = {"rows": _transfer_rows(out), "studies": {name: m for name in STUDIES if (m := _found(out, name))}}
     write_json(out / "transfer.json", table)
     return table
 
@@ -251,7 +251,7 @@ def _found(out: Path, name: str) -> dict:
     return {"study": asdict(study), "arms": read_json(path, "measurements")}
 
 
-def transfer_rows(out: Path) -> list[dict]:
+def _transfer_rows(out: Path) -> list[dict]:
     """What the studies in `out` say, as results.json has it, with the `claim`. Two arms are compared on the draws of both."""
     made = []
     for name, study in STUDIES.items():

@@ -17,7 +17,7 @@ from dcgan_core.claims import ledger
         ({}, None),
         ({"precision": 0.0}, None),
         ({"diversity": 0.2}, "less than a quarter"),
-        ({"diverged": True}, "not numbers"),
+        ({"diverged": True}, "NaN weights"),
     ],
 )
 def test_what_is_called_a_collapse(values, said):

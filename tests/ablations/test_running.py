@@ -90,7 +90,7 @@ def test_a_run_that_diverges_is_measured_as_a_collapse(small, tmp_path, monkeypa
     monkeypatch.setattr(variants, "ALL", (GUIDELINES, bad))
     table = running.ablate(tmp_path / "out", seeds=1, images=160, data="digits", device="cpu", progress=False)
     m = table["runs"]["bad"][0]
-    assert m["diverged"] and m["collapsed"] == "weights that are not numbers"
+    assert m["diverged"] and m["collapsed"] == "NaN weights"
     assert [alarm["kind"] for alarm in m["alarms"]] == ["diverged"]
     assert np.isfinite(m["frechet"])
 

@@ -47,7 +47,7 @@ _CONTAINERS = {"images", "image", "imgs", "img", "pictures", "photos", "jpg", "j
 _AROUND_A_SPLITS_NAME = _CONTAINERS | {"set", "sets", "split", "seg", "folder", "ds", "pics"}
 
 
-def split_named(folder: str) -> str | None:
+def _split_named(folder: str) -> str | None:
     """The split that a folder's name means, train, test or val: `Train`, `training_set`, `val2017`, `images-test`, …"""
     words = [w.removesuffix("set") or w for w in re.split(r"[^a-z]+", folder.lower()) if w]
     kinds = [w for w in words if w not in _AROUND_A_SPLITS_NAME]
@@ -68,7 +68,7 @@ def _split_folders(pictures: Counter[Parts]) -> dict[Parts, str]:
     """
     beside: dict[Parts, dict[Parts, str]] = {}
     for folder in {f[:i] for f in pictures for i in range(1, len(f) + 1)}:
-        if kind := split_named(folder[-1]):
+        if kind := _split_named(folder[-1]):
             beside.setdefault(folder[:-1], {})[folder] = kind
     pairs = {parent: kinds for parent, kinds in beside.items() if len(set(kinds.values())) > 1}
     depth = min(map(len, pairs), default=0)
@@ -197,7 +197,7 @@ def _containers(folders: Counter[Parts], of: set[Parts]) -> int:
     below, skipped = {f[depth:] for f in folders if f[:depth] in of}, 0
     while len(first := {f[:1] for f in below}) == 1 and min(map(len, below)) > 1:
         name = next(iter(first))[0]
-        if name.lower() not in _CONTAINERS and not split_named(name):
+        if name.lower() not in _CONTAINERS and not _split_named(name):
             break
         below, skipped = {f[1:] for f in below}, skipped + 1
     return skipped
