@@ -368,13 +368,13 @@ if details:
 # <details>
 # <summary>What to look for</summary>
 #
-# For the first two, with as many seeds as you have minutes for:
+# For the first two. Give it as many seeds as you have minutes for:
 #
 # ```python
 # from dataclasses import replace
 #
 # for widths in ((32, 64), (48, 96)):
-#     for other in (1, 2):
+#     for other in (1,):
 #         net = replace(config.architecture, widths=widths)
 #         again = replace(config, architecture=net, seed=other)
 #         told = []

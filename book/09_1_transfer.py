@@ -145,8 +145,8 @@ run = Run.reference("drawn-sprites")
 drawn = scenes.draw("drawn-sprites", 2000, 32, seed + 91)
 y = drawn.factors["class"].astype(np.int64)
 rows = [np.flatnonzero(y[:1000] == k)[:5] for k in range(10)]
-few = np.concatenate(rows)
-few = LabelledPictures(torch.from_numpy(drawn.images[few]), y[few])
+chosen = np.concatenate(rows)
+few = LabelledPictures(torch.from_numpy(drawn.images[chosen]), y[chosen])
 test, truth = drawn.images[1000:], y[1000:]
 
 # %%

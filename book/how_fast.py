@@ -157,7 +157,7 @@ if having("of_sgemm"):
 plt.show()
 
 # %% [markdown]
-# What keeps it from being faster still? Nearly all of an update is inside the convolutions, and they are the processor maker's (oneDNN). Even if all else took no time, little would be won. Among
+# What keeps it from being faster still? Most of an update is inside the convolutions, as the table below says, and they are the processor maker's (oneDNN). Only the rest could be won by better code of ours. Among
 # convolutions, those next to the image (three channels) and those at 4 x 4 pixels reach the smallest share of sgemm (the product of two large matrices).
 
 # %% tags=["hide-input"]
