@@ -135,7 +135,7 @@ class Stage(nn.Module):
         return y
 
 
-def batchnorm(a: Architecture, outputs: int, images: bool, edge: bool = False) -> nn.Module | None:
+def batchnorm(a: Architecture, outputs: int, images: bool, *, edge: bool = False) -> nn.Module | None:
     """A layer's batchnorm, or None. `images`: of feature maps, not of units. `edge`: the layer is G's last or D's first."""
     if a.norm == "none" or (edge and a.norm == "inner"):
         return None

@@ -146,7 +146,7 @@ class Run:
         """G in eval mode and float32 on `device`."""
         return self._net("generator", Generator, device)
 
-    def discriminator(self, device: torch.device | str = "cpu", will_estimate_batchnorm: bool = False) -> Discriminator:
+    def discriminator(self, device: torch.device | str = "cpu", *, will_estimate_batchnorm: bool = False) -> Discriminator:
         """D in eval mode and float32 on `device`.
 
         An imported D may have no batchnorm statistics. That raises a UserError, unless the caller will estimate them

@@ -93,13 +93,14 @@ class Module:
         return found
 
 
-def _run(node: ast.AST, at_once: bool = True) -> Iterator[tuple[ast.AST, bool]]:
+def _run(node: ast.AST, *, at_once: bool = True) -> Iterator[tuple[ast.AST, bool]]:
     """All below a node, and whether it runs when the module is loaded: not in a function. Nothing under TYPE_CHECKING."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.If) and ast.unparse(child.test).endswith("TYPE_CHECKING"):
             continue
         yield child, at_once
-        yield from _run(child, at_once and not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda))
+        later = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        yield from _run(child, at_once=at_once and not later)
 
 
 def _module(module: str, name: str) -> str:

@@ -34,7 +34,7 @@ SLOWEST = 3  # the fewest swings in a window that count as a frequency
 BASELINE = replace(stability.BASELINE, images=UPDATES * stability.BASELINE.batch)
 
 
-def study(out: Path, device: str = "auto", progress: bool = True) -> dict:
+def study(out: Path, device: str = "auto", *, progress: bool = True) -> dict:
     """Trains one net with all guidelines in `out`/filters, or goes on, and watches its filters; returns the table, also in
     `out`/filters.json. The window in which a run was stopped is left out.
 

@@ -30,7 +30,7 @@ NAMES = ("pooling", "no-batchnorm", "batchnorm-everywhere", "fully-connected", "
 REMOVED = tuple(v for v in variants.VARIANTS if v.name in NAMES)
 
 
-def study(out: Path, only: Iterable[str] = (), device: str = "auto", progress: bool = True) -> dict:
+def study(out: Path, only: Iterable[str] = (), device: str = "auto", *, progress: bool = True) -> dict:
     """Trains what `out`/stability.json lacks, seed by seed, and writes it there; a stopped run goes on where it was. Returns
     the table. To go on with the book's, copy book/ablations/*stability.* there first.
 

@@ -57,7 +57,7 @@ def measure(run: Run, ids: list[str], device: str = "auto", seed: int = 0) -> li
     return rows
 
 
-def result(c: Claim, run: Run, device: str = "auto", seed: int = 0, small: bool = False) -> dict:
+def result(c: Claim, run: Run, device: str = "auto", seed: int = 0, *, small: bool = False) -> dict:
     """One claim measured on one run, as results.json has it. `small`: in seconds, before a reader's eyes."""
     assert c.measure is not None  # `dcgan ablate` and `dcgan after` measure the others
     m = c.measure(Setting(run, device, seed, small))
@@ -138,7 +138,7 @@ def known(claim_id: str, run: Run, device: str = "auto", seed: int = 0) -> dict:
     return result(claim(claim_id), run, device, seed, small=True)
 
 
-def _row(c: Claim, r: dict | None, primary: bool = True) -> dict[str, Any]:
+def _row(c: Claim, r: dict | None, *, primary: bool = True) -> dict[str, Any]:
     r = r or {}
     trained = r.get("n", 1) if (varies := r.get("varies", c.varies)) == "trainings" else int(c.of_weights)
     return {

@@ -16,7 +16,7 @@ from dcgan_core.metrics import neighbours
 from dcgan_core.runs import Run
 
 
-def _is_mnist(run: Run, fully_connected: bool = False, affine: bool = False) -> bool:
+def _is_mnist(run: Run, *, fully_connected: bool = False, affine: bool = False) -> bool:
     """Is this the supplement's net on MNIST, its fully connected baseline, or the net with batchnorm's scale and bias?"""
     if run.data_name != "mnist" or run.architecture.num_classes != 10:
         return False
@@ -50,7 +50,7 @@ def _real(s: Setting) -> neighbours.Errors:
     return {n: (wrong, seconds) for n, wrong, seconds in found}
 
 
-def _nn_error(count: int, against_real: bool = False) -> Measure:
+def _nn_error(count: int, *, against_real: bool = False) -> Measure:
     """The error with `count` generated digits; `against_real`: beside it, how it differs from real digits' error."""
 
     def measure(s: Setting) -> Measurement:

@@ -313,7 +313,7 @@ def _believed(discriminator: Discriminator, images: np.ndarray) -> np.ndarray:
     return torch.cat(parts).cpu().numpy()
 
 
-def selection(run: Run, name: str, device: str = "auto", small: bool = False) -> Measurement:
+def selection(run: Run, name: str, device: str = "auto", *, small: bool = False) -> Measurement:
     """Where the classifier that selects is sure enough to select, how often is it right? One of SUMS, the mean of its terms.
 
     On pictures whose attributes are known and from which it did not learn. `details`: for each term how many pictures it
@@ -364,7 +364,7 @@ def candidates(run: Run, device: str = "auto", seed: int = 0, count: int = SMALL
     return _pool(_Setting(run.path.resolve(), weights_of(run), device, seed), count, turning.TURN_EXEMPLARS)
 
 
-def measured(run: Run, name: str, device: str = "auto", seed: int = 0, small: bool = False) -> dict[str, Measurement]:
+def measured(run: Run, name: str, device: str = "auto", seed: int = 0, *, small: bool = False) -> dict[str, Measurement]:
     """`trials` of one of SUMS, or (`turn`) `turns`, on a run. What was measured once is not measured again."""
     return _measured(_Setting(run.path.resolve(), weights_of(run), device, seed), name, small)
 

@@ -58,7 +58,7 @@ class MovedJudge(Judge):
         return super().vary(fitting.move(pixels.float(), rng), rng)
 
 
-def load_judge(name: str, seed: int = 0, size: int = 64, device: torch.device | str = "cpu", moved: bool = False) -> Judge:
+def load_judge(name: str, seed: int = 0, size: int = 64, device: torch.device | str = "cpu", *, moved: bool = False) -> Judge:
     """The judge of a drawn set: shipped, else kept from an earlier call, else trained now (minutes on a CPU).
 
     Judges of different seeds have seen different pictures: let one choose and another score. moved: a `MovedJudge`.

@@ -100,7 +100,7 @@ class Labelled(NamedTuple):
     classes: int
 
 
-def second_head(state: State, known: Labelled, weight: float = 1.0, asks: bool = False) -> TwoHeads:
+def second_head(state: State, known: Labelled, weight: float = 1.0, *, asks: bool = False) -> TwoHeads:
     """Adds the second head's loss to D's: cross-entropy on a batch of labelled pictures. asks: G is asked for a class, and the
     head's cross-entropy on what it made is added to both nets' losses."""
     a, rng = state.config.architecture, torch.Generator().manual_seed(state.config.seed + 4)

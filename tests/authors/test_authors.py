@@ -149,7 +149,7 @@ def stored(folder: Path, net: str) -> list[np.ndarray]:
     return [np.load(path).astype(np.float64) for path in sorted(folder.glob(f"*_{net}_params.jl_*.npy"))]
 
 
-def theano_generator(folder: Path, z: torch.Tensor, flip: bool = False) -> np.ndarray:
+def theano_generator(folder: Path, z: torch.Tensor, *, flip: bool = False) -> np.ndarray:
     w, g, b, w2, g2, b2, w3, g3, b3, wx = (x[..., ::-1, ::-1] if flip and x.ndim == 4 else x for x in stored(folder, "gen"))
     h = np.maximum(theano_batchnorm(z.double().numpy() @ w, g, b), 0).reshape(len(z), 256, 4, 4)
     h = np.maximum(theano_batchnorm(theano_deconv(h, w2, 2), g2, b2), 0)

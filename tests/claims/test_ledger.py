@@ -23,7 +23,7 @@ def put(run: Run, name: str, results: dict) -> Run:
     return Run(path)
 
 
-def result(value: float, run: str, stand_in: bool = False, spread: float = 0.01) -> dict:
+def result(value: float, run: str, *, stand_in: bool = False, spread: float = 0.01) -> dict:
     return {
         "value": value,
         "low": value - spread,
@@ -59,10 +59,12 @@ def test_verdicts():
     better = ledger.claim("cifar10.above_kmeans")  # at least 0
     assert ledger.verdict(better, None) == ledger.verdict(better, {}) == "not measured"
     assert ledger.verdict(better, result(0.3, "a")) == "holds"
-    assert ledger.verdict(better, result(0.3, "a", True)) == "holds on a stand-in"
-    assert ledger.verdict(better, result(0.005, "a")) == ledger.verdict(better, result(0.005, "a", True)) == "not settled"
+    assert ledger.verdict(better, result(0.3, "a", stand_in=True)) == "holds on a stand-in"
+    assert (
+        ledger.verdict(better, result(0.005, "a")) == ledger.verdict(better, result(0.005, "a", stand_in=True)) == "not settled"
+    )
     assert ledger.verdict(better, result(-0.3, "a")) == "refuted here"
-    assert ledger.verdict(better, result(-0.3, "a", True)) == "other setting"  # it may hold on the paper's own data
+    assert ledger.verdict(better, result(-0.3, "a", stand_in=True)) == "other setting"  # it may hold on the paper's own data
     assert ledger.verdict(ledger.claim("mnist.above_fc_gan"), result(12, "a")) == "other setting"  # not the paper's baseline
     for other in ("walk.smoothness", "scenes.coverage.drawn-rooms"):
         assert ledger.verdict(ledger.claim(other), result(0.3, "a")) == ledger.verdict(ledger.claim(other), None) == ""
@@ -71,9 +73,9 @@ def test_verdicts():
 
 
 def test_the_ledger_has_one_primary_row_for_every_claim_and_all_its_keys(run, shelf):
-    put(run, "one", {"walk.smoothness": result(0.2, "one", True)})
+    put(run, "one", {"walk.smoothness": result(0.2, "one", stand_in=True)})
     put(run, "two", {"walk.smoothness": result(0.3, "two"), "no.such.claim": result(1, "two")})
-    put(run, "three", {"walk.smoothness": result(0.9, "three", True)})
+    put(run, "three", {"walk.smoothness": result(0.9, "three", stand_in=True)})
     rows = ledger.ledger_rows()
     assert all(row.keys() >= ROW for row in rows)
     assert sorted(row["id"] for row in rows if row["primary"]) == sorted(c.id for c in ledger.CLAIMS)

@@ -28,9 +28,9 @@ def some(data, count: int = 200) -> classes.Labelled:
     return classes.Labelled(torch.from_numpy(np.array(data.images[:count])), torch.from_numpy(data.known_labels[:count]), 10)
 
 
-def state_of(data, asks: bool = False, weight: float = 1.0) -> tuple[State, classes.TwoHeads]:
+def state_of(data, *, asks: bool = False, weight: float = 1.0) -> tuple[State, classes.TwoHeads]:
     state = State(CONFIG, torch.device("cpu"))
-    return state, classes.second_head(state, some(data), weight, asks)
+    return state, classes.second_head(state, some(data), weight, asks=asks)
 
 
 def test_the_first_head_says_what_d_says(digits):

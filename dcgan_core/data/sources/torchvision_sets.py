@@ -27,7 +27,7 @@ def torchvision_source(name: str, root: Path) -> Source:
     return Source(name, str(root), known.licence, known.size, known.channels, stamp, fingerprint, contents)
 
 
-def _opened(name: str, root: Path, split: str, download: bool = False) -> Any:
+def _opened(name: str, root: Path, split: str, *, download: bool = False) -> Any:
     """torchvision's own data set."""
     from torchvision import datasets  # here, because it takes seconds and a prepared set never needs it
 
