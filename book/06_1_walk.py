@@ -80,7 +80,7 @@ walk_slider(generator, stops)
 #
 # ## Six walks, side by side
 
-# %% mystnb={"figure": {"caption": "Each row is a straight line from a random z (left) to another (right), as in the paper's Fig 4.", "name": "fig-walks"}}
+# %% mystnb={"figure": {"caption": "Each row is a straight line from a random z (left) to another (right), in the manner of the paper's Fig 4.", "name": "fig-walks"}}
 start, end = (
     latent.sample(generator.architecture, 6, rng),
     latent.sample(generator.architecture, 6, rng),
@@ -287,9 +287,9 @@ ledger.demonstrate("walk.nearest", portraits, device, seed)
 ledger.of("walk.nearest")
 
 # %% [markdown]
-# A copy would lie near 0. Nothing on either walk does. But in both nets above, a straight walk comes nearer to the training images in its middle than held-out images
+# A copy would lie near 0. No picture on a straight walk does, in either net. But in both, a straight walk comes nearer to the training images in its middle than held-out images
 # do. Is that a trace of memory? The spherical walk between the same two
-# ends suggests an answer: it stays about as far away as held-out images. The two differ in the length of z, and we think that a short z draws a smoother, more average picture:
+# ends suggests an answer: it comes hardly nearer in its middle than at its ends. (Samples of `faces` are a little nearer everywhere, at the ends of a walk, too.) The two differ in the length of z, and we think that a short z draws a smoother, more average picture:
 # what is average is nearer to *everything*, seen or not. They differ in something else as well, so this is no proof; more about both in a moment. (The paper makes no such search, since distances of pixels are easily
 # fooled; {doc}`04_1_lsun` has a measure that was tried on planted copies.)
 #
@@ -420,8 +420,8 @@ z_sliders(generator, middle_face, directions, [f"z[{i}]" for i in strongest])
 #
 # ## Where ours differs
 #
-# The paper shows walks between nine points and lets the reader judge; there is no number in it. We add three: the largest step, what a judge is unsure of on the way, and in how many steps things change. The last two
-# need a judge, so they are of drawn rooms. Faces and rooms are small nets' of few photographs, where the paper's learnt from three million bedrooms. And the paper walks straight; the spherical walk is ours.
+# The paper shows walks between nine points and lets the reader judge; there is no number in it. We add four: the largest step, what a judge is unsure of on the way, in how many steps things change, and how near the images come to training images. The second and the third
+# need a judge, so they are of drawn rooms. Our faces and rooms come from small nets that learnt from about twenty thousand photographs; the paper's net learnt from three million bedrooms. The paper does not say that its walks are straight; the spherical ones are ours.
 #
 # ## Exercises
 #

@@ -220,8 +220,8 @@ ledger.demonstrate("saliency.looking", run, device, seed)
 ledger.each_net("saliency.looking", "saliency.*.gain")
 
 # %% [markdown]
-# The table shows each net that was trained by this recipe, and their mean. Below is everything that was measured on one of them, the run of this chapter. Whether its D does better than
-# random ones is said by the rows with *less random Ds'*: a difference, which should be above 0. The first row alone is about the paper's claim, of a *significant minority* of features. Of means over all
+# The table shows each net that was trained by this recipe, and their mean. Below is everything that was measured on one of them, the run of this chapter. To see whether its D does better than
+# random ones, look at the rows that end in *less random Ds'*: they are differences, and should be above 0. The first row alone is about the paper's claim, of a *significant minority* of features. Of means over all
 # features the paper says nothing.
 
 # %%

@@ -110,7 +110,7 @@ Table(
 
 # %% [markdown]
 # With glasses the judge nearly always says what the eye says. With smiles and with men it is too generous: a quarter of the sums in which the eye sees no smile, and a third of those in which it sees a woman, are a smile or a man to the judge.
-# So it flatters smiling men, and does less than justice to women with glasses. To the eye about half of the first sums are smiling men, and a quarter are unclear: with the unclear counted as failures, *most* would not be settled. The ledger's row is the judge's. What blurs the counts more is that many sums are *unclear*: more than a quarter of them could be a man or a woman, to the eye.
+# So it flatters smiling men. Of women with glasses it finds about as many as the eye is sure of; of many more the eye is not sure. To the eye about half of the first sums are smiling men, and a quarter are unclear: with the unclear counted as failures, *most* would not be settled. The ledger's row is the judge's. What blurs the counts more is that many sums are *unclear*: more than a quarter of them could be a man or a woman, to the eye.
 # The judge always says one or the other.
 #
 # And the one that selects? What matters of it is how often it is right where it is sure enough to take a sample as an exemplar. Here is that, on photographs and
@@ -212,7 +212,7 @@ Table(
 )
 
 # %% [markdown]
-# The usual length alone is nearly all that the smiling man needs. The woman with glasses loses by it. And counting the difference twice costs both of them. Where
+# For the smiling man the usual length is enough. The woman with glasses loses by it. And counting the difference twice costs both of them. Where
 # the smile or the glasses are there all the more and the man or the woman is often gone, the difference is not pure, we think. In CelebA women smile
 # more often than men, and glasses are worn mostly by men. So the net's direction "smile" would point a little towards "woman" as well, and "glasses" towards
 # "man". Counted once, the third term outweighs that for the man; for the woman with glasses it does not. In drawings factors are independent by design, and still the net ties some of them together: {numref}`fig-add-smile`.

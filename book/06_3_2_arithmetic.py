@@ -288,7 +288,7 @@ Table(
 # %% [markdown]
 # What to read off it:
 #
-# - **Single z fail more often** than the mean of three wherever the first difference is clear of 0, as the paper says. With smiles in drawings the gain is so
+# - **Single z fail more often** than the mean of three, as the paper says, clearly so in three of the four sums. With smiles in drawings the gain is so
 #   small that it may be chance. And three is no magic: a good part of the trials fails.
 # - **Smiles are harder than glasses** in drawings, perhaps because a smile is only a few pixels.
 # - **Thirty** exemplars help both sums of photographed faces, and glasses in drawings; they do not help smiles in drawings, for which the section on lengths offers a reason.
@@ -537,7 +537,7 @@ ledger.of("arithmetic.drawn_*.pixels_moved")
 # **Glasses survive.** Dark rings can be told on skin even where three pairs overlap, so that the judge still finds them in many overlays, though in clearly fewer than before. By what a judge can find, then, arithmetic with unaligned pixels does not always
 # fail.
 #
-# Only the exemplars were moved. Whether sums of *z* work in a net that has learnt from unaligned faces, as the paper's had, was not tried.
+# Only the exemplars were moved. A net that has itself learnt from unaligned faces, as the paper's had, is in the {doc}`appendix <06_3_2_appendix>`.
 #
 # ## Turning heads
 #

@@ -182,8 +182,8 @@ Table(header, rows)
 
 # %% [markdown]
 # And the other way round: short runs on the digits that were *made* to go wrong, by several means. Whether a run had collapsed was judged on its
-# samples alone, by the rule of {doc}`03_architecture`, which knows nothing of the log. The limit for samples that are much alike was chosen on such runs; these
-# have other seeds. This tests the book's alarm, not the paper: an alarm that always rings would find every collapse, so the number is the share of collapses that it reports less the share of healthy runs that it reports.
+# samples alone, by the rule of {doc}`03_architecture`, which knows nothing of the log. The limit for samples that are much alike was chosen on runs like these, with
+# other seeds. This tests the book's alarm, not the paper. An alarm that always rings would find every collapse, so its false alarms are subtracted: the number is the share of collapses that it reports, less the share of healthy runs that it reports.
 
 # %%
 ledger.of("instability.told_apart")
@@ -215,8 +215,8 @@ if details:
 # A run is *healthy* where it has not collapsed, some of its samples look like digits, and some digits look like its samples. Between the two lie runs whose
 # samples are hardly digits, or only a few kinds of them. Many of those are reported, too. So a report means "look at the samples", and no more.
 #
-# And two things were not tested here. These runs end before a sign could last long enough to *stop* one. And all are short, so what went wrong went wrong early: whether a
-# collapse late in a long training is noticed as well, nobody has measured.
+# And two things were not tested here. These runs end before a sign could last long enough to *stop* one. And all are short, so what went wrong went wrong early. How often
+# a collapse late in a long training is noticed was not measured. One was: a training on moved portraits stopped itself when D was certain of every image, and its samples had become a dozen faces ({doc}`06_3_2_appendix`).
 #
 # ## The oscillating mode
 #
@@ -356,7 +356,7 @@ if details:
 #
 # ## Where ours differs
 #
-# The paper reports the collapse of filters in a sentence, without a picture, a number or a setting. Ours are small nets, of digits and drawn rooms, made to fail on purpose or watched by rules that were written down before; none was trained as long as the
+# The paper reports the collapse of filters in a sentence, without a picture, a number or a setting. Ours are small nets, of digits and drawn rooms, made to fail on purpose or watched by rules that were written down before; none saw as many images as the
 # paper's. So what is counted here says which guidelines made *these* nets fail, not how often the paper's did.
 #
 # ## Exercises

@@ -334,8 +334,7 @@ Table(
 # Memory does not depend on the number of references: each block takes the place of the one before. It was measured with an untrained net (`make bench`).
 #
 # **As good as the real ones?** Both were tested on the same digits, so the errors can be compared digit by digit. The claim is decided at equal numbers, 50,000 generated digits against 50,000 real ones. The
-# generated ones may be worse by 0.4 points: with less room an exact replica of the paper's net would fail too often. Where
-# the interval lies above 0 but contains 0.4, the generated digits do teach worse, and whether by more than 0.4 points is open; where it contains both, neither is shown. And do many more teach better? The paper says so of ten million ({numref}`fig-mnist-curve` has them); compared digit by digit is one million. The difference in percentage points, a
+# generated ones may be worse by 0.4 points: with a tighter limit an exact replica of the paper's net would miss it by chance too often. An interval that contains both 0 and 0.4 decides nothing; one that lies above 0 but contains 0.4 shows that generated digits teach worse, but not that they do by more than 0.4 points. And do many more teach better? The paper says so of ten million, and the curve in {numref}`fig-mnist-curve` goes that far. Digit by digit, one million were compared. The difference in percentage points, a
 # million generated digits against real ones; below 0, the generated ones teach better:
 
 # %% tags=["hide-input"]
@@ -359,7 +358,7 @@ Table(
 #
 # **Without convolutions.** The paper's baseline is "permutation invariant": a net that would learn as well if all pixels were shuffled,
 # since it does not know which are neighbours. It must have had batchnorm, since the paper says that leaving out batchnorm's scale and bias helped this baseline, too. Ours has two fully connected hidden layers in each net and is
-# trained as the other one, on as many images. One thing had to go: batchnorm in D. With it, D could tell every batch of samples from a batch of data, and G generated
+# trained as the other one, on as many images, but in single precision. One thing had to go: batchnorm in D. With it, D could tell every batch of samples from a batch of data, and G generated
 # noise. So ours is *another* baseline, not the paper's.
 
 # %% tags=["hide-input"]

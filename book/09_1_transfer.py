@@ -17,7 +17,7 @@
 #
 # **The question:** chapter 5 freezes D and puts a linear classifier on its features. Would it do better if D learnt from the labels too?
 #
-# Hardly, on CIFAR-10: from ten to four hundred labels a class, fine-tuning and the frozen D lie less than a point apart on average, and the same net from scratch is behind both, least with the most labels. But
+# Hardly, on CIFAR-10: from ten to four hundred labels a class, fine-tuning and the frozen D lie less than a point apart on average, and the same net from scratch is behind both; the gap is smallest with the most labels. But
 # how far behind depends on how long it may learn: stopped early it looks far worse than it is. What seems to help more, with a hundred and four hundred labels a class, is to
 # show the linear classifier each labelled picture's mirror image as well. Chapter 5 does not do that; but its draws and test pictures differ, so the ledger has no row for this. On faces, which D has seen without labels, fine-tuning tells a smile better by a few points; of glasses the draws do not decide it. The rows further below say it with intervals.
 #
@@ -205,7 +205,7 @@ of("after.*cifar10*", "after.*faces*")
 # How it was done, the same for all ways:
 #
 # - Another draw of labels chooses, on validation pictures: learning rate, weight decay, dropout and batch size by a random search, $C$ of the SVM by
-#   a grid. Each setting learns briefly; the best few learn longer; the best of these is the choice. Where the table says so, the settings chosen with one number of labels serve for others; only $C$ is chosen anew, except with four hundred labels a class. Two
+#   a grid. Each setting learns briefly; the best few learn longer; the best of these is the choice. Some studies reuse the settings that were chosen with a hundred labels a class, as the table says; $C$ is then chosen anew, except with four hundred labels, where it is reused, too. Two
 #   thousand labelled pictures choose.
 # - Further draws, up to five, are trained with the choice and scored once on the same test pictures, with one exception ({doc}`scoreboard`, "Rules that were changed"): nets of a hundred and four hundred labels a class had been scored there when they had learnt for less long. The differences are taken draw by draw, so what a lucky draw gives to both
 #   ways cancels.
@@ -265,7 +265,7 @@ Table(
 #
 # **Limits.** Each net saw a hundred thousand pictures with a hundred and four hundred labels a class, and fewer elsewhere, as the table says: each labelled picture of CIFAR-10 was seen at least 25 times (3 times in the study that stops early), each face only 15
 # times. On faces D is that of the run `faces` as it was after its second stage. There a net from scratch is not measured: to train
-# it for as long would take hours. And there two draws were added after three had not decided, so a row that is just met there is less sure than its interval says. Settings were chosen in trainings of 1,000 and then 20,000 pictures on CIFAR-10, of 400 and then 1,600 on faces. On CIFAR-10 that chose for fine-tuning a learning rate near the lowest of the range (0.00001 to 0.001), with which D hardly moves; what larger ones do in a long training was not measured. The interval varies over draws of labels, not over trainings of D: it is one D. And it is a small D, of small pictures.
+# it for as long would take hours. And there two draws were added because the first three had not decided; so where a rule is only just met there, trust it less than its interval suggests. Settings were chosen in trainings of 1,000 and then 20,000 pictures on CIFAR-10, of 400 and then 1,600 on faces. On CIFAR-10 that chose for fine-tuning a learning rate near the lowest of the range (0.00001 to 0.001), with which D hardly moves; what larger ones do in a long training was not measured. The interval varies over draws of labels, not over trainings of D: it is one D. And it is a small D, of small pictures.
 #
 # ## Your own pictures
 #

@@ -203,14 +203,14 @@ Table(
 #
 # - Rooms and portraits appear within minutes, at both sizes. Their layout is much the same in every picture; windows, beds, beards and glasses are
 #   there as well.
-# - Sprites do not appear. Ten different shapes in any colour, anywhere, are harder for a small net than one kind of scene with twenty factors. At 64 pixels the net saw
+# - Sprites do not appear. Ten different shapes in any colour, anywhere, are harder for a small net than one kind of scene with some twenty factors. At 64 pixels the net saw
 #   few drawings in its ten minutes (the machine was busy), so the two sizes of sprites cannot be compared.
 # - D is nearly as sure of itself in the rows that work as in those that do not. Its answers do not tell you which is which. Look at the samples.
 #
 # ## Judges: who reads the samples?
 #
 # A generator's samples come without factors. So a small convolutional net learns to read them off. We call it a *{term}`judge`*. It sees 20,000 drawn
-# pictures with their factors, some of them blurred or noisy on purpose, because samples are. It never sees a picture that a generator was
+# pictures with their factors, half of them blurred and all with more or less noise, on purpose, because samples have both. It never sees a picture that a generator was
 # trained on.
 #
 # How far can it be trusted? That is measured on pictures that it has never seen.

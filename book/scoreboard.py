@@ -42,7 +42,7 @@ Scoreboard(claims, bar=True, grouped=True)
 # By a rule that is written down before the measurement. "The interval" is the 95 % interval. Where all of it lies on the claim's side, the claim
 # **holds**, or **holds on a stand-in** where the data are other than the paper's. Where all of it lies on the other side, in the claim's own setting, the
 # claim is **refuted here**. Where it reaches to both sides, the claim is **not settled**, and likewise where a comparison no longer counts once it is corrected for the many made beside it (Holm). **Other
-# setting**: measured in a setting of which the paper says nothing, or failed on a {term}`stand-in`; the row says which. A rule for a number of the paper leaves
+# setting**: the paper says nothing of such a setting, or the claim failed on a {term}`stand-in`, which does not refute the paper; the row says which. A rule for a number of the paper leaves
 # room for chance, so that an exact replica would pass it 95 times out of 100.
 
 # %% [markdown]
