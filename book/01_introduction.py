@@ -41,8 +41,7 @@ device = "auto"
 # %% [markdown]
 # ## The claims, as a checklist
 #
-# The paper mostly shows pictures. This book shows them too, and then asks of each claim: *how would we know?* So each one gets a rule
-# that decides it, written down before the measurement; the {doc}`scoreboard` lists the rules that were changed later, and why. A claim can come out six ways.
+# The paper mostly shows pictures. This book shows them too, and then asks of each claim: *how would we know?* So each one that is measured gets a rule that decides it, written down before the measurement; the {doc}`scoreboard` lists the rules that were changed later, and why. A claim can come out six ways.
 #
 # - **holds**: measured on the paper's kind of data, and the rule says yes.
 # - **holds on a stand-in**: the same, on other data. Some of the paper's data was never released or is too large for a small computer.

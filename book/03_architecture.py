@@ -408,7 +408,7 @@ print(inspect.getsource(measuring.collapse))
 # ## Do the guidelines make training more stable?
 #
 # A second study asks about stability alone. It removes three of the guidelines (batchnorm in two ways: it is nowhere, or on all layers), and, as a fifth change, it sets `beta1` to 0.9 ({doc}`04_training`). It draws rooms instead
-# of sprites, and its runs are ten times as long. Each change is made at three learning rates, with four seeds each. From the update printed below to its end, each run is checked twenty times. A run **fails** if its weights stop being numbers, or if one check finds that its samples are too much alike, that
+# of sprites, and its runs are ten times as long. Each change is made at three learning rates, with four seeds each. Each run is checked twenty times, first at the update that is printed below, last at its end. A run **fails** if its weights stop being numbers, or if one check finds that its samples are too much alike, that
 # hardly any look like drawings, or that they miss nearly all drawings. The limits were fixed before the first run.
 
 # %% tags=["hide-input"]
@@ -481,8 +481,7 @@ def every_check():
 every_check() if done else None
 
 # %% [markdown]
-# With all guidelines followed, every run passes every check. What fails, fails in different ways, which the rule counts alike. Without batchnorm, runs begin slowly: some fail the first check, some just pass it and fail the next, a few fail none; then all pass to the end, and the higher
-# the rate, the sooner. That looks more like slow learning than like a breakdown. With `beta1` at 0.9 runs begin slowly, too, and then go back and forth, as the paper's *oscillation* would have it. With pooling and upsampling, samples reach a small part
+# With all guidelines followed, every run passes every check. What fails, fails in different ways, which the rule counts alike. Without batchnorm, runs begin slowly: half of them fail the first check, and most of the others the second. Later all of them pass every check to the end, and at a higher rate they get there sooner. That looks more like slow learning than like a breakdown. With `beta1` at 0.9 runs begin slowly, too, and then go back and forth, as the paper's *oscillation* would have it. With pooling and upsampling, samples reach a small part
 # of the drawings from the start, and in most runs a smaller and smaller part, until they miss nearly all; few of these runs come back. (As above, this change has a kernel of 3 as well.)
 #
 # With batchnorm on all layers, or with a fully connected hidden layer, no run fails: the instability that the paper found with the former does not show in nets and runs as small as these; fully connected hidden layers are what the paper removes from *deeper* nets. (The ways of failing were told apart
@@ -562,13 +561,13 @@ Table(
 # | batchnorm when sampling | statistics of the batch | fixed statistics, estimated once after training | one z always gives one image |
 # | batch on CPUs | 128 | 32; 16 for `imagenet32` and `cifar10`, 8 in one stage of `imagenet32` | in the same time, many times as many updates |
 # | updates on CPUs | each batch trains one net, in turn | each batch trains both | the batch is there already |
-# | training images on CPUs | as they are | for `imagenet32`, `cifar10`, and the last stages of `faces` and `rooms`, mirrored half of the time | the stand-in is small, and the net sees each image many times |
+# | training images on CPUs | as they are | for `imagenet32`, `cifar10`, and the last stages of `faces` and `rooms`, mirrored half of the time | the stand-ins are small, and a net sees each image many times; `cifar10` is trained as `imagenet32` is |
 # | what D sees, on CPUs | images as they are | for `imagenet32` and `cifar10` with a little noise; in later stages of `imagenet32`, and the last of `faces` and `rooms`, moved and tinted | makes D's task harder for longer (chapter 5.1) |
 # | learning rate on CPUs | constant (faces code) | falls to zero at the end of later stages | meant to give better samples in little time; not tested alone |
 # | L2 on CPUs | 1e-5 (faces code) | none; on MNIST as the authors, 2.5e-5 | the paper does not mention it |
 # | faces, profile `paper` | 64 px cut from 128 px crops, not resized | CelebA, resized | CelebA is cropped already |
 # | SVHN, profile `paper` | 10,000 training images kept for validation | all are trained on | the probe holds out images of its own |
-# | several GPUs | one | batchnorm sees each GPU's share of the batch | as in most code for several GPUs |
+# | several GPUs | one | batchnorm sees each GPU's share of the batch, unless `--sync-batchnorm` is given | as in most code for several GPUs |
 #
 # The nets `lsun64`, `imagenet32`, `svhn32` and `mnist28` themselves are as published, but for epsilon.
 #

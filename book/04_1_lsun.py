@@ -15,8 +15,7 @@
 # %% [markdown]
 # # 4.1 · LSUN bedrooms, and deduplication
 #
-# **The claim:** shown three million photographs of bedrooms, each of them once, the net draws bedrooms. That it has learnt them by heart is possible, the paper says, but with a
-# small learning rate and one look at each it is unlikely. To make it less likely still, the authors first removed near duplicates from the set.
+# **The claim:** shown three million photographs of bedrooms, each of them once, the net draws bedrooms. The paper says that it could have learnt them by heart, but that this is unlikely: the learning rate is small, and each photograph is seen once. To make it less likely still, the authors first removed near duplicates from the set.
 #
 # LSUN's bedrooms {cite}`yu2015` are 43 GB. This book's run learnt from a few thousand photographs of bedrooms, dining rooms, kitchens and living rooms from
 # Places {cite}`zhou2018`, then from some twenty thousand others, and saw each of them again and again (the table below counts). So the paper's argument does not hold here, whatever comes out: this net had
@@ -243,7 +242,7 @@ if bins:
 
 # %% [markdown]
 # One thing can fool us. A picture that is smoother than a photograph is nearer to *everything*, seen or not. So the question is also put the other way
-# round: does the net come nearer to the photographs that it learnt from than to as many others? Smoothness helps both alike, copying only the first. A
+# round: does the net come nearer to the photographs that it learnt from than to as many others? Smooth samples come nearer to both groups alike, copies only to the photographs that were learnt from. A
 # net that copies falls below 1.
 
 # %%
@@ -265,9 +264,9 @@ for how, (share, *_) in caught.items():
 # %% [markdown]
 # Of planted copies it catches nearly all, whichever of these things was done to them. If four samples in a hundred were copies, the rule would reject the claim at least 95 times out of 100 (a test of this book simulates it). What
 # it cannot see: the style of a photograph, a part of one, or a copy changed more than these. In the second stage D saw all pictures moved by up to four pixels and tinted, real ones and samples alike; a copy moved by more than two pixels may escape. It looks
-# among the photographs of the second stage only, because those of the first are not public. And a few held-out photographs show a room that is among the training photographs, too; that lowers the limit and hides some copies.
+# among the photographs of the second stage only, because it was not recorded which photographs of MIT Places the first stage learnt from. And a few held-out photographs show a room that is among the training photographs, too; that lowers the limit and hides some copies.
 #
-# Few samples stand out, then. But how few is not settled: the interval ends just beyond the two in a hundred that the rule allows. Some of its width comes from the four hundred held-out photographs that say what is normal: with so few, about one net in three that copies nothing would be left unsettled, too, and with a thousand hardly any (the same test simulates it). Whatever D knew by heart, there is
+# Few samples stand out, then. But how few is not settled: the interval ends just beyond the two in a hundred that the rule allows. Some of its width comes from the four hundred held-out photographs that say what is normal: with so few, the rule could not settle the case of about one in three nets that copy nothing; with a thousand it could settle nearly all (the same test simulates it). Whatever D knew by heart, there is
 # no sign that G gave much of it away.
 #
 # And by eye, where the photographs are at hand: out of a thousand samples, the five that lie nearest to a training photograph, with that photograph below each. This plain distance of pixels is a
@@ -485,7 +484,7 @@ plt.show()
 
 # %% [markdown]
 # Equal bytes find next to nothing: a copy that was saved once more has other bytes. The average hash asks which of 8 × 8 areas are brighter than the
-# mean. It is fine while nothing moves. On drawn rooms, which resemble each other, it also takes many strangers for twins; on photographs (below), a few. The autoencoder
+# mean. While nothing moves it does fairly well. On drawn rooms, which resemble each other, it also takes many strangers for twins; on photographs (below), a few. The autoencoder
 # finds more of the cropped ones. Both miss most of the shifted ones.
 #
 # ### What does recall cost?

@@ -122,11 +122,11 @@ for name, start in (("second", 1), ("seventh", 6), ("eighth", 7), ("last", 9)):
 
 # %% [markdown]
 # D tells photographs from samples most of the time, early and late. Its answers barely move while blobs become faces. It is surest at the ends of the second and third stages (in the seventh and the last tenth), where
-# the learning rate falls, and less sure where the third begins to move and tint what it sees. By D's answers the samples are worst where that rate is lowest; to the eye they are not. Look at samples, not at losses.
+# the learning rate falls, and less sure where the third begins to move and tint what it sees. Going by D's answers, the samples are worst where that rate is lowest. To the eye they are not. Look at samples, not at losses.
 #
 # ## Did the third stage help?
 #
-# In the last of three stages D saw every picture moved by up to four pixels, tinted, and half of them mirrored, photographs and samples alike. Here are the same points z, as the second stage drew them and as the third does.
+# In the last of three stages half of the photographs were mirrored, and all that D saw, photographs and samples alike, was moved by up to four pixels and tinted. Here are the same points z, as the second stage drew them and as the third does.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "The same z in two rows each time: above, the net after its second stage; below, after its third.", "name": "fig-faces-stages"}}
 both = [
@@ -204,7 +204,7 @@ if claim.has_photographs(run):
 #
 # Nobody hands you 350,000 faces. The authors searched the web for people's names, took what came, and let OpenCV's face detector look for faces in
 # it. What the detector finds is a box; what is too small is left out, and the rest is cut out and scaled. Here is the same, in one call, on photographs
-# that come with matplotlib and scikit-image: two portraits, one of them once more with a third of the pixels, as from further away, and some
+# that come with matplotlib and scikit-image: two portraits, one of them once more at about a third of the size, as from further away, and some
 # pictures of other things.
 
 # %% tags=["hide-input"]
