@@ -266,13 +266,13 @@ Table(
 )
 
 # %% [markdown]
-# One of them changes two things. Pooling wants an odd kernel, so that row has kernel 3 instead of 4 as well: 3×3 and pooling over 2×2 see as many
+# One of them changes two things. Our pooling layers need an odd kernel, so that row also changes the kernel, from 4 to 3: 3×3 and pooling over 2×2 see as many
 # pixels as 4×4 with stride 2.
 #
 # A small classifier that knows the drawings looks at two thousand samples of each run and as many drawings that nobody has trained on.
 # The **Fréchet distance** compares the means and covariances of two sets of features; 0 is best. Here it is divided by that of the run with all guidelines in the same pair, so
 # more than 1 is worse. It is the number that the ledger's rules use; why these runs are too short to judge a guideline by it is said below the table. **Precision** is the share of samples that lie close to some drawing, by these
-# features, **recall** the share of drawings that lie close to some sample: with all guidelines → without this one. **Movement** is how much the images of fixed z still change every 25 updates, as a share of how much images
+# features, **recall** is the share of drawings that lie close to some sample. Each cell shows the value with all guidelines, an arrow, and the value without this one. **Movement** is how much the images of fixed z still change every 25 updates, as a share of how much images
 # differ; the table gives the difference. In brackets are 95 % intervals of the change.
 
 # %% tags=["hide-input"]
@@ -394,7 +394,7 @@ if shipping.rows():
 # **These runs judge no guideline.** What the guidelines promise is *stability*, of deep nets, in long training. These runs have 500 updates, and with all guidelines followed
 # their samples still reach a small part of the data, and few of them look like a drawing (the first numbers of recall and precision in the table). From there, whatever spreads samples faster lowers the
 # Fréchet distance, stable or not: pooling lowers both this distance and precision. So the {term}`ledger` says *other setting* of each of these rows, better or worse. Many 95 % intervals are
-# read here at once, too, and about one in twenty misses the truth by chance alone; the ledger corrects for that (Holm). What these runs can show is in the last two
+# read here at once, too, and about one in twenty misses the truth by chance alone. The sentences above take each interval alone; the ledger corrects for that (Holm), and fewer differences are left. What these runs can show is in the last two
 # columns: in which runs the images of fixed z change most, and which runs collapsed.
 #
 # What counts as *collapsed* was settled after a few short pilots and before the full table, on samples alone:
@@ -563,7 +563,7 @@ Table(
 # | updates on CPUs | each batch trains one net, in turn | each batch trains both | the batch is there already |
 # | training images on CPUs | as they are | for `imagenet32`, `cifar10`, and the last stages of `faces` and `rooms`, mirrored half of the time | the stand-ins are small, and a net sees each image many times; `cifar10` is trained as `imagenet32` is |
 # | what D sees, on CPUs | images as they are | for `imagenet32` and `cifar10` with a little noise; in later stages of `imagenet32`, and the last of `faces` and `rooms`, moved and tinted | makes D's task harder for longer (chapter 5.1) |
-# | learning rate on CPUs | constant (faces code) | falls to zero at the end of later stages | meant to give better samples in little time; not tested alone |
+# | learning rate on CPUs | constant (faces code) | falls to zero at the end of most later stages, and of the runs on MNIST | meant to give better samples in little time; not tested alone |
 # | L2 on CPUs | 1e-5 (faces code) | none; on MNIST as the authors, 2.5e-5 | the paper does not mention it |
 # | faces, profile `paper` | 64 px cut from 128 px crops, not resized | CelebA, resized | CelebA is cropped already |
 # | SVHN, profile `paper` | 10,000 training images kept for validation | all are trained on | the probe holds out images of its own |

@@ -18,7 +18,7 @@
 # **The claim:** shown three million photographs of bedrooms, each of them once, the net draws bedrooms. The paper says that it could have learnt them by heart, but that this is unlikely: the learning rate is small, and each photograph is seen once. To make it less likely still, the authors first removed near duplicates from the set.
 #
 # LSUN's bedrooms {cite}`yu2015` are 43 GB. This book's run learnt from a few thousand photographs of bedrooms, dining rooms, kitchens and living rooms from
-# Places {cite}`zhou2018`, then from some twenty thousand others, and saw each of them again and again (the table below counts). So the paper's argument does not hold here, whatever comes out: this net had
+# Places {cite}`zhou2018`, then from some twenty thousand, nearly all of them others, and saw each of them again and again (the table below counts). So the paper's argument does not hold here, whatever comes out: this net had
 # every opportunity to learn by heart. That makes it a good place to ask how one would notice.
 
 # %% tags=["parameters", "hide-input"]
@@ -250,7 +250,7 @@ ledger.with_photographs("memorisation.rooms.seen", run, device, seed)
 
 # %% [markdown]
 # And now the measure that decides. Ask not how near the nearest photograph is, but whether it stands out: is it much nearer than the next nineteen? For a copy it is. A picture that is merely smooth is
-# about equally near to all twenty. Photographs are compared mirrored as well, and moved by up to two pixels. Held-out photographs set the limit: for one in a hundred of them the nearest photograph stands out more than that, by chance. A sample beyond the limit
+# about equally near to all twenty. Photographs are compared mirrored as well, and moved by up to two pixels. The limit comes from held-out photographs: for one in a hundred of them the nearest photograph stands out more than that, by chance. A sample beyond the limit
 # counts as a copy. The number is the share of such samples, less that one in a hundred: 0 means no more than chance.
 
 # %%

@@ -190,7 +190,7 @@ ledger.with_photographs("memorisation.faces.seen", run, device, seed)
 ledger.with_photographs("memorisation.faces.copies", run, device, seed)
 
 # %% [markdown]
-# One thing it does not allow for: the held-out photographs may show people who are in the training photographs, too. CelebA's list of who is who was not at hand.
+# Two things it does not allow for: the held-out photographs may show people who are in the training photographs, too, and at least one is, by this measure, nearly the same photograph as one of those. Both hide copies. CelebA's list of who is who was not at hand.
 #
 # And with your own eyes, where the photographs are at hand: the five samples that are *nearest* to a training photograph, out of a
 # thousand, and that photograph below each.
