@@ -272,7 +272,7 @@ Table(
 # A small classifier that knows the drawings looks at two thousand samples of each run and as many drawings that nobody has trained on.
 # The **Fréchet distance** compares the means and covariances of two sets of features; 0 is best. Here it is divided by that of the run with all guidelines in the same pair, so
 # more than 1 is worse. It is the number that the ledger's rules use; why these runs are too short to judge a guideline by it is said below the table. **Precision** is the share of samples that lie close to some drawing, by these
-# features, **recall** is the share of drawings that lie close to some sample. Each cell shows the value with all guidelines, an arrow, and the value without this one. **Movement** is how much the images of fixed z still change every 25 updates, as a share of how much images
+# features, and **recall** is the share of drawings that lie close to some sample. Each cell shows the value with all guidelines, an arrow, and the value without this one. **Movement** is how much the images of fixed z still change every 25 updates, as a share of how much images
 # differ; the table gives the difference. In brackets are 95 % intervals of the change.
 
 # %% tags=["hide-input"]
