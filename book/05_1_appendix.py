@@ -431,12 +431,13 @@ Table(
 
 # %% tags=["hide-input"]
 for name in ("cifar10.above_kmeans", "cifar10.above_kmeans_400"):
-    print(f"{name}:", *(full_size(stage, name) for stage in stages), sep="\n  ")
+    said = (f"{stage} stage: {full_size(stage, name)}" for stage in stages)
+    print(f"{name}:", *said, sep="\n  ")
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "The same z after the third, the fourth and the fifth stage, not selected.", "name": "fig-imagenet-stages"}}
 image_rows.strips(
     [
-        (stage, pictures.tiles(Run.reference(run).path / "grid.webp", 32)[:12])
+        (stage, pictures.tiles(Run.reference(run).path / "grid.webp", 32)[:8])
         for stage, run in stages.items()
     ]
 )

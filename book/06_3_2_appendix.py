@@ -375,7 +375,7 @@ for learnt_from, net in NETS.items():
     )
 
 # %% [markdown]
-# **Sums of pixels are what the paper says: noisy overlays.** Three faces lie through each other. D takes sums of $z$ for data as readily as random samples, and seldom an overlay. A judge that is asked only for a smile and for hair says the same of smiles: by the rule, those sums of pixels fail. Of glasses it does not: it finds dark rings in most overlays.
+# **Sums of pixels are what the paper says: noisy overlays.** Three faces lie through each other. D takes sums of $z$ for data as readily as random samples, and seldom an overlay. A judge that is asked only for a smile and for hair says the same of smiles: by the rule, those sums of pixels fail. Of glasses it does not: it finds dark rings in most overlays. But these judges find a smile in fewer than half of the overlays of *aligned* faces, too, where the judge of {doc}`06_3_2_arithmetic` finds many more. So whether an overlay smiles depends on who looks. What D says of it, and what you see, does not hang on that.
 #
 # **Sums of $z$ do better with glasses; with smiles that is not settled,** for both kinds of sums mostly miss them, and the intervals overlap. The goal of eight smiles in ten is missed here, too, and less of a smile can be read off this $z$ than off that of aligned faces. Perhaps a mouth that may lie anywhere is learnt late.
 #
