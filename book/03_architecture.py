@@ -408,7 +408,7 @@ print(inspect.getsource(measuring.collapse))
 # ## Do the guidelines make training more stable?
 #
 # A second study asks about stability alone. It removes three of the guidelines (batchnorm in two ways: it is nowhere, or on all layers), and, as a fifth change, it sets `beta1` to 0.9 ({doc}`04_training`). It draws rooms instead
-# of sprites, and its runs are ten times as long. Each change is made at three learning rates, with four seeds each. Each run is checked twenty times, first at the update that is printed below, last at its end. A run **fails** if its weights stop being numbers, or if one check finds that its samples are too much alike, that
+# of sprites, and its runs are ten times as long. Each change is made at three learning rates, with four seeds each. Each run is checked twenty times, first at the update that is printed below, last at its end. A run **fails** if its weights become NaN, or if one check finds that its samples are too much alike, that
 # hardly any look like drawings, or that they miss nearly all drawings. The limits were fixed before the first run.
 
 # %% tags=["hide-input"]

@@ -493,7 +493,7 @@ print_new(others)
 ledger.each_net("forgetting.windows_gone*", "forgetting.rest")
 
 # %% [markdown]
-# Windows go by the paper's rule in each of them. That most beds stay was this net alone: in the others nearly all go. In the other reading, in two of the nets most windows go, and in this one and another fewer than half. Nor is the price the same in each. On average over the nets the paper's rule keeps less of the rest
+# Windows go by the paper's rule in each of them. That most beds stay was this net alone: in the others nearly all go. In the other reading most windows go in two of the nets, and fewer than half in this one and another. Nor is the price the same in each. On average over the nets the paper's rule keeps less of the rest
 # than random maps do: the whole interval lies below 0. The ledger's rule allows a small loss, and whether this one is larger is open. No interval over samples of a single net could have shown how much nets differ.
 
 # %% [markdown]

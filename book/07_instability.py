@@ -216,7 +216,7 @@ if details:
 # samples are hardly digits, or only a few kinds of them. Many of those are reported, too. So a report means "look at the samples", and no more.
 #
 # And two things were not tested here. These runs end before a sign could last long enough to *stop* one. And all are short, so what went wrong went wrong early. How often
-# a collapse late in a long training is noticed was not measured. One was: a training on moved portraits stopped itself when D was certain of every image, and its samples had become a dozen faces ({doc}`06_3_2_appendix`).
+# a collapse late in a long training is noticed was not measured. One was noticed: a training on moved portraits stopped itself when D was certain of every image, and its samples had become a dozen faces ({doc}`06_3_2_appendix`).
 #
 # ## The oscillating mode
 #
