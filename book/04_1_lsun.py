@@ -594,12 +594,12 @@ Table(
 #
 # if chapters.at_hand("places-rooms"):
 #     some, rng = np.asarray(seen[:300]), np.random.default_rng(seed)
-#     for noise in (0, 5, 20, 60):  # grey levels
+#     for noise in (0, 60, 120, 250):  # grey levels
 #         copied = (some + rng.normal(0, noise, some.shape)).clip(0, 255).astype(np.uint8)
 #         found = memorisation.copies(copied, seen, unseen)
 #         print(f"noise {noise}: {found.value:.0%} called copies")
 # ```
-# The pictures are compared at 32 pixels, each the mean of four, which takes away half of the noise. So it must be strong before a copy hides.
+# The pictures are compared at 32 pixels, each the mean of four, which takes away half of the noise. So it takes strong noise to hide a copy.
 #
 # </details>
 #

@@ -60,9 +60,12 @@ def test_rooms_and_faces_are_held_to_the_same_rules():
 
 def test_equal_codes_are_the_pairs_at_distance_nought(run, monkeypatch):
     """The paper's rule, from the same autoencoder and the same planted copies as the row beside it."""
-    at = [{"radius": r} | {k: dict(value=v - r / 10, low=0.0, high=1.0, n=9) for k, v in found.items()} for r in range(3)
-          for found in ({"precision": 0.9, "recall": 0.4},)]  # fmt: skip
-    details = {"photographs": 50, "left_out": 2, "planted": 20, "by_radius": at, "radius": 2}
+    shares = {"low": 0.0, "high": 1.0, "n": 9}
+    by_radius = [
+        {"radius": 0, "precision": {"value": 0.9} | shares, "recall": {"value": 0.4} | shares},
+        {"radius": 1, "precision": {"value": 0.8} | shares, "recall": {"value": 0.5} | shares},
+    ]
+    details = {"photographs": 50, "left_out": 2, "planted": 20, "by_radius": by_radius, "radius": 1}
     both = {k: Measurement(0.1, 0.0, 1.0, 9, 3.0, details) for k in ("precision", "recall")}
     asked = []
     monkeypatch.setattr(claim, "check_photographs", lambda run: None)
