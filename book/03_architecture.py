@@ -271,8 +271,8 @@ Table(
 #
 # A small classifier that knows the drawings looks at two thousand samples of each run and as many drawings that nobody has trained on.
 # The **Fréchet distance** compares the means and covariances of two sets of features; 0 is best. Here it is divided by that of the run with all guidelines in the same pair, so
-# more than 1 is worse. It is the number that the ledger's rules use; why these runs are too short to judge a guideline by it is said below the table. **Precision** is the share of samples that lie close to some drawing, by these
-# features, and **recall** is the share of drawings that lie close to some sample. Each cell shows the value with all guidelines, an arrow, and the value without this one. **Movement** is how much the images of fixed z still change every 25 updates, as a share of how much images
+# more than 1 is worse. The ledger's rules use this number; the text below the table says why these runs are too short to judge a guideline by it. **Precision** is the share of samples that lie close to some drawing, by these
+# features, and **recall** is the share of drawings that lie close to some sample. For these two, a cell shows the value with all guidelines, an arrow, and the value without the one removed. **Movement** is how much the images of fixed z still change every 25 updates, as a share of how much images
 # differ; the table gives the difference. In brackets are 95 % intervals of the change.
 
 # %% tags=["hide-input"]
@@ -484,7 +484,7 @@ every_check() if done else None
 # With all guidelines followed, every run passes every check. What fails, fails in different ways, which the rule counts alike. Without batchnorm, runs begin slowly: half of them fail the first check, and most of the others the second. Later all of them pass every check to the end, and at a higher rate they get there sooner. That looks more like slow learning than like a breakdown. With `beta1` at 0.9 runs begin slowly, too, and then go back and forth, as the paper's *oscillation* would have it. With pooling and upsampling, samples reach a small part
 # of the drawings from the start, and in most runs a smaller and smaller part, until they miss nearly all; few of these runs come back. (As above, this change has a kernel of 3 as well.)
 #
-# With batchnorm on all layers, or with a fully connected hidden layer, no run fails: the instability that the paper found with the former does not show in nets and runs as small as these; fully connected hidden layers are what the paper removes from *deeper* nets. (The ways of failing were told apart
+# With batchnorm on all layers, or with a fully connected hidden layer, no run fails: the instability that the paper found with batchnorm on all layers does not show in nets and runs as small as these; fully connected hidden layers are what the paper removes from *deeper* nets. (The ways of failing were told apart
 # after a look at these runs; the count of failures, and the test below, are as they were fixed before.)
 #
 # Fisher's exact test compares the failures of each change with those under all guidelines. Holm's correction allows for the five tests. With so few runs on each side

@@ -18,7 +18,7 @@
 # **The claim:** shown three million photographs of bedrooms, each of them once, the net draws bedrooms. The paper says that it could have learnt them by heart, but that this is unlikely: the learning rate is small, and each photograph is seen once. To make it less likely still, the authors first removed near duplicates from the set.
 #
 # LSUN's bedrooms {cite}`yu2015` are 43 GB. This book's run learnt from a few thousand photographs of bedrooms, dining rooms, kitchens and living rooms from
-# Places {cite}`zhou2018`, then from some twenty thousand, nearly all of them others, and saw each of them again and again (the table below counts). So the paper's argument does not hold here, whatever comes out: this net had
+# Places {cite}`zhou2018`, then from some twenty thousand, nearly all of them new ones, and saw each of them again and again (the table below counts). So the paper's argument does not hold here, whatever comes out: this net had
 # every opportunity to learn by heart. That makes it a good place to ask how one would notice.
 
 # %% tags=["parameters", "hide-input"]
@@ -155,7 +155,7 @@ if forgetting.looked_at(run, ROOMS_BY_EYE):  # samples of these weights
         Table(
             ["looked at", "named"],
             rows,
-            caption="Of how many pictures the eye could say what kind of room they show.",
+            caption="For how many pictures the eye could say what kind of room they show.",
         )
     )
 
@@ -169,8 +169,8 @@ ledger.of("samples.rooms.named")
 # ## After one pass, after five, after many
 #
 # The paper's Fig 2 shows samples after one pass through the data, its Fig 3 after five. Here are eight fixed points z of ours as the net saw more and more photographs.
-# On the left: how many photographs had been seen, repeats included. In Fig 3 the authors see textures of noise that come back across samples, on the base boards of beds for
-# one, and take them for a sign of *under*-fitting: even five passes are not too many. That has not been measured here.
+# On the left: how many photographs had been seen, repeats included. In Fig 3 the authors see noise textures that recur across samples, for example on the base boards of beds,
+# and take them for a sign of *under*-fitting: even five passes are not too many. That has not been measured here.
 
 # %% mystnb={"figure": {"caption": "Learning to draw rooms. The same z in each column.", "name": "fig-rooms-progress"}}
 rows, side = [], run.architecture.size
@@ -250,7 +250,7 @@ ledger.with_photographs("memorisation.rooms.seen", run, device, seed)
 
 # %% [markdown]
 # And now the measure that decides. Ask not how near the nearest photograph is, but whether it stands out: is it much nearer than the next nineteen? For a copy it is. A picture that is merely smooth is
-# about equally near to all twenty. Photographs are compared mirrored as well, and moved by up to two pixels. The limit comes from held-out photographs: for one in a hundred of them the nearest photograph stands out more than that, by chance. A sample beyond the limit
+# about equally near to all twenty. Photographs are compared mirrored as well, and moved by up to two pixels. The limit comes from held-out photographs: for one in a hundred of them the nearest photograph stands out beyond it, by chance. A sample beyond the limit
 # counts as a copy. The number is the share of such samples, less that one in a hundred: 0 means no more than chance.
 
 # %%
@@ -269,8 +269,8 @@ for how, (share, *_) in caught.items():
 # Few samples stand out, then. But how few is not settled: the interval ends just beyond the two in a hundred that the rule allows. Some of its width comes from the four hundred held-out photographs that say what is normal: with so few, the rule could not settle the case of about one in three nets that copy nothing; with a thousand it could settle nearly all (the same test simulates it). Whatever D knew by heart, there is
 # no sign that G gave much of it away.
 #
-# And by eye, where the photographs are at hand: out of a thousand samples, the five that lie nearest to a training photograph, with that photograph below each. This plain distance of pixels is a
-# crude judge: it likes large dull areas.
+# And by eye, where the photographs are at hand: out of a thousand samples, the five that lie nearest to a training photograph, with that photograph below each. This plain pixel distance is a
+# crude measure: it favours large dull areas.
 
 # %%
 if claim.has_photographs(run):
@@ -305,7 +305,7 @@ if profile != "quick" or chapters.at_hand(config.data):
 #
 # ## The real bedrooms
 #
-# LSUN comes as one database file for training and one for validation. Get both, unzip them, and say so:
+# LSUN comes as one database file for training and one for validation. Get both, unzip them, and prepare them:
 #
 # ```bash
 # pip install lmdb
@@ -567,13 +567,13 @@ Table(
 # dcgan data dedup places-rooms --undo
 # ```
 #
-# Nothing is deleted. From then on, training at this size and crop, in colour, passes over the near duplicates. (For a net of another size: `--size 32`, and so on.)
+# Nothing is deleted. From then on, training at this size and crop, in colour, skips the near duplicates. (For a net of another size: `--size 32`, and so on.)
 #
 # ## Where ours differs, and why
 #
 # (A Fréchet distance, for those who compare generators, is in {doc}`04_2_faces`.)
 #
-# - **Data**: a few thousand photographs of four kinds of rooms, then some twenty thousand others, because LSUN is 43 GB. More kinds may be harder to draw, fewer photographs easier to learn by heart.
+# - **Data**: a few thousand photographs of four kinds of rooms, then some twenty thousand, nearly all of them new ones, because LSUN is 43 GB. More kinds may be harder to draw, fewer photographs easier to learn by heart.
 # - **What D sees**: in the second stage photographs are mirrored at random, and all that D sees is moved and tinted, samples as well ({cite}`zhao2020`); the paper does none of this.
 # - **Net**: a quarter of the paper's maps, for two cores. (A wider one, trained from scratch for as long as a narrow one, saw a quarter of the images and was further from the photographs by Fréchet distance: `book/trials/rooms_settings.json`.)
 # - **Deduplication**: up to five bits may differ, and the mean picture is subtracted first (without that the hidden units died, when we tried). The reference run `rooms`

@@ -122,7 +122,7 @@ for name, start in (("second", 1), ("seventh", 6), ("eighth", 7), ("last", 9)):
 
 # %% [markdown]
 # D tells photographs from samples most of the time, early and late. Its answers barely move while blobs become faces. It is surest at the ends of the second and third stages (in the seventh and the last tenth), where
-# the learning rate falls, and less sure where the third begins to move and tint what it sees. Going by D's answers, the samples are worst where that rate is lowest. To the eye they are not. Look at samples, not at losses.
+# the learning rate falls, and less sure where the third stage begins, with all that D sees moved and tinted. Going by D's answers, the samples are worst where that rate is lowest. To the eye they are not. Look at samples, not at losses.
 #
 # ## Did the third stage help?
 #
@@ -190,7 +190,7 @@ ledger.with_photographs("memorisation.faces.seen", run, device, seed)
 ledger.with_photographs("memorisation.faces.copies", run, device, seed)
 
 # %% [markdown]
-# Two things it does not allow for: the held-out photographs may show people who are in the training photographs, too, and at least one is, by this measure, nearly the same photograph as one of those. Both hide copies. CelebA's list of who is who was not at hand.
+# Two things it does not allow for: the held-out photographs may show people who are in the training photographs, too, and at least one of them is, by this measure, nearly the same as a training photograph. Both hide copies. CelebA's list of who is who was not at hand.
 #
 # And with your own eyes, where the photographs are at hand: the five samples that are *nearest* to a training photograph, out of a
 # thousand, and that photograph below each.
@@ -257,7 +257,7 @@ for axis, (name, pixels) in zip(axes, photos.items(), strict=True):
 plt.show()
 
 # %% [markdown]
-# A margin of 30 % is added around each box, because the detector's end at the eyebrows and the chin. The square is then scaled to 64 pixels.
+# A margin of 30 % is added around each box, because the detector's boxes end at the eyebrows and the chin. The square is then scaled to 64 pixels.
 
 # %% mystnb={"figure": {"caption": "The crops, as a net would see them.", "name": "fig-crops"}}
 crops = [
@@ -268,7 +268,7 @@ crops = [
 show(np.stack(crops), zoom=2)
 
 # %% [markdown]
-# On your own photographs it is one command, and its `OUT` is a data set. A file in it says of each photograph what was found, and where. Stopped half-way,
+# On your own photographs it is one command, and its output folder is a data set. A file in it says of each photograph what was found, and where. Stopped half-way,
 # it goes on with the photographs that are left.
 #
 # ```bash

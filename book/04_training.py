@@ -59,7 +59,7 @@ print(
 pictures.show(data.images[:24], columns=12, zoom=2 if data.size >= 28 else 3)
 
 # %% [markdown]
-# Now train. The bar shows four numbers that every GAN log has: the losses of D and G, and D's mean answers, D(x) on data and D(G(z)) on
+# Now train. If you run it yourself, a progress bar shows four numbers that every GAN log has: the losses of D and G, and D's mean answers, D(x) on data and D(G(z)) on
 # samples. 1 means "a photograph, surely".
 
 # %% tags=["remove-stderr"]
@@ -121,8 +121,8 @@ through_training(runs.Run.reference("rooms"))
 #
 # $$-\log D(x) - \log(1 - D(G(z)))$$
 #
-# on a batch of data $x$ and a batch of random $z$. G could raise the same number. But where D is sure of itself, that gradient vanishes
-# just when G needs it most. So G lowers $-\log D(G(z))$ instead, as the first GAN paper advises {cite}`goodfellow2014`. Both come straight
+# on a batch of data $x$ and a batch of random $z$. G could raise the same number. But where D is sure of itself, its gradient for G vanishes
+# just when G needs it most. So G lowers $-\log D(G(z))$ instead, as the first GAN paper advises {cite}`goodfellow2014`. Both losses are computed straight
 # from D's raw score, the logit, so that nothing overflows:
 
 # %%
@@ -140,7 +140,7 @@ print(inspect.getsource(update.generator_loss))
 print(inspect.getsource(update.update))
 
 # %% [markdown]
-# Real and fake batches pass D separately, each with its own batchnorm statistics. While G learns, D stands still. Three updates of two
+# Real and fake batches pass through D separately, each with its own batchnorm statistics. While G learns, D stands still. Three updates of two
 # fresh nets, one after the other:
 
 # %%
@@ -185,7 +185,7 @@ Table(
 # ## Does it matter?
 #
 # A small DCGAN, five seeds, and each setting changed alone (how it is measured is said in {doc}`03_architecture`). The authors' update
-# order draws twice the images for as many updates of each net.
+# order uses twice as many images for the same number of updates of each net.
 
 # %% mystnb={"figure": {"caption": "The same ten z of the same seed, with the paper's settings and with one of them changed.", "name": "fig-settings"}}
 studied = ["beta1", "lr", "updates"]
@@ -195,7 +195,7 @@ image_rows.strips(shipping.sheets(studied)) if shipping.rows() else None
 ledger.of(*(f"ablation.{name}" for name in studied))
 
 # %% [markdown]
-# The paper speaks of oscillation, too. Here is what changed beside the Fréchet distance, as in {doc}`03_architecture`: the mean over the pairs, with its 95 % interval.
+# The paper speaks of oscillation, too. Here is what changed besides the Fréchet distance, as in {doc}`03_architecture`: the mean over the pairs, with its 95 % interval.
 
 # %% tags=["hide-input"]
 shown = {
@@ -214,7 +214,7 @@ for row in shipping.rows(studied):
 Table(
     ["instead", *shown.values(), "collapsed"],
     rows or [["not measured"] + [""] * 4],
-    caption="What changed beside the Fréchet distance: the mean over the pairs (95 % interval).",
+    caption="What changed besides the Fréchet distance: the mean over the pairs (95 % interval).",
 )
 
 # %% [markdown]

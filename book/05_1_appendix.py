@@ -73,7 +73,7 @@ Table(
 )
 
 # %% [markdown]
-# With batches of 32, six layers beat three. Of the nets with six, the one with the smallest batches did best. So our long runs have small batches, each training both nets. The order of updates made no
+# With batches of 32, six layers beat three. Of the nets with six, the one with the smallest batches did best. So our long runs have small batches. Each trains both nets, though the order of updates made no
 # difference that these runs could show. We use half of the authors' widths, which takes about a quarter of the arithmetic; the full widths are not in this table.
 #
 # And what do the hours of a long run buy? Our first one, probed again and again while D trained:
@@ -192,7 +192,7 @@ Table(
         "trained with",
         "pictures seen",
         "saving as JPEG adds to D's output (median)",
-        "that, over the way from its samples to its photographs",
+        "the same, as a share of the distance from its samples to its photographs",
     ],
     [
         jpeg_row(noise, row)
@@ -209,7 +209,7 @@ Table(
 # are after. (It has not learnt its pictures by heart, either: CIFAR-10's, as JPEG, are about as good to it as its own.) The paper's pictures were large files made small. That should
 # leave little of such a trace.
 #
-# How much of D's case is the trace? The table's last column divides what it adds by how far apart D holds its photographs and its samples. At 1, the trace alone would do.
+# How much of D's case is the trace? The table's last column divides what saving as JPEG adds by how far apart D holds its photographs and its samples. At 1, the trace alone would do.
 #
 # Can a trace so faint be drowned? We began again, with random noise added to all that D sees in training, photographs and samples alike. All else stayed as it was.
 # The paper does not do this.
@@ -246,12 +246,12 @@ print(f"half of these widths, no noise, {seen}: {points(narrow)}")
 # far as that shorter run went. D goes by the trace, that much is certain; that the trace spoils what else it learns is not. What noise did for certain is to make D's task
 # harder for longer.
 #
-# The last two lines show no shortcut in twice the width, as far as so short a run can tell. One run each: take the order of the curves as a strong hint, not as proof.
+# The last two lines show no gain from twice the width, as far as so short a run can tell. One run each: take the order of the curves as a strong hint, not as proof.
 #
 # ## When the curve slows
 #
 # With noise the curve rose for longer, and then it slowed as well. What helps from there? We went on from two points of such a run, in several ways, and asked the small probe
-# again. Pictures and updates are counted from that point.
+# again. Pictures and updates are counted from the point that each went on from.
 
 # %% tags=["hide-input"]
 late = chapters.trial("imagenet32_late")
@@ -295,7 +295,7 @@ Table(
 # probe nothing gained, while D grew surer than ever. More hours of the same did not help.
 #
 # In the last two rows D's task was made harder in another way. *All* that it sees, photographs and samples alike, is moved by a few pixels, and its brightness, saturation and contrast
-# are changed by chance {cite}`zhao2020`. Each time by other amounts, so a picture hardly ever comes back as it was. And since photographs and samples are treated alike, G need not
+# are changed at random {cite}`zhao2020`. The amounts differ each time, so a picture hardly ever comes back as it was. And since photographs and samples are treated alike, G need not
 # learn to draw pictures that are moved or tinted.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "How sure D is, in the two longest runs that went on from the same point. In both, the learning rate falls at the end.", "name": "fig-late"}}
@@ -392,8 +392,8 @@ Table(
 )
 
 # %% [markdown]
-# A third of the pictures, and hardly a difference. But at about as many pictures seen, the kind that is asked about did better than the stand-in's. So in runs as short as these the kind
-# seems to count, and the number did not show. (The last column is accuracy on the training images that choose $C$, at the best $C$. One run each.) Kind is more than what the
+# A third of the pictures, and hardly a difference. But after about equally many pictures seen, the kind that is asked about did better than the stand-in's. So in runs as short as these the kind
+# seems to count, and the number showed no effect. (The last column is accuracy on the training images that choose $C$, at the best $C$. One run each.) Kind is more than what the
 # pictures show: CIFAR-10's were not saved as JPEG at this size. And in a run as long as `imagenet32`, the number may well matter: that comes next. The authors' widths over such a run were not tried.
 
 # %% [markdown]

@@ -88,8 +88,8 @@ Table(
 )
 
 # %% [markdown]
-# Measured here means: on all of CIFAR-10's 10,000 test images, with C chosen on training images kept back for that choice (the validation set). Up to the third stage, which training to go on with was chosen by a small probe on these same test images, which flatters our D a little; whether the fifth ships was decided on the validation set
-# ({doc}`appendix <05_1_appendix>`). Brackets hold 95 % intervals.
+# Measured here means: on all of CIFAR-10's 10,000 test images, with C chosen on training images kept back for that choice (the validation set). Up to the third stage, a small probe on these same test images chose which training to go on with, which flatters our D a little; whether the fifth ships was decided on the validation set
+# ({doc}`appendix <05_1_appendix>`). In our rows brackets hold 95 % intervals.
 # "Not measured" means that nobody has run it yet. And how far is ours from the others?
 
 # %% tags=["hide-input"]
@@ -217,7 +217,7 @@ if speed["details"]:
 # ## Before your eyes
 #
 # The whole protocol, small: 400 labelled pictures, a fifth of them kept back to choose $C$, and 1,000 others for the test. The same code with
-# `images=None` is the full size.
+# `sizes = {}` is the full size.
 
 # %%
 small, tasks = {}, {}
@@ -407,7 +407,7 @@ for place in off.flatten().argsort()[::-1][:3]:
         print(f"{off[i, j]:.0f} % of {names[i]} pictures are called {names[j]}")
 
 # %% [markdown]
-# And here are the mistakes that a probe was surest of: of the one measured at full size where CIFAR-10 is at hand, else of the small one above.
+# And here are the mistakes that a probe was surest of: the probe measured at full size where CIFAR-10 is at hand, else the small one above.
 
 # %%
 measured = ledger["cifar10.accuracy"]["details"]
@@ -442,7 +442,7 @@ show(pictures, columns=12, zoom=2)
 #   the pictures that theirs saw; noise on all that D sees; in later stages a falling learning rate, for a while batches of half the size, and all that D sees moved and tinted. The {doc}`appendix <05_1_appendix>` says
 #   why most of them were tried.
 # - **What the paper leaves open.** How $C$ was chosen, on which pictures batchnorm's statistics were estimated, and how many draws make the
-#   "±". As in the authors' SVHN script, we keep 10,000 pictures back to choose $C$, and take the statistics from the others. Unlike it: the grid is wider; with all labels the search
+#   "±". As in the authors' SVHN script, we keep 10,000 pictures back to choose $C$, and take the statistics from the others. What differs from that script: the grid is wider; with all labels the search
 #   ends at the first $C$ that does worse, with 400 labels a class at the third; and there three draws choose $C$, where the script has ten. "±" here is the 95 % interval of the mean of ten draws.
 # - **Precision.** Where the processor is fast in bf16, D's features are computed in it. The ledger says so (`details.precision`).
 # - **The authors' row** has four layers of six, because the released copy that we found lacks the two largest arrays.
@@ -485,6 +485,6 @@ show(pictures, columns=12, zoom=2)
 # for a, b in zip(*(protocols.confusion(r.predictions, task.test_labels, len(task.classes)) for r in (small["trained"], found))):
 #     print(a.tolist(), b.tolist())  # a row for each true class: where do the mistakes move?
 # ```
-# With so few labels the two intervals overlap widely; the full size (`images=None`) can tell more.
+# With so few labels the two intervals overlap widely; the full size (`sizes = {}`) can tell more.
 #
 # </details>

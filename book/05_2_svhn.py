@@ -16,7 +16,7 @@
 # # 5.2 · House numbers with a thousand labels
 #
 # **The claim:** when labels are scarce, features that were learnt without any are worth most. With 1,000 labelled house numbers, a hundred for each
-# digit, D's features and a linear classifier beat everything that the paper compares with.
+# digit, D's features and a linear classifier beat everything that the paper compares them with.
 #
 # This is the one experiment of section 5 for which the authors released code. We follow its protocol step by step. Two things differ: the control
 # gets fewer trials, and where the processor is fast in bf16, D's features are computed in it (the {term}`ledger` says so).
