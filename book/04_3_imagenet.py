@@ -20,7 +20,7 @@
 # To our eyes the paper's samples of it are the weakest of its three data sets. They serve another purpose: section 5.1 is about the discriminator that was trained with them.
 #
 # Imagenet-1k {cite}`russakovsky2015` is 1.28 million photographs, 147 GB, for non-commercial research, behind a registration. In its place this book
-# uses Tiny-ImageNet, 200 classes, at 32 pixels: the run `imagenet32` learnt from 16,000 of its images first, and in its last two stages from all 100,000.
+# uses Tiny-ImageNet, 200 classes, at 32 pixels: the run `imagenet32` learnt from 16,000 of its images first, and in its last three stages from all 100,000.
 
 # %% tags=["parameters", "hide-input"]
 profile = "quick"
@@ -209,7 +209,7 @@ dcgan.show(own.generator().sample(24, seed=seed), columns=12)
 # %% [markdown]
 # ## What the stand-in changes
 #
-# - **Fewer images**: 80 of each class, in the reference run's last two stages 500, instead of about 1,300. A net that trains for long sees the same ones again and again.
+# - **Fewer images**: 80 of each class, in the reference run's last three stages 500, instead of about 1,300. A net that trains for long sees the same ones again and again.
 # - **Fewer classes**: 200 instead of a thousand.
 # - **Smaller originals**: Tiny-ImageNet's images are 64 pixels wide, so at 32 pixels they have been scaled down twice.
 # - **JPEG at 32 pixels**: each of the first 16,000 was saved as a small JPEG file, and D saw the traces of that. The {doc}`05_1_appendix` measures what it makes of them.

@@ -88,7 +88,7 @@ Table(
 )
 
 # %% [markdown]
-# Measured here means: on all of CIFAR-10's 10,000 test images, with C chosen on training images kept back for that choice (the validation set). Up to the third stage, a small probe on these same test images chose which training to go on with, which flatters our D a little; whether the fifth ships was decided on the validation set
+# Measured here means: on all of CIFAR-10's 10,000 test images, with C chosen on training images kept back for that choice (the validation set). Up to the third stage, a small probe on these same test images chose which training to go on with, which flatters our D a little; whether the fifth and the sixth ship was decided on the validation set
 # ({doc}`appendix <05_1_appendix>`). In our rows brackets hold 95 % intervals.
 # "Not measured" means that nobody has run it yet. And how far is ours from the others?
 
@@ -437,7 +437,7 @@ show(pictures, columns=12, zoom=2)
 #
 # ## Where ours differs
 #
-# - **Data.** Imagenet-1k has over a million pictures. Our {term}`stand-in` is Tiny-ImageNet, of which D saw a small part at first and all in its last two stages. The {term}`ledger` says how many pictures that is, beside the value.
+# - **Data.** Imagenet-1k has over a million pictures. Our {term}`stand-in` is Tiny-ImageNet, of which D saw a small part at first and all in its last three stages. The {term}`ledger` says how many pictures that is, beside the value.
 # - **The net and its training.** Half of the authors' widths, small batches, each training both nets, pictures mirrored half of the time, and a small part of
 #   the pictures that theirs saw; noise on all that D sees; in later stages a falling learning rate, for a while batches of half the size, and all that D sees moved and tinted. The {doc}`appendix <05_1_appendix>` says
 #   why most of them were tried.

@@ -248,7 +248,7 @@ print(
 )
 
 # %% [markdown]
-# In this net things do come and go, and more often than they must. On the way the judge is unsure a little more often than at the ends; the rule allows three answers in a hundred. That
+# In this net things do come and go, and more often than they must. On the way the judge is unsure a little more often than at the ends; the rule allows three more answers in a hundred. That
 # was one net. The same recipe, trained again from other seeds:
 
 # %% tags=["hide-input"]
@@ -289,7 +289,7 @@ ledger.of("walk.nearest")
 # %% [markdown]
 # A copy would lie near 0. No picture on a straight walk does, in either net. But in both, a straight walk comes nearer to the training images in its middle than held-out images
 # do. Is that a trace of memory? The spherical walk between the same two
-# ends suggests an answer: it comes hardly nearer in its middle than at its ends. (Samples of `faces` are a little nearer everywhere, at the ends of a walk, too.) The two differ in the length of z, and we think that a short z draws a smoother, more average picture:
+# ends suggests an answer: it hardly comes nearer in its middle than at its ends. (Samples of `faces` are a little nearer everywhere, at the ends of a walk, too.) The two walks differ in the length of z, and we think that a short z draws a smoother, more average picture:
 # what is average is nearer to *everything*, seen or not. They differ in something else as well, so this is no proof; more about both in a moment. (The paper makes no such search, since distances of pixels are easily
 # fooled; {doc}`04_1_lsun` has a measure that was tried on planted copies.)
 #

@@ -314,7 +314,7 @@ Table(
 #
 # ## On photographs
 #
-# Photographs have no masks. Where a net trained on them and the photographs are at hand, here is the same figure for them, and below it that of a
+# Photographs have no masks. If photographs and a net trained on them are at hand, here is the same figure for them, and below it that of a
 # random D.
 
 # %% tags=["hide-input"]

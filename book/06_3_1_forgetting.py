@@ -189,7 +189,7 @@ plt.show()
 ledger.demonstrate("forgetting.windows_gone", run, device, seed)
 
 # %% [markdown]
-# Gone to the judge, that is: what the judge no longer calls a window may still be one to the eye. That is looked at further down.
+# Gone in the judge's view, that is: what it no longer calls a window may still be one to the eye. That is looked at further down.
 #
 # And the other things in these same rooms: of all beds, lamps, doors and pictures, how many are still there?
 
@@ -494,7 +494,7 @@ ledger.each_net("forgetting.windows_gone*", "forgetting.rest")
 
 # %% [markdown]
 # Windows go by the paper's rule in each of them. That most beds stay was this net alone: in the others nearly all go. In the other reading most windows go in two of the nets, and fewer than half in this one and another. Nor is the price the same in each. On average over the nets the paper's rule keeps less of the rest
-# than random maps do: the whole interval lies below 0. The ledger's rule allows a small loss, and whether this one is larger is open. No interval over samples of a single net could have shown how much nets differ.
+# than random maps do: the whole interval lies below 0. The ledger's rule allows a small loss; whether the measured loss is larger is open. No interval over samples of a single net could have shown how much nets differ.
 
 # %% [markdown]
 # ## On photographs, as the paper did it
@@ -503,7 +503,7 @@ ledger.each_net("forgetting.windows_gone*", "forgetting.rest")
 # Then each of 100 fresh z was drawn four times: with all maps; without those of the paper's rule; without the *fewest* of them that will do; and without as many as the rule drops, chosen at random, anew for each sample. The unchanged samples went in twice, and
 # photographs and samples of an earlier stage were added. All were shuffled and looked at, thirty on a sheet, without knowing which is which: is there a window? What kind of room is it?
 #
-# The fewest: maps are dropped from the heaviest weight on, until the regression takes at most one place in twenty inside a box for a window. (How few places may be left was chosen on drawn rooms, by the judge.)
+# The fewest: maps are dropped from the heaviest weight on, until the regression takes at most one in twenty of the places inside boxes for a window. (How few places may be left was chosen on drawn rooms, by the judge.)
 
 # %% tags=["hide-input"]
 room_run = Run.reference("rooms")

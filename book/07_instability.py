@@ -15,7 +15,7 @@
 # %% [markdown]
 # # 7 · Instability
 #
-# **The claim:** DCGANs are more stable than the GANs before them, but not stable for good. Trained longer, "a subset of filters" sometimes
+# **The claim:** DCGANs are more stable than the GANs before them, but some instability remains. Trained longer, "a subset of filters" sometimes
 # collapses to a single oscillating mode (§7 of the paper, which shows no picture of it).
 #
 # In this chapter you make a net collapse, see it noticed while it happens, and learn what to do then.
@@ -146,8 +146,8 @@ pictures.show(latent.generate_pixels(run.generator(), z), columns=12, zoom=3)
 #
 # A D that is often right is no collapse, nor is a batch whose images happen to be alike. Here is how near the book's own runs came to the two
 # limits, at their worst. None was stopped. That is no praise of their samples: the second sign looks at one batch at a time, and does not see a net that
-# draws a few images again and again. Some logs are older than that sign, and say nothing about it. A report at
-# the very start may pass: that is why it takes four times as long until a run is ended.
+# draws a few images again and again. Some logs are older than that sign, and say nothing about it. A sign at
+# the very start may pass: that is why it must last four times as long before it ends a run.
 
 # %% tags=["hide-input"]
 rows = []

@@ -389,7 +389,7 @@ print("difference in percentage points:", ledger.number(row))
 # one run of each cannot tell.
 #
 # **How long, how wide?** `mnist-first` made 12 passes through the 50,000 digits. Most of its weights lead from the hidden layer's 1,024 units to the first of the
-# transposed convolutions, and make its file the largest of this book. So we trained the same net again, for 25 passes, which are as many updates as the authors' nets had, of smaller batches; and once more with a quarter of the hidden
+# transposed convolutions, and make its file the largest of this book. So we trained the same net again, for 25 passes, that is, for as many updates as the authors' nets had, but with smaller batches; and once more with a quarter of the hidden
 # units, in G and in D. The rule was written before either was scored: the narrow net ships, as `mnist`, if its error is at most 0.2 points above the wide one's. This was decided on the validation
 # digits, which are training digits that no net has seen. Each error is the mean of three draws of 50,000 samples, with the lowest and the highest:
 
@@ -519,7 +519,7 @@ Table(
 #
 # `torchvision` downloads MNIST on first use, unless it lies under `$DCGAN_DATA`. The last 10,000 of the 60,000 training digits are never trained on: they are the validation set, for every
 # choice. Test digits are for the end, once. We kept to it with three exceptions: a first net without convolutions, which still had batchnorm in D, was scored on the test
-# digits, too, before it was given up; and so were `mnist-first` and `mnist-fc` as it was after 12 passes. Each shipped run was scored on them in its final form alone.
+# digits, too, before it was given up; and so were `mnist-first` and `mnist-fc` as it was after 12 passes. Apart from these, each shipped run was scored on them in its final form only.
 #
 # Where MNIST is at hand, here is the measurement in small: 500 digits of the validation set, and few references.
 
@@ -569,7 +569,7 @@ Table(
 # for count, wrong, _ in answers:
 #     print(f"{count:,}: {neighbours.nn_error(wrong).value:.1f} %, was {drawn[count].value:.1f} %")
 # ```
-# With few references chance decides which digits are among them; with many, what the net can draw at all. One training of each is not enough to tell a fall from chance: the intervals are in the table above.
+# With few references the error depends on which digits happen to be among them; with many, on what the net can draw at all. One training of each is not enough to tell a fall from chance: the intervals are in the table above.
 #
 # </details>
 #

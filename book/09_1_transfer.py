@@ -205,8 +205,8 @@ of("after.*cifar10*", "after.*faces*")
 # How it was done, the same for all ways:
 #
 # - Another draw of labels chooses, on validation pictures: learning rate, weight decay, dropout and batch size by a random search, $C$ of the SVM by
-#   a grid. Each setting learns briefly; the best few learn longer; the best of these is the choice. Some studies reuse the settings that were chosen with a hundred labels a class, as the table says; $C$ is then chosen anew, except with four hundred labels, where it is reused, too. Two
-#   thousand labelled pictures choose.
+#   a grid. Each setting learns briefly; the best few learn longer; the best of these is the choice. Some studies reuse the settings that were chosen with a hundred labels a class, as the table says; $C$ is then chosen anew, except with four hundred labels, where it is reused, too. The
+#   validation pictures are two thousand, all labelled.
 # - Further draws, up to five, are trained with the choice and scored once on the same test pictures, with one exception ({doc}`scoreboard`, "Rules that were changed"): nets of a hundred and four hundred labels a class had been scored there when they had learnt for less long. The differences are taken draw by draw, so what a lucky draw gives to both
 #   ways cancels.
 # - Every picture comes mirrored half of the time; the SVM learns both.
@@ -265,7 +265,7 @@ Table(
 #
 # **Limits.** Each net saw a hundred thousand pictures with a hundred and four hundred labels a class, and fewer elsewhere, as the table says: each labelled picture of CIFAR-10 was seen at least 25 times (3 times in the study that stops early), each face only 15
 # times. On faces D is that of the run `faces` as it was after its second stage. There a net from scratch is not measured: to train
-# it for as long would take hours. And there two draws were added because the first three had not decided; so where a rule is only just met there, trust it less than its interval suggests. Settings were chosen in trainings of 1,000 and then 20,000 pictures on CIFAR-10, of 400 and then 1,600 on faces. On CIFAR-10 that chose for fine-tuning a learning rate near the lowest of the range (0.00001 to 0.001), with which D hardly moves; what larger ones do in a long training was not measured. The interval varies over draws of labels, not over trainings of D: it is one D. And it is a small D, of small pictures.
+# it for as long would take hours. And there two draws were added because the first three had not decided; so where a rule is only just met there, trust it less than its interval suggests. Settings were chosen in trainings of 1,000 and then 20,000 pictures on CIFAR-10, of 400 and then 1,600 on faces. On CIFAR-10 that chose for fine-tuning a learning rate near the lowest of the range (0.00001 to 0.001), with which D hardly moves; what larger ones do in a long training was not measured. The interval covers draws of labels, not trainings of D: there is only one D. And it is a small D, of small pictures.
 #
 # ## Your own pictures
 #
@@ -301,7 +301,7 @@ Table(
 )
 
 # %% [markdown]
-# A fifth of the labelled pictures choose, and make the probabilities honest: the outputs are scaled until, on those pictures, they are as sure as they are right; on others, as the table shows, that holds roughly. All of the
+# A fifth of the labelled pictures choose the settings and *calibrate* the probabilities: the outputs are scaled until, on those pictures, they are as sure as they are right; on others, as the table shows, that holds roughly. All of the
 # section's numbers anew (those of faces on the D that ships now, of a later stage), and those that are not measured yet:
 #
 # ```bash

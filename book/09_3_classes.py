@@ -122,7 +122,7 @@ Table(
 print(inspect.getsource(classes.second_head))
 
 # %% [markdown]
-# Before your eyes, small: digits of sixteen pixels, forty labels, and a net that trains for seconds. Both nets begin with the same weights, and see the labelled pictures equally often.
+# Before your eyes, small: digits of sixteen pixels, forty labels, and two nets that train for seconds, one with a GAN, one on the labels alone. Both begin with the same weights, and see the labelled pictures equally often.
 
 # %%
 small = Architecture(16, 1, (16, 32), (2, 2), kernel=4, output="sigmoid")
@@ -161,7 +161,7 @@ Table(
 #
 # A classifier's accuracy can be bought. A G that is asked for a class does best by the second head if it makes digits that nobody could mistake, and leaves out the odd ones. So the
 # samples are measured without the second head: by precision and recall in the features of a classifier that has seen all labels, and by what a nearest-neighbour
-# classifier learns from ten thousand of them.
+# classifier learns from ten thousand of the samples.
 
 # %% tags=["hide-input"]
 COLUMNS = (
@@ -180,7 +180,7 @@ Table(
         for key in runs
         for arm, name in NAMES.items()
     ],
-    caption="Samples, means over nets (from the lowest to the highest). Teachers of the 1-NN have the class that was asked for, or else the one that a classifier taught with all labels sees in them.",
+    caption="Samples, means over nets (from the lowest to the highest). The 1-NN's references are labelled with the class that was asked for, or else with the one that a classifier trained on all labels sees in them.",
 )
 
 # %% [markdown]
@@ -194,7 +194,7 @@ ledger.of("after.classify*")
 # - **The same for all:** first weights, number of updates, batches of labelled pictures, and the pictures from which batchnorm's statistics are taken at the end.
 # - **Choices** on validation pictures, with labels and a seed that are not counted: the weight of the second head's loss out of three, and the learning rate of the net on
 #   labels alone out of three. The SVM's C, out of seven, is chosen anew for each pair's own net and labels, which favours the SVM.
-# - **Recall** is of test pictures; the classifier in whose features it is measured has seen the training pictures and all their labels, and no net has.
+# - **Recall** is of test pictures; the classifier in whose features it is measured has seen the training pictures and all their labels; no net of a pair has seen all labels.
 #
 # ```bash
 # dcgan after classes --out runs/after  # goes on where it stopped

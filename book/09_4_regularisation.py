@@ -108,8 +108,8 @@ Table(
 # %% [markdown]
 # **In short.** D does over-fit, and ever more: at first it cannot tell a seen photograph from another, at the end it prefers the seen one clearly. With *weight decay* no change of that is seen.
 # *Dropout* does hold D back. But what G learns from such a D is poorer: its samples reach fewer of the photographs held out, and D's features tell the kinds of room no better.
-# With *spectral normalisation* in place of batchnorm D does not over-fit, but after so short a training G has hardly learnt to draw. Which of the two changes does this was not measured.
-# Which of this the rules decide is said below.
+# With *spectral normalisation* in place of batchnorm D does not over-fit, but after so short a training G has hardly learnt to draw. Which of the two changes is the cause was not measured.
+# What of all this the rules decide is said below.
 #
 # ## Three ways to hold D back
 #
@@ -124,7 +124,7 @@ print(inspect.getsource(regularisation.dropout))
 # Spectral normalisation {cite}`miyato2018` is today's usual way, here for comparison: every matrix of D is divided by its largest singular value, so that no layer can stretch
 # a difference between two pictures. Batchnorm would stretch it again, so this D goes without.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Samples of the first pair of each kind, from the same z.", "name": "fig-regularised-samples"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Samples of the first pair, one net of each kind, from the same z.", "name": "fig-regularised-samples"}}
 sheet = pictures.tiles(tables.file("regularisation.webp"), 32, gap=1)
 image_rows.strips(
     [

@@ -114,7 +114,7 @@ sliders.sliders(
 # %% [markdown]
 # ## Not by pixels alone
 #
-# L1 is least for the *median* of all rooms that fit the masks, which is a room that nobody ever saw: its walls have the middle colour. So the distance to the truth, on which most accounts stop, is a bad judge: it
+# L1 is least for the *median* of all rooms that fit the masks, which is a room that nobody ever saw: its walls have the middle colour. So the distance to the truth, at which most accounts stop, is a poor judge: it
 # prefers what was trained on it. We ask for more:
 #
 # - **factors**: does the {term}`judge` see the objects that were asked for? Balanced accuracy, where a guess gives a half.
@@ -174,7 +174,7 @@ image_rows.strips(list(zip(labels, sheet, strict=True)))
 # **What D buys is what the question leaves open.** Masks say nothing of colours. L1 answers with the middle of all colours, the same whatever the $z$. With D the rooms are coloured, and other $z$ give other rooms. D alone gives the most
 # varied rooms and the least exact ones.
 #
-# **The distance** prefers L1 by far. It was trained on it. Had we asked for nothing else, we would have learnt only that.
+# **The distance** prefers L1 by far, which was trained on just that. Had we asked for nothing else, we would have learnt only that.
 #
 # ## Grey to colour, dark to light
 

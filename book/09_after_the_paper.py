@@ -15,12 +15,12 @@
 # %% [markdown]
 # # 9 · After the paper
 #
-# The paper ends with what it leaves open, and ten years of blog posts, courses and summaries have answered for it, mostly without a number. **The question of this
+# The paper ends with what it leaves open, and ten years of blog posts, courses and summaries have answered in its place, mostly without a number. **The question of this
 # chapter:** which of those answers hold when one measures them?
 #
 # Five sections take one question each and measure the answers to it, with small nets, on a CPU. Nothing here is a claim of the paper, so there is no verdict. But each
 # answer has a rule that was written before the measurement, a baseline that got the same labels, pictures and trials, and
-# a number of repetitions that is said.
+# a stated number of repetitions.
 
 # %% tags=["parameters", "hide-input"]
 profile = "quick"
@@ -58,7 +58,7 @@ READ = [  # what one reads, and the rows that test it
     ("weight decay keeps D from over-fitting", "weight_decay"),
     ("dropout keeps D from over-fitting", "dropout"),
     ("… and makes its features general", "dropout.probe"),
-    ("… and its G reach more of the data", "dropout.recall"),
+    ("… and lets its G reach more of the data", "dropout.recall"),
     (
         "an adversarial loss translates better than L1",
         "translation.factors",
@@ -78,8 +78,8 @@ def answer(claim: str) -> list[str]:
 # %% [markdown]
 # ## What is often said, and what we found
 #
-# On the left, in our words, what popular accounts of the paper say. *Yes* means that the whole 95 % interval lies on that side, for these nets and these
-# data; *no*, that it lies on the other side; *not decided*, that it reaches to both. Several numbers are of several nets. The unit, the rule and the number of repetitions of each row are further below.
+# On the left, in our words, what popular accounts of the paper say. *Yes* means that the whole 95 % interval lies on the side of what is said, for these nets and these
+# data; *no*, that it lies on the other side; *not decided*, that it reaches to both. Where a row has several numbers, each is of another net. The unit, the rule and the number of repetitions of each row are further below.
 
 # %% tags=["hide-input"]
 Table(

@@ -311,7 +311,7 @@ def assemble(names: list[str]) -> None:
     shutil.copy(faces.path / "grid.webp", SITE / "images" / "faces.webp")
     # prose does not type numbers either
     known = {
-        "faces_minutes": f"{faces.trained['minutes']:.0f}",
+        "faces_hours": f"{faces.trained['minutes'] / 60:.0f}",
         "citation": citation(),
     }
     for path in BOOK.glob("*.md"):

@@ -142,7 +142,7 @@ Table(
 #
 # ## What a stand-in changes
 #
-# Four of the paper's sets were not used for the book's own nets: LSUN and Imagenet-1k are too large for two cores, its faces were never released, and SVHN was not at hand, so section 5.2's own numbers are not measured. Results on something else say so,
+# Four of the paper's sets were not used for the book's own nets: LSUN and Imagenet-1k are too large for two cores, the paper's faces were never released, and SVHN was not at hand, so section 5.2's own numbers are not measured. Results on something else say so,
 # in the text and on the {doc}`scoreboard`.
 
 # %% tags=["hide-input"]

@@ -17,7 +17,7 @@
 #
 # **The question:** how fast is this library, against what you would use instead, and how does that change where there is more of everything?
 #
-# The numbers are from `make bench`, which is meant for a machine that does nothing else. What is compared ran in turn, ours and theirs, pair by pair, so that whatever else the machine did met both. A ratio is the
+# The numbers are from `make bench`, which is meant for a machine that does nothing else. The two sides of a comparison ran in turn, ours and theirs, pair by pair, so that whatever else the machine did affected both. A ratio is the
 # median over the pairs, and what stands behind it in brackets are the lowest and the highest pair.
 
 # %% tags=["parameters", "hide-input"]
@@ -288,7 +288,7 @@ Table(
 # - **Pictures.** The same work for each; a start that does not depend on their number shows where they are few.
 # - **Labels.** Ours needs only the inner products of images where there are fewer labels than features. The number of these products grows with the square of the number of labels, so the slope climbs from below one towards
 #   two. liblinear passes over all features, as often as it needs.
-# - **References.** The same work for each. Why ours grows a little more slowly than they do was not measured.
+# - **References.** The same work for each. Why our time grows a little more slowly than their number was not measured.
 # - **Codes.** Sorting; it bends where the codes no longer fit the cache ({doc}`04_1_lsun`).
 #
 # ## Memory

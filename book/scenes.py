@@ -132,9 +132,9 @@ image_rows.strips(
 # ## Why the pictures are grainy
 #
 # Look again: every drawing has a fine grain, like film. Our first drawings had next to none, and two nets that we trained on them (and did not keep) were still grey when
-# we gave up. Here is one net, young, after the same number of drawings, with three strengths of grain.
+# we gave up. Here is one kind of net, still young, after the same number of drawings with each of three strengths of grain.
 
-# %% mystnb={"figure": {"caption": "Samples of a young generator, four from each of two seeds. On the left, the grain of the portraits that it was trained on (its deviation, where black to white is 1).", "name": "fig-grain"}}
+# %% mystnb={"figure": {"caption": "Samples of a young generator, four from each of two seeds. On the left, the grain of the portraits that it was trained on (its standard deviation, where black to white is 1).", "name": "fig-grain"}}
 trials = chapters.trial("grain")
 strengths = sorted({row["grain"] for row in trials})
 sheet = pictures.tiles(assets.folder("trials") / "grain.webp", 64).reshape(
@@ -353,7 +353,7 @@ for run in (room_run, portrait_run):
     print(f"    two halves of the data: {details['data_with_data']:.3f}")
 
 # %% [markdown]
-# The judge finds every combination in samples, but most things are there somewhat less often than in the data. (A few pictures fill the cells unevenly, so
+# The judge finds every combination in samples, but most things are there somewhat less often than in the data. (A small number of pictures fills the cells unevenly, so
 # the small measurement comes out lower than the large one, and two halves of the data themselves do not reach 1.)
 #
 # A warning. The judge answers for a muddle too. Here is a third net, `drawn-sprites`, which was trained for a few minutes only. Its number is not bad

@@ -43,13 +43,14 @@ def test_the_closest_samples_stand_above_their_photographs(run, monkeypatch):
 
 
 def test_the_history_of_a_run_begins_with_the_run_that_it_started_from():
-    run, first, second = (Run.reference(name) for name in ("faces", "faces-first", "faces-second"))
+    stages = [Run.reference(name) for name in ("faces-first", "faces-second", "faces-third", "faces")]
+    first, run = stages[0], stages[-1]
     samples, log = chapters.history(run)
     seen = first.info["counters"]["images"]
     assert list(samples) == sorted(samples) and max(samples) == run.trained["images"]
     assert {n: path for n, path in samples.items() if n <= seen}.items() <= first.samples().items()
     assert min(samples) == min(first.samples()) and all(b > 1.2 * a for a, b in pairwise([*samples][:-1]))
     assert [row["images"] for row in log if row["images"] <= seen] == [row["images"] for row in first.log()]
-    assert len(log) == sum(len(stage.log()) for stage in (first, second, run))
+    assert len(log) == sum(len(stage.log()) for stage in stages)
     assert chapters.history(first)[1] == first.log()
-    assert [stage.name for _, stage in chapters.stages(run)] == ["faces-first", "faces-second", "faces"]
+    assert [stage.name for _, stage in chapters.stages(run)] == [stage.name for stage in stages]
