@@ -84,7 +84,7 @@ Table(
             f"{trained['minutes']:.0f} minutes, {trained['images'] / seconds:.0f} images a second",
         ],
         [
-            "machine",
+            "machine, of the last stage",
             f"{info['machine']['cores']} cores of {info['machine']['processor']}, no GPU",
         ],
     ],
@@ -121,8 +121,8 @@ for name, start in (("second", 1), ("fourth", 3), ("sixth", 5), ("last", 9)):
     )
 
 # %% [markdown]
-# D tells photographs from samples most of the time, early and late. Its answers barely move while blobs become faces. It is surest where the learning rate falls, at the end of the second stage (in the fourth tenth) and still more at the
-# end of the last one, and less sure where the third stage begins (in the sixth), with all that D sees moved and tinted. Going by D's answers, the samples are worst where that rate is lowest. To the eye they are not. Look at samples, not at losses.
+# D tells photographs from samples most of the time, early and late. Its answers barely move while blobs become faces. It is surest where the learning rate falls, at the end of the second stage and
+# of the last (see the fourth and the last tenth), and less sure when the third begins, with all that D sees moved and tinted (the sixth). Going by D's answers, the samples are worst where that rate is lowest. To the eye they are not. Look at samples, not at losses.
 #
 # ## What did the later stages bring?
 #

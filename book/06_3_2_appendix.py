@@ -226,10 +226,10 @@ Table(
 tried = chapters.trial("faces_impure")
 ARMS = {
     "sum": "as it is",
-    "without Male": "without the direction of *Male*",
+    "without Male": "without the direction of `Male`",
     "without chance": "without a random direction",
-    "probe": "the probe's direction, as long as it",
-    "pure probe": "… without that of *Male*",
+    "probe": "the probe's direction, equally long",
+    "pure probe": "… without that of `Male`",
 }
 BEST = "1.5"  # of ten steps tried, for both sums
 
@@ -241,7 +241,7 @@ def shares(name):
         row = found["arms"][arm]
         yield text, (row["added"], row["kept"], row["success"])
     both, *parts = found["steps"][BEST]
-    yield f"… and {BEST} long", (*parts, both)
+    yield f"… the same, only {BEST} long", (*parts, both)
 
 
 Table(
@@ -265,30 +265,44 @@ Table(
 )
 
 # %% tags=["hide-input"]
+rows = []
 for stage in ("third", "fourth"):
     found = tried[stage]
-    print(f"After the {stage} stage:")
-    for name in ("faces_smile", "faces_glasses"):
-        arm = found[name]["arms"]["without Male"]
-        print(
-            f"  {arithmetic.SUMS[name].result.name}, without the direction of Male:",
-            f"{arm['gained']} sums gained, {arm['lost']} lost, p = {arm['p']:.1g}",
-        )
+    freed = [
+        found[name]["arms"]["without Male"]
+        for name in ("faces_smile", "faces_glasses")
+    ]
     there = found["glasses among women"]
-    print(
-        f"  of women among the samples {there['samples']:.1%} wear glasses, among photographs {there['photographs']:.1%};",
-        f"cosine of the directions of glasses and Male {found['cosines']['Male, Eyeglasses']:.2f}",
+    rows.append(
+        [
+            stage,
+            *(f"{a['gained']}, {a['lost']} (p = {a['p']:.1g})" for a in freed),
+            *(f"{there[of]:.1%}" for of in ("samples", "photographs")),
+            f"{found['cosines']['Male, Eyeglasses']:.2f}",
+        ]
     )
+Table(
+    [
+        "after the stage",
+        "smiling man: gained, lost",
+        "woman with glasses: gained, lost",
+        "of women, wear glasses: samples",
+        "… photographs",
+        "cosine of the directions",
+    ],
+    rows,
+    caption="How many sums the direction of `Male` cost, and how many it had helped (McNemar's exact test); how many women wear glasses, to the judge; and how close the directions of glasses and of `Male` lie.",
+)
 
 # %% [markdown]
-# **Freed of the direction of *Male*, both sums succeed clearly more often,** by a rule written before anything was asked, and after both stages. A random direction does nothing. But it is not quite as we had guessed: on average the differences hardly point towards "man" or "woman", for all
-# their exemplars are of one sex. Single differences do, one way or the other. Of all accidents that a mean of three keeps, this one is the costliest.
+# **Freed of the direction of *Male*, both sums succeed clearly more often,** by a rule written before anything was asked, and after both stages. A random direction does nothing. But it is not quite as we had guessed: on average the differences hardly point towards "man" or "woman", since the exemplars of both
+# means are of one sex. Single differences do, one way or the other: an accident in this direction costs much, where one in a random direction costs nothing.
 #
 # **And the net can draw what the sum misses.** A short step along the pure direction shows a woman with glasses several times as often as the paper's sum does, and a smiling man nearly always. (Ten lengths were tried, and the best is in the table, which flatters it. As long as the difference, the step goes too far: with glasses
 # every woman becomes a man.)
 #
 # Why did longer training not help the woman with glasses? After the fourth stage she is rarer among samples than after the third, nearer to her share of the photographs, and the two directions lie closer together. A net that follows its data more closely also follows what they tie together: we think that
-# is the reason, but two stages of one run do not show it. (The judge overlooks a third of the glasses on photographs, so take these shares as lower bounds.)
+# is the reason, but two stages of one run do not show it. (The judge errs with glasses; so compare its shares, but do not take them as they are.)
 
 # %% [markdown]
 # ## Does longer training help the smile?
