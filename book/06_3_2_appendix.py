@@ -219,7 +219,7 @@ Table(
 #
 # ## Can the difference be purified?
 #
-# That guess can be tried. A linear probe finds the directions of *Male* and of glasses among forty thousand random $z$ (the selecting classifier says what they show). If the difference of the means points towards "man" as well, take that part out of it, and add what is left. Beside it stand two controls: a
+# That guess can be tried. A linear probe finds the directions of *Male*, of smiles and of glasses among forty thousand random $z$ (the selecting classifier says what they show). If the difference of the means points towards "man" as well, take that part out of it, and add what is left. Beside it stand two controls: a
 # random direction taken out; and, in place of the difference, the probe's own direction for what should be added.
 
 # %% tags=["hide-input"]
