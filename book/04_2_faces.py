@@ -177,7 +177,7 @@ Table(
 # %% [markdown]
 # By the distance each stage is clearly better than the one before it. By eye they cannot be told apart: in the first look fewer of the third stage's faces were whole than of the second's, in the second a few more of the fourth's than of the
 # third's, and neither difference is settled. What has changed shows in the pictures. Since the third stage colours are calmer and more like those of photographs, and there is more in hair, in light and in backgrounds; mouths and eyes are no
-# surer than before. A Fréchet distance counts variety and colour as much as whether a face is whole. The fourth stage ships by a rule that was written while it trained: its distance had to be clearly smaller, and its faces not clearly less often whole. Whether moving, tinting and
+# surer than before. A Fréchet distance counts variety and colour as much as whether a face is whole. The fourth stage ships by a rule that was written while it trained: its distance had to be clearly smaller, and its faces not clearly less often whole; with so few whole ones in either stage, the second condition could hardly have failed. Whether moving, tinting and
 # mirroring helped, or simply more training, cannot be told: nothing else was trained beside it. (The eye was a vision-language model's, not a person's.)
 #
 # ## Does it just remember?

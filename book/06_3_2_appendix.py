@@ -231,7 +231,6 @@ ARMS = {
     "probe": "the probe's direction, equally long",
     "pure probe": "… without that of `Male`",
 }
-BEST = "1.5"  # of ten steps tried, for both sums
 
 
 def shares(name):
@@ -240,8 +239,9 @@ def shares(name):
     for arm, text in ARMS.items():
         row = found["arms"][arm]
         yield text, (row["added"], row["kept"], row["success"])
-    both, *parts = found["steps"][BEST]
-    yield f"… the same, only {BEST} long", (*parts, both)
+    best = max(found["steps"], key=lambda step: found["steps"][step][0])
+    both, *parts = found["steps"][best]
+    yield f"… the same, only {best} long", (*parts, both)
 
 
 Table(
@@ -295,13 +295,13 @@ Table(
 )
 
 # %% [markdown]
-# **Freed of the direction of *Male*, both sums succeed clearly more often,** by a rule written before anything was asked, and after both stages. A random direction does nothing. But it is not quite as we had guessed: on average the differences hardly point towards "man" or "woman", since the exemplars of both
-# means are of one sex. Single differences do, one way or the other: an accident in this direction costs much, where one in a random direction costs nothing.
+# **Freed of the direction of *Male*, both sums succeed clearly more often,** by a rule written before anything was asked, and after both stages. Taking out one random direction changes next to nothing. But it is not quite as we had guessed: on average the differences hardly point towards "man" or "woman", since the exemplars of both
+# means are of one sex. Single differences do, a little and by chance, less even than along the random direction. But along that one it does not matter, and along this one it costs many a sum.
 #
 # **And the net can draw what the sum misses.** A short step along the pure direction shows a woman with glasses several times as often as the paper's sum does, and a smiling man nearly always. (Ten lengths were tried, and the best is in the table, which flatters it. As long as the difference, the step goes too far: with glasses
-# every woman becomes a man.)
+# nearly every woman becomes a man.)
 #
-# Why did longer training not help the woman with glasses? After the fourth stage she is rarer among samples than after the third, nearer to her share of the photographs, and the two directions lie closer together. A net that follows its data more closely also follows what they tie together: we think that
+# Why did longer training not help the woman with glasses, but rather harm her? After the fourth stage she is rarer among samples than after the third, nearer to her share of the photographs, and the two directions lie closer together. A net that follows its data more closely also follows what they tie together: we think that
 # is the reason, but two stages of one run do not show it. (The judge errs with glasses; so compare its shares, but do not take them as they are.)
 
 # %% [markdown]
