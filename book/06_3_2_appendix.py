@@ -301,7 +301,7 @@ Table(
 # **And the net can draw what the sum misses.** A short step along the pure direction shows a woman with glasses several times as often as the paper's sum does, and a smiling man nearly always. (Ten lengths were tried, and the best is in the table, which flatters it. As long as the difference, the step goes too far: with glasses
 # nearly every woman becomes a man.)
 #
-# Why did longer training not help the woman with glasses, but rather harm her? After the fourth stage she is rarer among samples than after the third, nearer to her share of the photographs, and the two directions lie closer together. A net that follows its data more closely also follows what they tie together: we think that
+# Why did longer training not help the woman with glasses? After the fourth stage she is rarer among samples than after the third, nearer to her share of the photographs, and the two directions lie closer together. A net that follows its data more closely also follows what they tie together: we think that
 # is the reason, but two stages of one run do not show it. (The judge errs with glasses; so compare its shares, but do not take them as they are.)
 
 # %% [markdown]
