@@ -296,7 +296,7 @@ Table(
 
 # %% [markdown]
 # **Freed of the direction of *Male*, both sums succeed clearly more often,** by a rule written before anything was asked, and after both stages. Taking out one random direction changes next to nothing. But it is not quite as we had guessed: on average the differences hardly point towards "man" or "woman", since the exemplars of both
-# means are of one sex. Single differences do, a little and by chance, less even than along the random direction. But along that one it does not matter, and along this one it costs many a sum.
+# means are of one sex. Single differences do, a little and by chance, and less than they point along the random direction. Yet that little costs many sums, and the random part costs next to none.
 #
 # **And the net can draw what the sum misses.** A short step along the pure direction shows a woman with glasses several times as often as the paper's sum does, and a smiling man nearly always. (Ten lengths were tried, and the best is in the table, which flatters it. As long as the difference, the step goes too far: with glasses
 # nearly every woman becomes a man.)
