@@ -172,8 +172,12 @@ class Run:
             raise UserError(f"{path}: no such file; the run has no finished {kind}: {way_out}")
         net = cls(self.architecture)
         try:
-            state = {k: v.float() for k, v in safetensors.torch.load(path.read_bytes()).items()}
-        except (safetensors.SafetensorError, OSError) as error:
+            stored: dict[str, torch.Tensor] = safetensors.torch.load(path.read_bytes())
+            scales = {
+                k.removesuffix(".scale"): stored.pop(k) for k in [*stored] if k.endswith(".scale")
+            }  # of weights in 8 bits
+            state = {k: v.float() * (scales[k] if v.dtype == torch.int8 else 1.0) for k, v in stored.items()}
+        except (safetensors.SafetensorError, OSError, RuntimeError, KeyError) as error:
             raise UserError(f"{path}: damaged ({error}); get it again, or train it again") from None
         expected = {k: v.shape for k, v in net.state_dict().items() if not k.endswith("num_batches_tracked")}
         found = {k: v.shape for k, v in state.items()}
@@ -245,17 +249,12 @@ def start(
     return Run.create(path, info | environment())
 
 
-def write_net(folder: Path, kind: str, net: Generator | Discriminator, *, half: bool = False) -> None:
-    """Writes `<kind>.safetensors`. `half`: weights in float16; batchnorm statistics are always float32."""
-    tensors = {}
-    for key, tensor in net.state_dict().items():
-        if key.endswith("num_batches_tracked"):
-            continue
-        single = key.endswith(("running_mean", "running_var")) or not half
-        tensors[key] = tensor.detach().cpu().contiguous().to(torch.float32 if single else torch.float16)
+def write_net(folder: Path, kind: str, net: Generator | Discriminator, packed: dict[str, torch.Tensor] | None = None) -> None:
+    """Writes `<kind>.safetensors`. packed: in place of the net's own tensors, the same in fewer bits (`claims.shipping`)."""
+    state = {k: v.detach().cpu().contiguous() for k, v in net.state_dict().items() if not k.endswith("num_batches_tracked")}
     # one entry: several come out in an order that changes, and equal runs should be equal files
     note = {"dcgan": json.dumps({"net": kind, "architecture": config_io.to_dict(net.architecture)})}
-    write_atomically(folder / f"{kind}.safetensors", safetensors.torch.save(tensors, note))
+    write_atomically(folder / f"{kind}.safetensors", safetensors.torch.save(packed or state, note))
 
 
 def _known_runs() -> str:

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 
 from dcgan_core import assets, pictures
@@ -18,8 +19,8 @@ SHOWN = 16  # images of each grid of samples, as many as chapters show
 LOGGED = ("images", "loss_d", "loss_g", "d_real", "d_fake", "diversity")  # of each row of the log: what they read
 
 
-def ship(run: Run, name: str | None = None, *, weights: bool = True, discriminator: bool = True) -> Path:
-    """Copies a finished run into `book/reference_runs/<name>`: weights in half precision, samples, the log's LOGGED.
+def ship(run: Run, name: str | None = None, *, weights: bool = True, discriminator: bool = True, bits: int = 16) -> Path:
+    """Copies a finished run into `book/reference_runs/<name>`: weights in `bits` (`packed`), samples, the log's LOGGED.
 
     weights=False: for weights that are not ours to spread. Then results are shipped too, as measured on these very weights, and
     run.json says how to get them. discriminator=False: for runs whose D nothing in the book asks. Results of the run shipped
@@ -39,7 +40,7 @@ def ship(run: Run, name: str | None = None, *, weights: bool = True, discriminat
     for file in (*(f"{kind}.safetensors" for kind in NETS), "log.jsonl", "results.json"):
         (target / file).unlink(missing_ok=True)
     for kind, net in nets.items():
-        write_net(target, kind, net, half=True)
+        write_net(target, kind, net, packed(net, bits))
     # no paths of this machine; `lineage` and `data` say what they were
     info = run.info | {"config": run.info["config"] | {"data": run.data_name}, "initial": None}
     if "authors" in info:
@@ -55,6 +56,25 @@ def ship(run: Run, name: str | None = None, *, weights: bool = True, discriminat
         write_json(target / "results.json", results)
     _ship_grids(run, target)
     return target
+
+
+def packed(net: Generator | Discriminator, bits: int) -> dict[str, torch.Tensor]:
+    """A net's tensors as they ship. bits: 16, all in float16; 8, weights as integers from -127 to 127.
+
+    Each entry of a weight's first axis has a scale of its own then, in `<its name>.scale`, and the rest is float16. Batchnorm
+    statistics are float32 in either. Raises UserError for other numbers of bits.
+    """
+    if bits not in (8, 16):
+        raise UserError(f"`bits` {bits}: weights ship in 16 or in 8")
+    tensors = {}
+    for key, tensor in net.state_dict().items():
+        tensor = tensor.detach().cpu().contiguous()
+        if bits == 8 and tensor.ndim > 1:
+            scale = tensor.abs().amax([*range(1, tensor.ndim)], keepdim=True).clamp(min=1e-20) / 127
+            tensors[key], tensors[f"{key}.scale"] = (tensor / scale).round().to(torch.int8), scale
+        elif not key.endswith("num_batches_tracked"):
+            tensors[key] = tensor if key.endswith(("running_mean", "running_var")) else tensor.half()
+    return tensors
 
 
 def _lasting_results(shipped: Path, run: Run) -> dict:

@@ -10,6 +10,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     p.add_argument("--name", help="the shipped run's name (default: its own)")
     p.add_argument("--without-weights", action="store_true", help="for weights that may not be redistributed")
     p.add_argument("--without-discriminator", action="store_true", help="for runs whose D the book does not use")
+    p.add_argument("--bits", type=int, choices=(16, 8), default=16, help="of a weight: 16, or 8 for a large net (default: 16)")
     p.add_argument("--results-only", action="store_true", help="its results.json alone, beside a shipped run of another seed")
     p.set_defaults(run=_run)
 
@@ -22,5 +23,5 @@ def _run(args: argparse.Namespace) -> None:
         run = Run(args.source)
         print(nets.ship_results(run, ledger.results_of(run)))
         return
-    kept = {"weights": not args.without_weights, "discriminator": not args.without_discriminator}
-    print(shipping.ship(Run(args.source), args.name, **kept))
+    nets_kept = {"weights": not args.without_weights, "discriminator": not args.without_discriminator}
+    print(shipping.ship(Run(args.source), args.name, bits=args.bits, **nets_kept))

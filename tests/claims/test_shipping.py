@@ -39,6 +39,39 @@ def test_a_shipped_run_draws_the_same_images_at_half_the_size(run, shelf):
     assert [r.name for r in runs.reference_runs()] == ["digits"]
 
 
+@pytest.mark.parametrize("bits", [16, 8])
+def test_packed_weights_have_fewer_bits_and_batchnorms_statistics_keep_all(run, bits):
+    g = run.generator()
+    state, kinds = g.state_dict(), set()
+    for key, tensor in shipping.packed(g, bits).items():
+        if key.endswith(("running_mean", "running_var")):
+            assert torch.equal(tensor, state[key])
+        elif not key.endswith(".scale"):
+            kinds.add((tensor.ndim > 1, tensor.dtype))
+    weights = torch.int8 if bits == 8 else torch.float16
+    assert kinds <= {(True, weights), (False, torch.float16)} and (True, weights) in kinds
+    with pytest.raises(UserError, match="`bits` 4"):
+        shipping.packed(g, 4)
+
+
+def test_a_weight_of_zeros_stays_zero_in_eight_bits(run):
+    g = run.generator()
+    with torch.no_grad():
+        g.dense[0].layer.weight[:3] = 0
+    tensors = shipping.packed(g, 8)
+    assert not tensors["dense.0.layer.weight"][:3].any() and tensors["dense.0.layer.weight.scale"].isfinite().all()
+
+
+def test_the_command_ships_a_large_net_in_eight_bits(run, shelf):
+    for bits in ("16", "8"):
+        assert main(["ship", str(run.path), "--name", f"of{bits}", "--bits", bits]) == 0
+    z = latent.sample(run.architecture, 64, torch.Generator().manual_seed(1))
+    whole, lean = (latent.generate(r.generator(), z) for r in (run, Run.reference("of8")))
+    assert 0 < (whole - lean).abs().mean() < 0.01
+    half, eighth = ((shelf / name / "generator.safetensors").stat().st_size for name in ("of16", "of8"))
+    assert eighth < 0.8 * half  # of a tiny net, where the scales count
+
+
 def test_shipping_takes_nothing_but_what_it_should(run_copy, shelf):
     (run_copy.path / "results.json").write_text("{}")
     (run_copy.path / "notes.txt").write_text("private")
