@@ -72,6 +72,7 @@ _TABLES: dict[str, dict[str, Config]] = {
         "imagenet": Config("imagenet", ARCHITECTURES["imagenet32"], images=30 * 1_281_167),  # D's file name says epoch 30
         "mnist": Config("mnist", _MNIST28, **_MNIST_PAPER),
         "mnist-affine": Config("mnist", _AFFINE28, **_MNIST_PAPER),
+        "mnist-fc": Config("mnist", ARCHITECTURES["mnist28-fc"], **_MNIST_PAPER, precision="single"),
         # the released model's folder name: lr 0.0005, batch 64, 200 epochs of 63,257 images
         "svhn": Config("svhn", ARCHITECTURES["svhn32"], batch=64, learning_rate=5e-4, images=200 * 63_257),
     },

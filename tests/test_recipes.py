@@ -45,15 +45,16 @@ def test_paper_profiles_have_the_papers_settings():
 
 
 def test_mnists_variants_differ_in_one_thing_each():
-    mnist, affine, fc = (recipes.recipe(name) for name in ("mnist", "mnist-affine", "mnist-fc"))
-    assert mnist.decay_images and mnist.weight_decay and mnist.first == 50_000 and not mnist.minutes
-    assert affine == replace(mnist, architecture=replace(mnist.architecture, norm_affine=True))
-    assert fc == replace(mnist, architecture=ARCHITECTURES["mnist28-fc"], precision="single")
+    for profile in ("cpu", "paper"):
+        mnist, affine, fc = (recipes.recipe(name, profile) for name in ("mnist", "mnist-affine", "mnist-fc"))
+        assert mnist.decay_images and mnist.weight_decay and mnist.first == 50_000 and not mnist.minutes
+        assert affine == replace(mnist, architecture=replace(mnist.architecture, norm_affine=True))
+        assert fc == replace(mnist, architecture=ARCHITECTURES["mnist28-fc"], precision="single")
 
 
 def test_the_machine_decides_the_precision_but_for_the_fully_connected_baseline():
     asked = {recipe: recipes.recipe(*recipe).precision for recipe in ALL}
-    assert asked.pop(("mnist-fc", "cpu")) == "single"
+    assert {asked.pop(("mnist-fc", profile)) for profile in ("cpu", "paper")} == {"single"}
     assert set(asked.values()) == {"auto"}
 
 
