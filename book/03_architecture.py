@@ -266,8 +266,8 @@ Table(
 )
 
 # %% [markdown]
-# One of them changes two things. Our pooling layers need an odd kernel, so that row also changes the kernel, from 4 to 3: 3×3 and pooling over 2×2 see as many
-# pixels as 4×4 with stride 2.
+# Two of them change a little more. Our pooling layers need an odd kernel, so that row also changes the kernel, from 4 to 3: 3×3 and pooling over 2×2 see as many
+# pixels as 4×4 with stride 2. And without batchnorm every layer but D's last has a bias, for batchnorm had brought one; G's last layer and D's first, which had neither, gain theirs.
 #
 # A small classifier that knows the drawings looks at two thousand samples of each run and as many drawings that nobody has trained on.
 # The **Fréchet distance** compares the means and covariances of two sets of features; 0 is best. Here it is divided by that of the run with all guidelines in the same pair, so
@@ -481,7 +481,7 @@ def every_check():
 every_check() if done else None
 
 # %% [markdown]
-# With all guidelines followed, every run passes every check. What fails, fails in different ways, which the rule counts alike. Without batchnorm, runs begin slowly: half of them fail the first check, and most of the others the second. Later all of them pass every check to the end, and at a higher rate they get there sooner. That looks more like slow learning than like a breakdown. With `beta1` at 0.9 runs begin slowly, too, and then go back and forth, as the paper's *oscillation* would have it. With pooling and upsampling, samples reach a small part
+# With all guidelines followed, every run passes every check. What fails, fails in different ways, which the rule counts alike. Without batchnorm, runs begin slowly: half of them fail the first check, and most of the others, which had passed it by little, the second. Later all of them pass every check to the end, and at a higher rate they get there sooner. That looks more like slow learning than like a breakdown. With `beta1` at 0.9 runs begin slowly, too, and then go back and forth, as the paper's *oscillation* would have it. With pooling and upsampling, samples reach a small part
 # of the drawings from the start, and in most runs a smaller and smaller part, until they miss nearly all; few of these runs come back. (As above, this change has a kernel of 3 as well.)
 #
 # With batchnorm on all layers, or with a fully connected hidden layer, no run fails: the instability that the paper found with batchnorm on all layers does not show in nets and runs as small as these; fully connected hidden layers are what the paper removes from *deeper* nets. (The ways of failing were told apart
@@ -563,7 +563,7 @@ Table(
 # | updates on CPUs | each batch trains one net, in turn | each batch trains both | the batch is there already |
 # | training images on CPUs | as they are | for `imagenet32`, `cifar10`, and the last stages of `faces` and `rooms`, mirrored half of the time | the stand-ins are small, and a net sees each image many times; `cifar10` is trained as `imagenet32` is |
 # | what D sees, on CPUs | images as they are | for `imagenet32` and `cifar10` with a little noise; in later stages of `imagenet32`, and the last of `faces` and `rooms`, moved and tinted | makes D's task harder for longer (chapter 5.1) |
-# | learning rate on CPUs | constant (faces code) | falls to zero at the end of most later stages, and of the runs on MNIST | meant to give better samples in little time; not tested alone |
+# | learning rate on CPUs | constant (faces code) | falls to zero at the end of most later stages, and of the runs on MNIST | meant to give better samples in little time; tested alone for D's features only, in one short run ({doc}`05_1_appendix`) |
 # | L2 on CPUs | 1e-5 (faces code) | none; on MNIST as the authors, 2.5e-5 | the paper does not mention it |
 # | faces, profile `paper` | 64 px cut from 128 px crops, not resized | CelebA, resized | CelebA is cropped already |
 # | SVHN, profile `paper` | 10,000 training images kept for validation | all are trained on | the probe holds out images of its own |

@@ -129,7 +129,7 @@ Table(
 # ## Are these rooms?
 #
 # Whoever has made a net sees in its samples what they hope to see. So samples of this net, samples of its first stage and photographs that no net saw were shuffled, thirty on a sheet, and judged by an eye that did not know which was which: is it a bedroom, a dining room, a
-# kitchen or a living room, or can one not tell?
+# kitchen or a living room, or can one not tell? (Four in five of the pictures on these sheets were versions of this net's samples, since {doc}`06_3_1_forgetting` asked at the same time: each sample came five times, as it is or changed, a first-stage sample or a photograph once.)
 
 # %% tags=["hide-input"]
 if forgetting.looked_at(run, ROOMS_BY_EYE):  # samples of these weights
@@ -164,7 +164,7 @@ ledger.of("samples.rooms.named")
 
 # %% [markdown]
 # Most can be named, so the rule that we had set is met. But the first stage's samples were named nearly as often: it takes little to make a picture look more like a bedroom than like anything else. A Fréchet
-# distance tells the two stages apart (`book/trials/rooms_settings.json`, rows `first` and `rooms`), and so will your own eyes, above and below. (The eye was a vision-language model's, not a person's.)
+# distance tells the two stages apart (`book/trials/rooms_settings.json`, rows `first` and `rooms`; both are measured from the photographs that the second stage learnt from, which favours it), and so will your own eyes, above and below. (The eye was a vision-language model's, not a person's.)
 #
 # ## After one pass, after five, after many
 #

@@ -111,18 +111,26 @@ image_rows.strips(
 # %% mystnb={"figure": {"caption": "Losses and D's answers over the whole run.", "name": "fig-faces-curves"}}
 curves.learning_curves(log, smooth=15)
 
+
 # %% tags=["hide-input"]
-tenth = len(log) // 10
-for name, start in (("second", 1), ("fourth", 3), ("sixth", 5), ("last", 9)):
-    rows = log[start * tenth : (start + 1) * tenth]
-    mean = {k: np.mean([r[k] for r in rows]) for k in ("d_real", "d_fake")}
-    print(
-        f"{name} tenth: D(x) {mean['d_real']:.2f}, D(G(z)) {mean['d_fake']:.2f}"
-    )
+def answers(rows):
+    means = [np.mean([r[k] for r in rows]) for k in ("d_real", "d_fake")]
+    return "{:.2f}, {:.2f}".format(*means)
+
+
+part = 25  # rows of the log: 25 updates each, 32 photographs an update
+Table(
+    ["stage", "first 20,000 photographs", "last 20,000"],
+    [
+        [number, answers(stage.log()[:part]), answers(stage.log()[-part:])]
+        for number, (_, stage) in enumerate(chapters.stages(run), 1)
+    ],
+    caption="D(x) and D(G(z)), where each stage begins and where it ends.",
+)
 
 # %% [markdown]
-# D tells photographs from samples most of the time, early and late. Its answers barely move while blobs become faces. It is surest where the learning rate falls, at the end of the second stage and
-# of the last (see the fourth and the last tenth), and less sure when the third begins, with all that D sees moved and tinted (the sixth). Going by D's answers, the samples are worst where that rate is lowest. To the eye they are not. Look at samples, not at losses.
+# D tells photographs from samples most of the time, early and late. Its answers barely move while blobs become faces. It is surest where the learning rate has fallen, at the end of every stage but the first,
+# and least sure when the third begins, with all that D sees moved and tinted. Going by D's answers, the samples are worst where that rate is lowest. To the eye they are not. Look at samples, not at losses.
 #
 # ## What did the later stages bring?
 #
@@ -198,7 +206,7 @@ ledger.with_photographs("memorisation.faces", run, device, seed)
 ledger.with_photographs("memorisation.faces.seen", run, device, seed)
 
 # %% [markdown]
-# If all samples were copies, both numbers would be far below 1; a few copies among them would not show. So what decides is a third number, the share of samples whose nearest photograph stands
+# If all samples were copies, the first number would be near 0. The second would fall less, since most photographs would have no copy among so few samples. And a few copies among other samples would show in neither. So what decides is a third number, the share of samples whose nearest photograph stands
 # out as a copy's does, be it moved or mirrored ({doc}`04_1_lsun` tells how, and what planted copies do to it):
 
 # %%
@@ -374,7 +382,7 @@ if profile != "quick" or chapters.at_hand(config.data):
 # This chapter's run was made in four stages, each from the weights of the one before. In all but the first the learning rate falls to zero at the end.
 #
 # ```bash
-# dcgan train faces --out runs/faces-first
+# dcgan train faces --precision single --out runs/faces-first
 # dcgan train faces --init runs/faces-first --images 200000 \
 #     --decay-images 60000 --precision bf16 --out runs/faces-second
 # dcgan train faces --init runs/faces-second --images 200000 \

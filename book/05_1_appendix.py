@@ -205,7 +205,7 @@ Table(
 # %% [markdown]
 # Look at the upper panel. The objects are the same, but pictures that D was sure were fake now pass for photographs. The pictures of our {term}`stand-in` are JPEG files
 # of 32 × 32 pixels. JPEG cuts a picture into blocks of 8 × 8, and rounds the fine waves in each block away. All photographs that D was shown
-# have that trace, and it is hard for G to draw. The longer D trained, the more JPEG added to its output. So D could tell the two apart without one look at a dog, and dogs are what we
+# have that trace, and it is hard for G to draw. The longer D trained without noise, the more JPEG added to its output. So D could tell the two apart without one look at a dog, and dogs are what we
 # are after. (It has not learnt its pictures by heart, either: CIFAR-10's, as JPEG, are about as good to it as its own.) The paper's pictures were large files made small. That should
 # leave little of such a trace.
 #
@@ -242,7 +242,7 @@ print(f"half of these widths, no noise, {seen}: {points(narrow)}")
 # With twice as much noise it is even less sure, but its features were no better than without noise: perhaps that much noise hides the dogs, too.
 #
 # So was it JPEG that had stopped them? We thought so. Two things speak against it. Look at the table's last rows again. D learns to see the trace through the noise as well: in the end the trace's
-# share is as large as without noise, and yet D's features got better. And taking most of the blocks out of the photographs changed neither D's sureness nor its features, as
+# share is at least as large as without noise, and yet D's features got better. And taking most of the blocks out of the photographs changed neither D's sureness nor its features, as
 # far as that shorter run went. D goes by the trace, that much is certain; that the trace spoils what else it learns is not. What noise did for certain is to make D's task
 # harder for longer.
 #
@@ -451,6 +451,6 @@ image_rows.strips(
 # The samples changed more than the features: in their Fréchet distance from photographs of the whole set the stages are far apart, and in {numref}`fig-imagenet-stages` more and more of them look like a picture of *something*. Part of the step to the fourth stage may be how the old pictures were made smaller, since the third stage had learnt to
 # draw pictures that look like those.
 #
-# The fifth and the sixth stage were each to ship if they did better on the pictures that choose $C$ than the stage before, by a rule written while they trained; so test pictures had no part in that choice. Both did, by less than chance can move such a number. What the sixth gained there with all labels the test images do not show, nor does the small probe; with 400 labels a class and in its samples it went on.
+# The fifth and the sixth stage were each to ship if they did better on the pictures that choose $C$ than the stage before, by a rule written while they trained; so test pictures had no part in that choice. Both did, by less than chance can move such a number (and the fourth's features were computed in single precision, the others' in bf16). What the sixth gained there with all labels the test images do not show, nor does the small probe; with 400 labels a class and in its samples it went on.
 #
 # In the three stages together each of the new pictures was seen about eleven times. So with few labels, and for the samples, there may be more in them, for whoever has the hours; with all labels this net, half as wide as the authors', may be near its end. The authors' D saw more than ten times as many, thirty times over.

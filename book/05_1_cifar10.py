@@ -88,7 +88,7 @@ Table(
 )
 
 # %% [markdown]
-# Measured here means: on all of CIFAR-10's 10,000 test images, with C chosen on training images kept back for that choice (the validation set). Up to the third stage, a small probe on these same test images chose which training to go on with, which flatters our D a little; whether the fifth and the sixth ship was decided on the validation set
+# Measured here means: on all of CIFAR-10's 10,000 test images, with C chosen on training images kept back for that choice (the validation set). Up to the third stage, a small probe on these same test images chose which training to go on with, which flatters our D a little; the fourth shipped without such a rule; whether the fifth and the sixth ship was decided on the validation set
 # ({doc}`appendix <05_1_appendix>`). In our rows brackets hold 95 % intervals.
 # "Not measured" means that nobody has run it yet. And how far is ours from the others?
 

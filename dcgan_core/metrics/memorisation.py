@@ -90,10 +90,10 @@ PLANTED = 200
 def copies(samples: np.ndarray, train: np.ndarray, held_out: np.ndarray, seed: int = 0) -> Measurement:
     """How many samples are copies of training images? (Paper §4.1)
 
-    Of each sample the CANDIDATES nearest training images are found, mirrored ones too, and compared once more at every shift by
-    up to two of 64 pixels. Its score is the nearest one's distance over the mean of the others': near 1 for whatever has no
-    twin, however smooth it is. The value is the share of samples that score below the QUANTILE of held-out pictures, less that
-    share of these (QUANTILE): 0 where samples are no nearer to one training image than unseen pictures are. Pictures that the
+    Of each sample the CANDIDATES nearest training images are found, mirrored ones too, and compared once more, also moved by
+    two of 64 pixels each way. Its score is the nearest one's distance over the mean of the others': near 1 for whatever has
+    no twin, however smooth it is. The value is the share of samples that score below the QUANTILE of held-out pictures, less
+    that share of these (QUANTILE): 0 where samples are no nearer to one training image than unseen pictures are. Pictures that the
     set holds twice are in it with their twins and hide some copies; held-out photographs may show the same people.
 
     `details`: `caught`, the shares of PLANTED copies that would be called so, by what was done to them. samples, train,
@@ -132,7 +132,7 @@ def beyond_unseen(samples: np.ndarray, unseen: np.ndarray, seed: int = 0) -> tup
 
 
 def changed_copies(images: np.ndarray, rng: np.random.Generator) -> list[tuple[str, np.ndarray]]:
-    """What a copyist might draw: these images (uint8 N x C x S x S) as they are, moved by two pixels or one, mirrored, soft."""
+    """What a copyist might draw: these images (uint8 N x C x S x S), and moved by up to two pixels each way, mirrored, soft."""
     side = images.shape[-1]
     wide = np.pad(images, ((0, 0), (0, 0), (2, 2), (2, 2)), "edge")
     moved = [w[:, y : y + side, x : x + side] for w, (y, x) in zip(wide, rng.integers(0, 5, (len(images), 2)), strict=True)]
