@@ -279,7 +279,7 @@ table(variants, ["bed", "lamp", "door", "picture"])
 #
 # **Windows go, as the paper says.** In the first reading nearly all of them go, say both judge and finder. When as many maps are chosen at random, most windows stay. So these maps do draw windows.
 #
-# **The rest does not stay as it was, in this net.** The paper's rule drops a large part of the layer here, and that is too much for a net as narrow as ours: rooms get darker, and other things fade. Most lamps
+# **The rest does not stay as it was, in this net.** The paper's rule drops a large part of the layer here (as it does of the paper's, if its layer is the one that we read it to be): rooms get darker, and other things fade. Whether a wider net bears it better we did not measure. Most lamps
 # go with the windows (nearly all, says the judge; by eye some more are left, see below). The reason is probably that a lit lamp is a bright patch on the wall, often right in front of a window, and with 8 × 8 places the
 # regression hardly tells the two apart. Random maps do nearly as much damage to other things, so most of it is the price of dropping so many. For this one net it is not settled whether the paper's rule does more damage than they do (above).
 #

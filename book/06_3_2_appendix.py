@@ -390,7 +390,7 @@ Table(
 # %% [markdown]
 # **One training shows no help to the smile.** The pictures look better, to a vision-language model's eye that knew which is which: cleaner edges, calmer faces. But the paper's sum makes no more smiles than in nets of usual length, and what the probe reads of a smile off $z$ was no more at
 # the end than early on. The goal set before, eight sums in ten, was missed by far, and the improved sum of thirty succeeds far less often than in the others. So this $z$ tells a linear probe little of a smile, however well the smile is drawn. Nothing in the loss asks for more:
-# G is asked for pictures that D takes for drawings, not for a $z$ that is easy to read. (It is one training, and length, number of drawings and a falling rate changed at once. In the row of 280,000 images only the number of drawings is other than the shipped net's.)
+# G is asked for pictures that D takes for drawings, not for a $z$ that is easy to read. (It is one training, and length, number of drawings and a falling rate changed at once. In the row of 280,000 images the number of drawings is other than the shipped net's, and so is their version: grain and necks were painted a little differently when that one learnt.)
 #
 # ## And where nobody has aligned the faces?
 #
@@ -462,7 +462,7 @@ for learnt_from, net in NETS.items():
     )
 
 # %% [markdown]
-# **Sums of pixels are what the paper says: noisy overlays.** Three faces lie through each other. D takes sums of $z$ for data as readily as random samples, and seldom an overlay. A judge that is asked only for a smile and for hair says the same of smiles: by the rule, those sums of pixels fail. Of glasses it does not: it finds dark rings in most overlays. But these judges find a smile in fewer than half of the overlays of *aligned* faces, too, where the judge of {doc}`06_3_2_arithmetic` finds many more. So whether an overlay smiles depends on who looks. What D says of it, and what you see, does not hang on that.
+# **Sums of pixels are what the paper says: noisy overlays.** Three faces lie through each other. D takes sums of $z$ for data as readily as random samples, and seldom an overlay. A judge that is asked only for a smile and for hair says the same of smiles: by the rule, those sums of pixels fail. Of glasses it does not: it finds dark rings in most overlays. But these judges find a smile together with short hair in fewer than half of the overlays of *aligned* faces, too, where the judge that knows aligned faces alone finds both in many more ({doc}`06_3_2_arithmetic`). So whether an overlay smiles depends on who looks. What D says of it, and what you see, does not hang on that.
 #
 # **With glasses, sums of $z$ do better than sums of pixels; with smiles that is not settled,** for both mostly miss them, and the intervals overlap. The goal of eight smiles in ten is missed here, too, and less of a smile can be read off this $z$ than off that of aligned faces. Perhaps a mouth that may lie anywhere is learnt late.
 #

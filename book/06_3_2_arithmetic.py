@@ -499,14 +499,15 @@ def pixel_sums(name, count=8):
 image_rows.strips(pixel_sums("drawn_glasses"))
 
 # %% [markdown]
-# The judge of such sums has to read pictures that were moved. The one above has never seen any, and is blind to much in them. So another judge learnt from drawings that were moved in the same way. The columns on the
-# right check it: sums of z and random samples, each moved as a whole.
+# The judge of such sums has to read pictures that were moved. The one above has never seen any, and is blind to much in them. So another judge learnt from drawings that were moved in the same way. Three columns
+# check it: what it says of the aligned overlays, and, on the right, of sums of z and of random samples that were moved as a whole.
 
 # %% tags=["hide-input"]
 COLUMNS = {
     "three": "sum of z",
     "random": "random samples",
     "pixels": "sum of pixels, aligned",
+    "pixels_unmoved": "the same, to the judge of moved pictures",
     "pixels_moved": "sum of pixels, each moved",
     "three_moved": "sum of z, moved as a whole",
     "random_moved": "random samples, moved",
@@ -532,8 +533,8 @@ Table(
 ledger.of("arithmetic.drawn_*.pixels_moved")
 
 # %% [markdown]
-# **For a smile, sums of pixels depended on alignment.** Of moved pictures they show the smile, and the hair that should stay, no more often than random samples do. To the same judge sums of z, moved as a whole, show it as often as before. So it is not the judge that fails. There the paper is borne
-# out on a stand-in for its setting.
+# **With a smile, sums of moved pictures fail, but to this judge those of aligned ones do, too.** Overlays of moved pictures show the smile, and the hair that should stay, no more often than random samples do. Sums of z, moved as a whole, show both about as often as the other judge finds them in sums that were not. So it can read moved pictures. But in aligned *overlays* it finds both far less often than the other judge. By the same judge, then, moving the pictures still costs about half of these sums; that aligned ones
+# succeed is one judge's word against the other's. So the ledger says *other setting*.
 #
 # **Glasses survive.** Dark rings can be told on skin even where three pairs overlap, so that the judge still finds them in many overlays, though in clearly fewer than before. By what a judge can find, then, arithmetic with unaligned pixels does not always
 # fail.
@@ -643,7 +644,7 @@ Table(
     ]
     + [
         [
-            "two random faces",
+            "a face and two random ones",
             "",
             f"{identity['details']['two_random_faces']:.0%}",
         ]

@@ -89,7 +89,7 @@ def side_by_side(*panels, rows=6, zoom=2):
     return show(np.concatenate(parts[1:], 1), zoom=zoom)
 
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The paper's Fig 9: real digits where the machine has them, a GAN without convolutions (ours has no batchnorm in D, the paper's has), and the DCGAN.", "name": "fig-mnist-samples"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The paper's Fig 9: real digits where the machine has them, a GAN without convolutions (ours has no batchnorm in D; the paper's had batchnorm, it does not say where), and the DCGAN.", "name": "fig-mnist-samples"}}
 panels = [
     draw(shipped[name].generator(where), 6, seed)
     for name in ("mnist-fc", "mnist")

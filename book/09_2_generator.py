@@ -173,7 +173,7 @@ plt.show()
 # **How much a linear probe can read off $z$ depends on the pictures.** Of portraits it reads most of what it reads off the picture itself, though little of a smile: everything has its place there, and one direction of $z$ can stand for glasses. Of rooms it reads
 # little, perhaps because a window may hang in any third of the wall, so that no single direction stands for all of them. G bends what it is given. (The sums of §6.3.2 take means of several $z$, and ask for less than that.)
 #
-# **G's layers say more than $z$.** In rooms, the nearer a layer is to the picture, the more it says. The untrained G gets the same $z$, and its layers add nothing to it. So what is read off the trained ones was learnt.
+# **G's layers say more than $z$.** In rooms, the nearer a layer is to the picture, the more it says. The untrained G gets the same $z$, and a hundred numbers of its layers say no more than $z$ does (all of the first layer's, in rooms, a little more). So nearly all that the trained ones add was learnt.
 #
 # **D's best layer says more still,** in all three sets, in portraits by a hair. (The net of the sprites has hardly begun to learn, and the judge answers for a muddle too: {doc}`scenes`.) But look at the dotted line and at the untrained D before you thank D's training for it: of such simple pictures the pixels alone tell most, to a linear
 # probe too.

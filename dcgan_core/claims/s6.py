@@ -303,9 +303,16 @@ def _arithmetic_claims(name: str) -> list[Claim]:
 
 
 def _blind(success: dict[str, float]) -> str:
-    """Where the judge overlooks in sums of z, moved as a whole, more than a fifth of what the other sees in them unmoved."""
-    blind = success.get("three_moved", 1.0) < 0.8 * success.get("three", 0.0)
-    return "the judge does not see in a picture that was moved what it sees in one that was not" if blind else ""
+    """Where the judge of moved pictures overlooks more than a fifth of what the other sees: in sums of z, or in overlays."""
+
+    def overlooks(what: str, unmoved: str) -> bool:
+        return success.get(what, 1.0) < 0.8 * success.get(unmoved, 0.0)
+
+    if overlooks("three_moved", "three"):
+        return "the judge does not see in a picture that was moved what it sees in one that was not"
+    if overlooks("pixels_unmoved", "pixels"):
+        return "the judge of moved pictures does not see in overlays of aligned ones what the other judge sees"
+    return ""
 
 
 def _turn_claims() -> list[Claim]:

@@ -211,7 +211,8 @@ def trials(
     is one over trials alone.
 
     moved: a judge of pictures that were moved. Then there is `pixels_moved` too: `pixels`, with each exemplar moved by itself;
-    and in its details `three_moved` and `random_moved`, what this judge reads off pictures that were moved as a whole.
+    and in its details `three_moved` and `random_moved`, what this judge reads off pictures that were moved as a whole, and
+    `pixels_unmoved`, what it reads off `pixels`.
 
     `three` has in its details what helps to read them; `one_face` there is the difference of thirty, twice, added to a single
     exemplar of the third term: does that face stay what it is otherwise (`others_kept`)?
@@ -225,11 +226,14 @@ def trials(
         images["pixels"] = pixel_sum(generator, chosen.three)
         if moved is not None:
             moves = torch.Generator().manual_seed(seed + 2_000_000)
-            images["pixels_moved"] = pixel_sum(generator, chosen.three, moves)
+            images |= {"pixels_moved": pixel_sum(generator, chosen.three, moves), "pixels_unmoved": images["pixels"]}
             for key in ("three", "random"):
                 whole = move(latent.generate(generator, sums[key]), moves)
                 images[f"{key}_moved"] = to_pixels(whole, generator.architecture).cpu().numpy()
-        answers = {key: (moved if moved and key.endswith("_moved") else judge)(pictures) for key, pictures in images.items()}
+        answers = {
+            key: (moved if moved and key.endswith(("_moved", "_unmoved")) else judge)(pictures)
+            for key, pictures in images.items()
+        }
         right = {key: arithmetic.result.shown(a) for key, a in answers.items()}
         others = _others_kept(answers, arithmetic.others)
         neighbours = around(sums["three"], 8, rng).flatten(0, 1)
@@ -258,7 +262,7 @@ def trials(
             measured[key] = Measurement(*_over_sets(each, sets, seed, minus), count, seconds())
         measured["three"].details = details
         if moved is not None:
-            keys = [f"{key}{how}" for key in ("random", "three", "pixels") for how in ("", "_moved")]
+            keys = [*(f"{key}{how}" for key in ("random", "three", "pixels") for how in ("", "_moved")), "pixels_unmoved"]
             shares = {what: {key: details[what][key] for key in keys} for what in ("success", "added", "kept")}
             measured["pixels_moved"].details = shares
         return measured

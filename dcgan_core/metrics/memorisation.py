@@ -93,8 +93,8 @@ def copies(samples: np.ndarray, train: np.ndarray, held_out: np.ndarray, seed: i
     Of each sample the CANDIDATES nearest training images are found, mirrored ones too, and compared once more, also moved by
     two of 64 pixels each way. Its score is the nearest one's distance over the mean of the others': near 1 for whatever has
     no twin, however smooth it is. The value is the share of samples that score below the QUANTILE of held-out pictures, less
-    that share of these (QUANTILE): 0 where samples are no nearer to one training image than unseen pictures are. Pictures that the
-    set holds twice are in it with their twins and hide some copies; held-out photographs may show the same people.
+    that share of these (QUANTILE): 0 where samples are no nearer to one training image than unseen pictures are. Pictures that
+    the set holds twice are in it with their twins and hide some copies; held-out photographs may show the same people.
 
     `details`: `caught`, the shares of PLANTED copies that would be called so, by what was done to them. samples, train,
     held_out: uint8 N x C x S x S. The interval draws samples and held-out pictures anew.

@@ -123,14 +123,18 @@ def test_exemplars_are_moved_where_a_judge_can_read_it():
         return reader(images)
 
     outcome = arithmetic.trials(Linear(), candidates(400), reader, SMILE, 20, moved=other)
-    assert asked == [20, 20, 80]
+    assert asked == [20, 20, 20, 80]
     success = outcome["pixels_moved"].details["success"]
-    assert set(success) == {"random", "three", "pixels", "random_moved", "three_moved", "pixels_moved"}
+    assert set(success) == {"random", "three", "pixels", "random_moved", "three_moved", "pixels_moved", "pixels_unmoved"}
+    assert success["pixels_unmoved"] == success["pixels"]  # by two judges that say the same
     assert (success["three"], success["pixels_moved"]) == (outcome["three"].value, outcome["pixels_moved"].value)
     assert "pixels_moved" not in arithmetic.trials(Linear(), candidates(400), reader, SMILE, 20)
     setting = ledger.claim("arithmetic.drawn_smile.pixels_moved").setting
     assert setting({"details": {"success": {"three": 0.5, "three_moved": 0.5}}}) == ""
     assert "does not see" in setting({"details": {"success": {"three": 0.5, "three_moved": 0.3}}})
+    overlays = {"three": 0.5, "three_moved": 0.5, "pixels": 0.7}
+    assert setting({"details": {"success": overlays | {"pixels_unmoved": 0.6}}}) == ""
+    assert "in overlays" in setting({"details": {"success": overlays | {"pixels_unmoved": 0.5}}})
 
 
 def test_pictures_are_moved_and_scaled_as_the_claim_says():
