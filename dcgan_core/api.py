@@ -178,7 +178,8 @@ def train(
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Did memory not suffice, the CPU's or a GPU's? torch says so in many ways."""
-    ways = ("out of memory", "allocate memory", "not enough memory", "alloc_failed", "calculation overflowed", "buffer size")
+    ways = ["out of memory", "allocate memory", "not enough memory", "alloc_failed", "calculation overflowed", "buffer size"]
+    ways.append("unable to find an engine")  # cuDNN, where no algorithm fits
     return isinstance(error, MemoryError) or any(isinstance(error, RuntimeError) and way in str(error).lower() for way in ways)
 
 

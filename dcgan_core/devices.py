@@ -29,7 +29,7 @@ def layout(device: torch.device | str) -> torch.memory_format:
 
 
 def prefer_speed(device: torch.device) -> None:
-    """On CUDA: convolutions by the fastest algorithm (cuDNN's benchmark)."""
+    """On CUDA: cuDNN's fastest algorithm for convolutions, which in single precision may be TF32 (PyTorch's default)."""
     if device.type == "cuda":
         torch.backends.cudnn.benchmark = True
 

@@ -87,5 +87,7 @@ def generate(generator: Generator, z: Tensor, labels: Tensor | None = None, batc
 
 
 def generate_pixels(generator: Generator, z: Tensor, labels: Tensor | None = None, batch: int = 256) -> np.ndarray:
-    """`generate` as a NumPy uint8 array N x C x S x S, for figures and distances."""
-    return to_pixels(generate(generator, z, labels, batch), generator.architecture).cpu().numpy()
+    """`generate` as a NumPy uint8 array N x C x S x S, for figures and distances. A GPU holds one batch of them at a time."""
+    parts = [(z[i : i + batch], None if labels is None else labels[i : i + batch]) for i in range(0, len(z), batch)]
+    pixels = [to_pixels(generate(generator, *part, batch), generator.architecture).cpu().numpy() for part in parts]
+    return np.concatenate(pixels) if pixels else np.empty(0, np.uint8)

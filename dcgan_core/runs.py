@@ -55,8 +55,9 @@ class Run:
         if not self.path.is_dir():
             raise UserError(f"{self.path}: no such run{_known_runs()}")
         self.info: dict[str, Any] = read_json(self.path / "run.json", "a run's description")
-        known = isinstance(self.info, dict) and self.info.get("format") == FORMAT
-        if not known or not isinstance(self.info.get("config"), dict):
+        if not (
+            isinstance(self.info, dict) and self.info.get("format") == FORMAT and isinstance(self.info.get("config"), dict)
+        ):
             raise UserError(f"{self.path / 'run.json'}: not written by dcgan train (or by a newer version of it)")
 
     @classmethod
@@ -116,10 +117,10 @@ class Run:
         torch.save(state, buffer)
         write_atomically(self.path / "checkpoint.pt", buffer.getbuffer())
 
-    def load_checkpoint(self, device: torch.device | str = "cpu") -> dict[str, Any]:
+    def load_checkpoint(self) -> dict[str, Any]:
         path = self.path / "checkpoint.pt"
         try:
-            return dict(torch.load(path, map_location=device, weights_only=True))
+            return dict(torch.load(path, map_location="cpu", weights_only=True))
         except FileNotFoundError:
             raise UserError(f"{path}: no such file; the run stopped before its first checkpoint, or was shipped") from None
         except Exception as error:  # torch.load raises pickle's, zip's and its own errors
@@ -216,8 +217,7 @@ class Run:
 
     def samples(self) -> dict[int, Path]:
         """Grids of the same z: images seen -> file."""
-        paths = (self.path / "samples").glob("[0-9]*.*")
-        return dict(sorted((int(p.stem), p) for p in paths if p.stem.isdigit()))
+        return dict(sorted((int(p.stem), p) for p in (self.path / "samples").glob("[0-9]*.*") if p.stem.isdigit()))
 
 
 def start(

@@ -1,6 +1,7 @@
 """How is every variant trained and measured, and stopped and taken up again?"""
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -14,7 +15,7 @@ from dcgan_core.ablations.variants import Variant
 from dcgan_core.data import loading
 from dcgan_core.data.images import ImageData
 from dcgan_core.errors import UserError
-from dcgan_core.files import read_json, write_atomically, write_json
+from dcgan_core.files import locked, read_json, write_atomically, write_json
 from dcgan_core.networks import Architecture
 from dcgan_core.runs import Run
 from dcgan_core.training import loop, session
@@ -45,11 +46,11 @@ def train_to_end(config: Config, data: ImageData, path: Path, device: str, **how
         check_resumable(config, run := Run(path))
     else:
         run = runs.start(config, data, path)
-    try:
+    with locked(path / ".lock") as free, suppress(Collapsed):
+        if not free:
+            raise UserError(f"{path}: another process trains it; stop that one first, or choose another `out`")
         if run.info["status"] == "training" and not loop.train(config, data, run, device, **how):
             raise KeyboardInterrupt
-    except Collapsed:
-        pass
     return run
 
 

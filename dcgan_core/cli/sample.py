@@ -59,9 +59,10 @@ def _run(args: argparse.Namespace) -> None:
     if args.batch_statistics:
         if len(z) < 2:
             raise UserError("--batch-statistics: one image has no batch; generate at least two")
-        batches = -(-len(z) // 128)
+        even = -(-len(z) // -(-len(z) // 128))  # batches of at most 128, and none of a single image
+        batch = next(size for size in range(even, 1, -1) if len(z) % size != 1)
         with networks.batch_statistics(generator):
-            images = latent.generate(generator, z, labels, batch=-(-len(z) // batches))  # even batches of at most 128
+            images = latent.generate(generator, z, labels, batch=batch)
     else:
         images = latent.generate(generator, z, labels)
     if args.npz:

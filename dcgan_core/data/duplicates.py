@@ -60,7 +60,7 @@ def train_autoencoder(
     """
     rng = np.random.default_rng(seed)  # NumPy's numbers take a tenth of the time of torch's dropout on a CPU
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         model = Autoencoder().to(device)
     model.mean.copy_(torch.from_numpy(images.mean(0, dtype=np.float64) / 255).flatten())
     adam = torch.optim.Adam(model.parameters(), 1e-3, fused=model.mean.device.type in ("cpu", "cuda"))

@@ -35,7 +35,8 @@ def turns(generator: Generator, candidates: Pool, judge: Reads, count: int, seed
     it ahead. `monotone`: the share in which the pose that `judge` reads (-1 … 1) rises by `RISE` or more from first to last
     and nowhere falls by more than `FALL`. `identity`: of the other factors `OTHERS`, the share that both ends have in common
     with the middle: the same yes or no, or a number that differs by at most `CLOSE` of its range. In the details: as many
-    vectors of the same length without a meaning (from four random faces to four others), and two random faces compared.
+    vectors of the same length without a meaning (from four random faces to four others), and each face compared with two
+    random ones.
     """
     with timed() as seconds:
         rng = torch.Generator().manual_seed(seed)
@@ -44,8 +45,9 @@ def turns(generator: Generator, candidates: Pool, judge: Reads, count: int, seed
             latent.combine([latent.mean(choose_sets(z, name, count, size, rng)) for z, name in ends], [-1, 1])
             for size in (TURN_EXEMPLARS, MANY)
         )
-        start = latent.sample(generator.architecture, count, rng)
-        fours = [latent.sample(generator.architecture, 4 * count, rng).unflatten(0, (count, 4)) for _ in range(2)]
+        fresh = torch.Generator().manual_seed(seed + 3_000_000)  # candidates come from the seed itself
+        start = latent.sample(generator.architecture, count, fresh)
+        fours = [latent.sample(generator.architecture, 4 * count, fresh).unflatten(0, (count, 4)) for _ in range(2)]
         nowhere = latent.combine([latent.mean(z) for z in fours], [1, -1])
         nowhere = nowhere * (vectors.norm(dim=1) / nowhere.norm(dim=1))[:, None]
         rises, same, poses = {}, {}, {}
@@ -56,7 +58,7 @@ def turns(generator: Generator, candidates: Pool, judge: Reads, count: int, seed
             rises[key] = (pose[:, -1] - pose[:, 0] >= RISE) & (np.diff(pose, axis=1) >= -FALL).all(1)
             same[key] = _unchanged(answers, TURN_STEPS // 2, (0, -1))
         middle = {key: v[:, TURN_STEPS // 2] for key, v in answers.items()}  # the random faces themselves
-        strangers = _unchanged({key: np.stack([v, np.roll(v, 1)], 1) for key, v in middle.items()}, 0, (1,))
+        strangers = _unchanged({key: np.stack([v, np.roll(v, 1), np.roll(v, -1)], 1) for key, v in middle.items()}, 0, (1, 2))
         pose, kept = poses["turn"], same["turn"]
         quantiles = np.quantile(pose, [0.05, 0.5, 0.95], axis=0)
         monotone = {

@@ -105,8 +105,11 @@ def pool_maps(maps: Tensor) -> Tensor:
     """N x C x s x s -> N x (C * 16): the maximum in each cell of a 4 x 4 grid (a map of 4 x 4 or less stays as it is)."""
     side = maps.shape[-1]
     if side > SIDE:
-        even = side % SIDE == 0  # the plain pooling is several times as fast
-        maps = F.max_pool2d(maps, side // SIDE) if even else F.adaptive_max_pool2d(maps, SIDE)
+        if side % SIDE == 0:  # the plain pooling is several times as fast
+            maps = F.max_pool2d(maps, side // SIDE)
+        else:  # on MPS it has been wrong (PyTorch's issue 190064)
+            place = torch.device("cpu") if maps.device.type == "mps" else maps.device
+            maps = F.adaptive_max_pool2d(maps.to(place), SIDE).to(maps.device)
     return maps.flatten(1)
 
 
@@ -143,8 +146,11 @@ def available_memory() -> int:
         free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
         with suppress(OSError, ValueError):
             group = Path("/sys/fs/cgroup")
-            most = int((group / "memory.max").read_text())
-            free = min(free, most - int((group / "memory.current").read_text()))
+            most, used = (int((group / f"memory.{what}").read_text()) for what in ("max", "current"))
+            with suppress(OSError, ValueError):  # copies of files, which make room when it is needed, count as used
+                kinds = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+                used -= int(kinds.get("active_file", 0)) + int(kinds.get("inactive_file", 0))
+            free = min(free, most - used)
         return free
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 2**62  # not on Windows
 

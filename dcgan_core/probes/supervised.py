@@ -137,7 +137,7 @@ def fit(
     net.to(memory_format=devices.layout(device)).train()
     for norm in networks.norms(net) if own_statistics else ():
         norm.eval()
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)  # dropout
         for part in shuffled_batches(len(x), batch, steps, rng):
             pixels = x[part]

@@ -47,6 +47,11 @@ def _signs(labels: np.ndarray, classes: int) -> Tensor:
     return F.one_hot(torch.from_numpy(np.asarray(labels)), classes).float() * 2 - 1
 
 
+def _solves_on(device: torch.device) -> torch.device:
+    """Where systems of equations are solved: MPS has no double precision, and no solver in older releases of PyTorch."""
+    return torch.device("cpu") if device.type == "mps" else device
+
+
 def _block(part: Tensor, device: torch.device | str) -> Tensor:
     return part.to(device).float()
 
@@ -121,8 +126,8 @@ class Solver:
         if directions is None:
             matrix = (2 * c * active.mean().clamp_min(0.05) * self.inner).cpu().double()
             matrix.diagonal().add_(1)
-            factor = torch.linalg.cholesky(matrix).float().to(self.device)
-            return lambda g: torch.cholesky_solve(g.T, factor).T
+            factor = torch.linalg.cholesky(matrix).float().to(place := _solves_on(self.device))
+            return lambda g: torch.cholesky_solve(g.T.to(place), factor).T.to(self.device)
         counts = active.sum(0).clamp_min(1)
         scale = 1 / (1 + 2 * c * counts[:, None] * self.values) - 1  # classes x r
         scale.clamp_min_(1e-5 - 1)  # float32 could turn the largest directions negative
@@ -200,10 +205,10 @@ class Solver:
         system of their number; otherwise the inside's own system is solved.
         """
         y = self.signs
-        # float32 does where the matrix's largest and smallest eigenvalues are not too far apart; MPS has nothing else
+        # float32 does where the matrix's largest and smallest eigenvalues are not too far apart
         exact = 2 * c * float(self.gram.diagonal().sum()) > 1e5
-        device = torch.device("cpu") if exact and self.device.type == "mps" else self.device
-        gram, y = (t.to(device, torch.float64 if exact else torch.float32) for t in (self.gram, y))
+        device = _solves_on(self.device)
+        gram, y = (t.to(device).to(torch.float64 if exact else torch.float32) for t in (self.gram, y))
         matrix = gram.clone()
         matrix.diagonal().add_(1 / (2 * c))
         inverse = torch.cholesky_inverse(torch.linalg.cholesky(matrix))

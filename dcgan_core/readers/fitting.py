@@ -135,7 +135,7 @@ def fit_reader(
 ) -> None:
     """Trains a net in place from PyTorch's own initial weights, with a one-cycle learning rate. images: uint8 N x C x S x S."""
     rng = torch.Generator().manual_seed(seed)
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[device] if torch.device(device).type == "cuda" else []):
         torch.manual_seed(seed)
         for module in net.modules():
             if callable(reset := getattr(module, "reset_parameters", None)):

@@ -37,6 +37,10 @@ def join_others(device: str) -> str:
     if gpu:
         device = f"cuda:{os.environ['LOCAL_RANK']}"
         torch.cuda.set_device(devices.pick(device))
+    elif device.startswith("mps"):
+        raise UserError(f"`device` {device}: several processes train on CUDA or on the CPU; use cpu")
+    else:
+        device = "cpu"  # gloo has nothing for MPS, which `auto` would be
     if not dist.is_initialized():  # a script may train twice
         dist.init_process_group("nccl" if gpu else "gloo", timeout=timedelta(hours=12))  # preparing a large set takes long
     return device

@@ -57,12 +57,12 @@ class Session:
         self.state, self.run, self.config, self.on_event = state, run, state.config, on_event
         self.main, self.world = processes.rank() == 0, processes.world()
         a, device = self.config.architecture, state.device
-        self.fixed_z = latent.sample(a, GRID, torch.Generator(device).manual_seed(self.config.seed + 2))
+        self.fixed_z = latent.sample(a, GRID, torch.Generator().manual_seed(self.config.seed + 2))  # the same on any device
         self.fixed_labels = torch.arange(GRID, device=device) % a.num_classes if a.num_classes else None
         # since the last row of the log, kept on the device: D's loss, D(x), D(G(z)), D updates, G's loss, G updates
         self.sums = torch.zeros(6, device=device)
         self.seconds, self.log_bytes = 0.0, 0
-        if run.has_checkpoint:
+        if processes.agree([run.has_checkpoint])[0]:  # before process 0 writes one
             self._restore()
         elif run.info["status"] != "training":  # it has ended
             raise UserError(
@@ -222,7 +222,7 @@ class Session:
             self.run.forget_good_checkpoint()
 
     def _restore(self) -> None:
-        saved = self.run.load_checkpoint(self.state.device)
+        saved = self.run.load_checkpoint()
         kind = self.state.device.type
         if (before := saved.get("device", kind)) != kind:  # its random numbers are that device's
             raise UserError(f"{self.run.path}: was trained on {before}; go on there, with `device` {before}")
@@ -248,7 +248,7 @@ class Session:
         self.seconds, run = self.elapsed, self.run
         if self.collapsed and self.main:
             run.restore_good_checkpoint()
-            saved = run.load_checkpoint(self.state.device)
+            saved = run.load_checkpoint()
             self.state.generator.load_state_dict(saved["generator"])
             self.state.discriminator.load_state_dict(saved["discriminator"])
             self._recount(saved["counts"])
@@ -259,12 +259,10 @@ class Session:
             write_net(run.path, "discriminator", self.state.discriminator)
             self.state.generator.eval()
             self._show(f"{counts['images']:09d}.png")
-            run.update(
-                status=alarm.outcome if alarm else "finished",
-                counters={k: counts[k] for k in ("images", "d_updates", "g_updates")},
-                minutes=round(self.seconds / 60, 2),
-            )
+            seen = {k: counts[k] for k in COUNTERS[1:]}
+            run.update(status=alarm.outcome if alarm else "finished", counters=seen, minutes=round(self.seconds / 60, 2))
         if alarm:
+            processes.wait_for_all()  # torchrun ends all as soon as one fails
             onwards = ", or continue anyway with `resume` and `on_collapse=warn`" if alarm.outcome == "collapsed" else ""
             raise Collapsed(
                 f"{run.path}: training {alarm.outcome}: {alarm}. Its nets from before that, after {counts['images']:,} images,"

@@ -93,7 +93,7 @@ def reduced(x: Tensor, first: int, numbers: int = NUMBERS, seed: int = 0) -> Ten
         return x
     x = (x - x[:first].mean(0)) / x[:first].std(0).clamp_min(1e-6)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         directions = torch.pca_lowrank(x[:first], numbers + 20, center=False, niter=4)[2]
     return x @ directions[:, :numbers]
 

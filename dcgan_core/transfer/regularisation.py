@@ -66,7 +66,7 @@ def spectral_norm(state: State) -> None:
     a, seed = replace(state.config.architecture, norm="none"), state.config.seed
     net = Discriminator(a, torch.Generator().manual_seed(seed))
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)  # the vectors of the power iteration
+        torch.default_generator.manual_seed(seed)  # the vectors of the power iteration
         for stage in (*net.convs, *net.dense):
             parametrizations.spectral_norm(stage.layer)
     state.d = state.discriminator = net.to(memory_format=torch.channels_last).train()

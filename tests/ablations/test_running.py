@@ -7,13 +7,17 @@ import numpy as np
 import pytest
 import torch
 
-from dcgan_core import networks
+from dcgan_core import config_io, networks
 from dcgan_core.ablations import running, variants
 from dcgan_core.ablations.running import Start
 from dcgan_core.ablations.variants import GUIDELINES, VARIANTS, Variant
 from dcgan_core.cli import main
+from dcgan_core.data import loading
+from dcgan_core.errors import UserError
+from dcgan_core.files import locked
 from dcgan_core.runs import Run
 from dcgan_core.training import loop, order, session
+from dcgan_core.training.config import Config
 
 
 @pytest.fixture
@@ -83,6 +87,15 @@ def test_an_interrupted_ablation_goes_on_and_ends_as_if_nothing_had_been(small, 
         return {v: {s: {k: x for k, x in m.items() if "seconds" not in k} for s, m in r.items()} for v, r in runs.items()}
 
     assert without_clock(stopped) == without_clock(whole)
+
+
+def test_a_run_that_another_process_trains_is_refused(run_copy):
+    config = config_io.from_dict(Config, run_copy.info["config"])
+    data = loading.load_data("digits", config.architecture.size)
+    run_copy.update(status="training")
+    with locked(run_copy.path / ".lock"), pytest.raises(UserError, match="another process trains it"):
+        running.train_to_end(config, data, run_copy.path, "cpu")
+    assert running.train_to_end(config, data, run_copy.path, "cpu", progress=False).info["status"] == "finished"
 
 
 def test_a_run_that_diverges_is_measured_as_a_collapse(small, tmp_path, monkeypatch):

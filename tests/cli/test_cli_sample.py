@@ -56,6 +56,21 @@ def test_batch_statistics_draw_other_images_that_depend_on_their_batch(run):
     assert abs(images["batch6"] - images["stored6"]).max() > 1e-3
 
 
+def test_no_batch_for_batch_statistics_is_a_single_image(run, monkeypatch):
+    asked = {}
+
+    def noted(generator, z, labels, batch):
+        asked[len(z)] = batch
+        return torch.zeros(1, 1, 16, 16)
+
+    monkeypatch.setattr(latent, "generate", noted)
+    counts = (2, 3, 128, 129, 257, 16257, 16385)
+    for count in counts:
+        assert sample(run, "--count", count, "--batch-statistics", "--out", "out.png") == 0
+    assert asked.keys() == set(counts)
+    assert all(2 <= batch <= 128 and count % batch != 1 for count, batch in asked.items())
+
+
 def test_labels_choose_the_classes_repeated_as_needed(conditional):
     assert sample(conditional, "--count", 4, "--npz", "all.npz", "--labels", "3,1") == 0
     z = np.load("all.npz")["z"]

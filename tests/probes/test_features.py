@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -114,6 +116,23 @@ def test_bf16_features_are_nearly_the_same():
     single, fast = (features.extract(features.of_discriminator(net(), precision=p), pictures(9)) for p in ("single", "bf16"))
     assert (single - fast).abs().max() > 0
     assert torch.allclose(single, fast, rtol=0.05, atol=0.01)
+
+
+def test_in_a_container_copies_of_files_do_not_count_as_used(monkeypatch):
+    told = {"max": "1000", "current": "900", "stat": "anon 300\nactive_file 250\ninactive_file 350\n"}
+    original = Path.read_text
+
+    def read(path, *args):
+        return told[path.suffix[1:]] if path.parent == Path("/sys/fs/cgroup") else original(path, *args)
+
+    monkeypatch.setattr(Path, "read_text", read)
+    if not Path("/proc/meminfo").exists():
+        pytest.skip("no Linux")
+    assert features.available_memory() == 1000 - 300
+    told["stat"] = ""
+    assert features.available_memory() == 1000 - 900
+    told["max"] = "max"
+    assert features.available_memory() > 10_000_000
 
 
 def test_storage_chooses_what_fits_and_says_what_does_not(monkeypatch):

@@ -15,7 +15,9 @@ from conftest import train_arguments
 import dcgan_core
 from dcgan_core import latent
 from dcgan_core.cli import main
+from dcgan_core.errors import UserError
 from dcgan_core.runs import Run
+from dcgan_core.training import processes
 
 PACKAGE = Path(dcgan_core.__file__).parent
 pytestmark = pytest.mark.slow
@@ -140,3 +142,33 @@ def test_a_killed_process_ends_all_with_one_line(tmp_path, rank):
     assert len(re.findall("another of the 2 processes ended; --resume goes on from the checkpoint", told)) == 1
     assert "FutureWarning" not in told and str(PACKAGE) not in told  # no traceback but that of torchrun itself
     assert main(train_arguments(out, "--resume", images=Run(out).load_checkpoint()["counts"]["images"] + 32)) == 0
+
+
+SLOW_END = """
+import sys, time
+from dcgan_core.cli import main
+from dcgan_core.training import session
+estimate = session._estimate_statistics
+def slowly(*args):
+    time.sleep(3)  # torchrun ends all processes a moment after one fails
+    estimate(*args)
+session._estimate_statistics = slowly
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_where_training_diverges_the_nets_from_before_are_saved_in_spite_of_the_others_end(tmp_path):
+    (tmp_path / "slow_end.py").write_text(SLOW_END)
+    out = tmp_path / "run"
+    command = [*TORCHRUN, "slow_end.py", *train_arguments(out, images=16 * 60), "--set", "learning_rate=1e39"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode and "training diverged" in result.stderr
+    run = Run(out)
+    assert run.info["status"] == "diverged"
+    assert latent.generate(run.generator(), torch.zeros(1, 10)).isfinite().all()
+
+
+def test_several_processes_do_not_train_on_mps(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(UserError, match="`device` mps: several processes train on CUDA or on the CPU"):
+        processes.join_others("mps")
