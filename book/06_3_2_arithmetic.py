@@ -533,7 +533,7 @@ Table(
 ledger.of("arithmetic.drawn_*.pixels_moved")
 
 # %% [markdown]
-# **With a smile, sums of moved pictures fail, but to this judge those of aligned ones do, too.** Overlays of moved pictures show the smile, and the hair that should stay, no more often than random samples do. Sums of z, moved as a whole, show both about as often as the other judge finds them in sums that were not. So it can read moved pictures. But in aligned *overlays* it finds both far less often than the other judge. By the same judge, then, moving the pictures still costs about half of these sums; that aligned ones
+# **With a smile, sums of moved pictures fail, but to this judge those of aligned ones do, too.** Overlays of moved pictures show the smile, and the hair that should stay, no more often than random samples do. Sums of z, moved as a whole, show both about as often as the other judge finds them in sums that were not. So it can read moved pictures. But in aligned *overlays* it finds both far less often than the other judge. By this judge alone, moving the pictures still costs many of these sums. But whether aligned ones
 # succeed is one judge's word against the other's. So the ledger says *other setting*.
 #
 # **Glasses survive.** Dark rings can be told on skin even where three pairs overlap, so that the judge still finds them in many overlays, though in clearly fewer than before. By what a judge can find, then, arithmetic with unaligned pixels does not always

@@ -19,7 +19,7 @@
 # chapter:** which of those answers hold when one measures them?
 #
 # Five sections take one question each and measure the answers to it, with small nets, on a CPU. Nothing here is a claim of the paper, so there is no verdict. But each
-# answer has a rule that was written before the measurement, and a stated number of repetitions. Where methods are compared, each gets the same labels and pictures, and as many trials unless the section says otherwise. Three times more was measured after a first look: {doc}`09_1_transfer` and
+# answer has a rule that was written before the measurement, and a stated number of repetitions. Where methods are compared, each gets the same labels and pictures, and as many trials unless the section says otherwise. In three places more was measured after a first look: {doc}`09_1_transfer` and
 # the {doc}`scoreboard` say where.
 
 # %% tags=["parameters", "hide-input"]
