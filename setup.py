@@ -12,6 +12,8 @@ sys.path.insert(0, str(ROOT))
 
 from dcgan_core.assets import FOLDERS  # noqa: E402
 
+DATA = ROOT / "book" / "data.toml"  # read by the page on data (`chapters.book_file`)
+
 
 class WithShipped(build_py):
     """An editable installation goes on reading `book/`."""
@@ -23,11 +25,12 @@ class WithShipped(build_py):
             shutil.rmtree(shipped, ignore_errors=True)  # of an earlier build
             for name, folder in FOLDERS.items():
                 shutil.copytree(folder, shipped / name)
+            shutil.copy(DATA, shipped)
 
     def get_source_files(self) -> list[str]:
         """For a source distribution."""
         files = [str(p.relative_to(ROOT)) for folder in FOLDERS.values() for p in folder.rglob("*") if p.is_file()]
-        return [*super().get_source_files(), *files]
+        return [*super().get_source_files(), *files, str(DATA.relative_to(ROOT))]
 
 
 setup(cmdclass={"build_py": WithShipped})

@@ -112,7 +112,7 @@ show(latent.generate_pixels(generator, z.flatten(0, 1)), columns=12, zoom=1)
 
 # %% tags=["hide-input"]
 PAUSED = """<style>
-.dcgan-moving .dcgan-still,
+.dcgan-moving .dcgan-still{display:none}
 .dcgan-moving:has(:checked) .dcgan-animation{display:none}
 .dcgan-moving:has(:checked) .dcgan-still{display:inline}
 @media(prefers-reduced-motion:reduce){

@@ -295,7 +295,7 @@ def assemble(names: list[str]) -> None:
 
     from dcgan_core.runs import Run
 
-    for old in (SITE, BUILD / ".doctrees"):  # a page may have moved
+    for old in (SITE, BUILD / ".doctrees", HTML):  # a page may have moved
         shutil.rmtree(old, ignore_errors=True)
     (SITE / "images").mkdir(parents=True)
     for name in ("_ext", "_static"):
@@ -446,8 +446,18 @@ def site_inputs(names: list[str]) -> str:
     paths = {p for p in paths if "__pycache__" not in p.parts and p.is_file()}
     facts = [[os.path.relpath(p, ROOT), recording.content(p)] for p in paths]
     return hashlib.sha256(
-        repr([sorted(facts), _versions()]).encode()
+        repr([sorted(facts), _versions(), _commit()]).encode()
     ).hexdigest()
+
+
+def _commit() -> str:
+    """Which stands at the foot of each page; empty where there is no git."""
+    if not shutil.which("git") or not (ROOT / ".git").exists():
+        return ""
+    git = ["git", "-C", str(ROOT), "rev-parse", "HEAD"]
+    return subprocess.run(
+        git, capture_output=True, text=True, check=False
+    ).stdout
 
 
 def has_runtime() -> bool:

@@ -97,10 +97,16 @@ def make_world(name, title, source):
         for part in ("export", "inside", "readers")
         for p in sorted((package / part).glob("*.py"))
     ]
+    judges, drawings = assets.FOLDERS["judges"], package / "drawings"
     paths += [
-        package / "networks.py",
-        package / "latent.py",
+        *(
+            package / f"{name}.py"
+            for name in ("networks", "latent", "pictures")
+        ),
+        *sorted(drawings.glob("*.py")),
+        *sorted(judges.glob("*.safetensors")),
         *sorted(run.path.glob("*.safetensors")),
+        run.path / "run.json",
     ]
     h = hashlib.sha256(repr((title, dcgan_core.__version__)).encode())
     for path in paths:

@@ -6,7 +6,6 @@ What needs the repository's address (`repository: url:` in _config.yml) appears 
 import ast
 import html
 import re
-import subprocess
 from datetime import date
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
 import dcgan_core
+from dcgan_core import runs
 
 PACKAGE = Path(dcgan_core.__file__).parent
 PAPER = "https://arxiv.org/abs/1511.06434"
@@ -25,9 +25,8 @@ LOST = '<h1>No such page</h1><p>It may have moved. <a href="index.html">The begi
 
 def _foot(app, config):
     """What the book is, and of when."""
-    git = ["git", "-C", str(PACKAGE), "rev-parse", "--short", "HEAD"]
-    asked = subprocess.run(git, capture_output=True, text=True, check=False)
-    commit = f", commit {asked.stdout.strip()}" if asked.stdout else ""
+    commit = runs.environment()["commit"]
+    commit = f", commit {commit[:7]}" if commit else ""
     made = f"Version {dcgan_core.__version__}{commit}, built {date.today()}."
     options = config.html_theme_options
     options["footer_content_items"] = ["extra-footer.html"]
@@ -49,6 +48,10 @@ def _linked(config) -> str:
 def _page(app, pagename, templatename, context, doctree):
     """A description for search engines; below a chapter its notebook and sources."""
     if doctree is None:
+        base = app.config.html_baseurl
+        if pagename == "404" and base:  # it is shown at any address
+            found = context.get("metatags", "")
+            context["metatags"] = f'<base href="{html.escape(base)}">{found}'
         return
     first = next(iter(doctree.findall(nodes.paragraph)), None)
     if first is not None:

@@ -1,7 +1,7 @@
 // A click on a figure shows it at its full size; another click, or Escape, closes it. Without this script the link opens the picture alone.
 document.addEventListener("click", (event) => {
   const link = event.target.closest?.("a.image-reference");
-  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  if (!link || !window.HTMLDialogElement || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
   let dialog = document.getElementById("enlarged");
   if (!dialog) {

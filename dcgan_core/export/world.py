@@ -97,22 +97,32 @@ def _directions_of(run: Run, generator: Generator) -> list[Direction]:
 
 
 def _first_terms(run: Run) -> tuple[dict, Tensor] | None:
-    """The arithmetic that chapter 6.3.2 begins with: names, and three exemplars for each term (9 x latent); or None."""
+    """The arithmetic that chapter 6.3.2 begins with: names, and three exemplars for each term (9 x latent).
+
+    None where the run's data have none, or its size no judge, or too few of its samples could serve.
+    """
     name = SUMS.get(run.info.get("data", {}).get("name"))
     if name is None:
         return None
-    parts, pool, rng = arithmetic.SUMS[name], arithmetic.candidates(run, "cpu"), torch.Generator().manual_seed(0)
-    chosen = [exemplars.choose_sets(pool.of(c), c.name, 1, exemplars.FEW, rng)[0] for c in parts.terms]
+    try:
+        parts, pool, rng = arithmetic.SUMS[name], arithmetic.candidates(run, "cpu"), torch.Generator().manual_seed(0)
+        chosen = [exemplars.choose_sets(pool.of(c), c.name, 1, exemplars.FEW, rng)[0] for c in parts.terms]
+    except UserError:
+        return None
     return {"terms": [c.name for c in parts.terms], "result": parts.result.name}, torch.cat(chosen)
 
 
 def forgettable(run: Run, generator: Generator, z: Tensor) -> Forgetting | None:
-    """The maps that draw windows, by the paper's regression on boxes that the finder marked; None for other runs."""
+    """The maps that draw windows, by the paper's regression on boxes that the finder marked; None for other runs, and where
+    it finds none."""
     data, what, layer = FORGETTING
     if run.info.get("data", {}).get("name") != data:
         return None
     finder = load_finder(data, generator.architecture.size)
-    weights = forgetting.weights(generator, marking.mark(generator, finder, what, forgetting.MARK_SEED), layer)
+    try:
+        weights = forgetting.weights(generator, marking.mark(generator, finder, what, forgetting.MARK_SEED), layer)
+    except UserError:
+        return None
     found = [int(i) for i in np.argsort(-weights) if weights[i] > 0]
     random = np.random.default_rng(forgetting.RANDOM_SEED).permutation(len(weights))[: len(found)]
     boxes = finder.boxes(latent.generate_pixels(generator, z), what)

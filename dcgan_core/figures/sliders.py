@@ -92,7 +92,8 @@ class Sheet:
         return f"background-size:{size[0]}px {size[1]}px{end};background-position:{position[0]}px {position[1]}px{end}"
 
 
-_SAY = "{0}.nextElementSibling.value={0}.ariaValueText={0}.dataset.stops.split(' ')[{0}.type=='range'?{0}.value:+{0}.checked]"
+_STOP = "{0}.dataset.stops.split(' ')[{0}.type=='range'?{0}.value:+{0}.checked]"
+_SAY = f"{{0}}.setAttribute('aria-valuetext',{{0}}.nextElementSibling.value={_STOP})"
 _SHOW = (
     "const r=this.closest('.dcgan-slider');"
     "for(const o of r.querySelectorAll('input'))if(o!==this)"
@@ -126,7 +127,7 @@ def _row(name: str, attributes: str, stops: list[str], start: int, number: str) 
     known = f'aria-label="{told}" data-stops="{html.escape(" ".join(stops))}"'
     return (
         f'<label style="{_ROW}"><span>{told}</span><input {attributes} {known} autocomplete="off" oninput="{act}">'
-        f'<output style="text-align:right">{html.escape(stops[start])}</output></label>'
+        f'<output aria-live="off" style="text-align:right">{html.escape(stops[start])}</output></label>'
     )
 
 

@@ -68,9 +68,22 @@ def picture(text: str, channels: int = 3) -> np.ndarray:
 
 @contextmanager
 def served(policy: str | None = None):
-    """The address of a plain server for the site; with a content security policy where one is given."""
+    """The address of a plain server for the site; with a content security policy where one is given.
+
+    While `served.cut` names a file, its connection breaks off in the middle.
+    """
 
     class Handler(browsing._Quiet):
+        def do_GET(self):
+            if not (cut := served.cut) or not self.path.endswith(cut):
+                return super().do_GET()
+            content = (HTML / self.path.lstrip("/")).read_bytes()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content[: len(content) // 2])
+            self.close_connection = True
+
         def end_headers(self):
             if policy:
                 self.send_header("Content-Security-Policy", policy)
@@ -80,6 +93,15 @@ def served(policy: str | None = None):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
+
+
+served.cut = ""
+
+
+def url_of(page) -> str:
+    """Its address, which follows what the reader does a moment later."""
+    page.wait_for_timeout(400)
+    return page.url
 
 
 @pytest.fixture(scope="module")
@@ -224,11 +246,15 @@ def test_two_sliders_combine_and_a_link_shows_the_same_picture(opened):
     expected = drawn(run, torch.cat([z, z + 2 * ways["smile"], z + 2 * ways["smile"] + 1.5 * ways["glasses"]]))
     assert off([alone, one, both], expected) <= CLOSE
     assert off(alone, one) > 50 and off(one, both) > 50
-    assert np.array_equal(stage(opened(page.url[page.url.index("#") :])), both), "another browser, without a touch"
+    url = url_of(page)
+    assert np.array_equal(stage(opened(url[url.index("#") :])), both), "another browser, without a touch"
     page.get_by_role("button", name="New sample", exact=True).click()
     new = stage(page)
-    assert off(new, both) > 50 and "z=" in page.url and len(page.url) > 500
-    assert np.array_equal(stage(opened(page.url[page.url.index("#") :])), new)
+    url = url_of(page)
+    assert off(new, both) > 50 and "z=" in url and len(url) > 500
+    assert np.array_equal(stage(opened(url[url.index("#") :])), new)
+    live(page, "drawn-rooms")
+    assert "g=drawn-rooms" in url_of(page), "the address names what is shown"
 
 
 def test_lock_reset_and_undo(opened):
@@ -259,7 +285,7 @@ def test_a_link_is_followed_on_the_open_page_and_nothing_is_lost_on_the_way(open
     assert off(stage(page), moved) <= CLOSE
     view(page, "Walk")
     view(page, "One picture")
-    assert off(stage(page), moved) <= CLOSE and "seed=5" in page.url
+    assert off(stage(page), moved) <= CLOSE and "seed=5" in url_of(page)
     page.evaluate("location.hash = '#g=drawn-rooms&seed=7'")
     rooms = Run("drawn-rooms")
     page.wait_for_function("document.querySelector('.dcgan-playground').widget.live")
@@ -289,6 +315,18 @@ def test_where_a_file_is_missing_a_touch_tries_again(opened):
     assert not page.get_by_label("What D says").is_checked()
     page.get_by_role("button", name="Take seed 6", exact=True).click()
     assert off(stage(page), drawn(Run("faces"), seeds(Run("faces"), 6))[0]) <= CLOSE
+
+
+@pytest.mark.parametrize("file", ["generator.onnx", "engine.js", "worker.js", "ort.wasm.bundle.min.mjs"])
+def test_where_the_connection_breaks_a_touch_tries_again(opened, monkeypatch, file):
+    page = opened()
+    monkeypatch.setattr(served, "cut", file)
+    page.get_by_role("button", name="Take seed 4", exact=True).click()
+    page.get_by_text("Touch anything to try again").wait_for()
+    monkeypatch.setattr(served, "cut", "")
+    page.get_by_role("button", name="Take seed 5", exact=True).click()
+    page.wait_for_selector(".dcgan-playground:not(.dp-frames)")
+    assert off(stage(page), drawn(Run("faces"), seeds(Run("faces"), 5))[0]) <= CLOSE
 
 
 def test_a_drawing_that_waits_does_not_land_in_a_picture_of_something_else(opened):

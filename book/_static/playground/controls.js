@@ -38,7 +38,7 @@
 
   /** A slider with its name before it and what it says behind it. Calls act(value) while it moves. */
   function slider(name, { min, max, step, value, say, act, start = () => {}, extra = null }) {
-    const output = el("output", {}, say(value));
+    const output = el("output", { "aria-live": "off" }, say(value)); // the slider itself says it
     const input = el("input", {
       type: "range",
       min,
@@ -88,7 +88,7 @@
   function download(blob, name) {
     const link = el("a", { href: URL.createObjectURL(blob), download: name });
     link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+    setTimeout(() => URL.revokeObjectURL(link.href), 40_000); // a phone may ask first
   }
 
   /** A world with its numbers unpacked. */

@@ -14,8 +14,10 @@ function ask(question, moved = []) {
     };
     worker.onerror = (event) => {
       event.preventDefault();
-      for (const [, reject] of waiting.values()) reject(new Error(event.message || "the worker does not start"));
+      for (const [, reject] of waiting.values()) reject(new Error(event.message || "worker.js could not be loaded"));
       waiting.clear();
+      worker.terminate();
+      worker = null; // the next question starts another
     };
   }
   return new Promise((resolve, reject) => {

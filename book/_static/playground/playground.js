@@ -7,6 +7,7 @@
   const VIEWS = { explore: "One picture", walk: "Walk", arithmetic: "Arithmetic", forget: "Forget", digits: "Ten digits" };
   const megabytes = (bytes) => (bytes / 1e6).toFixed(1);
   let runtimeThere = false; // fetched by one widget, there for all
+  let tries = 0; // a browser remembers that an import failed, so the next one asks under another address
 
   /** One widget: which world and view it shows, and whether it draws yet. */
   class Widget {
@@ -19,6 +20,7 @@
       this.failed = null; // why nothing is drawn
       this.final = false; // whether to try again would be in vain
       this.judging = false;
+      this.acted = false; // until the reader has, the address is left alone
       this.status = el("p", { class: "dp-status", role: "status" });
       this.body = el("div", { class: "dp-body" });
       const shared = box.hasAttribute("data-share") ? this.fromAddress() : null;
@@ -107,7 +109,8 @@
     touch() {
       if (this.engine || this.loading || this.final || !engineBytes || location.protocol === "file:") return;
       this.failed = null;
-      const fetched = import(`${here}engine.js`).catch(() => {
+      const fetched = import(`${here}engine.js${tries ? `?again=${tries}` : ""}`).catch(() => {
+        tries++;
         throw new Error("engine.js could not be loaded");
       });
       this.load(fetched.then((engine) => (this.engine = engine)));

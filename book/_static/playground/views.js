@@ -14,12 +14,17 @@
       };
       const locked = new Set();
       const past = [];
-      let acted = false; // until then the address is left alone
-      const keep = () => (past.push({ item: state.item, amounts: [...state.amounts] }), (acted = true));
-      const place = () => {
-        const terms = [state.item.z, ...world.directions.map((d) => d.vector)];
-        return widget.engine.combine(terms, [1, ...state.amounts]);
+      const keep = () => (past.push({ item: state.item, amounts: [...state.amounts] }), (widget.acted = true));
+      const place = ({ combine }) => combine([state.item.z, ...world.directions.map((d) => d.vector)], [1, ...state.amounts]);
+      const write = () => {
+        if (widget.current.box !== box || widget.world !== world) return;
+        try {
+          history.replaceState(null, "", address());
+        } catch {
+          // some browsers refuse where a page writes often; the next change writes again
+        }
       };
+      let written = null;
       const start = world.seeds[world.start];
       /** The frame that shows the state; null where none was drawn. */
       const framed = () => {
@@ -43,10 +48,12 @@
         stage.say(stage.told);
         const moves = world.directions.filter((_, k) => state.amounts[k]).map((d, _, all) => d.name);
         stage.describe(`${world.title}: ${widget.name(state.item)}${moves.length ? `, moved along ${moves.join(", ")}` : ""}`);
-        if (widget.live) widget.put("stage", [{ ...state.item, z: place() }], [stage]);
+        if (widget.live) widget.put("stage", [{ ...state.item, z: place(widget.engine) }], [stage]);
         else if (framed() != null) stage.frame(widget.sheet, framed());
         saveZ.title = `An .npz for: dcgan sample ${world.name} --z FILE${state.item.label == null ? "" : ` --labels ${state.item.label}`}`;
-        if (acted && widget.box.hasAttribute("data-share") && !disk) history.replaceState(null, "", address());
+        if (!widget.acted || !widget.box.hasAttribute("data-share") || disk) return;
+        clearTimeout(written);
+        written = setTimeout(write, 250); // not at every step of a slider
       };
       const address = () => {
         const parts = { g: world.name, ...(state.item.seed == null ? { z: coded(state.item.z) } : { seed: state.item.seed }) };
@@ -115,7 +122,8 @@
         unless(async () => {
           const { npz } = await import(`${here}npz.js`);
           await widget.loading;
-          download(npz(widget.engine ? place() : state.item.z), `${world.name}-z.npz`);
+          const arithmetic = widget.engine ?? (await import(`${here}engine.js`)); // it adds z without a net, too
+          download(npz(place(arithmetic)), `${world.name}-z.npz`);
         }),
       );
       const savePicture = unless(() => stage.canvas.toBlob((blob) => download(blob, `${world.name}.png`)));
@@ -150,8 +158,9 @@
     walk(widget) {
       const { world } = widget;
       const label = world.seeds[world.walk[0]].label;
-      const ends = world.walk.map((seed) => ({ ...world.seeds[seed], label }));
       const count = 2 * world.steps - 1;
+      const first = world.frames.walk; // a walk is of one class, so its ends have frames of their own
+      const ends = world.walk.map((seed, i) => ({ ...world.seeds[seed], label, frame: first + i * (count - 1) }));
       const [stage, ...marks] = [
         new Picture(world, { alt: "A place on the walk", size: "dp-stage" }),
         new Picture(world, { alt: "", size: "dp-end" }),
@@ -214,7 +223,7 @@
         render();
       });
       const change = (act) => widget.refuse() || (act(), (changed = true), render());
-      const take = (item) => change(() => (ends[next] = { ...item, label }));
+      const take = (item) => change(() => (ends[next] = { ...item, label, frame: item.label === label ? item.frame : null }));
       const swap = button("Turn round", () => change(() => ends.reverse()));
       const box = el(
         "section",

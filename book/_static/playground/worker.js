@@ -2,9 +2,11 @@
 
 const sessions = new Map(); // "faces/generator" -> the net
 let runtime = null;
+let tries = 0; // a browser remembers that an import failed, so the next one asks under another address
 
 async function start() {
-  const ort = await import("./ort/ort.wasm.bundle.min.mjs").catch(() => {
+  const again = tries++ ? `?again=${tries}` : "";
+  const ort = await import(`./ort/ort.wasm.bundle.min.mjs${again}`).catch(() => {
     throw new Error("the runtime could not be loaded");
   });
   ort.env.wasm.numThreads = 1; // static hosts send no headers that would allow more
@@ -14,8 +16,8 @@ async function start() {
 
 async function fetched(path) {
   const answer = await fetch(new URL(path, import.meta.url)).catch(() => null);
-  if (!answer?.ok) throw new Error(`${path} could not be loaded`);
-  const bytes = await answer.arrayBuffer();
+  const bytes = answer?.ok && (await answer.arrayBuffer().catch(() => null)); // the connection may break on the way
+  if (!bytes) throw new Error(`${path} could not be loaded`);
   const head = new Uint8Array(bytes, 0, 2);
   if (head[0] !== 0x1f || head[1] !== 0x8b) return bytes; // some servers unpack .gz on the way
   return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
