@@ -108,8 +108,9 @@ def test_init_starts_from_another_runs_weights_and_notes_it(run, tmp_path):
     assert tuned.info["initial"] == str(run.path)
     assert [ancestor["name"] for ancestor in tuned.info["lineage"]] == ["digits"]
     assert tuned.trained["images"] == run.trained["images"] + 16 == tuned.info["lineage"][0]["counters"]["images"] + 16
-    weight = lambda r: r.generator().convs[0].layer.weight  # noqa: E731
-    assert torch.allclose(weight(tuned), weight(run), atol=1e-7)
+    for net in ("generator", "discriminator"):
+        now, before = (getattr(r, net)().convs[0].layer.weight for r in (tuned, run))
+        assert torch.allclose(now, before, atol=1e-7), net
 
 
 def test_resume_with_a_larger_budget_goes_on(tmp_path):

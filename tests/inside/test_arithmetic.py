@@ -7,6 +7,7 @@ import pytest
 import torch
 from conftest import TINY
 from linear import Linear, candidates, reader, z_of
+from toy import Stub
 
 from dcgan_core import assets, latent
 from dcgan_core.claims import ledger
@@ -238,3 +239,14 @@ def test_neighbours_lie_within_reach_on_all_sides_and_the_middle_of_nine_is_the_
     assert square.shape == (9, 10)
     assert torch.equal(square[4], z[0])
     assert (square[[0, 1, 2, 3, 5, 6, 7, 8]] - z[0]).abs().amax(1).min() > 0.1
+
+
+def test_each_exemplar_is_moved_by_itself_and_sums_of_z_as_a_whole(monkeypatch):
+    ramp = Stub(lambda z: torch.linspace(-1, 1, 8).expand(len(z), 1, 8, 8))
+    terms = [torch.zeros(1, 3, 4)] * 3
+    still = arithmetic.pixel_sum(ramp, terms).astype(int)
+    assert abs(arithmetic.pixel_sum(ramp, terms, torch.Generator().manual_seed(0)) - still).max() > 3
+    moved = []
+    monkeypatch.setattr(arithmetic, "move", lambda images, rng: moved.append(len(images)) or images.flip(2))
+    arithmetic.trials(Linear(), candidates(400), reader, SMILE, 20, moved=reader)
+    assert moved == [60, 60, 60, 20, 80]

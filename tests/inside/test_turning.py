@@ -38,3 +38,15 @@ def test_a_turn_leads_from_the_mean_on_the_left_to_that_on_the_right():
     left = torch.rand(4, 10, generator=torch.Generator().manual_seed(0))
     right = left + 1
     assert torch.allclose(left.mean(0) + turning.turn(left, right), right.mean(0), atol=1e-6)
+
+
+@pytest.mark.parametrize(("fall", "least", "most"), [(0.17, 0.9, 1), (0.5, 0, 0)])
+def test_a_pose_that_falls_on_the_way_is_no_turn(fall, least, most):
+    """One that stands still for a step is."""
+
+    def judge(images):
+        pose = reader(images)["pose"].copy()
+        pose[4 :: turning.TURN_STEPS] -= fall
+        return reader(images) | {"pose": pose}
+
+    assert least <= turning.turns(Linear(), candidates(1000), judge, 60, seed=2)["monotone"].value <= most

@@ -256,3 +256,19 @@ def test_real_digits_teach_as_in_the_paper(real_data):
     assert points[60_000].mean() < points[10_000].mean()
     expected = brute(np.asarray(train.images[:10_000]), train.labels[:10_000], queries[:500])
     assert np.array_equal(points[10_000][:500], expected != answers[:500])
+
+
+def test_what_was_kept_of_one_net_is_not_taken_for_anothers(generator, tmp_path):
+    rng = torch.Generator().manual_seed(1)
+    other = Generator(CONDITIONAL, rng)
+    estimate_batchnorm(other, [(torch.rand(200, 6, generator=rng) * 2 - 1, torch.arange(200) % 10)])
+    queries, answers = pictures(40, 5), np.arange(40) % 10
+
+    def ask(g, seed=0, **how):
+        return neighbours.generated_errors(g, queries, answers, 2000, seed=seed, **how)[2000][0].tolist()
+
+    asked = (generator, 0), (other.eval(), 0), (generator, 1)
+    plain = [ask(*one) for one in asked]
+    assert len({*map(tuple, plain)}) == 3
+    assert [ask(*one, kept=tmp_path) for one in asked] == plain
+    assert ask(generator, kept=tmp_path) == plain[0]

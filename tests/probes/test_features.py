@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from dcgan_core import networks
 from dcgan_core.errors import UserError
@@ -212,5 +213,9 @@ def test_kmeans_by_hand():
             z = np.linalg.norm((p - mean) @ whiten - centres, axis=1)
             sums[int(i >= 5), int(j >= 5)] += np.maximum(0, z.mean() - z)
     assert np.allclose(got[3].numpy(), sums.reshape(-1), atol=1e-2)
+    patches = F.unfold(torch.from_numpy(smooth).float(), 6).transpose(1, 2).flatten(0, 1)
+    patches = (patches - patches.mean(1, keepdim=True)) / (patches.var(1, keepdim=True) + 10).sqrt()
+    white = np.linalg.eigvalsh(whiten @ np.cov(patches.numpy().T) @ whiten)
+    assert white[-10:].min() > 0.8 and white.max() < 1.5, "whitened, about as well as so few patches allow"
     with pytest.raises(UserError, match="too small for patches"):
         baselines.of_kmeans(pictures(10, 8), 5)

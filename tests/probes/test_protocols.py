@@ -7,7 +7,7 @@ from test_svm import problem
 
 from dcgan_core.cli import main
 from dcgan_core.errors import UserError
-from dcgan_core.probes import protocols
+from dcgan_core.probes import protocols, tasks
 from dcgan_core.probes.features import Features
 from dcgan_core.probes.protocols import Search
 from dcgan_core.probes.svm import Solver
@@ -89,6 +89,32 @@ def test_few_labels_over_many_draws():
     assert more.accuracy > result.accuracy, "more labels, no better"
 
 
+def test_few_labels_take_the_c_that_does_best_on_held_out_images():
+    found = protocols.per_class(made(), 20, Search((1e-9, 1e-2, 1e-1)), draws=2, choosing=3)
+    assert len({*found.validation.values()}) > 1
+    assert found.validation[found.c] == max(found.validation.values())
+
+
+@pytest.mark.parametrize(("patience", "tried"), [(1, 3), (2, 6), (None, 7)])
+def test_patience_counts_only_what_comes_after_the_best(patience, tried):
+    right = dict(zip((1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0), (0.3, 0.5, 0.4, 0.6, 0.5, 0.4, 0.9), strict=True))
+    task = made()
+
+    class Says:
+        def __init__(self, c):
+            self.c = c
+
+        def predict(self, x):
+            y = task.labels[: len(x)]
+            return np.where(np.arange(len(x)) < right[self.c] * len(x), y, (y + 1) % 4)
+
+    class Machine:
+        def solve(self, c, start, tolerance):
+            return Says(c)
+
+    assert len(list(Search(tuple(right), patience=patience).tried(task, [Machine()]))) == tried
+
+
 def test_few_labels_never_train_on_held_out_images():
     task = made()
     task.labels = task.labels.copy()
@@ -117,6 +143,9 @@ def test_the_surest_mistakes_are_named_by_their_place_in_the_test_set():
     result = protocols.full(task, Search((1e-4, 1e-2)))
     found = protocols.mistakes(task, result, 5)
     assert len(found) == 5
+    sure = [result.confidence[list(task.test_order).index(m["place"])] for m in found]
+    assert sure == sorted(sure, reverse=True)
+    assert sure[0] == result.confidence[result.predictions != task.test_labels].max()
     for m in found:
         row = list(task.test_order).index(m["place"])
         assert task.classes[task.test_labels[row]] == m["is"]
@@ -218,3 +247,16 @@ def test_probe_of_an_unfinished_run(run_copy, capsys):
 )
 def test_what_probe_cannot_do_is_one_line(run, fails, arguments, names):
     fails("probe", run.path, *arguments, "--device", "cpu", names=names)
+
+
+def test_the_options_of_probe_reach_the_question(run, monkeypatch):
+    asked = []
+
+    def make_task(question):
+        asked.append(question)
+        raise UserError("enough")
+
+    monkeypatch.setattr(tasks, "make_task", make_task)
+    given = ["--features", "kmeans", "--grey-as-colour", "--seed", "3", "--device", "cpu"]
+    assert main(["probe", str(run.path), "--dataset", "digits", *given]) == 1
+    assert (asked[0].kind, asked[0].grey_as_colour, asked[0].seed) == ("kmeans", True, 3)

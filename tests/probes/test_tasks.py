@@ -58,3 +58,12 @@ def test_more_labels_than_there_are_is_said_before_the_features_are_made(run, mo
     monkeypatch.setattr(features, "extract", lambda *a, **k: pytest.fail("made features first"))
     with pytest.raises(UserError, match="`labels_each` 300: digits has"):
         make_task(Question(run, "digits", labels_each=300))
+
+
+def test_statistics_come_from_images_that_neither_choose_nor_test(run, monkeypatch):
+    seen, estimate = [], features.estimate_on
+    monkeypatch.setattr(features, "estimate_on", lambda net, x, **how: seen.append(np.array(x)) or estimate(net, x, **how))
+    make_task(Question(run, "digits", images=400))
+    whole = loading.load_data("digits", 16)
+    order = np.random.default_rng(0).permutation(len(whole))[:400]
+    assert np.array_equal(seen[0], whole.images[order[80:]])

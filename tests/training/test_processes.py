@@ -133,9 +133,8 @@ def test_a_killed_process_ends_all_with_one_line(tmp_path, rank):
             time.sleep(0.05)
         pids = [int((tmp_path / f"pid{n}").read_text()) for n in (0, 1)]
         os.kill(pids[rank], signal.SIGKILL)
-        killed = time.monotonic()
         told = process.communicate(timeout=60)[1]
-    assert time.monotonic() - killed < 30 and process.returncode
+    assert process.returncode
     for pid in pids:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)

@@ -7,6 +7,7 @@ import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -23,10 +24,10 @@ from dcgan_core.data import loading
 from dcgan_core.data.images import ImageData
 from dcgan_core.errors import UserError
 from dcgan_core.runs import Run
-from dcgan_core.training import session, update
+from dcgan_core.training import loop, session, update
 from dcgan_core.training.config import Config, check_resumable
 from dcgan_core.training.loop import train
-from dcgan_core.training.order import batch_indices, mirrored
+from dcgan_core.training.order import batch_indices, batches, mirrored
 
 CONFIG = Config("digits", TINY, batch=16, updates="both", images=16 * 30)
 
@@ -285,9 +286,12 @@ def test_stored_statistics_are_those_of_samples_and_data(tmp_path, digits, monke
     with networks.batch_statistics(g):
         batch = latent.generate(g, z, batch=512)
     assert (stored - batch).abs().mean() < 0.15 * stored.std()
-    norm = networks.norms(run.discriminator())[0]
-    assert not torch.equal(norm.running_mean, torch.zeros(16))
-    assert not torch.equal(norm.running_var, torch.ones(16))
+    d = run.discriminator()
+    with torch.no_grad():
+        h = d.convs[1].layer(d.convs[0](networks.to_input(torch.from_numpy(np.array(digits.images)), TINY)))
+    norm = d.convs[1].norm
+    assert ((norm.running_mean - h.mean((0, 2, 3))).abs() < 0.1 * h.std((0, 2, 3))).all()
+    assert torch.allclose(norm.running_var, h.var((0, 2, 3)), rtol=0.2)
 
 
 def test_a_conditional_net_with_sigmoid_and_hidden_layer_trains(tmp_path, digits):
@@ -682,20 +686,23 @@ class Counter:
         self.calls = state["calls"]
 
 
-def test_without_additions_an_update_is_what_it_was(digits):
+@pytest.mark.parametrize("classes", [0, 10])
+def test_without_additions_an_update_is_what_it_was(digits, classes):
     """The paper's step written out once more, bit by bit: what a wing may add is not there unless it was added."""
-    one, two = (update.State(CONFIG, torch.device("cpu")) for _ in range(2))
+    a = replace(TINY, num_classes=classes)
+    one, two = (update.State(replace(CONFIG, architecture=a), torch.device("cpu")) for _ in range(2))
     pixels = torch.from_numpy(np.array(digits.images[:16]))
+    y = torch.from_numpy(digits.labels[:16]) if classes else None
     for _ in range(3):
-        update.update(one, pixels)
-        z = latent.sample(TINY, 16, two.rng)
-        fake, real = two.generator(z), networks.to_input(pixels, TINY).contiguous(memory_format=torch.channels_last)
+        update.update(one, pixels, y)
+        z = latent.sample(a, 16, two.rng)
+        fake, real = two.generator(z, y), networks.to_input(pixels, a).contiguous(memory_format=torch.channels_last)
         for net, optimizer in ((two.discriminator, two.optimizer_d), (two.generator, two.optimizer_g)):
             if net is two.discriminator:
-                loss = F.softplus(-net(real)).mean() + F.softplus(net(fake.detach())).mean()
+                loss = F.softplus(-net(real, y)).mean() + F.softplus(net(fake.detach(), y)).mean()
             else:
                 two.discriminator.requires_grad_(False)
-                loss = F.softplus(-two.discriminator(fake)).mean()
+                loss = F.softplus(-two.discriminator(fake, y)).mean()
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -727,3 +734,44 @@ def test_a_wing_adds_to_the_losses_and_to_the_checkpoint(tmp_path, digits):
     longer = replace(CONFIG, images=16 * 40)
     assert train(longer, digits, pulled, "cpu", progress=False, prepare=prepare)
     assert seen[-10:] == list(range(31, 41))
+
+
+def test_adams_decay_rates_are_the_configs():
+    state = update.State(replace(CONFIG, beta1=0.9, beta2=0.99), torch.device("cpu"))
+    assert {group["betas"] for o in (state.optimizer_g, state.optimizer_d) for group in o.param_groups} == {(0.9, 0.99)}
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_labels_stay_with_their_pictures(flip):
+    labels = np.arange(50) % 10
+    pixels = np.tile(labels.astype(np.uint8)[:, None, None, None], (1, 1, 16, 16))
+    data = ImageData("x", "train", pixels, labels, tuple("0123456789"), None, (), {})
+    config = replace(CONFIG, architecture=replace(TINY, num_classes=10), flip=flip)
+    for x, y in islice(batches(data, update.State(config, torch.device("cpu"))), 12):
+        assert torch.equal(x[:, 0, 0, 0].long(), y)
+
+
+@pytest.mark.parametrize("updates", ["both", "alternate"])
+def test_a_row_of_the_log_is_the_mean_over_its_own_updates(tmp_path, digits, monkeypatch, updates):
+    original, told = loop.update, []
+
+    def watched(*args):
+        told.append(stats := original(*args))
+        return stats
+
+    monkeypatch.setattr(loop, "update", watched)
+    run = finished(tmp_path / "run", replace(CONFIG, images=320, updates=updates), digits)
+    for row, part in zip(run.log(), (told[:10], told[10:]), strict=True):
+        d = np.mean([stats.d.tolist() for stats in part if stats.d is not None], 0)
+        g = np.mean([stats.g.item() for stats in part if stats.g is not None])
+        assert [row[key] for key in ("loss_d", "d_real", "d_fake", "loss_g")] == pytest.approx([*d, g], abs=1e-4)
+
+
+@pytest.mark.parametrize(("spent", "images"), [(90.0, 160), (30.0, 320)])
+def test_minutes_are_those_of_all_sessions_together(tmp_path, digits, spent, images):
+    run = finished(tmp_path / "run", replace(CONFIG, images=160), digits)
+    saved = run.load_checkpoint()
+    saved["counts"]["seconds"] = spent
+    run.save_checkpoint(saved)
+    assert train(replace(CONFIG, images=320, minutes=1.0), digits, Run(run.path), "cpu", progress=False)
+    assert Run(run.path).info["counters"]["images"] == images

@@ -126,3 +126,17 @@ def test_what_ships_was_measured_as_it_is_said():
     assert {row["claim"].split(".")[2] for row in table["rows"]} == {*table["runs"]}
     for row in table["rows"]:
         assert row["n"] <= len(table["runs"][row["claim"].split(".")[2]])
+
+
+def test_a_difference_is_positive_where_the_claim_holds():
+    def pair(x):
+        return {
+            "alone": {"error": 9 + x, "seconds": 1},
+            "head": {"error": 5 + x, "seconds": 1},
+            "asked": {"error": 4 + x, "recall": 0.3, "seconds": 1},
+            "plain": {"svm": {"k": 7 + x}, "recall": 0.5, "seconds": 1},
+        }
+
+    rows = {row["claim"]: row["value"] for row in classes._rows("k", [pair(0), pair(1)], "mnist")}
+    expected = {"classify": 4, "classify_svm": 2, "classify_asked": 1, "classify_variety": 20}
+    assert rows == pytest.approx({f"after.{name}.k": value for name, value in expected.items()})
