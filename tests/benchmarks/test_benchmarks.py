@@ -82,21 +82,7 @@ def test_every_part_of_make_bench_can_be_run(bench):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "part",
-    [
-        "dedup",
-        "long_run",
-        "processes",
-        "paper",
-        "jpegs",
-        "svm",
-        "neighbours",
-        "sampling",
-        "memory",
-        "scenes",
-        "prepare",
-        "update",
-        "ideas",
-    ],
+    ["dedup", "long_run", "processes", "paper", "jpegs", "neighbours", "sampling", "memory", "scenes", "prepare"],
 )
 def test_a_part_runs_and_keeps_the_rows_of_others(bench, monkeypatch, tmp_path, part):
     report, module = bench("report"), bench(part)
