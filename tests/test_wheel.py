@@ -76,6 +76,7 @@ def test_the_wheel_has_the_same_ledger_and_ships_the_same_files(installed, site,
         assert sorted(p.relative_to(there) for p in there.rglob("*")) == sorted(
             p.relative_to(folder) for p in folder.rglob("*")
         )
+    assert (site / "dcgan_core" / "shipped" / "data.toml").is_file()  # of the page on data
     assert (site / "dcgan_core" / "py.typed").is_file()
     assert {p.stem for p in (site / "dcgan_core" / "data" / "lists").iterdir()} == set(picking.PICKED)
 

@@ -346,6 +346,7 @@ def test_the_makefile_has_what_the_readme_names_and_ci_and_the_workflow_call_it(
     assert set(re.findall(r"make (\w+)", (ROOT / "README.md").read_text())) <= targets
     for caller in (ROOT / ".ci" / "run", ROOT / ".github" / "workflows" / "book.yml"):
         assert {"make test", "make book"} <= set(re.findall(r"make \w+", caller.read_text()))
+        assert "pytest -m slow" in caller.read_text()
 
 
 @pytest.mark.real_data

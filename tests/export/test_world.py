@@ -19,6 +19,15 @@ from dcgan_core.runs import Run
 SMALL = {"size": 32, "channels": 1, "widths": (8, 16), "strides": (2, 4), "kernel": 5}
 
 
+def test_a_run_without_a_judge_of_its_size_has_a_world_without_sums(tmp_path):
+    """As `dcgan train faces --profile quick` makes it."""
+    run = made(tmp_path / "faces", type(ARCHITECTURES["small32"])(32, 3, (4, 8), (2, 2), kernel=4, latent=6))
+    run.update(data={"name": "faces"}, config=run.info["config"] | {"data": "faces"})
+    (tmp_path / "mine").mkdir()
+    found = world.write_world(run, tmp_path / "mine", "Mine")
+    assert found["sum"] is None and found["forget"] is None and len(found["directions"]) >= 3
+
+
 @pytest.fixture
 def small(tmp_path):
     """Its pictures differ more than those of a net that has learnt nothing."""
