@@ -118,11 +118,11 @@ def answers(rows):
     return "{:.2f}, {:.2f}".format(*means)
 
 
-part = 25  # rows of the log: 25 updates each, 32 photographs an update
+few = 25  # rows of the log: 25 updates each, 32 photographs an update
 Table(
     ["stage", "first 20,000 photographs", "last 20,000"],
     [
-        [number, answers(stage.log()[:part]), answers(stage.log()[-part:])]
+        [number, answers(stage.log()[:few]), answers(stage.log()[-few:])]
         for number, (_, stage) in enumerate(chapters.stages(run), 1)
     ],
     caption="D(x) and D(G(z)), where each stage begins and where it ends.",
