@@ -108,7 +108,7 @@ image_rows.strips(
 # the same place. Then people begin to differ, in colours that are far too strong, and the colours calm down later. Last come the things that need two
 # parts to agree, such as two eyes that look the same way or a pair of glasses, and those never get quite right here.
 
-# %% mystnb={"figure": {"caption": "Losses and D's answers over the whole run.", "name": "fig-faces-curves"}}
+# %% mystnb={"figure": {"caption": "Losses and D's answers over the whole run. G's first losses lie above the panel.", "name": "fig-faces-curves"}}
 curves.learning_curves(log, smooth=15)
 
 

@@ -78,7 +78,7 @@ if profile == "quick" and not chapters.at_hand(name):
 data = loading.load_data(name, 32)
 print(f"{data.name}: {len(data):,} images, {len(data.classes)} classes")
 
-# %% mystnb={"figure": {"caption": "What D is shown as real. At 32 pixels many a photograph is a riddle for people, too.", "name": "fig-imagenet-data"}}
+# %% mystnb={"figure": {"caption": "What D is shown as real: photographs where this machine has them, else the book's drawn sprites.", "name": "fig-imagenet-data"}}
 chosen = np.random.default_rng(seed).permutation(len(data))[:36]
 show(data.images[np.sort(chosen)], columns=12, zoom=2)
 

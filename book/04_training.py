@@ -189,7 +189,16 @@ Table(
 
 # %% mystnb={"figure": {"caption": "The same ten z of the same seed, with the paper's settings and with one of them changed.", "name": "fig-settings"}}
 studied = ["beta1", "lr", "updates"]
-image_rows.strips(shipping.sheets(studied)) if shipping.rows() else None
+
+
+def against(rows, said):
+    """Rows of pictures; the pair's first is called what it is here."""
+    called = {variants.GUIDELINES.what: said}
+    return image_rows.strips([(called.get(n, n), x) for n, x in rows])
+
+
+sheets = shipping.sheets(studied) if shipping.rows() else []
+against(sheets, "the paper's settings") if sheets else None
 
 # %%
 ledger.of(*(f"ablation.{name}" for name in studied))
@@ -231,7 +240,8 @@ ledger.of("stability.beta1")
 # %% tags=["remove-stderr"] mystnb={"figure": {"caption": "One pair, trained just now: the paper's learning rate, and five times as much.", "name": "fig-settings-pair"}}
 images = 2_400 if profile == "quick" else variants.IMAGES
 folder = Path(tempfile.mkdtemp())
-image_rows.strips(running.pair("lr-0.001", images, folder, seed, device))
+rows = running.pair("lr-0.001", images, folder, seed, device)
+against(rows, "learning rate 0.0002")
 
 # %% [markdown]
 # After so few images the higher rate may well be ahead: it takes larger steps. In the table above, too, the runs are short ({doc}`03_architecture` says how short), and what

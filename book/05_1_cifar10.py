@@ -167,7 +167,7 @@ with torch.no_grad():
     maps = net.features(networks.to_input(pixels, run.architecture))
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "A picture in D. Left: what goes in. Then one map of each layer, and below it the four by four numbers that are kept of it.", "name": "fig-pooled"}}
-_, axes = plt.subplots(2, len(maps) + 1, figsize=(2 * len(maps) + 2, 4.2))
+_, axes = plt.subplots(2, len(maps) + 1, figsize=(9, 3.2))
 axes[0, 0].imshow(test.images[0].transpose(1, 2, 0))
 axes[0, 0].set_title(test.classes[test.labels[0]], fontsize=10)
 for layer, stack in enumerate(maps, 1):
@@ -175,7 +175,7 @@ for layer, stack in enumerate(maps, 1):
     k = int(stack.flatten(1).std(1).argmax())  # the liveliest
     kept = features.pool_maps(stack[None])[0].view(len(stack), 4, 4)[k]
     axes[0, layer].imshow(stack[k], cmap="magma")
-    axes[0, layer].set_title(f"conv {layer}, map {k}", fontsize=10)
+    axes[0, layer].set_title(f"conv {layer},\nmap {k}", fontsize=10)
     axes[1, layer].imshow(kept, cmap="magma")
 for axis in axes.flat:
     axis.axis("off")
@@ -409,7 +409,7 @@ for place in off.flatten().argsort()[::-1][:3]:
 # %% [markdown]
 # And here are the mistakes that a probe was surest of: the probe measured at full size where CIFAR-10 is at hand, else the small one above.
 
-# %%
+# %% mystnb={"figure": {"caption": "The mistakes that the probe was surest of.", "name": "fig-mistakes"}}
 measured = ledger["cifar10.accuracy"]["details"]
 if measured and dataset == "cifar10":
     worst = measured["mistakes"][:12]
@@ -418,7 +418,7 @@ else:
 for mistake in worst[:6]:
     print(f"{mistake['is']}, called {mistake['said']}")
 pictures = np.stack([test.images[m["place"]] for m in worst])
-show(pictures, columns=12, zoom=2)
+show(pictures, columns=len(worst), zoom=2)
 
 # %% [markdown]
 # ## Do it yourself

@@ -140,7 +140,8 @@ for place, (kind, r) in enumerate(reversed(found.items())):
     heights = place + rng.uniform(-0.12, 0.2, len(errors))  # equal dots apart
     axis.plot(errors, heights, "o", alpha=0.5, mec="none", color=COLOURS[kind])
     low, high = 100 - 100 * r.high, 100 - 100 * r.low
-    axis.plot([low, high], [place - 0.25] * 2, color="black", linewidth=2)
+    ends = {"marker": "|", "markersize": 9, "color": "black", "linewidth": 2}
+    axis.plot([low, high], [place - 0.25] * 2, **ends)
 axis.set_yticks(range(len(found)), list(found)[::-1])
 axis.set_ylim(-0.6, len(found) - 0.5)
 axis.set_xlabel(f"test error, % ({dataset})")

@@ -161,7 +161,7 @@ animation(
 
 # %% mystnb={"figure": {"caption": "From one face to another: through z, and by cross-fading the pixels. Look at the middle of each row.", "name": "fig-crossfade"}}
 t = np.linspace(0, 1, 12)[:, None, None, None]
-pair = 2  # of unlike ends
+pair = 3  # of unlike ends
 walk = images[12 * pair : 12 * (pair + 1)]
 fade = np.round(walk[0] * (1 - t) + walk[-1] * t).astype(np.uint8)
 image_rows.strips([("walk", walk), ("cross-fade", fade)])
@@ -193,11 +193,12 @@ for axis, features in zip(axes, (None, seen), strict=True):
         label="a jump in the middle",
     )
     axis.set_xlabel("step")
+    axis.set_xticks([1, 4, 8, 12, 16])
 axes[0].set_ylabel("share of the way")
 axes[0].set_ylim(0, 1.05)
 axes[0].set_title("pixels", fontsize=10)
 axes[1].set_title("D's features", fontsize=10)
-axes[1].legend()
+axes[1].legend(bbox_to_anchor=(1, 1), loc="upper left")
 plt.show()
 
 # %%

@@ -103,7 +103,7 @@ def figure_5(net, images):
     plt.show()
 
 
-# %% mystnb={"figure": {"caption": "The first six features of the last conv layer of a trained D, with their six strongest responses among drawings that it has never seen. Below each: guided backpropagation; grey is nothing.", "name": "fig-features"}}
+# %% mystnb={"figure": {"caption": "The first six features of the last conv layer of a trained D, with their six strongest responses among drawings that it has never seen. Below each: guided backpropagation, where grey is nothing. (Above, grey is what lies beyond the picture's edge.)", "name": "fig-features"}}
 figure_5(trained, rooms.images)
 
 # %% [markdown]
@@ -298,7 +298,7 @@ Table(
 # %% [markdown]
 # **The rule.** At first we had asked that half of the saliency of the *average* feature lie inside its object. It does not, but nobody claims that: our rule was stronger than the paper's claim.
 # Look at {numref}`fig-features` again and you see why it fails. A unit of the last layer sees a large part of the room, and
-# most features do not stand for *a* thing. Some seem to like a picture above a bed, or a lamp before a window, and their saliency is spread over both; and, on average, a large part of it lies in no object at all, as the table shows.
+# most features do not stand for *a* thing. Some seem to like a window above a bed, or a lamp before a picture, and their saliency is spread over both; and, on average, a large part of it lies in no object at all, as the table shows.
 #
 # **What holds.** In this net a minority of features do look into their object, and next to none do in random Ds. Of the three nets from other seeds, two have a smaller minority, but the mean over all four nets is clear of 0. On average, too, a trained D's saliency lies more inside objects than a random D's, by all three measures: inside one kind of object, inside objects of whatever kind, and, for the best features,
 # inside their own object; each difference is clear of 0. It is also clearly more than if saliency were spread evenly. Some features do belong to one thing. Of the five best (one an object, picked on other drawings), those

@@ -403,7 +403,7 @@ for name, sequence, colour in (
 axis.set_xlabel("maps dropped")
 axis.set_ylabel("share")
 axis.set_ylim(0, 1.03)
-axis.legend(fontsize=8, bbox_to_anchor=(1.01, 1.0))
+axis.legend(fontsize=10, bbox_to_anchor=(1.01, 1.0))
 plt.show()
 
 # %% [markdown]

@@ -35,6 +35,7 @@ from dcgan_core.inside import arithmetic, exemplars, seen
 from dcgan_core.readers import attributes
 from dcgan_core.runs import Run
 
+chapters.use_style()
 faces, portraits = Run.reference("faces"), Run.reference("drawn-portraits")
 shown = arithmetic.candidates(faces, device, seed)
 

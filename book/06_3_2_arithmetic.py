@@ -187,10 +187,10 @@ weight_sliders(faces, "faces_glasses")
 # With photographs, opinions differ on what is a smile. So here is the same with {doc}`drawn portraits <scenes>`: each is drawn from known factors, and a
 # {term}`judge` reads them off. The part of woman and man is played by **long and short hair**, which covers neither the mouth nor the eyes.
 
-# %% mystnb={"figure": {"caption": "A smile moves from long hair to short hair.", "name": "fig-drawn-smile"}}
+# %% mystnb={"figure": {"caption": "The sum that should move a smile from long hair to short hair. A single trial often fails.", "name": "fig-drawn-smile"}}
 figure_7(portraits, "drawn_smile")
 
-# %% mystnb={"figure": {"caption": "Glasses move from short hair to long hair.", "name": "fig-drawn-glasses"}}
+# %% mystnb={"figure": {"caption": "The sum that should move glasses from short hair to long hair.", "name": "fig-drawn-glasses"}}
 figure_7(portraits, "drawn_glasses")
 
 # %% mystnb={"figure": {"caption": "The weights of the three terms, in drawn portraits.", "name": "fig-weights-portraits"}}
@@ -473,7 +473,7 @@ Table(
 # scale it by 0.85 to 1.15, and only then add pixels. Here are the same sums with and without.
 
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Sums of pixels of drawn portraits that should show glasses and long hair: of samples as they come, and of the same samples, each moved by itself.", "name": "fig-moved"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Sums of drawn portraits that should show glasses and long hair. From above: of z; of the pixels of samples as they come; of the pixels of the same samples, each moved by itself.", "name": "fig-moved"}}
 def pixel_sums(name, count=8):
     """Rows of sums of three exemplars a term."""
     rng, generator = (

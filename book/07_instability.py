@@ -89,7 +89,7 @@ def collapse_curves(log, alarms):
         "diversity of samples": {"diversity": None},
     }
     images = [row["images"] for row in log]
-    figure, axes = plt.subplots(1, len(panels), figsize=(10, 3))
+    figure, axes = plt.subplots(1, len(panels), figsize=(9, 3))
     for axis, (title, lines) in zip(axes, panels.items(), strict=True):
         for key, label in lines.items():
             axis.plot(images, [row[key] for row in log], label=label)
@@ -99,7 +99,7 @@ def collapse_curves(log, alarms):
         axis.set_title(title, fontsize=10)
         axis.set_ylim(bottom=0)
         if len(lines) > 1:
-            axis.legend(fontsize=8, loc="best")
+            axis.legend(loc="best")
     return curves.finished(figure, "images seen", curves.thousands)
 
 
@@ -314,7 +314,7 @@ if strongest:
 ledger.of("instability.oscillating_mode")
 
 # %% [markdown]
-# In this run no filter comes near the limits. Both layers move much less after the first few windows, and their filters go on telling one z from another to the end.
+# In this run no filter comes near the limits, and filters go on telling one z from another to the end.
 #
 # The paper says *sometimes*. One run without such a filter does not contradict that, and so the {term}`ledger` leaves the claim open. `dcgan ablate --study filters` makes the run.
 #

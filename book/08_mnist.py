@@ -63,6 +63,7 @@ paper = {
     "the paper's real digits": {60_000: 3.1},
 }
 where = devices.pick(device)
+chapters.use_style()
 
 
 def draw(generator, count, seed):
@@ -89,16 +90,20 @@ def side_by_side(*panels, rows=6, zoom=2):
     return show(np.concatenate(parts[1:], 1), zoom=zoom)
 
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The paper's Fig 9: real digits where the machine has them, a GAN without convolutions (ours has no batchnorm in D; the paper's had batchnorm, it does not say where), and the DCGAN.", "name": "fig-mnist-samples"}}
-panels = [
-    draw(shipped[name].generator(where), 6, seed)
-    for name in ("mnist-fc", "mnist")
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The paper's Fig 9, from left to right what the line above says: real digits where the machine has them, a GAN without convolutions (ours has no batchnorm in D; the paper's had batchnorm, it does not say where), and the DCGAN.", "name": "fig-mnist-samples"}}
+panels = {
+    said: draw(shipped[name].generator(where), 6, seed)
+    for name, said in (
+        ("mnist-fc", "a GAN without convolutions"),
+        ("mnist", "the DCGAN"),
+    )
     if name in shipped and shipped[name].has_net("generator")
-]
+}
 if claim.has_photographs(shipped["mnist"]):
     mnist = loading.load_data("mnist", split="train")
-    panels.insert(0, of_each_class(mnist, 6))
-side_by_side(*panels, zoom=1)
+    panels = {"real digits": of_each_class(mnist, 6)} | panels
+print("from left to right:", "; ".join(panels))
+side_by_side(*panels.values(), zoom=1)
 
 # %% [markdown]
 # ## A generator that takes orders
@@ -221,8 +226,15 @@ Table(
 def error_curves(curves, points):
     """Errors in percent over the number of references.
 
-    `curves` joined by lines, `points` (the paper's) as crosses.
+    `curves` joined by lines, `points` (the paper's) as crosses, in one colour
+    for each kind of digits.
     """
+    kinds = {
+        "the paper's DCGAN": "MNIST, generated",
+        "the paper's real digits": "MNIST, real",
+        "the paper's GAN without convolutions": "MNIST, generated without convolutions",
+    }
+    order = [*curves, *(k for k in kinds.values() if k not in curves)]
 
     def ticks(value, _):
         if value >= 1e6:
@@ -230,12 +242,19 @@ def error_curves(curves, points):
         return f"{value / 1e3:g}K" if value >= 1e3 else f"{value:g}"
 
     figure, axis = plt.subplots(figsize=(7, 3.6))
-    joined = {"marker": "o", "markersize": 4}
-    crosses = {"linestyle": "none", "marker": "x", "markersize": 8}
+    joined = {"markersize": 4}
+    crosses = {"linestyle": "none", "markersize": 8}
     for shown, style in ((curves, joined), (points, crosses)):
         for name, values in shown.items():
-            errors = list(values.values())
-            axis.plot(list(values), errors, label=name, **style)
+            k = order.index(kinds.get(name, name))
+            axis.plot(
+                list(values),
+                list(values.values()),
+                marker="x" if shown is points else "osD^"[k],
+                color=f"C{k}",
+                label=name,
+                **style,
+            )
     axis.set_xscale("log")
     axis.set_ylim(bottom=0)
     axis.set_ylabel("error of 1-NN, %")

@@ -129,7 +129,7 @@ for row in having("equal"):
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Left: how many times as long the tutorials' update takes as ours. Bars: the lowest and the highest pair. Right: operations a second in our update, as a share of what a product of two large matrices reaches.", "name": "fig-fast-update"}}
 figure, (times, share) = plt.subplots(1, 2, figsize=(9, 3.4))
-for size, kernel in ((64, 4), (64, 5), (32, 4), (32, 5)):
+for k, (size, kernel) in enumerate(((64, 4), (64, 5), (32, 4), (32, 5))):
     rows = having("of_sgemm", size=size, kernel=kernel)
     if not rows:
         continue
@@ -139,8 +139,10 @@ for size, kernel in ((64, 4), (64, 5), (32, 4), (32, 5)):
         [row["high"] - row["value"] for row in rows],
     ]
     label = f"{size} px, kernel {kernel}"
-    times.errorbar(x, y, spread, marker="o", capsize=2, label=label)
-    share.plot(x, [row["of_sgemm"] * 100 for row in rows], "o-", label=label)
+    x = [batch * 1.05 ** (k - 1.5) for batch in x]  # bars side by side
+    style = {"marker": "os^D"[k], "markersize": 5, "label": label}
+    times.errorbar(x, y, spread, capsize=2, **style)
+    share.plot(x, [row["of_sgemm"] * 100 for row in rows], **style)
 times.axhline(1, color="0.7", zorder=0)
 times.set_ylabel("tutorials' / ours")
 share.set_ylabel("% of sgemm")
@@ -153,7 +155,7 @@ for axis in (times, share):
     axis.set_xticks([16, 32, 64, 128, 256], [16, 32, 64, 128, 256])
     axis.set_xlabel("batch")
 if having("of_sgemm"):
-    times.legend(fontsize=9)
+    share.legend(loc="lower right")
 plt.show()
 
 # %% [markdown]
@@ -283,9 +285,9 @@ Table(
 #   about one later; with the largest batches above it, perhaps as their maps no longer fit the
 #   processor's cache (not measured).
 # - **Width.** Operations grow with the square of the width. Narrow nets do not fill the processor's wide instructions, and their time goes into reading maps, which grows with the width
-#   itself. So the slope lies between one and two, and nears two.
+#   itself. So the slope is about one at first, and nears two.
 # - **Size.** Pixels grow with the square of the side, and the default net gets a layer more for each doubling.
-# - **Pictures.** The same work for each; a start that does not depend on their number shows where they are few.
+# - **Pictures.** The same work for each. These are single runs, and they scatter.
 # - **Labels.** Ours needs only the inner products of images where there are fewer labels than features. The number of these products grows with the square of the number of labels, so the slope climbs from below one towards
 #   two. liblinear passes over all features, as often as it needs.
 # - **References.** The same work for each. Why our time grows a little more slowly than their number was not measured.

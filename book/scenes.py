@@ -261,7 +261,7 @@ Table(
     ],
 )
 
-# %%
+# %% mystnb={"figure": {"caption": "The portraits that the judge read.", "name": "fig-read"}}
 pictures.show(portraits.images, columns=8, zoom=1)
 
 # %% [markdown]
@@ -330,7 +330,7 @@ for axis, run in zip(axes, (room_run, portrait_run), strict=True):
     axis.set_yticks(place, [name.replace("_", " ") for name in factors])
     axis.set_title(run.name, fontsize=10)
     axis.set_xlabel("% of pictures")
-axes[1].legend()
+axes[1].legend(bbox_to_anchor=(1, 1), loc="upper left")
 plt.show()
 
 # %% [markdown]

@@ -24,6 +24,7 @@ def learning_curves(log: list[dict], smooth: int = 1):
         axis.legend(frameon=False)
     losses.set_ylabel("loss")
     losses.set_ylim(0, max(float(np.quantile(curve("loss_g"), 0.98)) * 1.1, 2.0))
+    answers.set_ylabel("D's mean answer")
     answers.set_ylim(0, 1)
     answers.axhline(0.5, color="0.8", zorder=0)
     return finished(figure, "images seen", thousands)
