@@ -245,7 +245,7 @@ against(rows, "learning rate 0.0002")
 
 # %% [markdown]
 # After so few images the higher rate may well be ahead: it takes larger steps. In the table above, too, the runs are short ({doc}`03_architecture` says how short), and what
-# the paper found too high it found in larger nets and longer training. The four longer runs at 0.001 of {doc}`03_architecture`, with all guidelines followed, passed every check, too: for nets as small as these that rate is not too high. What to do when
+# the paper found too high it found in larger nets and longer training. The four longer runs at 0.001 of {doc}`03_architecture`, with all guidelines followed, passed every check, too: in nets as small as these it did no harm that the checks could see. What to do when
 # training goes wrong altogether is {doc}`07_instability`.
 #
 # ## Exercises

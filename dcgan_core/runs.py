@@ -55,9 +55,8 @@ class Run:
         if not self.path.is_dir():
             raise UserError(f"{self.path}: no such run{_known_runs()}")
         self.info: dict[str, Any] = read_json(self.path / "run.json", "a run's description")
-        if not (
-            isinstance(self.info, dict) and self.info.get("format") == FORMAT and isinstance(self.info.get("config"), dict)
-        ):
+        known = isinstance(self.info, dict) and self.info.get("format") == FORMAT
+        if not known or not isinstance(self.info.get("config"), dict):
             raise UserError(f"{self.path / 'run.json'}: not written by dcgan train (or by a newer version of it)")
 
     @classmethod
@@ -174,9 +173,8 @@ class Run:
         net = cls(self.architecture)
         try:
             stored: dict[str, torch.Tensor] = safetensors.torch.load(path.read_bytes())
-            scales = {
-                k.removesuffix(".scale"): stored.pop(k) for k in [*stored] if k.endswith(".scale")
-            }  # of weights in 8 bits
+            # of weights in 8 bits
+            scales = {k.removesuffix(".scale"): stored.pop(k) for k in [*stored] if k.endswith(".scale")}
             state = {k: v.float() * (scales[k] if v.dtype == torch.int8 else 1.0) for k, v in stored.items()}
         except (safetensors.SafetensorError, OSError, RuntimeError, KeyError) as error:
             raise UserError(f"{path}: damaged ({error}); get it again, or train it again") from None
@@ -217,7 +215,8 @@ class Run:
 
     def samples(self) -> dict[int, Path]:
         """Grids of the same z: images seen -> file."""
-        return dict(sorted((int(p.stem), p) for p in (self.path / "samples").glob("[0-9]*.*") if p.stem.isdigit()))
+        paths = (self.path / "samples").glob("[0-9]*.*")
+        return dict(sorted((int(p.stem), p) for p in paths if p.stem.isdigit()))
 
 
 def start(

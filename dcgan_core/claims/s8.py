@@ -92,10 +92,14 @@ def _more_than_real(s: Setting) -> Measurement:
 
 
 def _more_than_mnist(s: Setting) -> Measurement:
-    """The same digits read with the references of two runs: this one, and the supplement's own net, in a folder beside it."""
-    seen, beside = s.run.trained["images"], s.run.path.parent
+    """The same digits read with the references of two runs: this one, and the supplement's own net, trained alike beside it.
+
+    It is called `mnist`, or has this run's architecture but for batchnorm's scale and bias (`mnist-affine`'s is `mnist-first`).
+    """
+    seen, beside, wanted = s.run.trained["images"], s.run.path.parent, replace(s.run.architecture, norm_affine=False)
     found = (Run(path.parent) for path in sorted(beside.glob("mnist*/run.json")))
-    plain = next((r for r in found if _is_mnist(r) and r.has_net("generator") and r.trained["images"] == seen), None)
+    fitting = (r for r in found if _is_mnist(r) and r.has_net("generator") and r.trained["images"] == seen)
+    plain = next((r for r in fitting if r.name == "mnist" or r.architecture == wanted), None)
     if plain is None:
         how = f"dcgan train mnist --images {seen} --decay-images {s.run.info['config'].get('decay_images', 0)}"
         raise UserError(f"{beside / 'mnist'}: should be the supplement's net, trained alike ({how})")

@@ -23,5 +23,5 @@ def _run(args: argparse.Namespace) -> None:
         run = Run(args.source)
         print(nets.ship_results(run, ledger.results_of(run)))
         return
-    nets_kept = {"weights": not args.without_weights, "discriminator": not args.without_discriminator}
-    print(shipping.ship(Run(args.source), args.name, bits=args.bits, **nets_kept))
+    kept = {"weights": not args.without_weights, "discriminator": not args.without_discriminator}
+    print(shipping.ship(Run(args.source), args.name, bits=args.bits, **kept))

@@ -113,8 +113,7 @@ def _first_terms(run: Run) -> tuple[dict, Tensor] | None:
 
 
 def forgettable(run: Run, generator: Generator, z: Tensor) -> Forgetting | None:
-    """The maps that draw windows, by the paper's regression on boxes that the finder marked; None for other runs, and where
-    it finds none."""
+    """The maps that draw windows, by the paper's regression on boxes that the finder marked; None where there are none."""
     data, what, layer = FORGETTING
     if run.info.get("data", {}).get("name") != data:
         return None

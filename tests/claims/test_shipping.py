@@ -68,6 +68,7 @@ def test_the_command_ships_a_large_net_in_eight_bits(run, shelf):
     z = latent.sample(run.architecture, 64, torch.Generator().manual_seed(1))
     whole, lean = (latent.generate(r.generator(), z) for r in (run, Run.reference("of8")))
     assert 0 < (whole - lean).abs().mean() < 0.01
+    assert next(Run.reference("of8").generator().parameters()).dtype == torch.float32
     half, eighth = ((shelf / name / "generator.safetensors").stat().st_size for name in ("of16", "of8"))
     assert eighth < 0.8 * half  # of a tiny net, where the scales count
 
