@@ -128,8 +128,8 @@ Table(
 # %% [markdown]
 # ## Are these rooms?
 #
-# Whoever has made a net sees in its samples what they hope to see. So samples of this net, samples of its first stage and photographs that no net saw were shuffled, thirty on a sheet, and judged by an eye that did not know which was which: is it a bedroom, a dining room, a
-# kitchen or a living room, or can one not tell? (Four in five of the pictures on these sheets were versions of this net's samples, since {doc}`06_3_1_forgetting` asked at the same time: each sample came five times, as it is or changed, a first-stage sample or a photograph once.)
+# Whoever has made a net sees in its samples what they hope to see. So samples of this net, samples of its first stage and photographs that no net saw were shuffled, thirty on a sheet, and judged by a vision-language model that did not know which was which: a bedroom, a dining room, a
+# kitchen, a living room, or impossible to tell? (The same sheets served {doc}`06_3_1_forgetting`. So each sample of this net came five times, as it is or changed, and each first-stage sample and photograph once: four in five pictures were versions of this net's samples.)
 
 # %% tags=["hide-input"]
 if forgetting.looked_at(run, ROOMS_BY_EYE):  # samples of these weights
@@ -155,7 +155,7 @@ if forgetting.looked_at(run, ROOMS_BY_EYE):  # samples of these weights
         Table(
             ["looked at", "named"],
             rows,
-            caption="For how many pictures the eye could say what kind of room they show.",
+            caption="For how many pictures the model could say what kind of room they show.",
         )
     )
 
@@ -164,7 +164,34 @@ ledger.of("samples.rooms.named")
 
 # %% [markdown]
 # Most can be named, so the rule that we had set is met. But the first stage's samples were named nearly as often: it takes little to make a picture look more like a bedroom than like anything else. A Fréchet
-# distance tells the two stages apart (`book/trials/rooms_settings.json`, rows `first` and `rooms`; both are measured from the photographs that the second stage learnt from, which favours it), and so will your own eyes, above and below. (The eye was a vision-language model's, not a person's.)
+# distance tells the two stages apart:
+
+# %% tags=["hide-input"]
+tried = {net["name"]: net for net in chapters.trial("rooms_settings")}
+Table(
+    ["stage", "Fréchet distance"],
+    [
+        [stage, "{:.0f} ({:.0f} to {:.0f})".format(*tried[name]["frechet"])]
+        for stage, name in (("first", "first"), ("second", "rooms"))
+    ],
+    caption="Of 2,000 samples, by the features of EfficientNet (see 4.2). Both are measured from the photographs that the second stage learnt from, which favours it.",
+)
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Two blocks of eight z. In each block, two rows show the same z after the first stage and after the second.", "name": "fig-rooms-stages"}}
+grids = {
+    stage: pictures.tiles(Run.reference(name).path / "grid.webp", 64)
+    for stage, name in (("first", "rooms-first"), ("second", "rooms"))
+}
+image_rows.strips(
+    [
+        (stage, each[start : start + 8])
+        for start in (0, 8)
+        for stage, each in grids.items()
+    ]
+)
+
+# %% [markdown]
+# To our eyes colours are calmer in the second stage, surfaces are smoother, and over some samples lies a fine mesh. The rooms themselves are hardly clearer.
 #
 # ## After one pass, after five, after many
 #
@@ -181,7 +208,7 @@ image_rows.strips(rows)
 # %% [markdown]
 # Counting passes is misleading. The first pass of our first stage, a hundred-odd batches, ends with blurs; the paper's first pass has two hundred times
 # as many, and ends with bedrooms. What a net learns depends on the number of its updates. What it could learn *by heart* depends on how often it sees
-# the same thing. The paper's net made its updates on ever new photographs. Ours came back to the same ones.
+# the same thing. In one pass the paper's net makes every update on new photographs. Ours came back to the same ones.
 #
 # ## Who learns by heart?
 #
@@ -242,16 +269,16 @@ if bins:
 
 # %% [markdown]
 # One thing can fool us. A picture that is smoother than a photograph is nearer to *everything*, seen or not. So the question is also put the other way
-# round: does the net come nearer to the photographs that it learnt from than to as many others? Smooth samples come nearer to both groups alike, copies only to the photographs that were learnt from. A
-# net that copies falls below 1.
+# round: does the net come nearer to the photographs that it learnt from than to as many others? Smooth samples come nearer to both groups alike, copies only to the photographs that were learnt from. The
+# number is the first group's mean distance to the nearest sample, divided by the second group's: a net that copies falls below 1.
 
 # %%
 ledger.with_photographs("memorisation.rooms.seen", run, device, seed)
 
 # %% [markdown]
 # And now the measure that decides. Ask not how near the nearest photograph is, but whether it stands out: is it much nearer than the next nineteen? For a copy it is. A picture that is merely smooth is
-# about equally near to all twenty. Photographs are compared mirrored as well, and moved by up to two pixels. The limit comes from held-out photographs: for one in a hundred of them the nearest photograph stands out beyond it, by chance. A sample beyond the limit
-# counts as a copy. The number is the share of such samples, less that one in a hundred: 0 means no more than chance.
+# about equally near to all twenty. Photographs are compared mirrored as well, and moved by up to two pixels. How far a photograph may stand out is limited by what held-out photographs do: one in a hundred of them is beyond the limit, by chance. A sample beyond the limit
+# counts as a copy. The number is the share of such samples, minus that one in a hundred: 0 means no more than chance.
 
 # %%
 ledger.with_photographs("memorisation.rooms.copies", run, device, seed)
@@ -263,10 +290,9 @@ for how, (share, *_) in caught.items():
 
 # %% [markdown]
 # Of planted copies it catches nearly all, whichever of these things was done to them. If four samples in a hundred were copies, the rule would reject the claim at least 95 times out of 100 (a test of this book simulates it). What
-# it cannot see: the style of a photograph, a part of one, or a copy changed more than these. In the second stage D saw all pictures moved by up to four pixels and tinted, real ones and samples alike; a copy moved by more than two pixels may escape. It looks
-# among the photographs of the second stage only, because it was not recorded which photographs of MIT Places the first stage learnt from. And a few held-out photographs show a room that is among the training photographs, too; that lowers the limit and hides some copies.
+# it cannot see: the style of a photograph, a part of one, or a copy changed more than these. In the second stage D saw all pictures moved by up to four pixels and tinted, real ones and samples alike; a copy moved by more than two pixels may escape. The search covers the second stage's photographs only: no list was kept of those that the first stage learnt from. And a few held-out photographs show a room that is among the training photographs, too; that lowers the limit and hides some copies.
 #
-# Few samples stand out, then. But how few is not settled: the interval ends just beyond the two in a hundred that the rule allows. Some of its width comes from the four hundred held-out photographs that say what is normal: with so few, the rule could not settle the case of about one in three nets that copy nothing; with a thousand it could settle nearly all (the same test simulates it). Whatever D knew by heart, there is
+# Few samples stand out, then. But how few is not settled: the interval ends just beyond the two in a hundred that the rule allows. Some of its width comes from the four hundred held-out photographs that say what is normal: with so few, about one in three nets that copy nothing would come out *not settled*; with a thousand, hardly any (the same test simulates it). Whatever D knew by heart, there is
 # no sign that G gave much of it away.
 #
 # And by eye, where the photographs are at hand: out of a thousand samples, the five that lie nearest to a training photograph, with that photograph below each. This plain pixel distance is a
