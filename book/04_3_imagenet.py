@@ -17,7 +17,7 @@
 #
 # **The claim:** the same recipe works on natural images of all kinds: a thousand classes, with no label used.
 #
-# To our eyes the paper's samples of it are the weakest of its three data sets. They serve another purpose: section 5.1 is about the discriminator that was trained with them.
+# To our eyes of its three data sets, the paper's samples are weakest here. They serve another purpose: section 5.1 is about the discriminator that was trained with them.
 #
 # Imagenet-1k {cite}`russakovsky2015` is 1.28 million photographs, 147 GB, for non-commercial research, behind a registration. In its place this book
 # uses Tiny-ImageNet, 200 classes, at 32 pixels: the run `imagenet32` learnt from 16,000 of its images first, and in its last three stages from all 100,000.
@@ -67,7 +67,7 @@ print(
 # like every other face; a thousand kinds of things share next to nothing, and at 32 pixels even photographs of them are riddles. The paper's own
 # figure is like that: striking from far away, and on a closer look nothing in it has a name.
 #
-# Look closely, too: over some lies a fine hatching, which no photograph has. What a D that was trained with such samples knows is measured in section 5.1.
+# Seen closely, some samples have a fine hatching over them, which no photograph has. What a D trained with such samples knows is measured in {doc}`05_1_cifar10`.
 #
 # ## What D is shown
 
@@ -212,14 +212,14 @@ dcgan.show(own.generator().sample(24, seed=seed), columns=12)
 # - **Fewer images**: 80 of each class, in the reference run's last three stages 500, instead of about 1,300. A net that trains for long sees the same ones again and again.
 # - **Fewer classes**: 200 instead of a thousand.
 # - **Smaller originals**: Tiny-ImageNet's images are 64 pixels wide, so at 32 pixels they have been scaled down twice.
-# - **JPEG at 32 pixels**: each of the first 16,000 was saved as a small JPEG file, and D saw the traces of that. The {doc}`05_1_appendix` measures what it makes of them.
+# - **JPEG at 32 pixels**: each of the first 16,000 was saved as a small JPEG file, and D saw the traces of that. The {doc}`appendix to 5.1 <05_1_appendix>` measures what D makes of them.
 #
 # None of the first three was tested alone; for the number of images, {doc}`05_1_appendix` comes nearest. A Fréchet distance, for those who compare generators, is in {doc}`04_2_faces`.
 #
 # ## Exercises
 #
 # 1. Which classes of `imagenet32` can *you* name at 32 pixels? Draw 50 images, write down what you see, and then look up `data.classes`.
-# 2. Train on one class only: put its images into a folder and give the folder's path to `recipes.recipe`. Do 80 images teach a net more if they are alike?
+# 2. Train on one class only: put its images into a folder and make that folder the `data` of the recipe `imagenet32`. Do 80 images teach a net more if they are alike?
 #
 # <details>
 # <summary>What to look for in 1</summary>

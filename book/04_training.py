@@ -133,7 +133,7 @@ print(inspect.getsource(update.generator_loss))
 
 # %% [markdown]
 # And here is the update itself: the function that trained the net above. `dcgan train` uses no other. `state` holds both nets, their
-# Adams and the random numbers. `as_seen` returns the images as they are, unless the settings ask for noise, shifts or tints, which the
+# Adam optimisers and the random numbers. `as_seen` returns the images as they are, unless the settings ask for noise, shifts or tints, which the
 # paper does not have.
 
 # %%
@@ -175,16 +175,16 @@ Table(
 )
 
 # %% [markdown]
-# Adam {cite}`kingma2015` with `beta1 = 0.5` forgets faster than its default of 0.9. One explanation: G's target moves with every update of D, and
+# Adam {cite}`kingma2015` with `beta1 = 0.5` forgets faster than with its default of 0.9. One explanation: G's target moves with every update of D, and
 # old gradients point to where the target was.
 #
-# The paper gives the batch, 128, and says nothing about who moves when. The authors' code does: **each batch trains one net**,
+# The paper gives the batch, 128, and does not say which net is updated when. The authors' code does: **each batch trains one net**,
 # G and D in turn (`updates="alternate"`). Most later implementations train both on each batch (`"both"`), and so make twice as
 # many updates in an epoch. Numbers of epochs are not comparable between the two. This book counts images and updates.
 #
 # ## Does it matter?
 #
-# A small DCGAN, five seeds, and each setting changed alone (how it is measured is said in {doc}`03_architecture`). The authors' update
+# A small DCGAN, five seeds, and each setting changed alone (measured as in {doc}`03_architecture`). The authors' update
 # order uses twice as many images for the same number of updates of each net.
 
 # %% mystnb={"figure": {"caption": "The same ten z of the same seed, with the paper's settings and with one of them changed.", "name": "fig-settings"}}
@@ -244,9 +244,9 @@ rows = running.pair("lr-0.001", images, folder, seed, device)
 against(rows, "learning rate 0.0002")
 
 # %% [markdown]
-# After so few images the higher rate may well be ahead: it takes larger steps. In the table above, too, the runs are short ({doc}`03_architecture` says how short), and what
-# the paper found too high it found in larger nets and longer training. The four longer runs at 0.001 of {doc}`03_architecture`, with all guidelines followed, passed every check, too: in nets as small as these it did no harm that the checks could see. What to do when
-# training goes wrong altogether is {doc}`07_instability`.
+# After so few images the higher rate may well be ahead: it takes larger steps. In the table above, too, the runs are short ({doc}`03_architecture` says how short), and it was in larger nets and longer training
+# that the paper found this rate too high. The four longer runs at 0.001 of {doc}`03_architecture`, with all guidelines followed, passed every check, too: in nets as small as these it did no harm that the checks could see. {doc}`07_instability` is about
+# training that goes wrong altogether.
 #
 # ## Exercises
 #

@@ -149,7 +149,7 @@ print(f"at the end, D had seen each of its pictures {passes:.0f} times")
 # own G. Now save the same pictures as JPEG files, open them again, and ask once more.
 
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "D's output for four kinds of pictures, less the median of its output for its own photographs. Each box: half of the pictures; whiskers: 90 %. Top: D trained as above. Bottom: trained with noise on all that it sees.", "name": "fig-jpeg"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "D's output for four kinds of pictures, minus the median of its output for its own photographs. Each box: the middle half of the pictures; whiskers: 90 %. Top: D trained as above. Bottom: trained with noise on all that it sees.", "name": "fig-jpeg"}}
 _, axes = plt.subplots(2, 1, figsize=(8, 4.4), sharex=True)
 for axis, (noise, snapshots) in zip(axes, noisy["logits"].items(), strict=True):
     last = snapshots[-1]
@@ -170,7 +170,7 @@ for axis, (noise, snapshots) in zip(axes, noisy["logits"].items(), strict=True):
     seen = f"{last['images']:,} pictures seen"
     axis.set_title(f"{label(noise)}, {seen}", fontsize=10)
 axes[1].set_xlabel(
-    "D before the sigmoid, less the median of its own photographs"
+    "D before the sigmoid, minus the median for its own photographs"
 )
 plt.show()
 
@@ -241,12 +241,11 @@ print(f"half of these widths, no noise, {seen}: {points(narrow)}")
 # Compare the curves at equal numbers of pictures. With a little noise D is less sure at each of them, and its features go on improving where the others had stopped.
 # With twice as much noise it is even less sure, but its features were no better than without noise: perhaps that much noise hides the dogs, too.
 #
-# So was it JPEG that had stopped them? We thought so. Two things speak against it. Look at the table's last rows again. D learns to see the trace through the noise as well: in the end the trace's
+# So was it JPEG that had stopped the features? We thought so. Two things speak against it. Look again at the last rows of the table of what saving as JPEG does. D learns to see the trace through the noise as well: in the end the trace's
 # share is at least as large as without noise, and yet D's features got better. And taking most of the blocks out of the photographs changed neither D's sureness nor its features, as
-# far as that shorter run went. D goes by the trace, that much is certain; that the trace spoils what else it learns is not. What noise did for certain is to make D's task
-# harder for longer.
+# far as that shorter run went. That D goes by the trace is clear in these runs; that the trace spoils what else it learns is not. What noise clearly did is make D's task harder for longer.
 #
-# The last two lines show no gain from twice the width, as far as so short a run can tell. One run each: take the order of the curves as a strong hint, not as proof.
+# The last two lines show no gain from twice the width, as far as so short a run can tell. One run each: take the order of the curves as a hint, not as proof.
 #
 # ## When the curve slows
 #
@@ -340,11 +339,11 @@ for i, before in late["first_stage"].items():
 
 # %% [markdown]
 # So D stays busy for longer. The last row is the highest, and that run was continued to become the reference run `imagenet32` of {doc}`05_1_cifar10`. Is it the moving and tinting that helped? It may be; these rows do not show it, since they differ by less than their
-# intervals, and each is one run. And we chose among the rows by a probe whose test pictures are those of the large one as well, which flatters the best of them a little.
+# intervals, and each is one run. And we chose among the rows by the small probe, whose test pictures are also in the full-size test, which flatters the best of them a little.
 #
 # ## What limits it, then?
 #
-# Not the hours alone. So is it the *number* of pictures, or their *kind*? Our D that saw CIFAR-10's own images learnt from more pictures than the stand-in had until then, and from the very kind that it is then asked
+# Not the hours alone. So is it the *number* of pictures, or their *kind*? Our D trained on CIFAR-10's own images had more pictures to learn from than the stand-in then held, and they were of the very kind that the probe asks
 # about. To tell the two apart, the same net was trained once more, for just as long, on a part of CIFAR-10's images: as many as the stand-in had.
 
 # %% tags=["hide-input"]
@@ -393,9 +392,9 @@ Table(
 )
 
 # %% [markdown]
-# A third of the pictures, and hardly a difference. But after about equally many pictures seen, the kind that is asked about did better than the stand-in's. So in runs as short as these the kind
+# A third of the pictures made hardly any difference. But after about as many pictures seen, D did better when trained on the kind that it is asked about than on the stand-in's. So in runs as short as these the kind
 # seems to count, and the number showed no effect. (The last column is accuracy on the training images that choose $C$, at the best $C$. One run each.) Kind is more than what the
-# pictures show: CIFAR-10's were not saved as JPEG at this size. And in a run as long as `imagenet32`, the number may well matter: that comes next. The authors' widths over such a run were not tried.
+# pictures show: CIFAR-10's were not saved as JPEG at this size. And in a run as long as `imagenet32`, the number may well matter: that comes next. The authors' widths were not tried in so long a run.
 
 # %% [markdown]
 # ## More pictures
@@ -446,11 +445,11 @@ image_rows.strips(
 # %% [markdown]
 # With all labels each gain is small, the last one next to none: the intervals of neighbouring stages overlap. The comparison with K-means is sharper, since both are scored on the same test images. D was clearly behind; since the fourth stage ten thousand test images
 # cannot tell which of the two is ahead. With 400 labels a class, where it led before, its lead has grown each time. Are the new pictures the reason? That is likely, not shown. Hundreds of thousands of pictures more of the
-# *old* set had gained nothing by the small probe (the long run in the table above), but those were neither moved nor tinted; and the new ones were made smaller from other files. One run each, again.
+# *old* set had gained nothing by the small probe (the long run in the table above), but in that run nothing was moved or tinted; and the new pictures were scaled down from different files. One run each, again.
 #
-# The samples changed more than the features: in their Fréchet distance from photographs of the whole set the stages are far apart, and in {numref}`fig-imagenet-stages` more and more of them look like a picture of *something*. Part of the step to the fourth stage may be how the old pictures were made smaller, since the third stage had learnt to
-# draw pictures that look like those.
+# The samples changed more than the features: in their Fréchet distance from photographs of the whole set the stages are far apart, and in {numref}`fig-imagenet-stages` more and more of them look like a picture of *something*. Part of the step to the fourth stage may come from how the old pictures were scaled down: the third stage had learnt to
+# draw pictures like them.
 #
-# The fifth and the sixth stage were each to ship if they did better on the pictures that choose $C$ than the stage before, by a rule written while they trained; so test pictures had no part in that choice. Both did, by less than chance can move such a number (and the fourth's features were computed in single precision, the others' in bf16). What the sixth gained there with all labels the test images do not show, nor does the small probe; with 400 labels a class and in its samples it went on.
+# By a rule written while they trained, the fifth and the sixth stage were each to ship if they did better than the stage before on the pictures that choose $C$; so test pictures had no part in that choice. Both did, by less than chance can move such a number (and the fourth's features were computed in single precision, the others' in bf16). With all labels, neither the test images nor the small probe show what the sixth gained there; with 400 labels a class, and in its samples, it went on improving.
 #
 # In the three stages together each of the new pictures was seen about eleven times. So with few labels, and for the samples, there may be more in them, for whoever has the hours; with all labels this net, half as wide as the authors', may be near its end. The authors' D saw more than ten times as many, thirty times over.

@@ -88,7 +88,7 @@ Table(
 )
 
 # %% [markdown]
-# Measured here means: on all of CIFAR-10's 10,000 test images, with C chosen on training images kept back for that choice (the validation set). Up to the third stage, a small probe on these same test images chose which training to go on with, which flatters our D a little; the fourth shipped without such a rule; whether the fifth and the sixth ship was decided on the validation set
+# Measured here means: on all of CIFAR-10's 10,000 test images, with C chosen on training images kept back for that choice (the validation set). Our D was trained in six stages. Up to the third, a small {term}`probe` on these same test images chose which training to go on with, which flatters our D a little. The fourth shipped without such a rule. Whether the fifth and the sixth were to ship was decided on the validation set
 # ({doc}`appendix <05_1_appendix>`). In our rows brackets hold 95 % intervals.
 # "Not measured" means that nobody has run it yet. And how far is ours from the others?
 
@@ -126,7 +126,7 @@ Table(
 )
 
 # %% [markdown]
-# A minus says that ours is below. What the paper claims is the *order*: above all K-means, below the Exemplar CNN. So the ledger compares D with K-means on the same test images, and with few labels on the same
+# A minus says that ours is below. What the paper claims is the *order*: above all K-means, below the Exemplar CNN. So the ledger compares D with K-means on the same test images; where labels are few, also on the same
 # draws of labels. The paper leaves fine-tuning D for later; {doc}`09_1_transfer` tries it. Why ours is below the paper's is asked in the {doc}`appendix <05_1_appendix>`. Here: how does such a number come about?
 #
 # ## From a picture to 28,672 numbers
@@ -196,7 +196,7 @@ plt.show()
 # with $y_i = 1$ for pictures of the class and $-1$ for all others. $C$ says how much a mistake counts against large weights. It is the only choice to
 # make, and it is made on pictures of the validation set. Never on test pictures.
 #
-# `scikit-learn` has this as `LinearSVC`, and `--solver liblinear` uses it. Ours is written for many images and many features. Is it faster, and does it find
+# `scikit-learn` has this as `LinearSVC`; `dcgan probe --solver liblinear` uses it. Ours is written for many images and many features. Is it faster, and does it find
 # the same?
 
 # %% tags=["hide-input"]
@@ -424,7 +424,7 @@ show(pictures, columns=len(worst), zoom=2)
 # ## Do it yourself
 #
 # ```bash
-# dcgan train imagenet32                                     # D; never sees CIFAR-10
+# dcgan train imagenet32                                     # D; never sees CIFAR-10. Ours had six stages: its model card
 # dcgan probe runs/imagenet32 --dataset cifar10              # all labels
 # dcgan probe runs/imagenet32 --dataset cifar10 --per-class 400 --draws 10
 # dcgan probe runs/imagenet32 --dataset cifar10 --features random
@@ -438,13 +438,13 @@ show(pictures, columns=len(worst), zoom=2)
 # ## Where ours differs
 #
 # - **Data.** Imagenet-1k has over a million pictures. Our {term}`stand-in` is Tiny-ImageNet, of which D saw a small part at first and all in its last three stages. The {term}`ledger` says how many pictures that is, beside the value.
-# - **The net and its training.** Half of the authors' widths, small batches, each training both nets, pictures mirrored half of the time, and a small part of
-#   the pictures that theirs saw; noise on all that D sees; in later stages a falling learning rate, for a while batches of half the size, and all that D sees moved and tinted. The {doc}`appendix <05_1_appendix>` says
+# - **The net and its training.** Half of the authors' widths, and a small part of the pictures that theirs saw. Small batches (for a while half as large), each training both nets; in later
+#   stages a falling learning rate. Pictures mirrored half of the time, and noise on all that D sees; in later stages all of it moved and tinted. The {doc}`appendix <05_1_appendix>` says
 #   why most of them were tried.
 # - **What the paper leaves open.** How $C$ was chosen, on which pictures batchnorm's statistics were estimated, and how many draws make the
-#   "±". As in the authors' SVHN script, we keep 10,000 pictures back to choose $C$, and take the statistics from the others. What differs from that script: the grid is wider; with all labels the search
-#   ends at the first $C$ that does worse, with 400 labels a class at the third; and there three draws choose $C$, where the script has ten. "±" here is the 95 % interval of the mean of ten draws.
-# - **Precision.** Where the processor is fast in bf16, D's features are computed in it. The ledger says so (`details.precision`).
+#   "±". As in the authors' SVHN script, we keep 10,000 pictures back to choose $C$, and take the statistics from the others. Unlike that script, we use a wider grid, end the search at the first $C$ that
+#   does worse (with 400 labels a class, at the third), and with 400 labels a class choose $C$ by three draws instead of ten. "±" here is the 95 % interval of the mean of ten draws.
+# - **Precision.** Where the processor is fast in bf16 (16-bit numbers), D's features are computed in that. The ledger says so (`details.precision`).
 # - **The authors' row** has four layers of six, because the released copy that we found lacks the two largest arrays.
 # - **K-means** {cite}`coates2011` has 1,600 centroids, where the paper quotes a result with 4,800 maps. It is learnt in small batches.
 #
@@ -466,7 +466,7 @@ show(pictures, columns=len(worst), zoom=2)
 #     x, test_x = ((part - mean) / deviation for part in (task.x, task.test_x))
 #     scaled[kind] = protocols.full(replace(task, x=x, test_x=test_x), search)
 # for name, found in (("as they are", small), ("scaled", scaled)):
-#     print(f"{name}: trained less random {found['trained'].accuracy - found['random'].accuracy:+.1%}")
+#     print(f"{name}: trained minus random {found['trained'].accuracy - found['random'].accuracy:+.1%}")
 # print(*scaled["trained"].messages)
 # ```
 # The scaled features are larger, so the best C is smaller: watch for the message about the end of the grid.

@@ -101,13 +101,8 @@ show(latent.generate_pixels(rooms, z.flatten(0, 1)), columns=12, zoom=1)
 # %% [markdown]
 # The paper's caption says that every image on its walks passes for a bedroom; that in one row a window grows where there was none, and that in
 # another what looks like a TV becomes a window. Ask the same of ours: is there a place on the way that no longer passes for a face, or for a room?
-
-# %% mystnb={"figure": {"caption": "The six walks through faces once more, along a curve on which z keeps its length instead of a straight line. What differs comes further down.", "name": "fig-walks-spherical"}}
-z = latent.walk(start, end, 12, "spherical")
-show(latent.generate_pixels(generator, z.flatten(0, 1)), columns=12, zoom=1)
-
-# %% [markdown]
-# The six straight walks through faces, moving:
+#
+# The six walks through faces, moving:
 
 
 # %% tags=["hide-input"]
@@ -263,7 +258,7 @@ ledger.each_net("walk.plausible", "walk.objects")
 # If the net had memorised images, the walk would lead from one to the next. So ask at each step: how far is the nearest image of the
 # training set? For comparison: how far is a held-out image, which the net has never seen, from its own nearest training image?
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Distance to the nearest training image along walks (median), as measured with all of them. Dashed: the same for held-out images.", "name": "fig-walk-nearest"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Median distance to the nearest of all training images along straight and spherical walks. Dashed: the same for held-out images.", "name": "fig-walk-nearest"}}
 portraits = Run.reference("drawn-portraits")
 _, axes = plt.subplots(1, 2, figsize=(9, 2.8))
 for axis, which in zip(axes, (run, portraits), strict=True):
@@ -290,8 +285,8 @@ ledger.of("walk.nearest")
 # %% [markdown]
 # A copy would lie near 0. No picture on a straight walk does, in either net. But in both, a straight walk comes nearer to the training images in its middle than held-out images
 # do. Is that a trace of memory? The spherical walk between the same two
-# ends suggests an answer: it hardly comes nearer in its middle than at its ends. (Samples of `faces` are a little nearer everywhere, at the ends of a walk, too.) The two walks differ in the length of z, and we think that a short z draws a smoother, more average picture:
-# what is average is nearer to *everything*, seen or not. They differ in something else as well, so this is no proof; more about both in a moment. (The paper makes no such search, since distances of pixels are easily
+# ends suggests an answer: it hardly comes nearer in its middle than at its ends. (Samples of `faces` are a little nearer than held-out images everywhere, at the ends of a walk, too.) The two walks differ in the length of z, and we think that a short z draws a smoother, more average picture:
+# what is average is nearer to *everything*, seen or not. But the two walks also differ in something else, so this is no proof; more about both in a moment. (The paper makes no such search, since distances of pixels are easily
 # fooled; {doc}`04_1_lsun` has a measure that was tried on planted copies.)
 #
 # Here is one walk through drawn portraits, and below each picture the nearest of 5,000 drawings, a quarter of those that the net was trained on, drawn again (with
@@ -411,7 +406,7 @@ z_sliders(generator, middle_face, directions, [f"z[{i}]" for i in strongest])
 # In JupyterLab the sliders ask the net for every image, and all six combine. On the static page these frames were drawn
 # beforehand, and one slider moves at a time.
 #
-# Here are directions with a meaning, found as in 6.3.2 from the samples that show it for sure. After the first touch they combine here, too.
+# Here are directions with a meaning. As in 6.3.2, each leads from samples that surely do not show a thing to samples that surely do. After the first touch they combine here, too.
 #
 # ```{playground} explore
 # :runs: faces

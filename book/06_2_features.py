@@ -300,8 +300,8 @@ Table(
 # Look at {numref}`fig-features` again and you see why it fails. A unit of the last layer sees a large part of the room, and
 # most features do not stand for *a* thing. Some seem to like a window above a bed, or a lamp before a picture, and their saliency is spread over both; and, on average, a large part of it lies in no object at all, as the table shows.
 #
-# **What holds.** In this net a minority of features do look into their object, and next to none do in random Ds. Of the three nets from other seeds, two have a smaller minority, but the mean over all four nets is clear of 0. On average, too, a trained D's saliency lies more inside objects than a random D's, by all three measures: inside one kind of object, inside objects of whatever kind, and, for the best features,
-# inside their own object; each difference is clear of 0. It is also clearly more than if saliency were spread evenly. Some features do belong to one thing. Of the five best (one an object, picked on other drawings), those
+# **What holds.** In this net a minority of features do look into their object, and next to none do in random Ds. Of the three nets from other seeds, two have a smaller minority, but the mean gain over random Ds, taken over all four nets, is clear of 0. On average, too, a trained D's saliency lies more inside objects than a random D's, by all three measures: inside one kind of object, inside objects of whatever kind, and, for the best features,
+# inside their own object; each difference is clear of 0. It is also clearly more than if saliency were spread evenly. Some features do belong to one thing. Of the five best (one for each object, picked on other drawings), those
 # for beds and windows have more than half of their saliency there; those for doors, pictures and lamps do not, and no feature of the random D in the table does. Each of these five numbers rests
 # on a few pictures only, so take them as hints.
 #

@@ -91,7 +91,7 @@ image_rows.strips(
 #
 # ## The paper's recipe
 #
-# **One.** Draw 150 samples and mark the windows in them with boxes. The authors did it by hand and marked 52. In drawn rooms a small net can do it,
+# **One.** Generate 150 samples and mark the windows in them with boxes. The authors did it by hand and marked 52. In drawn rooms a small net can do it,
 # because it can be trained on drawings with the exact mask of every window. (You can still do it by hand: see the end.)
 
 # %% mystnb={"figure": {"caption": "The first of the 150 samples, with the boxes of the finder.", "name": "fig-marked-windows"}}
@@ -103,9 +103,8 @@ print(f"{marks.number} boxes in {marks.count} samples")
 show(framed, columns=8, zoom=1)
 
 # %% [markdown]
-# Can the {term}`finder` be trusted? On drawings that it has never seen the masks can tell. But samples are not drawings. So 100 samples were looked at by eye,
-# five times enlarged, before the finder had seen any, and each window was marked. (Wherever this chapter says *by eye* or *by hand* of the book's own pictures, the eye was a vision-language model's, not a person's.) Then the two were compared. (What was seen belongs to the weights that
-# drew it. With a run of your own these cells say so.)
+# Can the {term}`finder` be trusted? On drawings that it has never seen the masks can tell. But samples are not drawings. So before the finder had seen any, 100 samples were looked at by eye, five times enlarged, and each window was marked. Then the two were compared. (Wherever this chapter says *by eye* or *by hand* of the book's own
+# pictures, the eye was a vision-language model's, not a person's. What it saw belongs to the weights that generated the samples; with a run of your own, the cells that rest on it show nothing.)
 
 # %%
 ledger.demonstrate("forgetting.finder_accuracy", run, device, seed)
@@ -135,7 +134,7 @@ if seen:
     )
 
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Where eye (red) and finder (yellow) say different things.", "name": "fig-disagree"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Samples, at most twelve, in which eye (red boxes) and finder (yellow boxes) disagree.", "name": "fig-disagree"}}
 def disagreements(places):
     """These samples, with the boxes of both."""
     hand = marking.load_marks(forgetting.BY_HAND, run)
@@ -153,7 +152,7 @@ disagreements(eye["disagree"][:12]) if seen else None
 # **Two.** Look at G's second {term}`highest <highest layer>` conv layer. At each place inside a box, record the activations of all its maps. Do the same at random places outside, in the
 # same samples. Fit a logistic regression that tells the two apart.
 #
-# Which layer is that? The paper does not say from which end it counts. In section 3 it calls the layers next to z the highest, and it drops 200 maps. So there are two
+# Which layer is that? The paper does not say from which end it counts. But in section 3 it calls the layers next to z the highest. So we count from z, and that leaves two
 # readings. If the projection of z (4 × 4) counts as a layer, the second is the one with 8 × 8 places, 512 maps in the paper's net; if not, it is the one after, 16 × 16 and 256. We take the first and show the second too.
 #
 # **Three.** Drop every map whose weight is above zero.
@@ -197,8 +196,8 @@ ledger.demonstrate("forgetting.windows_gone", run, device, seed)
 ledger.demonstrate("forgetting.others_kept", run, device, seed)
 
 # %% [markdown]
-# Would any maps do? Here as many maps of the same layer were dropped, chosen at random, again and again. The first comparison below is of what else survives, the second of windows. Dropping this many maps does damage, whichever they are,
-# and the paper says only that the scene stays *similar*. So we ask whether the paper's maps do more damage than random ones.
+# Would any maps do? Here as many maps of the same layer were dropped at random, again and again. Dropping so many does damage, whichever they are, and the paper says only that the scene stays *similar*. So the first table below asks
+# whether the paper's maps do more damage to the rest than random ones; the second counts the windows that random maps take.
 
 # %%
 ledger.demonstrate("forgetting.rest", run, device, seed)
@@ -279,8 +278,7 @@ table(variants, ["bed", "lamp", "door", "picture"])
 #
 # **Windows go, as the paper says.** In the first reading nearly all of them go, say both judge and finder. When as many maps are chosen at random, most windows stay. So these maps do draw windows.
 #
-# **The rest does not stay as it was, in this net.** The paper's rule drops a large part of the layer here (as it does of the paper's, if its layer is the one that we read it to be): rooms get darker, and other things fade. Whether a wider net bears it better we did not measure. Most lamps
-# go with the windows (nearly all, says the judge; by eye some more are left, see below). The reason is probably that a lit lamp is a bright patch on the wall, often right in front of a window, and with 8 × 8 places the
+# **The rest does not stay as it was, in this net.** The paper's rule drops a large part of the layer: rooms get darker, and other things fade. (It drops a large part in the paper, too, if we read its layer right. Whether a wider net bears it better we did not measure.) Most lamps go with the windows: nearly all, says the judge; by eye some more are left (see below). The reason is probably that a lit lamp is a bright patch on the wall, often right in front of a window, and with 8 × 8 places the
 # regression hardly tells the two apart. Random maps do nearly as much damage to other things, so most of it is the price of dropping so many. For this one net it is not settled whether the paper's rule does more damage than they do (above).
 #
 # **In the other reading fewer windows go** in this net (in others it is different, see below), and the judge often finds a door where there was none. The paper saw doors and mirrors take the windows' place. Whether
@@ -322,9 +320,9 @@ if seen:
 #
 # ## Can it be done with less damage?
 #
-# The paper's rule asks only for the sign of a weight. So choose with more care, one map at a time: each time the map whose removal costs the windows most
+# The paper's rule asks only for the sign of a weight. So choose with more care, one map at a time: always the one whose removal costs the windows most
 # and other things least. To estimate this, multiply each map by a factor, and take the gradient of the finder's answers with respect to that factor. Layer and number of maps are then chosen, by the finder on
-# other samples, for two goals: 80 % of windows gone, and 90 % of other things kept. We take the choice that passes both by the widest margin, or, where none does, the one that comes closest on the goal it misses most. That is the column *tuned* above.
+# other samples, for two goals: 80 % of windows gone, and 90 % of other things kept. Of the two goals, the one that a choice does worse on counts, and we take the choice that does best by that count. That is the column *tuned* above.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "From above: before; the paper's rule; its other reading; the tuned choice; as many random maps as the paper's rule drops.", "name": "fig-variants"}}
 stored = {}
@@ -410,7 +408,7 @@ plt.show()
 # ## One map after another
 #
 # Drag the upper slider to the left, and the maps come back one after another: first those with the smallest weights, at last those with the largest.
-# The lower one shows other rooms. On the static page one slider moves at a time: other rooms come with all the maps dropped, and the first four with any number. In
+# The lower one shows other rooms. On the static page one slider moves at a time: only the first four rooms can be seen with fewer maps dropped, the others with all of them. In
 # JupyterLab both combine.
 
 
@@ -493,14 +491,14 @@ print_new(others)
 ledger.each_net("forgetting.windows_gone*", "forgetting.rest")
 
 # %% [markdown]
-# Windows go by the paper's rule in each of them. That most beds stay was this net alone: in the others nearly all go. In the other reading most windows go in two of the nets, and fewer than half in this one and another. Nor is the price the same in each. On average over the nets the paper's rule keeps less of the rest
+# Windows go by the paper's rule in each of them. Only in this net do most beds stay; in the others nearly all go. By the other reading of the layer most windows go in two of the nets, and fewer than half in this one and one other. The price differs, too. On average over the nets the paper's rule keeps less of the rest
 # than random maps do: the whole interval lies below 0. The ledger's rule allows a small loss; whether the measured loss is larger is open. No interval over samples of a single net could have shown how much nets differ.
 
 # %% [markdown]
 # ## On photographs, as the paper did it
 #
 # Drawings have judges. The authors had photographs, their hands and their eyes. So here is their experiment with the run `rooms`, whose net learnt from photographs. In 150 samples each window that could be told for sure was marked by eye; in about a quarter of the samples the eye was not sure, and nothing is marked.
-# Then each of 100 fresh z was drawn four times: with all maps; without those of the paper's rule; without the *fewest* of them that will do; and without as many as the rule drops, chosen at random, anew for each sample. The unchanged samples went in twice, and
+# Then four images were generated from each of 100 fresh z: with all maps; without those that the paper's rule drops; without only the *fewest*, as told below; and without as many as the rule drops, chosen at random, anew for each sample. The unchanged samples went in twice, and
 # photographs and samples of an earlier stage were added. All were shuffled and looked at, thirty on a sheet, without knowing which is which: is there a window? What kind of room is it?
 #
 # The fewest: maps are dropped from the heaviest weight on, until the regression takes at most one in twenty of the places inside boxes for a window. (How few places may be left was chosen on drawn rooms, by the judge.)
@@ -527,7 +525,7 @@ def marked_rooms(first=24):
 marked_rooms() if looked else None
 
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Samples with a window to the eye, and the same z without feature maps.", "name": "fig-photographed"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Samples in which the eye saw a window (top), and the same z with feature maps dropped: by the paper's rule, the fewest that will do, as many at random.", "name": "fig-photographed"}}
 def rooms_without(count=10):
     """The first samples with a window, and what became of them."""
     sight = load_rooms(room_run)
@@ -620,7 +618,7 @@ Marker(mine, "runs/my_windows.json", "window", seed + 4, weights)
 # %% [markdown]
 # ## Where ours differs
 #
-# The paper marked windows in LSUN bedrooms by hand, and judged the result by eye. Most of ours is on drawn rooms, where a finder marks and a judge looks; the photographs are of four kinds of rooms. Both nets have a quarter of the paper's width. What "random places of the same images" means is our reading: as many places as lie inside the boxes, all of them outside.
+# The paper marked windows in LSUN bedrooms by hand, and judged the result by eye. Most of ours is on drawn rooms, where a finder marks and a judge looks; the photographs are of four kinds of rooms. Both nets have a quarter of the paper's width. We read "random places of the same images" as: as many places as lie inside the boxes, all of them outside.
 #
 # ## Exercises
 #

@@ -46,7 +46,7 @@ def where(name):
 
 
 # %% [markdown]
-# Picks belong to the weights that drew the samples. With another run, or after more training, the same z is another face, and old picks are refused.
+# The exemplars that you pick in {doc}`06_3_2_arithmetic` belong to the weights that generated them. With another run, or after more training, the same z is another face, and old picks are refused.
 #
 # ## Who judges the judges?
 #
@@ -80,7 +80,7 @@ print(f"faces without: right on {glasses['right_without']:.0%} of them")
 # %% [markdown]
 # The rule asked for 90 %; only *Male* reaches it. On photographs this judge overlooks a third of the glasses.
 #
-# But samples are not photographs. So two hundred sums, a hundred of each kind in random order, were looked at by eye (a vision-language model's, not a person's), without knowing which was which or what the judge says of them. Where the eye
+# But samples are not photographs. So two hundred sums, a hundred of each kind in random order, were looked at by an eye (a vision-language model's, not a person's) that knew neither which was which nor what the judge says of them. Where the eye
 # was sure, this is how often the judge agrees:
 
 # %% tags=["hide-input"]
@@ -111,7 +111,7 @@ Table(
 
 # %% [markdown]
 # Where the eye is sure, the judge mostly agrees. But it overlooks more than a quarter of the glasses, and with smiles and with men it is too generous: it sees a smile in a quarter of the sums in which the eye sees none, and a man in nearly a quarter of those in which the eye sees a woman.
-# So it flatters smiling men, and is hard on women with glasses. To the eye little more than a quarter of the first sums are smiling men, and nearly half are unclear: with the unclear counted as failures, *most* would not hold. The ledger's row is the judge's. What blurs the counts most is that so much is *unclear*: to the eye, four in ten of the two hundred could be a man or a woman.
+# So it flatters smiling men, and is hard on women with glasses. To the eye little more than a quarter of the first sums are smiling men, and nearly half are unclear. With the unclear counted as failures, the claim that *most* sums succeed would not hold; the ledger's row is the judge's. What blurs the counts most is that so much is *unclear*: to the eye, four in ten of the two hundred could be a man or a woman.
 # The judge always says one or the other.
 #
 # And the one that selects? What matters of it is how often it is right where it is sure enough to take a sample as an exemplar. Here is that, on photographs and
@@ -153,8 +153,7 @@ image_rows.strips(
 # %% [markdown]
 # ## How many sets of exemplars there were
 #
-# There is a limit. Where the classifier is sure of few samples, sets of exemplars serve in many trials. Such trials are not independent, so the intervals
-# are then those of the mean over sets. And a single set says nothing of other sets: there the interval is over trials alone, and too narrow.
+# Where the classifier is sure of few samples, there are few sets of exemplars, and the same set serves in many trials. Such trials are not independent, so the interval is then that of the mean over sets. Where there is only one set, it says nothing of others: there the interval is over trials alone, and too narrow.
 # (On photographs we had only two sets of thirty at first, and an interval from 0 to 1. So we looked for exemplars among more samples, and measured everything again.)
 
 # %% tags=["hide-input"]
@@ -213,8 +212,7 @@ Table(
 )
 
 # %% [markdown]
-# For the smiling man the usual length is enough. The woman with glasses loses by it. And counting the difference twice costs both of them. Where
-# the smile or the glasses are there all the more and the man or the woman is often gone, the difference is not pure, we think. In CelebA women smile
+# For the smiling man the usual length is enough. The woman with glasses loses by it. And counting the difference twice costs both of them: the smile or the glasses are there all the more, but the man or the woman is often gone. So the difference is not pure, we think. In CelebA women smile
 # more often than men, and glasses are worn mostly by men. So the net's direction "smile" would point a little towards "woman" as well, and "glasses" towards
 # "man". Counted once, the third term outweighs that for the man; for the woman with glasses it does not. In drawings factors are independent by design, and still the net ties some of them together: {numref}`fig-add-smile`.
 #
@@ -301,10 +299,10 @@ Table(
 )
 
 # %% [markdown]
-# **Freed of the direction of *Male*, both sums succeed clearly more often,** by a rule written before anything was asked, and after both stages. (The rule named McNemar's exact test over 400 sums. But with glasses about a hundred sets of men serve in all of them, so sums are not independent; the table's test is over sets, and says the same.) Taking out one random direction changes next to nothing. But it is not quite as we had guessed: on average the differences hardly point towards "man" or "woman", since the exemplars of both
-# means are of one sex. Single differences do, a little and by chance, and less than they point along the random direction. Yet that little costs many sums, and the random part costs next to none.
+# **Freed of the direction of *Male*, both sums succeed clearly more often,** after the third stage and after the fourth, by a rule written before anything was asked. (The rule named McNemar's exact test over 400 sums. But with glasses about a hundred sets of men serve in all of them, so sums are not independent; the table's test is over sets, and says the same.) Taking out one random direction changes next to nothing. But it is not quite as we had guessed: on average the differences hardly point towards "man" or "woman", since the exemplars of both
+# means are of one sex. Single differences do, a little and by chance; along the random direction they point more. Yet the little along *Male* costs many sums, and the random part next to none.
 #
-# **And the net can draw what the sum misses.** A short step along the pure direction shows a woman with glasses several times as often as the paper's sum does, and a smiling man nearly always. (Ten lengths were tried, and the best is in the table, which flatters it. As long as the difference, the step goes too far: with glasses
+# **And the net can draw what the sum misses.** A short step along the pure direction shows a woman with glasses several times as often as the paper's sum does, and a smiling man nearly always. (Ten lengths were tried, and the best is in the table, which flatters it. A step of the same length as the difference goes too far: with glasses
 # nearly every woman becomes a man.)
 #
 # Why did longer training not help the woman with glasses? After the fourth stage she is rarer among samples than after the third, nearer to her share of the photographs, and the two directions lie closer together. A net that follows its data more closely also follows what they tie together: we think that
@@ -396,12 +394,11 @@ Table(
 # %% [markdown]
 # **One training shows no help to the smile.** The pictures look better, to a vision-language model's eye that knew which is which: cleaner edges, calmer faces. But the paper's sum makes no more smiles than in nets of usual length, and what the probe reads of a smile off $z$ was no more at
 # the end than early on. The goal set before, eight sums in ten, was missed by far, and the improved sum of thirty succeeds far less often than in the others. So this $z$ tells a linear probe little of a smile, however well the smile is drawn. Nothing in the loss asks for more:
-# G is asked for pictures that D takes for drawings, not for a $z$ that is easy to read. (It is one training, and length, number of drawings and a falling rate changed at once. In the row of 280,000 images the number of drawings is other than the shipped net's, and so is their version: grain and necks were painted a little differently when that one learnt.)
+# G is asked for pictures that D takes for drawings, not for a $z$ that is easy to read. (It is one training, and length, number of drawings and a falling rate changed at once. The row of 280,000 images differs from the shipped net in the number of drawings and in their version: grain and necks were painted a little differently in those that the shipped net saw.)
 #
 # ## And where nobody has aligned the faces?
 #
-# Whoever averages three aligned faces gets a soft face. In the paper's photographs faces lie anywhere. {doc}`06_3_2_arithmetic` moved the *exemplars*, samples of a net that knows aligned faces alone. Here is the rest: a net of the same shape that
-# learnt from drawings of which each had been moved and scaled, so that its own samples lie anywhere. Two judges that learnt from moved drawings took part; one selected exemplars, the other judged. The rules were written down while the net trained.
+# Whoever averages three aligned faces gets a soft face. In the paper's photographs faces lie anywhere. {doc}`06_3_2_arithmetic` moved the *exemplars*, samples of a net that knows aligned faces alone. Here the net changes, too: one of the same shape learnt from drawings that had each been moved and scaled, so that its own samples lie anywhere. Two classifiers that learnt from moved drawings took part: one selected exemplars, the other was the judge. The rules were written down while the net trained.
 
 # %% mystnb={"figure": {"caption": "From above: drawings, each moved and scaled; samples of the net that learnt from such; its sums that should smile and have short hair, of z and of pixels; its sums that should have glasses and long hair, of z and of pixels. Not selected.", "name": "fig-portraits-moved"}} tags=["hide-input"]
 tiles = pictures.tiles(
@@ -434,7 +431,7 @@ SHOWN = {
 }
 NETS = {
     "moved": anywhere["unaligned"],
-    "aligned (same judges)": anywhere["aligned, same judges"],
+    "aligned (same classifiers)": anywhere["aligned, same judges"],
 }
 rows, believed = [], []
 for name in ("drawn_smile", "drawn_glasses"):
@@ -468,7 +465,7 @@ for learnt_from, net in NETS.items():
     )
 
 # %% [markdown]
-# **Sums of pixels are what the paper says: noisy overlays.** Three faces lie through each other. D takes sums of $z$ for data as readily as random samples, and seldom an overlay. A judge that is asked only for a smile and for hair says the same of smiles: by the rule, those sums of pixels fail. Of glasses it does not: it finds dark rings in most overlays. But these judges find a smile together with short hair in fewer than half of the overlays of *aligned* faces, too, where the judge that knows aligned faces alone finds both in many more ({doc}`06_3_2_arithmetic`). So whether an overlay smiles depends on who looks. What D says of it, and what you see, does not hang on that.
+# **Sums of pixels are what the paper says: noisy overlays.** Three faces lie through each other. D takes sums of $z$ for data as readily as random samples, and seldom an overlay. The judge, asked only for a smile or glasses and for hair, agrees about smiles: by the rule, those sums of pixels fail. About glasses it does not: it finds dark rings in most overlays. But it finds a smile together with short hair in fewer than half of the overlays of *aligned* faces, too, where the judge that knows aligned faces alone finds both in many more ({doc}`06_3_2_arithmetic`). So whether an overlay smiles depends on who looks. What D says of it, and what you see, does not hang on that.
 #
 # **With glasses, sums of $z$ do better than sums of pixels; with smiles that is not settled,** for both mostly miss them, and the intervals overlap. The goal of eight smiles in ten is missed here, too, and less of a smile can be read off this $z$ than off that of aligned faces. Perhaps a mouth that may lie anywhere is learnt late.
 #

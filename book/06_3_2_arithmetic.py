@@ -199,7 +199,7 @@ weight_sliders(portraits, "drawn_smile")
 # %% [markdown]
 # ## How often does it work?
 #
-# Four sums, hundreds of trials each, every trial with its own exemplars where there are enough ({doc}`06_3_2_appendix` counts them). A trial is a **success** if the result shows what was added
+# Four sums, hundreds of trials each, every trial with its own *exemplars*, the samples chosen for its terms, where there are enough ({doc}`06_3_2_appendix` counts them). A trial is a **success** if the result shows what was added
 # *and* what should stay: a smile, and a man. Two classifiers take part, trained on different pictures. One selects the exemplars, where it is at least 90 % sure. The
 # other judges the result. The dashed line is the base rate: how many *random* samples show both.
 
@@ -293,8 +293,7 @@ Table(
 # - **Smiles are harder than glasses** in drawings, perhaps because a smile is only a few pixels.
 # - **Thirty** exemplars help both sums of photographed faces, and glasses in drawings; they do not help smiles in drawings, for which the section on lengths offers a reason.
 # - **The woman with glasses** is the hardest of the four, and longer training has not helped her. A purer difference does: {doc}`06_3_2_appendix`.
-# - Pixels fail in the paper *because its faces are not aligned*. CelebA's are, and so are our drawings. So these rows are another setting, and say nothing against the paper: by what the judge
-#   finds in overlays, pixels do as well as the paper's sum, or better. More on that below.
+# - Pixels fail in the paper *because its faces are not aligned*. CelebA's are, and so are our drawings. So these rows are another setting and say nothing against the paper, although by what the judge finds in overlays pixels do as well as the paper's sum, or better. More on that below.
 # - With faces, the judge counts more smiling men among the results of the paper's sum than the eye does; the eye is unsure of nearly half of these results ({doc}`06_3_2_appendix`).
 #
 # How far the judges can be trusted, how many sets of exemplars there were, and what helps a sum of thirty: see the {doc}`appendix <06_3_2_appendix>`.
@@ -344,14 +343,12 @@ Table(
 )
 
 # %% [markdown]
-# Is length the problem of single z? No: brought back to the usual length, they hit no more often. We think that it is chance: one person brings hair,
-# light and pose along, and only a mean averages them out.
+# Is length the problem of single z? No: brought back to the usual length, they succeed no more often. We think that the problem is accidents: one person brings hair, light and pose along, and only a mean averages them out.
 
 # %% [markdown]
 # ## What stays?
 #
-# A difference of two means of three is not only a smile: it carries what else those six people happened to have. Compare two ways of adding one: the
-# paper's, and the difference of thirty and thirty, added twice to one single face.
+# A difference of two means of three is not only a smile: it carries what else those six people happened to have. Compare two ways of adding a smile, or glasses: the paper's, and the difference of thirty and thirty, added twice to a single face.
 
 # %% tags=["hide-input"]
 rows = []
@@ -394,8 +391,7 @@ image_rows.strips(
 )
 
 # %% [markdown]
-# With the smile come beards and darker hair, which nobody asked for. It is not that these thirty happened to have beards: in the drawings that the net learnt from, one who smiles has a beard no more often than one who
-# does not. It is the net. Take *all* samples that smile, and all that do not, and the difference of the two means; the same for beards. Do the two directions have anything in common? (Two
+# With the smile come beards and darker hair, which nobody asked for. It does not come from the data: in the drawings that the net learnt from, those who smile have beards no more often than those who do not. Nor is it these thirty alone. Take *all* samples that smile, and all that do not, and the difference of the two means; the same for beards. Do the two directions have anything in common? (Two
 # unrelated directions would give about 0, give or take 0.1.)
 
 # %% tags=["hide-input"]
@@ -533,10 +529,9 @@ Table(
 ledger.of("arithmetic.drawn_*.pixels_moved")
 
 # %% [markdown]
-# **With a smile, sums of moved pictures fail, but to this judge those of aligned ones do, too.** Overlays of moved pictures show the smile, and the hair that should stay, no more often than random samples do. Sums of z, moved as a whole, show both about as often as the other judge finds them in sums that were not. So it can read moved pictures. But in aligned *overlays* it finds both far less often than the other judge. By this judge alone, moving the pictures still costs many of these sums. But whether aligned ones
-# succeed is one judge's word against the other's. So the ledger says *other setting*.
+# **With a smile, sums of moved pictures fail, but to this judge so do sums of aligned ones.** Overlays of moved pictures show the smile, and the hair that should stay, no more often than random samples do. This judge can read moved pictures: in sums of z that were moved as a whole it finds both about as often as the other judge does in unmoved ones. But in aligned *overlays* it finds both far less often than the other. By this judge alone, moving the pictures still costs many of these sums. But whether the aligned ones succeed is one judge's word against the other's, so the ledger says *other setting*.
 #
-# **Glasses survive.** Dark rings can be told on skin even where three pairs overlap, so that the judge still finds them in many overlays, though in clearly fewer than before. By what a judge can find, then, arithmetic with unaligned pixels does not always
+# **Glasses survive.** Dark rings show on skin even where three pairs overlap, so the judge still finds them in many overlays, though in clearly fewer than before. By what a judge can find, then, arithmetic with unaligned pixels does not always
 # fail.
 #
 # Only the exemplars were moved. A net that has itself learnt from unaligned faces, as the paper's had, is in the {doc}`appendix <06_3_2_appendix>`.
@@ -654,12 +649,12 @@ Table(
 
 # %% [markdown]
 # So heads do turn, most of them steadily; a vector of the same length without a meaning turns few. But the paper's vector is a difference between eight
-# particular people, and it brings along their smiles and beards. With thirty and thirty the same turn is a shorter way, and more stays.
+# particular people, and it brings along their smiles and beards. From thirty and thirty, the vector for the same turn is shorter, and more stays.
 #
 # ## Pick the exemplars yourself
 #
 # The authors picked by eye. So can you, in JupyterLab: choose a concept, click on samples, save. Run the chapter again, and {numref}`fig-faces-smile`
-# and {numref}`fig-faces-glasses` use your picks. Shown are sixty random samples, and for each concept the eight that the classifier finds likeliest.
+# and {numref}`fig-faces-glasses` use your picks. You see sixty random samples and, for each concept, the eight that the classifier finds likeliest.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "What picking takes: samples, and three picked for each concept.", "name": "fig-picker"}}
 sums = ("faces_smile", "faces_glasses")
@@ -697,7 +692,7 @@ picker.Picker(images, names, PICKS, note, chosen=chosen, numbers=numbers)
 #
 # The paper's generator was trained on hundreds of thousands of faces, ours on a fraction of that. The classifiers of photographs are
 # small and err, with glasses often. No label says which way a photographed face looks, so turning is measured on drawn portraits
-# alone. And the directions of all vector arithmetic are those of the data, prejudices included.
+# alone. And vector arithmetic takes over what goes together in the data, prejudices included.
 #
 # ## Exercises
 #

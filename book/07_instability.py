@@ -147,7 +147,7 @@ pictures.show(latent.generate_pixels(run.generator(), z), columns=12, zoom=3)
 # A D that is often right is no collapse, nor is a batch whose images happen to be alike. Here is how near the book's own runs came to the two
 # limits, at their worst. None was stopped. That is no praise of their samples: the second sign looks at one batch at a time, and does not see a net that
 # draws a few images again and again. Some logs are older than that sign, and say nothing about it. A sign at
-# the very start may pass: that is why it must last four times as long before it ends a run.
+# the very start may pass: that is why it must last four times as long to end a run as to be reported.
 
 # %% tags=["hide-input"]
 rows = []
@@ -181,7 +181,7 @@ header = [
 Table(header, rows)
 
 # %% [markdown]
-# And the other way round: short runs on the digits that were *made* to go wrong, by several means. Whether a run had collapsed was judged on its
+# And the other way round: short runs, on the digits, *made* to go wrong by several means. Whether a run had collapsed was judged on its
 # samples alone, by the rule of {doc}`03_architecture`, which knows nothing of the log. The limit for samples that are much alike was chosen on runs like these, with
 # other seeds. This tests the book's alarm, not the paper. An alarm that always rings would find every collapse, so its false alarms are subtracted: the number is the share of collapses that it reports, less the share of healthy runs that it reports.
 
@@ -352,12 +352,12 @@ if details:
 # ## What the paper concludes
 #
 # That its architectures are *more stable*, that adversarial nets learn good representations of images, for classifiers and for drawing, and that some instability remains. Chapters 5 and 6 test the
-# second. The longer runs of {doc}`03_architecture` test the first, with small nets: pooling, no batchnorm, and `beta1` at 0.9 make runs fail that go well otherwise; with batchnorm on all layers, or a fully connected hidden layer, none of the few runs failed. Of what the paper leaves to others (predicting frames of a video, features for speech, a closer look at z) this book takes up only the last.
+# second. The longer runs of {doc}`03_architecture` test the first, with small nets: pooling, no batchnorm, and `beta1` at 0.9 make runs fail that otherwise go well; with batchnorm on all layers, or a fully connected hidden layer, none of the few runs failed. Of what the paper leaves to others (predicting frames of a video, features for speech, a closer look at z) this book takes up only the last.
 #
 # ## Where ours differs
 #
 # The paper reports the collapse of filters in a sentence, without a picture, a number or a setting. Ours are small nets, of digits and drawn rooms, made to fail on purpose or watched by rules that were written down before; none saw as many images as the
-# paper's. So what is counted here says which guidelines made *these* nets fail, not how often the paper's did.
+# paper's. So what is counted here says which guidelines, once broken, made *these* nets fail, not how often the paper's did.
 #
 # ## Exercises
 #

@@ -90,7 +90,7 @@ def side_by_side(*panels, rows=6, zoom=2):
     return show(np.concatenate(parts[1:], 1), zoom=zoom)
 
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The paper's Fig 9, from left to right what the line above says: real digits where the machine has them, a GAN without convolutions (ours has no batchnorm in D; the paper's had batchnorm, it does not say where), and the DCGAN.", "name": "fig-mnist-samples"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "In the manner of the paper's Fig 9, from left to right as the line above names them: real digits where they are at hand, a GAN without convolutions (ours has no batchnorm in D; the paper's had batchnorm, it does not say where), and the DCGAN.", "name": "fig-mnist-samples"}}
 panels = {
     said: draw(shipped[name].generator(where), 6, seed)
     for name, said in (
@@ -164,7 +164,7 @@ side_by_side(of_each_class(real, 6), draw(generator, 6, seed))
 # ## The pupil, and why its answers are exact
 #
 # Ten million digits of 784 pixels are eight gigabytes, and comparing them with ten thousand test digits means 10¹¹ distances. Neither has to be
-# stored. The references come in blocks of a thousand. Of each block a query keeps its nearest, if that is nearer than all before, and the block is
+# stored. The references come in blocks of a thousand. Of each block a test digit keeps its nearest, if that is nearer than all before, and the block is
 # thrown away. One pass gives the whole curve: the answers after 1,000, 10,000, 50,000 … are read off on the way.
 #
 # Pixels are whole numbers from 0 to 255. So a squared distance is a whole number, too, and need not be rounded. Shift the pixels to -128 … 127, which
@@ -353,8 +353,9 @@ Table(
 # Memory does not depend on the number of references: each block takes the place of the one before. It was measured with an untrained net (`make bench`).
 #
 # **As good as the real ones?** Both were tested on the same digits, so the errors can be compared digit by digit. The claim is decided at equal numbers, 50,000 generated digits against 50,000 real ones. The
-# generated ones may be worse by 0.4 points: with a tighter limit an exact replica of the paper's net would miss it by chance too often. An interval that contains both 0 and 0.4 decides nothing; one that lies above 0 but contains 0.4 shows that generated digits teach worse, but not that they do by more than 0.4 points. And do many more teach better? The paper says so of ten million, and the curve in {numref}`fig-mnist-curve` goes that far. Digit by digit, one million were compared. The difference in percentage points, a
-# million generated digits against real ones; below 0, the generated ones teach better:
+# generated ones may be worse by 0.4 points: with a tighter limit an exact replica of the paper's net would miss it by chance too often. An interval that contains both 0 and 0.4 decides nothing; one that lies above 0 but contains 0.4 shows that generated digits teach worse, but leaves open whether by more than 0.4 points.
+#
+# And do many more teach better? The paper says so of ten million, and the curve in {numref}`fig-mnist-curve` goes that far. Digit by digit, one million generated digits were compared with real ones. Below 0, the generated ones teach better:
 
 # %% tags=["hide-input"]
 million = measured("mnist", ["mnist.nn_error_1m"])
@@ -376,8 +377,7 @@ Table(
 # *all 60,000* training digits, since those give it here. With the 50,000 that the generator learns from, as the authors' code has it, the error is higher: see the table.
 #
 # **Without convolutions.** The paper's baseline is "permutation invariant": a net that would learn as well if all pixels were shuffled,
-# since it does not know which are neighbours. It must have had batchnorm, since the paper says that leaving out batchnorm's scale and bias helped this baseline, too. Ours has two fully connected hidden layers in each net and is
-# trained as the other one, on as many images, but in single precision. One thing had to go: batchnorm in D. With it, D could tell every batch of samples from a batch of data, and G generated
+# since it does not know which are neighbours. It must have had batchnorm, since the paper says that leaving out batchnorm's scale and bias helped this baseline, too. Ours has two fully connected hidden layers in each net and is trained like our DCGAN, on as many images, but in single precision. One thing had to go: batchnorm in D. With it, D could tell every batch of samples from a batch of data, and G generated
 # noise. So ours is *another* baseline, not the paper's.
 
 # %% tags=["hide-input"]
@@ -390,8 +390,7 @@ if flat:
 # %% [markdown]
 # So ours is still a worse baseline than the paper's, and its distance from our DCGAN exaggerates what convolutions do. After 12 passes it was far worse (see below). The ledger calls that *other setting*.
 #
-# **Scale and bias.** After normalising, batchnorm usually multiplies by a learnt gain and adds a learnt bias. The supplement
-# found it better without both, for its DCGAN and for its baseline; perhaps, it says, because of the noise. So we trained `mnist-first`, our first net for this chapter, once more, with both, on the same digits in the same order. Each run's
+# **Scale and bias.** After normalising, batchnorm usually multiplies by a learnt gain and adds a learnt bias. The supplement found its DCGAN and its baseline better without either; perhaps, it says, because of the noise that batchnorm brings. So we trained `mnist-first`, our first net for this chapter, once more, but with scale and bias, on the same digits in the same order. Each run's
 # 50,000 digits then taught a pupil, and both pupils were tested on the same digits. Above 0, scale and bias did harm:
 
 # %% tags=["hide-input"]
@@ -486,12 +485,11 @@ Table(
 # ## What this number does not see
 #
 # 1-NN mixes two questions: do samples look like the class they claim to be, and do they cover it? Other metrics take them apart. Train a small
-# classifier on real digits, describe each picture by what its last hidden layer says, and compare the two clouds. A picture counts as within a cloud if it is nearer to some member than that member's own k-th nearest neighbour is. **Precision**: how many
+# classifier on real digits, describe each picture by that classifier's last hidden layer, as a point, and compare the two clouds of points, real and generated. A picture counts as within a cloud if it is nearer to some member than that member's own k-th nearest neighbour is. **Precision**: how many
 # samples lie within the cloud of real digits. **Recall**: how much of the real cloud lies within that of the samples
 # {cite}`kynkaanniemi2019`. The **Fréchet distance** compares means and covariances of the two {cite}`heusel2017`; 0 is best.
 #
-# The first row compares real digits with other real digits. A generator cannot be expected to do better. In the last, the net draws one picture of each class
-# again and again, which is of no variety. And look at the precision of mere noise: a single odd digit among the real ones is far from its own neighbours, so almost
+# The first row compares real digits with other real digits. A generator cannot be expected to do better. In the last, one generated picture of each class is repeated again and again: no variety at all. And look at the precision of mere noise: a single odd digit among the real ones is far from its own neighbours, so almost
 # anything is near enough to it. That is how precision misleads.
 
 # %% tags=["hide-input"]

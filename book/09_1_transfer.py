@@ -19,7 +19,7 @@
 #
 # Hardly, on CIFAR-10: from ten to four hundred labels a class, fine-tuning and the frozen D lie less than a point apart on average, and the same net from scratch is behind both; the gap is smallest with the most labels. But
 # how far behind depends on how long it may learn: stopped early it looks far worse than it is. What seems to help more, with a hundred and four hundred labels a class, is to
-# show the linear classifier each labelled picture's mirror image as well. Chapter 5 does not do that; but its draws and test pictures differ, so the ledger has no row for this. On faces, which D has seen without labels, fine-tuning tells a smile better by a few points; of glasses the draws do not decide it. The rows further below say it with intervals.
+# show the linear classifier each labelled picture's mirror image as well. Chapter 5 does without mirror images; but its draws and test pictures are others than here, so the ledger has no row for this comparison. On faces, which D has seen without labels, fine-tuning tells a smile better by a few points; for glasses the draws do not decide. The rows further below give the intervals.
 #
 # Popular accounts recommend fine-tuning as a matter of course. The paper never tries it. Here all three ways get the same labels and the same mirrored
 # pictures, and the two that learn get equally many trials.
@@ -184,7 +184,7 @@ Table(
 # ## Batchnorm, with few labels
 #
 # A net in training mode normalises each batch by the batch's own mean and variance, and keeps running averages of them for later. With a hundred labelled
-# pictures these are the statistics of a hundred pictures, seen again and again. The unlabelled pictures know them far better. So:
+# pictures these are the statistics of a hundred pictures, seen again and again. The unlabelled pictures give far better ones. So:
 #
 # - *Fine-tuning* estimates the statistics of D on training pictures without their labels, as the probe does, and keeps them
 #   (batchnorm in eval mode; its gains and biases learn).
@@ -195,8 +195,7 @@ Table(
 #
 # ## What was measured
 #
-# On CIFAR-10, with D of the run `imagenet32-third`, which has seen 16,000 small pictures of Tiny-ImageNet and none of CIFAR-10. On faces, D of the run `faces` has seen those very
-# photographs, all without labels; the test pictures are held out from it.
+# On CIFAR-10, D is that of the run `imagenet32-third`, which has seen 16,000 small pictures of Tiny-ImageNet and none of CIFAR-10. On faces, D is that of the run `faces`, which has seen the labelled photographs themselves, but without labels; the test pictures are held out from it.
 
 # %% tags=["hide-input"]
 of("after.*cifar10*", "after.*faces*")
@@ -204,10 +203,10 @@ of("after.*cifar10*", "after.*faces*")
 # %% [markdown]
 # How it was done, the same for all ways:
 #
-# - Another draw of labels chooses, on validation pictures: learning rate, weight decay, dropout and batch size by a random search, $C$ of the SVM by
-#   a grid. Each setting learns briefly; the best few learn longer; the best of these is the choice. Some studies reuse the settings that were chosen with a hundred labels a class, as the table says; $C$ is then chosen anew, except with four hundred labels, where it is reused, too. The
+# - Settings are chosen with a draw of labels of their own, on validation pictures: learning rate, weight decay, dropout and batch size by a random search, $C$ of the SVM by
+#   a grid. Each setting learns briefly; the best few learn longer; the best of these is the choice. Some studies reuse the settings that were chosen with a hundred labels a class, as the table says; $C$ is then chosen anew, except with four hundred labels, where it is reused, too. (The net of {doc}`05_2_svhn`, which sees the labels alone, had 64 trials, like the paper's.) The
 #   validation pictures are two thousand, all labelled.
-# - Further draws, up to five, are trained with the choice and scored once on the same test pictures, with one exception ({doc}`scoreboard`, "Rules that were changed"): nets of a hundred and four hundred labels a class had been scored there when they had learnt for less long. The differences are taken draw by draw, so what a lucky draw gives to both
+# - Further draws, up to five, are trained with these settings and scored once on the same test pictures. There is one exception ({doc}`scoreboard`, "Rules that were changed"): nets of a hundred and four hundred labels a class had already been scored on them after a shorter training. The differences are taken draw by draw, so what a lucky draw gives to both
 #   ways cancels.
 # - Every picture comes mirrored half of the time; the SVM learns both.
 
@@ -265,7 +264,7 @@ Table(
 #
 # **Limits.** Each net saw a hundred thousand pictures with a hundred and four hundred labels a class, and fewer elsewhere, as the table says: each labelled picture of CIFAR-10 was seen at least 25 times (3 times in the study that stops early), each face only 15
 # times. On faces D is that of the run `faces` as it was after its second stage. There a net from scratch is not measured: to train
-# it for as long would take hours. And there two draws were added because the first three had not decided; so where a rule is only just met there, trust it less than its interval suggests. Settings were chosen in trainings of 1,000 and then 20,000 pictures on CIFAR-10, of 400 and then 1,600 on faces. On CIFAR-10 that chose for fine-tuning a learning rate near the lowest of the range (0.00001 to 0.001), with which D hardly moves; what larger ones do in a long training was not measured. The interval covers draws of labels, not trainings of D: there is only one D. And it is a small D, of small pictures.
+# it for as long would take hours. And there two draws were added because the first three had not decided; so where a rule is only just met there, trust it less than its interval suggests. Settings were chosen in trainings of 1,000 and then 20,000 pictures on CIFAR-10, of 400 and then 1,600 on faces. On CIFAR-10 these short trainings chose for fine-tuning a learning rate near the lowest of the range (0.00001 to 0.001), with which D hardly moves; what larger ones do in a long training was not measured. The interval covers draws of labels, not trainings of D: there is only one D. And it is a small D, of small pictures.
 #
 # ## Your own pictures
 #
@@ -301,8 +300,7 @@ Table(
 )
 
 # %% [markdown]
-# A fifth of the labelled pictures choose the settings and *calibrate* the probabilities: the outputs are scaled until, on those pictures, they are as sure as they are right; on others, as the table shows, that holds roughly. All of the
-# section's numbers anew (those of faces on the D that ships now, of a later stage), and those that are not measured yet:
+# A fifth of the labelled pictures choose the settings and *calibrate* the probabilities: the outputs are scaled until, on those pictures, they are as sure as they are right; on others, as the table shows, that holds roughly. To measure all of the section's numbers anew (those of faces on the D that ships now, of a later stage), and those that are not measured yet:
 #
 # ```bash
 # dcgan after transfer

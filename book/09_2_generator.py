@@ -53,7 +53,7 @@ NAMES = [data for claim, data in rows if claim == "after.g_features.z"]
 # %%
 ledger.of("after.g_features.*", "after.encoder.*")
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Drawings that no net has seen, what G makes of the z that the encoder gives for them, the same after fifty steps of optimisation, and what is lost: the difference, on grey.", "name": "fig-inversion"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "From above: drawings that no net has seen; what G makes of the z that an encoder (see below) gives for them; the same after fifty steps of optimisation; what is lost: the difference, on grey.", "name": "fig-inversion"}}
 KINDS = (
     "drawing",
     "encoder",
@@ -125,7 +125,7 @@ for maps in g.features(z[:1]):
 # hundred: maps are pooled to 4 × 4 as in §5.1, and their first hundred principal components are taken. (Hollow marks: without that step.) Beside the trained nets stand the same nets
 # with random weights: an untrained G on the same $z$, an untrained D on the same pictures.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "What a linear probe reads off each kind of features, on samples that it has not seen: balanced accuracy, mean over what can be shown. Layers are counted in each net's own order. Filled: a hundred numbers. Hollow: all of the pooled maps.", "name": "fig-probed-layers"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "What a linear probe reads off each kind of features, on samples that it has not seen: balanced accuracy, mean over the things asked for. Layers are counted in each net's own order. Filled: a hundred numbers. Hollow: all of the pooled maps.", "name": "fig-probed-layers"}}
 MARKS = {
     "G": ("o", "tab:blue"),
     "untrained G": ("o", "tab:gray"),
@@ -170,8 +170,7 @@ figure.legend(
 plt.show()
 
 # %% [markdown]
-# **How much a linear probe can read off $z$ depends on the pictures.** Of portraits it reads most of what it reads off the picture itself, though little of a smile: everything has its place there, and one direction of $z$ can stand for glasses. Of rooms it reads
-# little, perhaps because a window may hang in any third of the wall, so that no single direction stands for all of them. G bends what it is given. (The sums of §6.3.2 take means of several $z$, and ask for less than that.)
+# **How much a linear probe can read off $z$ depends on the pictures.** For portraits that is most of what a probe reads off the picture itself, though little of a smile: everything has its place there, and one direction of $z$ can stand for glasses. For rooms it is little, perhaps because a window may hang in any third of the wall, so that no single direction stands for all of them: G is not linear. (The sums of §6.3.2 ask for less, since they take means of several $z$.)
 #
 # **G's layers say more than $z$.** In rooms, the nearer a layer is to the picture, the more it says. The untrained G gets the same $z$, and a hundred numbers of its layers say no more than $z$ does (all of the first layer's, in rooms, a little more). So nearly all that the trained ones add was learnt.
 #
@@ -182,7 +181,7 @@ plt.show()
 #
 # To use any of it for a picture that G did not make, one needs that picture's $z$. G itself gives the lessons: draw $z$, generate, and let a net learn $z$ from
 # $G(z)$ {cite}`donahue2017`. Ours has D's conv layers and one linear layer. It saw each of its pairs once. Then a few steps of gradient descent on $z$ improve its answer for the
-# one picture at hand {cite}`zhu2016`. This is all of it:
+# one picture at hand {cite}`zhu2016`. These steps are all in:
 
 # %%
 print(inspect.getsource(inversion.refine))

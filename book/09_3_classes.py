@@ -57,7 +57,7 @@ SETS = {
 }
 
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Left: samples of the first pair; where G is asked for a class, those of each column were asked for the same one. Right: the share of held-out digits of each class that lies among samples (recall); dots are nets, bars their means.", "name": "fig-classes"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Left: samples of the nets of the first seed; where G is asked for a class, those of each column were asked for the same one. Right: the share of held-out digits of each class that lies among samples (recall); dots are nets, bars their means.", "name": "fig-classes"}}
 def draw(pairs):
     """Samples of the first pair, and what each net reaches."""
     sheet = pictures.tiles(tables.file("classes_mnist_1000.webp"), 28, gap=1)
@@ -105,10 +105,9 @@ Table(
 )
 
 # %% [markdown]
-# **In short.** Where labels are few, a D that classifies while it learns errs less than the same net on the labelled pictures alone: so it does with a hundred labelled digits, and with a thousand sprites. With
+# **In short.** With a hundred labelled digits, and with a thousand sprites, a D that classifies while it learns errs less than the same net on the labelled pictures alone. With
 # a thousand digits the pictures without labels add nothing that five pairs could show. An SVM on a plain D is a strong rival: it is behind with a thousand digits; with a hundred, and on
-# sprites, the pairs do not decide. To ask G for a class makes the classifier worse in all three, and it costs variety: samples look cleaner, and
-# reach a small part of what a plain G's reach.
+# sprites, the pairs do not decide. Asking G for a class makes the classifier worse in all three, and costs variety: samples look cleaner, but reach only a small part of what a plain G's samples reach.
 #
 # ## The idea in code
 #
@@ -116,7 +115,7 @@ Table(
 # each update. All other pictures stay without labels, as in {cite}`salimans2016`.
 #
 # That teaches D, and G only through D. In an *auxiliary classifier GAN* {cite}`odena2017` G is asked for a class as well: ten of the numbers of z say which. The second head then
-# also judges what was generated, and both nets are to make it right.
+# also judges what was generated, and both nets are trained to make its answer right.
 
 # %%
 print(inspect.getsource(classes.second_head))
@@ -190,7 +189,7 @@ Table(
 ledger.of("after.classify*")
 
 # %% [markdown]
-# - **Nets:** narrow ones. Every GAN saw more than a hundred thousand pictures without labels; the nets of one seed, one of each kind, are called a *pair*, since they are compared two by two; each pair has a seed and a draw of labels of its own, equally many of each class.
+# - **Nets:** narrow ones. Every GAN saw more than a hundred thousand pictures without labels; two nets of one seed are called a *pair*, since nets are compared two by two; each seed has a draw of labels of its own, equally many of each class.
 # - **The same for all:** first weights, number of updates, batches of labelled pictures, and the pictures from which batchnorm's statistics are taken at the end.
 # - **Choices** on validation pictures, with labels and a seed that are not counted: the weight of the second head's loss out of three, and the learning rate of the net on
 #   labels alone out of three. The SVM's C, out of seven, is chosen anew for each pair's own net and labels, which favours the SVM.

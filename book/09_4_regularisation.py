@@ -55,7 +55,7 @@ COLOURS = dict(
 )
 
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "How often D gives a photograph that it has seen a higher logit than one held out, while it is trained. Lines: means over the pairs; bands: from the lowest to the highest of them.", "name": "fig-preference"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "How often D gives a photograph that it has seen a higher logit than one held out, while it is trained. Lines: means over seeds; bands: from the lowest seed to the highest.", "name": "fig-preference"}}
 _, axis = plt.subplots(figsize=(7, 3.4))
 for arm, name in NAMES.items():
     images = sorted(map(int, runs[arm][0]["curve"]))
@@ -108,8 +108,7 @@ Table(
 # %% [markdown]
 # **In short.** D does over-fit, and ever more: at first it cannot tell a seen photograph from another, at the end it prefers the seen one clearly. With *weight decay* no change of that is seen.
 # *Dropout* does hold D back. But what G learns from such a D is poorer: its samples reach fewer of the photographs held out, and D's features tell the kinds of room no better.
-# With *spectral normalisation* in place of batchnorm D does not over-fit, but after so short a training G has hardly learnt to draw. Which of the two changes is the cause was not measured.
-# What of all this the rules decide is said below.
+# With *spectral normalisation* in place of batchnorm D does not over-fit, but after so short a training G has hardly learnt to draw. Whether adding the one or dropping the other is the cause was not measured. Which of these findings the rules bear out is said below.
 #
 # ## Three ways to hold D back
 #
@@ -124,7 +123,7 @@ print(inspect.getsource(regularisation.dropout))
 # Spectral normalisation {cite}`miyato2018` is today's usual way, here for comparison: every matrix of D is divided by its largest singular value, so that no layer can stretch
 # a difference between two pictures. Batchnorm would stretch it again, so this D goes without.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Samples of the first pair, one net of each kind, from the same z.", "name": "fig-regularised-samples"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Samples of the nets of the first seed, one of each kind, from the same z.", "name": "fig-regularised-samples"}}
 sheet = pictures.tiles(tables.file("regularisation.webp"), 32, gap=1)
 image_rows.strips(
     [
@@ -185,7 +184,7 @@ Table(
 # What decay *can* do before batchnorm is change the speed. Adam's steps keep their size however small the weights are, and the same step turns smaller weights further. That is
 # a higher learning rate by another name. It also holds back batchnorm's own scale and bias.
 #
-# There is a second catch. Adam divides each gradient by its usual size, decay included. Beside gradients of D's size the authors' weight decay of a hundred-thousandth is nothing; ours
+# There is a second catch. Adam divides each gradient, the decay's share included, by its usual size. Beside gradients of D's size the authors' weight decay of a hundred-thousandth is nothing; ours
 # is three thousand times as strong. The norms of the weights at the end show where it acted:
 
 # %% tags=["hide-input"]
@@ -202,7 +201,7 @@ Table(
         ]
         for arm, name in NAMES.items()
     ],
-    caption="D's weights at the end of training, means over the pairs.",
+    caption="D's weights at the end of training, means over seeds.",
 )
 
 # %% [markdown]
@@ -212,9 +211,9 @@ Table(
 ledger.of("after.weight_decay*", "after.dropout*", "after.spectral_norm*")
 
 # %% [markdown]
-# - **Data:** photographs of four kinds of room (Places365), 32 pixels. Each pair of nets sees a thousand of its own, a hundred times each. Others are held out; others still are for the
+# - **Data:** photographs of four kinds of room (Places365), 32 pixels. The nets of each seed see a thousand of their own, a hundred times each. Others are held out; others still are for the
 #   probe, and for the classifier in whose features samples are judged.
-# - **Pairs:** the four nets of one seed, one of each kind, compared two by two: the same first weights (but for spectral normalisation, whose D is another net), photographs and order.
+# - **Pairs:** nets of one seed, compared two by two: the same first weights (but for spectral normalisation, whose D is another net), photographs and order.
 # - **D's preference:** the mean over the last three looks, in batches as in training, without dropout.
 # - **Probe:** a linear SVM tells the kind of room from D's features of photographs that no D has seen; chance is a quarter.
 #
@@ -222,8 +221,7 @@ ledger.of("after.weight_decay*", "after.dropout*", "after.spectral_norm*")
 # dcgan after regularisation --out runs/after  # goes on where it stopped
 # ```
 #
-# **Limits.** Few pairs, so that intervals are wide. One small net, one data set, one strength of each, not tuned. Nine rules were asked at once and are not corrected for that: one of them may look met or missed by chance. A D that is held
-# back could do with a longer training, which it did not get.
+# **Limits.** Few pairs, so that intervals are wide. One small net, one data set, one strength of each, not tuned. Nine rules were asked at once and are not corrected for that: one of them may look met or missed by chance. A D that is held back might gain from longer training, which it did not get.
 #
 # ## Exercises
 #

@@ -43,7 +43,7 @@ chapters.use_style()
 # %%
 ledger.of("after.translation.*")
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Masks to rooms: what was given (bed, window, lamp, door and picture in a colour each), the answers of three translators, and the room that the masks are of. None was seen in training.", "name": "fig-masks-to-rooms"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Masks to rooms: the masks that were given (bed, window, lamp, door and picture in a colour each), the answers of three translators, and the room that the masks come from. None of these rooms was seen in training.", "name": "fig-masks-to-rooms"}}
 details = next(
     row["details"]
     for row in tables.table("translation")["rows"]
@@ -168,8 +168,7 @@ labels = [
 image_rows.strips(list(zip(labels, sheet, strict=True)))
 
 # %% [markdown]
-# **L1 alone shows what was asked for, and scores highest of the three, though three seeds do not settle it.** To the eye its rooms are grey, and yet the judge finds in them nearly everything. That D makes answers that fit the question better is not borne out; if
-# anything the difference lies on the other side, and with L1 and D together it is mostly doors that get lost; with D alone, pictures on the wall and lamps as well. (The judge has learnt from blurred pictures, too, so blur does not fool it. A judge that had not might say otherwise.)
+# **L1 alone shows what was asked for, and scores highest of the three, though three seeds do not settle it.** To the eye its rooms are grey, and yet the judge finds in them nearly everything. That D makes answers that fit the question better is not borne out; if anything, they fit it worse. With L1 and D together it is mostly doors that get lost; with D alone, pictures on the wall and lamps as well. (The judge has learnt from blurred pictures, too, so blur does not fool it. A judge that had not might say otherwise.)
 #
 # **What D buys is what the question leaves open.** Masks say nothing of colours. L1 answers with the middle of all colours, the same whatever the $z$. With D the rooms are coloured, and other $z$ give other rooms. D alone gives the most
 # varied rooms and the least exact ones.
@@ -185,7 +184,7 @@ image_rows.strips(answers("grey"))
 image_rows.strips(answers("dark"))
 
 # %% [markdown]
-# Grey to colour is the same story: half of the answer is in the question, and the objects stay. L1 colours what it can be sure of, such as floors, and leaves the rest grey; with D everything has a colour, often a wrong
+# Grey to colour is the same story: half of the answer is in the question, and where L1 is part of the loss the objects mostly stay. L1 colours what it can be sure of, such as floors, and leaves the rest grey; with D everything has a colour, often a wrong
 # one. D alone loses pictures and doors.
 #
 # Dark to light has one right answer, and there D adds nothing to what is shown.
@@ -208,8 +207,8 @@ print(
 )
 
 # %% [markdown]
-# Nothing was chosen: Adam's settings are the paper's, the batch is 32, as in most of this book, and the weight of L1 beside D is that of {cite}`isola2017`. Nets of one seed are a pair: the same pairs of pictures in the same order. Three
-# seeds are few, and Student's interval says so. Grey to colour and dark to light have one net a loss, and their intervals only say what other pictures would give.
+# Nothing was chosen: Adam's settings are the paper's, the batch is 32, as in most of this book, and the weight of L1 beside D is that of {cite}`isola2017`. Nets of one seed saw the same pairs of pictures in the same order. Three
+# seeds are few, and Student's interval says so. Grey to colour and dark to light have one net for each loss, and their intervals only say what other pictures would give.
 # Judge and finder of this size are trained for this section (`judges.load_judge("drawn-rooms", size=32)`), on other drawings; the row "the truth" says how far they can be trusted.
 #
 # ## Exercises

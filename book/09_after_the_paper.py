@@ -19,7 +19,7 @@
 # chapter:** which of those answers hold when one measures them?
 #
 # Five sections take one question each and measure the answers to it, with small nets, on a CPU. Nothing here is a claim of the paper, so there is no verdict. But each
-# answer has a rule that was written before the measurement, and a stated number of repetitions. Where methods are compared, each gets the same labels and pictures, and as many trials unless the section says otherwise. In three places more was measured after a first look: {doc}`09_1_transfer` and
+# answer has a rule that was written before the measurement, and a stated number of repetitions. Where methods are compared, each gets the same labels and pictures, and equally many trials, unless the section says otherwise. In three places more was measured after a first look: {doc}`09_1_transfer` and
 # the {doc}`scoreboard` say where.
 
 # %% tags=["parameters", "hide-input"]
@@ -79,7 +79,7 @@ def answer(claim: str) -> list[str]:
 # ## What is often said, and what we found
 #
 # On the left, in our words, what popular accounts of the paper say. *Yes* means that the whole 95 % interval lies on the side of what is said, for these nets and these
-# data; *no*, that it lies on the other side; *not decided*, that it reaches to both. Where a row has several numbers, each is of another net. The unit, the rule and the number of repetitions of each row are further below.
+# data; *no*, that it lies on the other side; *not decided*, that it reaches to both. Where a row has several numbers, each is from a different net. The unit, the rule and the number of repetitions of each row are further below.
 
 # %% tags=["hide-input"]
 Table(
@@ -94,7 +94,7 @@ Table(
 # - **"Push the picture through G and take its layers as features."** G takes a point of its latent space, not a picture, so somebody must find that
 #   point first. {doc}`09_2_generator` does, and says what is lost on the way.
 # - **"Train without pairs."** The nets of this book translate between pictures that belong together, pair by pair. Translation without pairs (CycleGAN) and painting in another's
-#   style need other losses; {doc}`09_5_translation` names the papers, and measures nothing of it.
+#   style need other losses; {doc}`09_5_translation` names the papers and measures none of them.
 # - **"The larger the net, the better all this works."** Perhaps. Every number here is of nets that two cores train in minutes or a few hours.
 #
 # ## Every row

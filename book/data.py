@@ -17,7 +17,7 @@
 #
 # **The question:** which pictures does this book use, under which terms, and how do you get them?
 #
-# Not one photograph comes with this book, and you need none to read or to run it. Where a chapter does better with data, it says so.
+# Not one photograph comes with this book, and you need none to read or to run it. Where a chapter does better with photographs, it says so.
 #
 # Data sets are looked for in the folder that `$DCGAN_DATA` names (else `~/.cache/dcgan`), each under its own name: as a zip, as published, or as a
 # folder. A set that is missing is never replaced in silence.
@@ -115,8 +115,8 @@ if busiest > 0.5:
 # %% [markdown]
 # ### Does it need more memory where there are more pictures?
 #
-# It should not: LSUN has three million. What is measured is the largest amount of memory that all its processes held at one time, added up. What several of
-# them share counts several times, so the truth is below these numbers. With a thousand pictures one process does it all. With more, there is another for
+# It should not: LSUN has three million. What is measured is the most memory that all processes of the preparation held together at any one time. What several of
+# them share is counted several times, so the true numbers are lower. With a thousand pictures one process does it all. With more, there is another for
 # each core.
 
 # %% tags=["hide-input"]
@@ -135,7 +135,7 @@ Table(
 #
 # - **Stopped in the middle**, by Ctrl-C, a power cut or a full disk: the same command goes on where it was. What is not whole is never used.
 # - **A picture is damaged**, or no picture at all: it is left out, counted and named. Files that operating systems and network storage leave behind are skipped.
-# - **Files were moved, or touched**: the pictures are compared, and an equal copy is used.
+# - **Files were moved, or touched**: the pictures are compared, and a prepared copy that still matches is used again.
 # - **Pictures changed**: a new copy is made; `dcgan data list` shows all copies, their size and age, and `dcgan data clean` removes what has no source any more.
 # - **A database or a tar is damaged**: an error that names the file and says what to do.
 # - **Is all of it still as it was?** `dcgan data prepare NAME --verify` reads everything again and compares.
@@ -156,10 +156,10 @@ Table(["name", "stands in …"], stand_ins)
 # %% [markdown]
 # ## Your own photographs
 #
-# A folder or a zip will do, with images at any depth. Folders `train` and `test` beside each other are the splits, by whatever name (`Training`, `test_set`, `val`),
-# and the first folder below them is the class. Where there are none, one picture in twenty is held out, and the last folder is the class. Where train, val and a test with
-# classes all exist, val joins train; a test without classes is left out, and val takes its place. Transparent parts become white. A file `attributes.csv` says more about
-# each picture, if you like, separated by commas, semicolons or tabs:
+# A folder or a zip will do, with images at any depth. Folders `train` and `test` beside each other are the splits (names such as `Training`, `test_set` or `val` will do),
+# and the first folder below them is the class. Where there are no such folders, one picture in twenty is held out, and the last folder is the class. Where train, val and a test with
+# classes all exist, val joins train; a test without classes is left out, and val takes its place. Transparent parts become white. If you like, a file `attributes.csv`, separated by
+# commas, semicolons or tabs, says more about each picture:
 #
 # ```
 # file,Smiling,Eyeglasses

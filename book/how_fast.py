@@ -15,10 +15,10 @@
 # %% [markdown]
 # # How fast?
 #
-# **The question:** how fast is this library, against what you would use instead, and how does that change where there is more of everything?
+# **The question:** how fast is this library, against what you would use instead, and how does that change as everything grows?
 #
 # The numbers are from `make bench`, which is meant for a machine that does nothing else. The two sides of a comparison ran in turn, ours and theirs, pair by pair, so that whatever else the machine did affected both. A ratio is the
-# median over the pairs, and what stands behind it in brackets are the lowest and the highest pair.
+# median over the pairs, followed in brackets by the lowest and the highest pair.
 
 # %% tags=["parameters", "hide-input"]
 profile = "quick"
@@ -78,7 +78,7 @@ for size, rows in best.items():
     if rows:
         middle = np.median([row["value"] for row in rows])
         print(
-            f"One update at {size} pixels: the tutorials' loop takes {middle:.2f} times as long (median over {len(rows)} batch sizes)."
+            f"One update at {size} pixels: the tutorials' loop (explained below) takes {middle:.2f} times as long (median over {len(rows)} batch sizes)."
         )
 
 # %% [markdown]
@@ -106,7 +106,7 @@ Table(
 )
 
 # %% [markdown]
-# - **The tutorials' loop** is PyTorch's own tutorial on DCGAN, and what follows it: `benchmarks/tutorial.py`. Same nets, same losses, same updates: a test compares them. Ours keeps
+# - **The tutorials' loop** is that of PyTorch's own DCGAN tutorial and of others modelled on it: `benchmarks/tutorial.py`. It has the same nets, losses and updates as ours: a test compares them. Ours keeps
 #   images with their channels last, computes losses from logits, asks for no gradients of D's weights while G learns, runs Adam as one operation, and reads numbers off the
 #   device only for a row of the log.
 # - **ImageFolder and DataLoader** decode every picture in every epoch. Ours decodes it once and keeps the pixels: the first
@@ -127,7 +127,7 @@ for row in having("equal"):
 # %% [markdown]
 # ## One update
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Left: how many times as long the tutorials' update takes as ours. Bars: the lowest and the highest pair. Right: operations a second in our update, as a share of what a product of two large matrices reaches.", "name": "fig-fast-update"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Left: how many times as long the tutorials' update takes as ours. Bars: the lowest and the highest pair. Right: operations a second in our update, as a share of what a product of two large matrices (*sgemm*) reaches.", "name": "fig-fast-update"}}
 figure, (times, share) = plt.subplots(1, 2, figsize=(9, 3.4))
 for k, (size, kernel) in enumerate(((64, 4), (64, 5), (32, 4), (32, 5))):
     rows = having("of_sgemm", size=size, kernel=kernel)
@@ -159,7 +159,7 @@ if having("of_sgemm"):
 plt.show()
 
 # %% [markdown]
-# What keeps it from being faster still? Most of an update is inside the convolutions, as the table below says, and they are the processor maker's (oneDNN). Only the rest could be won by better code of ours. Among
+# What keeps it from being faster still? Most of an update is inside the convolutions, as the table below says, which are the processor maker's code (oneDNN). Only the rest could be won by better code of ours. Among
 # convolutions, those next to the image (three channels) and those at 4 x 4 pixels reach the smallest share of sgemm (the product of two large matrices).
 
 # %% tags=["hide-input"]
@@ -288,7 +288,7 @@ Table(
 #   itself. So the slope is about one at first, and nears two.
 # - **Size.** Pixels grow with the square of the side, and the default net gets a layer more for each doubling.
 # - **Pictures.** The same work for each. These are single runs, and they scatter.
-# - **Labels.** Ours needs only the inner products of images where there are fewer labels than features. The number of these products grows with the square of the number of labels, so the slope climbs from below one towards
+# - **Labels.** Where there are fewer labels than features, ours needs only the inner products of images. The number of these products grows with the square of the number of labels, so the slope climbs from below one towards
 #   two. liblinear passes over all features, as often as it needs.
 # - **References.** The same work for each. Why our time grows a little more slowly than their number was not measured.
 # - **Codes.** Sorting; it bends where the codes no longer fit the cache ({doc}`04_1_lsun`).
@@ -329,7 +329,11 @@ plt.show()
 
 # %% tags=["hide-input"]
 Table(
-    ["generator", "images a second", "times PyTorch's own format"],
+    [
+        "generator",
+        "images a second",
+        "times as fast as in PyTorch's default format",
+    ],
     [
         [row["run"], f"{row['images_per_second']:,.0f}", ratio(row)]
         for row in having("run", "images_per_second")
@@ -378,7 +382,7 @@ Table(
         "images",
         "minutes at 10 %",
         "minutes at 40 %",
-        "images a second it would read",
+        "images a second it would read at 40 %",
     ],
     [
         [

@@ -132,7 +132,7 @@ image_rows.strips(
 # ## Why the pictures are grainy
 #
 # Look again: every drawing has a fine grain, like film. Our first drawings had next to none, and two nets that we trained on them (and did not keep) were still grey when
-# we gave up. Here is one kind of net, still young, after the same number of drawings with each of three strengths of grain.
+# we gave up. Here is one small net early in training, after the same number of drawings, with each of three strengths of grain.
 
 # %% mystnb={"figure": {"caption": "Samples of a young generator, four from each of two seeds. On the left, the grain of the portraits that it was trained on (its standard deviation, where black to white is 1).", "name": "fig-grain"}}
 trials = chapters.trial("grain")
@@ -349,7 +349,7 @@ ledger.demonstrate(
 for run in (room_run, portrait_run):
     details = ledger.shipped(f"scenes.coverage.{run.name}", run)["details"]
     drawn, all_cells = details["cells_in_samples"], details["cells_in_data"]
-    print(f"{run.name}: {drawn} of {all_cells} combinations are drawn")
+    print(f"{run.name}: {drawn} of {all_cells} combinations appear in samples")
     print(f"    two halves of the data: {details['data_with_data']:.3f}")
 
 # %% [markdown]
@@ -372,8 +372,7 @@ ledger.of("scenes.coverage.drawn-sprites")
 # ## The second source: the weights of 2015
 #
 # The authors released two trained models: a generator and a discriminator of house numbers (SVHN {cite}`netzer2011`), and a discriminator of
-# ImageNet pictures. They were written for Theano, a library that is no longer kept up. We read the bare numbers, never the pickles around them, and put
-# them into the same classes that you saw in {doc}`chapter 3 <03_architecture>`.
+# ImageNet pictures. They were written for Theano, a library that is no longer kept up. We read the bare numbers, never the pickles around them, and put them into the same nets that you saw in {doc}`chapter 3 <03_architecture>`.
 #
 # There is one difference that no error message warns of. A convolution, in mathematics, flips its kernel. Theano did that. PyTorch does not. So
 # every kernel has to be turned around in both directions. Here is what comes out.
