@@ -28,12 +28,12 @@ def timed() -> Iterator[Callable[[], float]]:
     yield lambda: time.perf_counter() - start
 
 
-def bootstrap(statistic: Callable[..., float], *samples: np.ndarray, seed: int = 0, draws: int = 1000) -> tuple[float, float]:
-    """The 95 % percentile interval of `statistic(*samples)`, each sample drawn anew with replacement `draws` times."""
+def bootstrap(number: Callable[..., Any], *samples: np.ndarray, seed: int = 0, draws: int = 1000) -> tuple[float, float, float]:
+    """`number(*samples)` with its 95 % percentile interval: each sample is drawn anew with replacement `draws` times."""
     rng = np.random.default_rng(seed)
-    values = [statistic(*(s[rng.integers(0, len(s), len(s))] for s in samples)) for _ in range(draws)]
+    values = [number(*(s[rng.integers(0, len(s), len(s))] for s in samples)) for _ in range(draws)]
     low, high = np.quantile(values, [0.025, 0.975])
-    return float(low), float(high)
+    return float(number(*samples)), float(low), float(high)
 
 
 def student(values: Sequence[float]) -> tuple[float, float, float]:

@@ -51,9 +51,8 @@ def _above_kmeans(s: Setting) -> Measurement:
     """D's features less K-means' on the same test images, in percentage points; the interval varies over images."""
     mine, theirs = _all_labels("cifar10", "trained", ())(s), _kmeans(s, "accuracy", _all_labels("cifar10", "kmeans", ()))
     more = 100 * (scores.unpack(mine).astype(float) - scores.unpack(theirs))
-    low, high = intervals.bootstrap(lambda x: float(x.mean()), more, seed=s.seed)
     details = {"D": mine.value, "K-means": theirs.value, "centroids": 100 if s.small else 1600}
-    return Measurement(float(more.mean()), low, high, len(more), mine.seconds + theirs.seconds, details)
+    return Measurement(*intervals.bootstrap(np.mean, more, seed=s.seed), len(more), mine.seconds + theirs.seconds, details)
 
 
 def paired_draws(mine: Measurement, theirs: Measurement) -> Measurement:

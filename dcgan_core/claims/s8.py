@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from dcgan_core import intervals
 from dcgan_core.claims.claim import MORE, NOT_IN_PAPER, Claim, Measure, Setting, at_most, check_photographs
 from dcgan_core.data.images import ImageData, part
 from dcgan_core.data.sources import source
@@ -83,12 +82,11 @@ def _more_than_real(s: Setting) -> Measurement:
     """The same digits read with generated references and with as many real ones, those that the net learnt from."""
     real = _real(s)
     count = max(n for n in real if n <= (s.run.info["config"].get("first") or max(real)))
-    with intervals.timed() as seconds:
-        mine, theirs = _generated(s, count)[count][0], real[count][0]
-        details = {"generated": 100 * mine.mean(), "real": 100 * theirs.mean(), "references": count}
-        details["disagree"] = 100 * float((mine != theirs).mean())
-        more, low, high = neighbours.paired(mine, theirs, s.seed)
-        return Measurement(more, low, high, len(mine), seconds(), details)
+    mine, theirs = _generated(s, count)[count][0], real[count][0]
+    details = {"generated": 100 * mine.mean(), "real": 100 * theirs.mean(), "references": count}
+    details["disagree"] = 100 * float((mine != theirs).mean())
+    more, low, high = neighbours.paired(mine, theirs, s.seed)
+    return Measurement(more, low, high, len(mine), details=details)
 
 
 def _more_than_mnist(s: Setting) -> Measurement:
@@ -104,11 +102,10 @@ def _more_than_mnist(s: Setting) -> Measurement:
         how = f"dcgan train mnist --images {seen} --decay-images {s.run.info['config'].get('decay_images', 0)}"
         raise UserError(f"{beside / 'mnist'}: should be the supplement's net, trained alike ({how})")
     count = 5_000 if s.small else 50_000
-    with intervals.timed() as seconds:
-        mine, other = (_generated(setting, count)[count][0] for setting in (s, replace(s, run=plain)))
-        details = {"here": 100 * mine.mean(), "mnist": 100 * other.mean(), "references": count, "beside": plain.name}
-        more, low, high = neighbours.paired(mine, other, s.seed)
-        return Measurement(more, low, high, len(mine), seconds(), details)
+    mine, other = (_generated(setting, count)[count][0] for setting in (s, replace(s, run=plain)))
+    details = {"here": 100 * mine.mean(), "mnist": 100 * other.mean(), "references": count, "beside": plain.name}
+    more, low, high = neighbours.paired(mine, other, s.seed)
+    return Measurement(more, low, high, len(mine), details=details)
 
 
 _NUMBERS = (

@@ -9,7 +9,6 @@ import os
 import re
 import shutil
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
@@ -269,9 +268,7 @@ class _Unfinished:
             "left_out": 0,
             "counts": dict.fromkeys(SPLITS, 0),
             "bytes": dict.fromkeys(files, 0),
-            "seconds": 0.0,
         }
-        self.started = time.monotonic() - self.done["seconds"]
         self.files = {name: open(path / name, "a+b") for name in files}
         for name, file in self.files.items():
             file.truncate(self.done["bytes"][name])
@@ -320,7 +317,6 @@ class _Unfinished:
         for file in self.files.values():
             file.flush()
             os.fsync(file.fileno())
-        self.done["seconds"] = round(time.monotonic() - self.started, 1)
         write_atomically(self.path / "progress.json", json.dumps(self.done).encode())
 
     def some_left_out(self) -> str:
@@ -353,7 +349,7 @@ class _Unfinished:
         content = _hash_of(contents)
         content.update((self.path / "content").read_bytes())
         hashes = {split: h.hexdigest() for split, h in self.hashes.items()}
-        more = {"sha256": hashes, "content": content.hexdigest(), "seconds": self.done["seconds"]}
+        more = {"sha256": hashes, "content": content.hexdigest()}
         write_json(self.path / "meta.json", facts | more)
         shutil.rmtree(folder, ignore_errors=True)  # a cache of an older format
         os.replace(self.path, folder)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from dcgan_core import latent
 from dcgan_core.errors import UserError, reason
@@ -117,7 +118,8 @@ class _Graph:
         for part in parts:
             x = self._layer(part, x, nn.Identity() if pooled else stage.norm)
         if pooled and not isinstance(stage.norm, nn.Identity):
-            scale, shift = (self.weight(values.view(-1, 1, 1)) for values in _scale_and_shift(stage.norm))
+            fused = _with_norm(torch.ones_like(stage.norm.running_mean)[:, None], None, stage.norm)
+            scale, shift = (self.weight(values.view(-1, 1, 1)) for values in fused)
             x = self.node("Add", self.node("Mul", x, scale), shift)
         return self._activation(stage.activation, x)
 
@@ -163,24 +165,15 @@ class _Graph:
 
 def folded(layer: Any, norm: nn.Module) -> tuple[Tensor, Tensor]:
     """The weight and bias of a layer that does what it and the batchnorm behind it do, in float32."""
-    weight = layer.weight.detach()
-    outputs = 1 if isinstance(layer, nn.ConvTranspose2d) else 0  # which dimension of the weight they are
-    bias = layer.bias.detach() if layer.bias is not None else weight.new_zeros(weight.shape[outputs])
-    if isinstance(norm, nn.Identity):
-        return weight, bias
-    scale, shift = _scale_and_shift(norm)
-    shape = [1] * weight.ndim
-    shape[outputs] = -1
-    return weight * scale.view(shape), bias * scale + shift
+    weight, bias, transposed = layer.weight.detach(), layer.bias, isinstance(layer, nn.ConvTranspose2d)
+    if not isinstance(norm, nn.Identity):
+        return _with_norm(weight, bias, norm, transposed=transposed)
+    return weight, weight.new_zeros(weight.shape[int(transposed)]) if bias is None else bias.detach()
 
 
-def _scale_and_shift(norm: Any) -> tuple[Tensor, Tensor]:
-    """What a batchnorm with fixed statistics multiplies by, and then adds."""
-    scale = (norm.running_var + norm.eps).rsqrt()
-    if not norm.affine:
-        return scale, -norm.running_mean * scale
-    scale = scale * norm.weight.detach()
-    return scale, norm.bias.detach() - norm.running_mean * scale
+def _with_norm(weight: Tensor, bias: Tensor | None, norm: Any, *, transposed: bool = False) -> tuple[Tensor, Tensor]:
+    statistics = norm.running_mean, norm.running_var, norm.eps
+    return fuse_conv_bn_weights(weight, bias, *statistics, norm.weight, norm.bias, transposed)
 
 
 def _model(net: Generator | Discriminator, half: bool, mask: int | None) -> onnx.ModelProto:

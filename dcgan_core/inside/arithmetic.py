@@ -278,8 +278,7 @@ def _over_sets(values: np.ndarray, sets: np.ndarray, seed: int, minus: np.ndarra
         value, low, high = share(values)
     else:
         others = () if minus is None else (minus,)
-        value = float(values.mean() - sum(o.mean() for o in others))
-        low, high = bootstrap(lambda x, *more: float(x.mean() - sum(m.mean() for m in more)), values, *others, seed=seed)
+        value, low, high = bootstrap(lambda x, *more: x.mean() - sum(m.mean() for m in more), values, *others, seed=seed)
     means = [float(values[sets == s].mean()) for s in np.unique(sets)]
     if 1 < len(means) < len(values):
         _, lowest, highest = student(means)
@@ -323,23 +322,22 @@ def selection(run: Run, name: str, device: str = "auto", *, small: bool = False)
     On pictures whose attributes are known and from which it did not learn. `details`: for each term how many pictures it
     would take, and the share of them that are right. Raises UserError without such pictures, or where it takes none.
     """
-    with timed() as seconds:
-        place, parts = devices.pick(device), SUMS[name]
-        names, count = tuple(parts.result.shows), 500 if small else 4000
-        if DATA[name] == attributes.DATA:
-            images, truth = attributes.unseen(attributes.SELECTING, names, count if small else None)
-        else:
-            drawn = scenes.draw(DATA[name], count, run.architecture.size, judges.HELD_OUT_SEED)
-            images, truth = drawn.images, {key: (drawn.factors[key] > 0.5).astype(np.float32) for key in names}
-        answers, right = readers(run, place)[0](images), {}
-        for concept in parts.terms:
-            taken = concept.shown(answers, exemplars.SURE)
-            if not taken.any():
-                raise UserError(f"concept {concept.name!r}: the classifier is sure of none of {len(images)} pictures")
-            right[concept.name] = concept.shown(truth)[taken]
-        value, low, high = _mean_of_terms(list(right.values()))
-        details = {key: [len(flags), round(float(flags.mean()), 4)] for key, flags in right.items()}
-        return Measurement(value, low, high, sum(map(len, right.values())), seconds(), {"taken_and_right": details})
+    place, parts = devices.pick(device), SUMS[name]
+    names, count = tuple(parts.result.shows), 500 if small else 4000
+    if DATA[name] == attributes.DATA:
+        images, truth = attributes.unseen(attributes.SELECTING, names, count if small else None)
+    else:
+        drawn = scenes.draw(DATA[name], count, run.architecture.size, judges.HELD_OUT_SEED)
+        images, truth = drawn.images, {key: (drawn.factors[key] > 0.5).astype(np.float32) for key in names}
+    answers, right = readers(run, place)[0](images), {}
+    for concept in parts.terms:
+        taken = concept.shown(answers, exemplars.SURE)
+        if not taken.any():
+            raise UserError(f"concept {concept.name!r}: the classifier is sure of none of {len(images)} pictures")
+        right[concept.name] = concept.shown(truth)[taken]
+    details = {key: [len(flags), round(float(flags.mean()), 4)] for key, flags in right.items()}
+    number = sum(map(len, right.values()))
+    return Measurement(*_mean_of_terms(list(right.values())), number, details={"taken_and_right": details})
 
 
 def _mean_of_terms(right: list[np.ndarray]) -> tuple[float, float, float]:

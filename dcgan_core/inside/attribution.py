@@ -310,7 +310,6 @@ def _focus_of(net: Discriminator, drawings: tuple[Drawn, Drawn], features: Numbe
     return found, {
         "drawings": len(drawings[0].images),
         "responses_per_feature": top,
-        "features_by_object": {str(n): int((found.objects == n).sum()) for n in np.unique(found.objects)},
         "feature_and_share_by_object": {str(n): [int(f), round(float(shares.mean()), 4)] for n, f, shares in best},
         "even": float(found.own("even").mean()),
         "even_in_what_the_unit_sees": float(found.own("even_in_field").mean()),
@@ -338,4 +337,5 @@ def _mean_and_interval(
         drawn = [g[rng.integers(0, len(g), len(g))] if draw else g for g in groups]
         return float(drawn[0].mean() - (drawn[1].mean() if minus else 0))
 
-    return statistic(*flat, draw=False), *intervals.bootstrap(statistic, *flat, seed=seed)
+    value = statistic(*flat, draw=False)
+    return value, *intervals.bootstrap(statistic, *flat, seed=seed)[1:]

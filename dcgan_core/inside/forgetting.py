@@ -355,7 +355,7 @@ def _by_chance(
         more = _kept_of_each(chosen, few) - np.stack([_kept_of_each(e, few) for e in tries])  # draws x N
         value, least, _ = intervals.student((more.sum(1) / max(others.sum(), 1)).tolist())
         table = np.stack([more.mean(0), others], 1)  # drawn anew together
-        low, high = intervals.bootstrap(lambda x: float(x[:, 0].sum() / max(x[:, 1].sum(), 1)), table, seed=seed)
+        _, low, high = intervals.bootstrap(lambda x: x[:, 0].sum() / max(x[:, 1].sum(), 1), table, seed=seed)
         margin = float(np.hypot(value - least, (high - low) / 2))  # other draws, and other samples
         rest = Measurement(value, value - margin, value + margin, len(draws), seconds())
     by_chance = {

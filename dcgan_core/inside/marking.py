@@ -107,30 +107,29 @@ def eye_agreement(generator: Generator, finder: Finder, judge: Judge, marks: Mar
 
     `details`: how often eye and judge agree; the same without samples in which it is hard to say; how well boxes overlap.
     """
-    with intervals.timed() as seconds:
-        images = latent.generate_pixels(generator, marks.z(generator))
-        by_eye = np.array([bool(marks.boxes.get(i)) for i in range(marks.count)])
-        sure = np.ones(marks.count, bool)
-        sure[list(marks.unsure)] = False
-        boxes = finder.boxes(images, marks.what)
-        found = np.array([bool(b) for b in boxes])
-        said = judge.read(images)[marks.what] > 0.5
-        pairs = np.array(
-            [
-                max((detection.overlap(np.array(mine), np.array(theirs)) for theirs in boxes[i]), default=0.0)
-                for i, marked in marks.boxes.items()
-                for mine in marked
-            ]
-        )
-        details = {
-            "samples_with_one": {"eye": int(by_eye.sum()), "finder": int(found.sum()), "judge": int(said.sum())},
-            "sure": int(sure.sum()),
-            "agreement_where_sure": round(float((found == by_eye)[sure].mean()), 4),
-            "judge_agrees": round(float((said == by_eye).mean()), 4),
-            "judge_agrees_where_sure": round(float((said == by_eye)[sure].mean()), 4),
-            "boxes": len(pairs),
-            "boxes_found": round(float(np.mean(pairs >= 0.5)), 4),  # overlap (IoU) of a half or more
-            "overlap": round(float(np.mean(pairs)), 4),
-            "disagree": np.flatnonzero(found != by_eye).tolist(),
-        }
-        return Measurement(*intervals.share(found == by_eye), marks.count, seconds(), details)
+    images = latent.generate_pixels(generator, marks.z(generator))
+    by_eye = np.array([bool(marks.boxes.get(i)) for i in range(marks.count)])
+    sure = np.ones(marks.count, bool)
+    sure[list(marks.unsure)] = False
+    boxes = finder.boxes(images, marks.what)
+    found = np.array([bool(b) for b in boxes])
+    said = judge.read(images)[marks.what] > 0.5
+    pairs = np.array(
+        [
+            max((detection.overlap(np.array(mine), np.array(theirs)) for theirs in boxes[i]), default=0.0)
+            for i, marked in marks.boxes.items()
+            for mine in marked
+        ]
+    )
+    details = {
+        "samples_with_one": {"eye": int(by_eye.sum()), "finder": int(found.sum()), "judge": int(said.sum())},
+        "sure": int(sure.sum()),
+        "agreement_where_sure": round(float((found == by_eye)[sure].mean()), 4),
+        "judge_agrees": round(float((said == by_eye).mean()), 4),
+        "judge_agrees_where_sure": round(float((said == by_eye)[sure].mean()), 4),
+        "boxes": len(pairs),
+        "boxes_found": round(float(np.mean(pairs >= 0.5)), 4),  # overlap (IoU) of a half or more
+        "overlap": round(float(np.mean(pairs)), 4),
+        "disagree": np.flatnonzero(found != by_eye).tolist(),
+    }
+    return Measurement(*intervals.share(found == by_eye), marks.count, details=details)

@@ -14,7 +14,7 @@ from dcgan_core.errors import UserError
 from dcgan_core.files import read_json
 from dcgan_core.inside import weights_of
 from dcgan_core.inside.exemplars import Reads
-from dcgan_core.intervals import Measurement, bootstrap, share, timed
+from dcgan_core.intervals import Measurement, bootstrap, share
 from dcgan_core.networks import Generator
 from dcgan_core.runs import Run
 
@@ -50,17 +50,16 @@ def eye_agrees(generator: Generator, seen: Seen, judge: Reads, attribute: str) -
     `details`: how many were unclear; of those where the eye saw the attribute the share that the classifier overlooks; of
     the others the share in which it sees one.
     """
-    with timed() as seconds:
-        clear = seen.clear(attribute)
-        there = np.array([letter == "1" for letter in seen.by_eye[attribute]])[clear]
-        said = (judge(latent.generate_pixels(generator, seen.z))[attribute] > 0.5)[clear]
-        details = {
-            "unclear": int((~clear).sum()),
-            "overlooked": [round(float(x), 4) for x in share(~said[there])],
-            "imagined": [round(float(x), 4) for x in share(said[~there])],
-            "there": int(there.sum()),
-        }
-        return Measurement(*share(said == there), int(clear.sum()), seconds(), details)
+    clear = seen.clear(attribute)
+    there = np.array([letter == "1" for letter in seen.by_eye[attribute]])[clear]
+    said = (judge(latent.generate_pixels(generator, seen.z))[attribute] > 0.5)[clear]
+    details = {
+        "unclear": int((~clear).sum()),
+        "overlooked": [round(float(x), 4) for x in share(~said[there])],
+        "imagined": [round(float(x), 4) for x in share(said[~there])],
+        "there": int(there.sum()),
+    }
+    return Measurement(*share(said == there), int(clear.sum()), details=details)
 
 
 # --- samples of photographed rooms ------------------------------------------------------------------------------------
@@ -105,6 +104,5 @@ def rooms_kept(run: Run, path: Path = ROOMS_BY_EYE, seed: int = 0) -> Measuremen
     named = kinds["before"] != "?"
     same = {version: (letters == kinds["before"])[named] for version, letters in kinds.items() if version != "before"}
     more = same["paper"].astype(float) - same["random"]
-    interval = bootstrap(lambda x: float(x.mean()), more, seed=seed)
     details = {version: [round(x, 4) for x in share(flags)] for version, flags in same.items()}
-    return Measurement(float(more.mean()), *interval, len(more), details=details)
+    return Measurement(*bootstrap(np.mean, more, seed=seed), len(more), details=details)

@@ -77,10 +77,9 @@ def turns(generator: Generator, candidates: Pool, judge: Reads, count: int, seed
             "random_direction": _mean(same["random"]),
             "two_random_faces": _mean(strangers),
         }
-        interval = bootstrap(lambda x: float(x.mean()), kept.mean(1), seed=seed)
         return {
             "monotone": Measurement(*share(rises["turn"]), count, seconds(), monotone),
-            "identity": Measurement(float(kept.mean()), *interval, count, seconds(), identity),
+            "identity": Measurement(*bootstrap(np.mean, kept.mean(1), seed=seed), count, seconds(), identity),
         }
 
 

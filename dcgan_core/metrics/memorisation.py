@@ -43,18 +43,16 @@ def distance_ratio(generator: Generator, train: np.ndarray, held_out: np.ndarray
     def ratio(a: np.ndarray, b: np.ndarray) -> float:
         return float(np.median(a) / np.median(b))
 
-    with intervals.timed() as seconds:
-        samples, _ = neighbours.nearest(generate_samples(generator, count, seed), train, device)
-        unseen, _ = neighbours.nearest(held_out, train, device)
-        low, high = intervals.bootstrap(ratio, samples, unseen, seed=seed)
-        details = {
-            "samples_to_train": float(np.median(samples)),
-            "held_out_to_train": float(np.median(unseen)),
-            "held_out": len(held_out),
-            "train": len(train),
-            "histogram": {"bin": BIN, "samples": _histogram(samples), "held_out": _histogram(unseen)},
-        }
-        return Measurement(ratio(samples, unseen), low, high, count, seconds(), details)
+    samples, _ = neighbours.nearest(generate_samples(generator, count, seed), train, device)
+    unseen, _ = neighbours.nearest(held_out, train, device)
+    details = {
+        "samples_to_train": float(np.median(samples)),
+        "held_out_to_train": float(np.median(unseen)),
+        "held_out": len(held_out),
+        "train": len(train),
+        "histogram": {"bin": BIN, "samples": _histogram(samples), "held_out": _histogram(unseen)},
+    }
+    return Measurement(*intervals.bootstrap(ratio, samples, unseen, seed=seed), count, details=details)
 
 
 def memorisation_seen(generator: Generator, train: np.ndarray, held_out: np.ndarray, count: int, seed: int = 0) -> Measurement:
@@ -69,14 +67,12 @@ def memorisation_seen(generator: Generator, train: np.ndarray, held_out: np.ndar
     def ratio(a: np.ndarray, b: np.ndarray) -> float:
         return float(a.mean() / b.mean())
 
-    with intervals.timed() as seconds:
-        samples = generate_samples(generator, count, seed)
-        chosen = np.random.default_rng(seed).permutation(len(train))[: len(held_out)]
-        seen, _ = neighbours.nearest(train[np.sort(chosen)], samples, device)
-        unseen, _ = neighbours.nearest(held_out, samples, device)
-        low, high = intervals.bootstrap(ratio, seen, unseen, seed=seed)
-        details = {"seen": float(seen.mean()), "unseen": float(unseen.mean()), "images_of_each": len(unseen)}
-        return Measurement(ratio(seen, unseen), low, high, count, seconds(), details)
+    samples = generate_samples(generator, count, seed)
+    chosen = np.random.default_rng(seed).permutation(len(train))[: len(held_out)]
+    seen, _ = neighbours.nearest(train[np.sort(chosen)], samples, device)
+    unseen, _ = neighbours.nearest(held_out, samples, device)
+    details = {"seen": float(seen.mean()), "unseen": float(unseen.mean()), "images_of_each": len(unseen)}
+    return Measurement(*intervals.bootstrap(ratio, seen, unseen, seed=seed), count, details=details)
 
 
 # --- copies, be they moved or mirrored ----------------------------------------------------------------------------------
@@ -99,27 +95,20 @@ def copies(samples: np.ndarray, train: np.ndarray, held_out: np.ndarray, seed: i
     `details`: `caught`, the shares of PLANTED copies that would be called so, by what was done to them. samples, train,
     held_out: uint8 N x C x S x S. The interval draws samples and held-out pictures anew.
     """
-    with intervals.timed() as seconds:
-        rng = np.random.default_rng(seed)
-        known = _prepared(train)
-        of_samples, of_unseen = (_scores(_prepared(images), known) for images in (samples, held_out))
+    rng = np.random.default_rng(seed)
+    known = _prepared(train)
+    of_samples, of_unseen = (_scores(_prepared(images), known) for images in (samples, held_out))
 
-        planted = train[np.sort(rng.permutation(len(train))[:PLANTED])]
-        limit = float(np.quantile(of_unseen, QUANTILE))
-        caught = {
-            how: intervals.share(_scores(_prepared(changed), known) < limit) for how, changed in changed_copies(planted, rng)
-        }
-        details = {
-            "limit": limit,
-            "caught": {how: [round(float(x), 4) for x in found] for how, found in caught.items()},
-            "quantiles": {
-                who: [round(float(x), 4) for x in np.quantile(scores, (0, 0.01, 0.1, 0.5))]
-                for who, scores in (("samples", of_samples), ("held out", of_unseen))
-            },
-            "train": len(train),
-            "held_out": len(held_out),
-        }
-        return Measurement(*beyond_unseen(of_samples, of_unseen, seed), len(samples), seconds(), details)
+    planted = train[np.sort(rng.permutation(len(train))[:PLANTED])]
+    limit = float(np.quantile(of_unseen, QUANTILE))
+    caught = {how: intervals.share(_scores(_prepared(changed), known) < limit) for how, changed in changed_copies(planted, rng)}
+    details = {
+        "limit": limit,
+        "caught": {how: [round(float(x), 4) for x in found] for how, found in caught.items()},
+        "train": len(train),
+        "held_out": len(held_out),
+    }
+    return Measurement(*beyond_unseen(of_samples, of_unseen, seed), len(samples), details=details)
 
 
 def beyond_unseen(samples: np.ndarray, unseen: np.ndarray, seed: int = 0) -> tuple[float, float, float]:
@@ -128,7 +117,7 @@ def beyond_unseen(samples: np.ndarray, unseen: np.ndarray, seed: int = 0) -> tup
     def more(a: np.ndarray, b: np.ndarray) -> float:
         return float((a < np.quantile(b, QUANTILE)).mean() - QUANTILE)
 
-    return more(samples, unseen), *intervals.bootstrap(more, samples, unseen, seed=seed)
+    return intervals.bootstrap(more, samples, unseen, seed=seed)
 
 
 def changed_copies(images: np.ndarray, rng: np.random.Generator) -> list[tuple[str, np.ndarray]]:

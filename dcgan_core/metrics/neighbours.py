@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -85,7 +84,7 @@ def curve(
     if len(queries) != len(answers):
         raise UserError(f"{len(queries)} queries, but {len(answers)} answers to them")
     search = NearestLabels(queries, device)
-    past: dict[int, tuple[np.ndarray, float]] = {}
+    past: dict[int, tuple[torch.Tensor, float]] = {}
     spent = _load(state, search, past) if state else 0.0
     saved = 0.0
     bar = tqdm(total=milestones[-1], initial=search.seen, unit=" digits", unit_scale=True, disable=not progress, delay=2)
@@ -98,14 +97,14 @@ def curve(
                 search.show(images, labels)
                 bar.update(BLOCK)
                 if search.seen in MILESTONES or search.seen == milestone:
-                    past[search.seen] = (search.labels.cpu().numpy().copy(), spent + seconds())
+                    past[search.seen] = (search.labels.cpu().clone(), spent + seconds())
                 if state and (search.seen in past or seconds() - saved > SAVE_SECONDS):
                     _save(state, search, past, spent + seconds())
                     saved = seconds()
             if milestone not in past:
                 raise UserError(f"{state}: holds {search.seen:,} references but not the answers at {milestone:,}; delete it")
-            labels, when = past[milestone]
-            yield milestone, labels != np.asarray(answers), when
+            found, when = past[milestone]
+            yield milestone, found.numpy() != np.asarray(answers), when
 
 
 def nn_error(wrong: np.ndarray, seconds: float = 0.0, details: dict | None = None) -> Measurement:
@@ -122,16 +121,8 @@ def nn_error(wrong: np.ndarray, seconds: float = 0.0, details: dict | None = Non
 
 def _save(path: Path, search: NearestLabels, past: dict, seconds: float) -> None:
     buffer = io.BytesIO()
-    np.savez(
-        buffer,
-        best=search.best.cpu().numpy(),
-        labels=search.labels.cpu().numpy(),
-        seen=search.seen,
-        seconds=seconds,
-        milestones=np.array(list(past), np.int64),
-        answers=np.array([labels for labels, _ in past.values()], np.int16).reshape(len(past), len(search.labels)),
-        times=np.array([when for _, when in past.values()]),
-    )
+    state = {"best": search.best, "labels": search.labels, "seen": search.seen, "past": past, "seconds": seconds}
+    torch.save(state, buffer)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, buffer.getbuffer())
 
@@ -139,19 +130,15 @@ def _save(path: Path, search: NearestLabels, past: dict, seconds: float) -> None
 def _load(path: Path, search: NearestLabels, past: dict) -> float:
     """Puts back what `_save` wrote; returns the seconds it took."""
     try:
-        with np.load(path) as kept:
-            best, labels = kept["best"], kept["labels"]
-            if len(best) != len(search.best):
-                raise ValueError(f"of {len(best)} queries")
-            search.best.copy_(torch.from_numpy(best))
-            search.labels.copy_(torch.from_numpy(labels))
-            search.seen = int(kept["seen"])
-            rows = zip(kept["milestones"], kept["answers"], kept["times"], strict=True)
-            past.update((int(m), (a.astype(np.int64), float(t))) for m, a, t in rows)
-            return float(kept["seconds"])
+        kept = torch.load(path, map_location="cpu", weights_only=True)
+        search.best.copy_(kept["best"])
+        search.labels.copy_(kept["labels"])
+        search.seen = kept["seen"]
+        past.update(kept["past"])
+        return float(kept["seconds"])
     except FileNotFoundError:
         return 0.0
-    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as problem:
+    except Exception as problem:  # torch.load raises pickle's, zip's and its own errors
         raise UserError(f"{path}: damaged, or of other queries ({reason(problem)}); delete it") from None
 
 
@@ -185,7 +172,7 @@ def generated_errors(
     weights = [v.cpu().numpy() for v in generator.state_dict().values()]
     name = _name_of(seed, BLOCK, generator.architecture, queries, *weights)
     milestones, device = (*(m for m in MILESTONES if m < count), count), next(generator.parameters()).device
-    state = kept and kept / f"{name}.npz"
+    state = kept and kept / f"{name}.pt"
     blocks = generated(generator, seed)
     found = curve(blocks, queries, answers, milestones, device=device, state=state, progress=progress)
     return {n: (wrong, seconds) for n, wrong, seconds in found}
@@ -199,5 +186,4 @@ def percent(errors: Errors) -> dict[str, float]:
 def paired(wrong: np.ndarray, other: np.ndarray, seed: int = 0) -> list[float]:
     """How many percentage points more of the same queries are `wrong` than `other` (N times true or false): mean, low, high."""
     more = 100 * (wrong.astype(float) - other)
-    low, high = bootstrap(lambda x: float(x.mean()), more, seed=seed)
-    return [round(x, 4) for x in (float(more.mean()), low, high)]
+    return [round(x, 4) for x in bootstrap(np.mean, more, seed=seed)]

@@ -47,25 +47,11 @@ def walk_smoothness(
     """Is a walk through z smooth? (Paper §6.1) Its largest step as a share of the distance between its ends, mean over pairs.
 
     1 would be a jump from one image to the other, 1 / steps an even cross-fade. With `features`: in these instead of pixels;
-    there a cross-fade is not even, and is measured. It misleads where the whole walk leaves the straight line
+    there a cross-fade is not even. It misleads where the whole walk leaves the straight line
     between the two images: then even steps are larger than 1 / steps.
     """
-    with intervals.timed() as seconds:
-        shares = walk_steps(generator, pairs, steps, seed=seed, features=features)
-        largest = shares.max(1)
-        low, high = intervals.bootstrap(lambda x: float(x.mean()), largest, seed=seed)
-        fade = 1 / steps
-        if features:
-            fade = float(walk_steps(generator, pairs, steps, seed=seed, features=features, fade=True).max(1).mean())
-        details = {
-            "cross_fade": fade,
-            "jump": 1.0,
-            "mean_step": float(shares.mean()),
-            "worst_of_all": float(largest.max()),
-            "steps": steps,
-            "path": "straight",
-        }
-        return Measurement(float(largest.mean()), low, high, pairs, seconds(), details)
+    largest = walk_steps(generator, pairs, steps, seed=seed, features=features).max(1)
+    return Measurement(*intervals.bootstrap(np.mean, largest, seed=seed), pairs, details={"steps": steps})
 
 
 def walk_objects(
@@ -97,10 +83,9 @@ def walk_objects(
             "changes_needed": float(differ.sum(1).mean()),
             "steps": steps,
         }
-        more, spent = between - ends, seconds()
-        interval = intervals.bootstrap(lambda x: float(x.mean()), more, seed=seed)
+        spent = seconds()
         return {
-            "plausible": Measurement(float(more.mean()), *interval, pairs, spent, details),
+            "plausible": Measurement(*intervals.bootstrap(np.mean, between - ends, seed=seed), pairs, spent, details),
             "objects": Measurement(*intervals.share(gradual), len(gradual), spent, details),
         }
 
@@ -116,24 +101,20 @@ def walk_nearest(
     is nearer.
     """
     device = next(generator.parameters()).device
-    with intervals.timed() as seconds:
-        rng = torch.Generator().manual_seed(seed)
-        start, end = (latent.sample(generator.architecture, pairs, rng) for _ in range(2))
-        distances = {}
-        for path in ("straight", "spherical"):
-            z = latent.walk(start, end, steps, path).flatten(0, 1)
-            distances[path] = neighbours.nearest(latent.generate_pixels(generator, z), train, device)[0].reshape(pairs, steps)
-        unseen, _ = neighbours.nearest(held_out, train, device)
+    rng = torch.Generator().manual_seed(seed)
+    start, end = (latent.sample(generator.architecture, pairs, rng) for _ in range(2))
+    distances = {}
+    for path in ("straight", "spherical"):
+        z = latent.walk(start, end, steps, path).flatten(0, 1)
+        distances[path] = neighbours.nearest(latent.generate_pixels(generator, z), train, device)[0].reshape(pairs, steps)
+    unseen, _ = neighbours.nearest(held_out, train, device)
 
-        def ratio(walks: np.ndarray, others: np.ndarray) -> float:
-            return float(np.median(walks[:, 1:-1]) / np.median(others))
+    def ratio(walks: np.ndarray, others: np.ndarray) -> float:
+        return float(np.median(walks[:, 1:-1]) / np.median(others))
 
-        low, high = intervals.bootstrap(ratio, distances["straight"], unseen, seed=seed)
-        details = {
-            "held_out": float(np.median(unseen)),
-            "train": len(train),
-            **{path: [round(float(m), 5) for m in np.median(d, 0)] for path, d in distances.items()},
-            "nearest_of_all": float(distances["straight"].min()),
-            "nearest_held_out": float(unseen.min()),
-        }
-        return Measurement(ratio(distances["straight"], unseen), low, high, pairs, seconds(), details)
+    details = {
+        "held_out": float(np.median(unseen)),
+        "train": len(train),
+        **{path: [round(float(m), 5) for m in np.median(d, 0)] for path, d in distances.items()},
+    }
+    return Measurement(*intervals.bootstrap(ratio, distances["straight"], unseen, seed=seed), pairs, details=details)

@@ -13,7 +13,7 @@ from dcgan_core.data import loading
 from dcgan_core.data.images import ImageData
 from dcgan_core.data.sources import finding, source
 from dcgan_core.errors import UserError
-from dcgan_core.intervals import Measurement, bootstrap, timed
+from dcgan_core.intervals import Measurement, bootstrap
 from dcgan_core.readers import fitting
 from dcgan_core.readers.fitting import Reader
 
@@ -146,16 +146,14 @@ def attribute_accuracy(net: Attributes, name: str, half: int = JUDGING, count: i
 
     The photographs are those of `unseen`. A guess gives 0.5, however rare the attribute is.
     """
-    with timed() as seconds:
-        images, truth = unseen(half, (name,), count, net.size)
-        there = truth[name] > 0.5
-        right = (net.read(images)[name] > 0.5) == there
-        with_it, without = right[there], right[~there]
+    images, truth = unseen(half, (name,), count, net.size)
+    there = truth[name] > 0.5
+    right = (net.read(images)[name] > 0.5) == there
+    with_it, without = right[there], right[~there]
 
-        def balanced(a: np.ndarray, b: np.ndarray) -> float:
-            return float(a.mean() + b.mean()) / 2
+    def balanced(a: np.ndarray, b: np.ndarray) -> float:
+        return float(a.mean() + b.mean()) / 2
 
-        details: dict[str, float] = {"with": len(with_it), "without": len(without)}
-        details |= {"right_with": float(with_it.mean()), "right_without": float(without.mean())}
-        interval = bootstrap(balanced, with_it, without)
-        return Measurement(balanced(with_it, without), *interval, len(right), seconds(), details)
+    details: dict[str, float] = {"with": len(with_it), "without": len(without)}
+    details |= {"right_with": float(with_it.mean()), "right_without": float(without.mean())}
+    return Measurement(*bootstrap(balanced, with_it, without), len(right), details=details)

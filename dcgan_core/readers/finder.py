@@ -109,11 +109,10 @@ def train_finder(
 
 def finder_accuracy(finder: Finder, what: str, count: int = 4000) -> Measurement:
     """On drawings that it has not seen: how often is it right that there is one? How well its places are is in `details`."""
-    with intervals.timed() as seconds:
-        drawn = scenes.draw(finder.name, count, finder.size, judges.HELD_OUT_SEED)
-        there = drawn.factors[what] > 0.5
-        right = np.array([bool(b) for b in finder.boxes(drawn.images, what)]) == there
-        said = finder.locate(drawn.images, what).repeat(CELL, 1).repeat(CELL, 2)
-        both, either = (said & drawn.masks[what]).sum((1, 2)), (said | drawn.masks[what]).sum((1, 2))
-        details = {"overlap_with_mask": round(float((both[there] / np.maximum(either[there], 1)).mean()), 4)}
-        return Measurement(*intervals.share(right), count, seconds(), details)
+    drawn = scenes.draw(finder.name, count, finder.size, judges.HELD_OUT_SEED)
+    there = drawn.factors[what] > 0.5
+    right = np.array([bool(b) for b in finder.boxes(drawn.images, what)]) == there
+    said = finder.locate(drawn.images, what).repeat(CELL, 1).repeat(CELL, 2)
+    both, either = (said & drawn.masks[what]).sum((1, 2)), (said | drawn.masks[what]).sum((1, 2))
+    details = {"overlap_with_mask": round(float((both[there] / np.maximum(either[there], 1)).mean()), 4)}
+    return Measurement(*intervals.share(right), count, details=details)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from dcgan_core.drawings import scenes, sprites
 from dcgan_core.drawings.canvas import Factor
-from dcgan_core.intervals import Measurement, bootstrap, share, timed
+from dcgan_core.intervals import Measurement, bootstrap, share
 from dcgan_core.readers import fitting
 from dcgan_core.readers.fitting import Reader
 
@@ -95,15 +95,13 @@ def _loss(factor: Factor, answer: Tensor, target: Tensor) -> Tensor:
 
 def judge_accuracy(judge: Judge, factor: str, count: int = 4000) -> Measurement:
     """On drawn pictures that it has not seen: the share of right answers, or, for numbers, of their variance explained (R²)."""
-    with timed() as seconds:
-        drawn = scenes.draw(judge.name, count, judge.size, HELD_OUT_SEED)
-        answer, truth = judge.read(drawn.images)[factor], drawn.factors[factor]
-        kind = judge.factors[factor].kind
-        if kind == "number":
-            pairs = np.stack([answer, truth], 1)
-            return Measurement(_explained(pairs), *bootstrap(_explained, pairs), count, seconds())
-        right = (answer == truth) if kind == "choice" else ((answer > 0.5) == (truth > 0.5))
-        return Measurement(*share(right), count, seconds())
+    drawn = scenes.draw(judge.name, count, judge.size, HELD_OUT_SEED)
+    answer, truth = judge.read(drawn.images)[factor], drawn.factors[factor]
+    kind = judge.factors[factor].kind
+    if kind == "number":
+        return Measurement(*bootstrap(_explained, np.stack([answer, truth], 1)), count)
+    right = (answer == truth) if kind == "choice" else ((answer > 0.5) == (truth > 0.5))
+    return Measurement(*share(right), count)
 
 
 def _explained(pairs: np.ndarray) -> float:

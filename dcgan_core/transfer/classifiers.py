@@ -48,10 +48,6 @@ class PictureClassifier:
     classes: tuple[str, ...]
     info: dict[str, Any]
 
-    def probabilities(self, images: np.ndarray) -> np.ndarray:
-        """uint8 N x C x S x S -> N x classes; each row sums to 1."""
-        return supervised.scores(self.net, images).softmax(1).numpy()
-
     def classify(self, paths: Iterable[Path]) -> Iterator[tuple[Path, np.ndarray | str]]:
         """Each picture's probabilities, or why it could not be read. Pictures of any size: resized, the centre cropped."""
         a = self.net.trunk.architecture
@@ -62,7 +58,7 @@ class PictureClassifier:
                 except Exception as error:  # Pillow's decoders raise many kinds
                     yield path, decoding.why_not(error)
                 else:
-                    yield path, self.probabilities(pixels[None])[0]
+                    yield path, supervised.scores(self.net, pixels[None]).softmax(1)[0].numpy()
 
 
 def _save_classifier(folder: Path, net: SupervisedNet, info: dict[str, Any]) -> None:

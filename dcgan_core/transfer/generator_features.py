@@ -122,9 +122,8 @@ def probe_generator(run: Run, *, sizes: tuple[int, int, int] = SAMPLES, seed: in
         test = true[-sizes[2] :]
         details = {"features": table, "best": best, "statements": list(said), "samples": sizes}
         each = {k: round(balanced_accuracy(answers["z"][:, [i]], test[:, [i]]), 4) for i, k in enumerate(said)}
-        low, high = intervals.bootstrap(lambda rows: balanced_accuracy(*rows.swapaxes(0, 1)), np.stack([answers["z"], test], 1))
-        value = balanced_accuracy(answers["z"], test)
-        found = {"z": Measurement(value, low, high, len(test), details=details | {"of_z": each})}
+        read = intervals.bootstrap(lambda rows: balanced_accuracy(*rows.swapaxes(0, 1)), np.stack([answers["z"], test], 1))
+        found = {"z": Measurement(*read, len(test), details=details | {"of_z": each})}
         for claim, other in (("layer", "D"), ("untrained", "untrained G")):
             found[claim] = gain(answers[best["G"]], answers[best[other]], test)
             found[claim].details = {"best": best}
@@ -140,5 +139,4 @@ def gain(ours: np.ndarray, theirs: np.ndarray, true: np.ndarray) -> Measurement:
         a, b, t = rows.swapaxes(0, 1)
         return balanced_accuracy(a, t) - balanced_accuracy(b, t)
 
-    rows = np.stack([ours, theirs, true], 1)
-    return Measurement(difference(rows), *intervals.bootstrap(difference, rows), len(true))
+    return Measurement(*intervals.bootstrap(difference, np.stack([ours, theirs, true], 1)), len(true))

@@ -120,8 +120,8 @@ def invert_drawings(run: Run, encoder: Encoder, *, drawings: tuple[int, int] = D
         true = np.stack(list(truth.values()), 1)
         said = {name: _said(judge, images, list(truth)) for name, images in shown.items()}
         best = said[f"encoder, {STEPS[-1]} steps"]
-        value = balanced_accuracy(best, true)
-        low, high = intervals.bootstrap(lambda rows: balanced_accuracy(*rows.swapaxes(0, 1)), np.stack([best, true], 1))
+        together = np.stack([best, true], 1)
+        value, low, high = intervals.bootstrap(lambda rows: balanced_accuracy(*rows.swapaxes(0, 1)), together)
         pixels = {name: round(_error(g, many.images, z), 2) for name, z in zs.items()}
         details = {
             "factors": {name: round(balanced_accuracy(answers, true), 4) for name, answers in said.items()},

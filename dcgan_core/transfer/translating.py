@@ -160,7 +160,7 @@ def _colour(answers: dict[str, np.ndarray], pairs: Pairs) -> Measurement:
         return float((ours - theirs) / true)
 
     rows = np.stack([colourful(images) for images in (answers["both"], answers["L1"], pairs.asked)], 1)
-    return Measurement(difference(rows), *intervals.bootstrap(difference, rows), len(rows))
+    return Measurement(*intervals.bootstrap(difference, rows), len(rows))
 
 
 COLOURS = np.array([(214, 96, 77), (120, 180, 230), (250, 214, 90), (140, 90, 50), (90, 170, 110)], np.uint8)

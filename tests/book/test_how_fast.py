@@ -52,7 +52,10 @@ def test_what_was_measured_is_shown(page, capsys):
         "per_second": [9, 9],
     }
     left = page([*update, *({**other, "x": x} for x in (100.0, 200.0)), long_run])
-    assert "at 64 pixels: the tutorials' loop takes 2.00 times as long (median over 3 batch sizes)" in capsys.readouterr().out
+    assert (
+        "at 64 pixels: the tutorials' loop (explained below) takes 2.00 times as long (median over 3 batch sizes)"
+        in capsys.readouterr().out
+    )
     assert [row["what"] for row in left["others"]] == ["u64"] * 4 + ["svm"] * 2, "the figure shows the other batches"
     assert ["labels of an SVM, ours", "0.00", "0.00"] in left["slopes"]
     assert len(left["shown"][0].axes[0].lines) >= 4

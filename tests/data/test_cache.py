@@ -179,12 +179,6 @@ def cut_off_at(monkeypatch, picture: int, error: BaseException | type[BaseExcept
     monkeypatch.setattr(decoding, "square", interrupted)
 
 
-def prepared(folder) -> dict[str, bytes | dict]:
-    """A cache's files, its meta.json without the time that it took."""
-    files = snapshot(folder)
-    return files | {"meta.json": {k: v for k, v in json.loads(files["meta.json"]).items() if k != "seconds"}}
-
-
 def unfinished(cache) -> list[str]:
     """Whatever lies in the cache that is no cache, but for the files of locks, which stay."""
     return [p.name for p in cache.iterdir() if p.name.startswith(".") and p.suffix != ".lock"]
@@ -209,7 +203,7 @@ def test_an_interrupted_preparation_is_not_used_and_the_next_one_goes_on_to_the_
     bad_and_good("pets", data)
     with monkeypatch.context() as patch:
         patch.setenv("DCGAN_CACHE", str(tmp_path / "at-once"))
-        expected = prepared(prepare("pets", 16))
+        expected = snapshot(prepare("pets", 16))
     capsys.readouterr()
     with monkeypatch.context() as patch:
         cut_off_at(patch, at, interruption)
@@ -224,9 +218,10 @@ def test_an_interrupted_preparation_is_not_used_and_the_next_one_goes_on_to_the_
         folder = prepare("pets", 16)
     assert len(calls) == 300 - at // 64 * 64  # pictures are decoded in batches of 64
     assert ("continuing after the first" in capsys.readouterr().err) == (at >= 64)
-    assert prepared(folder) == expected
+    assert snapshot(folder) == expected
     assert {"train.u8", "test.u8", "train.npz", "test.npz", "left_out.jsonl", "meta.json"} == expected.keys()
-    assert len(expected["left_out.jsonl"].splitlines()) == expected["meta.json"]["left_out"] == 3
+    left_out = json.loads(expected["meta.json"])["left_out"]
+    assert len(expected["left_out.jsonl"].splitlines()) == left_out == 3
     assert unfinished(cache) == []
 
 
@@ -309,7 +304,7 @@ def test_a_killed_preparation_goes_on(data, cache, tmp_path, monkeypatch, capsys
     assert "continuing after the first 128 files" in capsys.readouterr().err
     with monkeypatch.context() as patch:
         patch.setenv("DCGAN_CACHE", str(tmp_path / "at-once"))
-        assert prepared(folder) == prepared(prepare("pets", 16))
+        assert snapshot(folder) == snapshot(prepare("pets", 16))
 
 
 def test_a_preparation_of_thousands_that_is_killed_goes_on_and_the_next_one_does_not_wait(data, cache, capsys):

@@ -17,7 +17,7 @@ def linear() -> Stub:
 def test_a_linear_generators_walk_is_an_even_cross_fade(steps):
     m = walk_smoothness(linear(), pairs=10, steps=steps)
     assert (m.value, m.low, m.high) == pytest.approx((1 / steps,) * 3, abs=1e-4)
-    assert (m.n, m.details["cross_fade"], m.details["jump"]) == (10, 1 / steps, 1.0)
+    assert (m.n, m.details) == (10, {"steps": steps})
     assert walk_steps(linear(), 3, steps).shape == (3, steps)
     assert walk_steps(linear(), 3, steps) == pytest.approx(1 / steps, abs=1e-4)
 
@@ -57,13 +57,14 @@ def test_steps_in_features_are_those_of_the_features():
     shares = walk_steps(dark_to_bright, 20, 8, features=bright)
     assert set(shares.sum(1).round(6)) == {0.0, 1.0}, "a walk crosses grey once, or never"
     m = walk_smoothness(dark_to_bright, 20, steps=8, features=bright)
-    assert m.value == m.details["cross_fade"] == shares.max(1).mean()
+    assert m.value == shares.max(1).mean()
+    assert np.array_equal(walk_steps(dark_to_bright, 20, 8, features=bright, fade=True), shares), "G is linear"
 
 
 def test_a_walk_over_copies_is_found_out_and_one_over_fresh_images_is_not():
     train, held_out = pictures(400, 1), pictures(60, 2)
     copies = walk_nearest(picker(train), train, held_out, pairs=10, steps=6)
-    assert copies.high < 0.05 and copies.details["nearest_of_all"] < 0.01
+    assert copies.high < 0.05
     fresh = walk_nearest(picker(pictures(400, 3)), train, held_out, pairs=30, steps=6)
     assert fresh.low > 0.9 and fresh.value == pytest.approx(1, abs=0.03)
     assert len(fresh.details["straight"]) == len(fresh.details["spherical"]) == 6
