@@ -174,7 +174,7 @@ Table(
         [stage, "{:.0f} ({:.0f} to {:.0f})".format(*tried[name]["frechet"])]
         for stage, name in (("first", "first"), ("second", "rooms"))
     ],
-    caption="Of 2,000 samples, by the features of EfficientNet (see 4.2). Both are measured from the photographs that the second stage learnt from, which favours it.",
+    caption="Of 2,000 samples, by the features of EfficientNet (see 4.2); in brackets the interval of ten bootstrap draws, which covers about 80 %. Both are measured from the photographs that the second stage learnt from, which favours it.",
 )
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Two blocks of eight z. In each block, two rows show the same z after the first stage and after the second.", "name": "fig-rooms-stages"}}
@@ -277,7 +277,7 @@ ledger.with_photographs("memorisation.rooms.seen", run, device, seed)
 
 # %% [markdown]
 # And now the measure that decides. Ask not how near the nearest photograph is, but whether it stands out: is it much nearer than the next nineteen? For a copy it is. A picture that is merely smooth is
-# about equally near to all twenty. Photographs are compared mirrored as well, and moved by up to two pixels. How far a photograph may stand out is limited by what held-out photographs do: one in a hundred of them is beyond the limit, by chance. A sample beyond the limit
+# about equally near to all twenty. Photographs are compared mirrored as well, and moved by up to two pixels. The limit comes from held-out photographs: it is set so that one in a hundred of them is beyond it, by chance. A sample beyond the limit
 # counts as a copy. The number is the share of such samples, minus that one in a hundred: 0 means no more than chance.
 
 # %%
@@ -290,7 +290,7 @@ for how, (share, *_) in caught.items():
 
 # %% [markdown]
 # Of planted copies it catches nearly all, whichever of these things was done to them. If four samples in a hundred were copies, the rule would reject the claim at least 95 times out of 100 (a test of this book simulates it). What
-# it cannot see: the style of a photograph, a part of one, or a copy changed more than these. In the second stage D saw all pictures moved by up to four pixels and tinted, real ones and samples alike; a copy moved by more than two pixels may escape. The search covers the second stage's photographs only: no list was kept of those that the first stage learnt from. And a few held-out photographs show a room that is among the training photographs, too; that lowers the limit and hides some copies.
+# it cannot see: the style of a photograph, a part of one, or a copy changed more than these. In the second stage D saw all pictures moved by up to four pixels and tinted, real ones and samples alike; a copy moved by more than two pixels may escape. The search covers the second stage's photographs only: those that the first stage learnt from are not at hand any more. And a few held-out photographs show a room that is among the training photographs, too; that lowers the limit and hides some copies.
 #
 # Few samples stand out, then. But how few is not settled: the interval ends just beyond the two in a hundred that the rule allows. Some of its width comes from the four hundred held-out photographs that say what is normal: with so few, about one in three nets that copy nothing would come out *not settled*; with a thousand, hardly any (the same test simulates it). Whatever D knew by heart, there is
 # no sign that G gave much of it away.

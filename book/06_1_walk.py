@@ -284,8 +284,8 @@ ledger.of("walk.nearest")
 
 # %% [markdown]
 # A copy would lie near 0. No picture on a straight walk does, in either net. But in both, a straight walk comes nearer to the training images in its middle than held-out images
-# do. Is that a trace of memory? The spherical walk between the same two
-# ends suggests an answer: it hardly comes nearer in its middle than at its ends. (Samples of `faces` are a little nearer than held-out images everywhere, at the ends of a walk, too.) The two walks differ in the length of z, and we think that a short z draws a smoother, more average picture:
+# do. Is that a trace of memory? A *spherical* walk between the same two
+# ends, along a curve on which z keeps its length, suggests an answer: it hardly comes nearer in its middle than at its ends. (Samples of `faces` are a little nearer than held-out images everywhere, at the ends of a walk, too.) The two walks differ in the length of z, and we think that a short z draws a smoother, more average picture:
 # what is average is nearer to *everything*, seen or not. But the two walks also differ in something else, so this is no proof; more about both in a moment. (The paper makes no such search, since distances of pixels are easily
 # fooled; {doc}`04_1_lsun` has a measure that was tried on planted copies.)
 #

@@ -278,7 +278,7 @@ table(variants, ["bed", "lamp", "door", "picture"])
 #
 # **Windows go, as the paper says.** In the first reading nearly all of them go, say both judge and finder. When as many maps are chosen at random, most windows stay. So these maps do draw windows.
 #
-# **The rest does not stay as it was, in this net.** The paper's rule drops a large part of the layer: rooms get darker, and other things fade. (It drops a large part in the paper, too, if we read its layer right. Whether a wider net bears it better we did not measure.) Most lamps go with the windows: nearly all, says the judge; by eye some more are left (see below). The reason is probably that a lit lamp is a bright patch on the wall, often right in front of a window, and with 8 × 8 places the
+# **The rest does not stay as it was, in this net.** The paper's rule drops a large part of the layer: rooms get darker, and other things fade. (It drops a large part in the paper, too: 200 maps, of 512 if we read its layer right. Whether a wider net bears it better we did not measure.) Most lamps go with the windows: nearly all, says the judge; by eye some more are left (see below). The reason is probably that a lit lamp is a bright patch on the wall, often right in front of a window, and with 8 × 8 places the
 # regression hardly tells the two apart. Random maps do nearly as much damage to other things, so most of it is the price of dropping so many. For this one net it is not settled whether the paper's rule does more damage than they do (above).
 #
 # **In the other reading fewer windows go** in this net (in others it is different, see below), and the judge often finds a door where there was none. The paper saw doors and mirrors take the windows' place. Whether
@@ -322,7 +322,7 @@ if seen:
 #
 # The paper's rule asks only for the sign of a weight. So choose with more care, one map at a time: always the one whose removal costs the windows most
 # and other things least. To estimate this, multiply each map by a factor, and take the gradient of the finder's answers with respect to that factor. Layer and number of maps are then chosen, by the finder on
-# other samples, for two goals: 80 % of windows gone, and 90 % of other things kept. Of the two goals, the one that a choice does worse on counts, and we take the choice that does best by that count. That is the column *tuned* above.
+# other samples, for two goals: 80 % of windows gone, and 90 % of other things kept. Each choice is judged by the goal that it misses by most, or passes by least, and we take the one that is best by this. That is the column *tuned* above.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "From above: before; the paper's rule; its other reading; the tuned choice; as many random maps as the paper's rule drops.", "name": "fig-variants"}}
 stored = {}
@@ -498,7 +498,7 @@ ledger.each_net("forgetting.windows_gone*", "forgetting.rest")
 # ## On photographs, as the paper did it
 #
 # Drawings have judges. The authors had photographs, their hands and their eyes. So here is their experiment with the run `rooms`, whose net learnt from photographs. In 150 samples each window that could be told for sure was marked by eye; in about a quarter of the samples the eye was not sure, and nothing is marked.
-# Then four images were generated from each of 100 fresh z: with all maps; without those that the paper's rule drops; without only the *fewest*, as told below; and without as many as the rule drops, chosen at random, anew for each sample. The unchanged samples went in twice, and
+# Then four images were generated from each of 100 fresh z: with all maps; without those that the paper's rule drops; without the *fewest* of them that will do (see below); and without as many as the rule drops, chosen at random, anew for each sample. The unchanged samples went in twice, and
 # photographs and samples of an earlier stage were added. All were shuffled and looked at, thirty on a sheet, without knowing which is which: is there a window? What kind of room is it?
 #
 # The fewest: maps are dropped from the heaviest weight on, until the regression takes at most one in twenty of the places inside boxes for a window. (How few places may be left was chosen on drawn rooms, by the judge.)
@@ -618,7 +618,7 @@ Marker(mine, "runs/my_windows.json", "window", seed + 4, weights)
 # %% [markdown]
 # ## Where ours differs
 #
-# The paper marked windows in LSUN bedrooms by hand, and judged the result by eye. Most of ours is on drawn rooms, where a finder marks and a judge looks; the photographs are of four kinds of rooms. Both nets have a quarter of the paper's width. We read "random places of the same images" as: as many places as lie inside the boxes, all of them outside.
+# The paper marked windows in LSUN bedrooms by hand, and judged the result by eye. Most of ours is on drawn rooms, where a finder marks and a judge looks; the photographs are of four kinds of rooms. Both nets have a quarter of the paper's width. By "random places of the same images" we understand as many places as lie inside the boxes, all of them outside.
 #
 # ## Exercises
 #

@@ -204,7 +204,7 @@ of("after.*cifar10*", "after.*faces*")
 # How it was done, the same for all ways:
 #
 # - Settings are chosen with a draw of labels of their own, on validation pictures: learning rate, weight decay, dropout and batch size by a random search, $C$ of the SVM by
-#   a grid. Each setting learns briefly; the best few learn longer; the best of these is the choice. Some studies reuse the settings that were chosen with a hundred labels a class, as the table says; $C$ is then chosen anew, except with four hundred labels, where it is reused, too. (The net of {doc}`05_2_svhn`, which sees the labels alone, had 64 trials, like the paper's.) The
+#   a grid. Each setting learns briefly; the best few learn longer; the best of these is the choice. Some studies reuse the settings that were chosen with a hundred labels a class, as the table says; $C$ is then chosen anew, except with four hundred labels, where it is reused, too. (The net on CIFAR-10's labels alone, of {doc}`05_2_svhn`, had 64 trials, as many as the paper's.) The
 #   validation pictures are two thousand, all labelled.
 # - Further draws, up to five, are trained with these settings and scored once on the same test pictures. There is one exception ({doc}`scoreboard`, "Rules that were changed"): nets of a hundred and four hundred labels a class had already been scored on them after a shorter training. The differences are taken draw by draw, so what a lucky draw gives to both
 #   ways cancels.

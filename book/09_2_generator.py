@@ -181,7 +181,7 @@ plt.show()
 #
 # To use any of it for a picture that G did not make, one needs that picture's $z$. G itself gives the lessons: draw $z$, generate, and let a net learn $z$ from
 # $G(z)$ {cite}`donahue2017`. Ours has D's conv layers and one linear layer. It saw each of its pairs once. Then a few steps of gradient descent on $z$ improve its answer for the
-# one picture at hand {cite}`zhu2016`. These steps are all in:
+# one picture at hand {cite}`zhu2016`. All of these steps are in this function:
 
 # %%
 print(inspect.getsource(inversion.refine))

@@ -132,7 +132,7 @@ image_rows.strips(
 # ## Why the pictures are grainy
 #
 # Look again: every drawing has a fine grain, like film. Our first drawings had next to none, and two nets that we trained on them (and did not keep) were still grey when
-# we gave up. Here is one small net early in training, after the same number of drawings, with each of three strengths of grain.
+# we gave up. Here is one kind of net early in its training, after the same number of drawings, with each of three strengths of grain.
 
 # %% mystnb={"figure": {"caption": "Samples of a young generator, four from each of two seeds. On the left, the grain of the portraits that it was trained on (its standard deviation, where black to white is 1).", "name": "fig-grain"}}
 trials = chapters.trial("grain")

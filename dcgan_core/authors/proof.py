@@ -9,7 +9,7 @@ from dcgan_core import latent, networks
 from dcgan_core.authors import importing, reading
 from dcgan_core.authors.reading import Released
 from dcgan_core.errors import UserError
-from dcgan_core.intervals import Measurement, timed
+from dcgan_core.intervals import Measurement
 from dcgan_core.runs import Run
 
 
@@ -63,12 +63,12 @@ def max_abs_diff(run: Run, images: int, seed: int = 0) -> Measurement:
         raise UserError(f"{noted['folder']}: holds other arrays than those imported into {run.path}; import again")
     rng = torch.Generator().manual_seed(seed)
     single, exact, spread = [], [], []
-    with timed() as seconds, networks.batch_statistics(generator, double):
+    with networks.batch_statistics(generator, double):
         for _ in range(-(-images // importing.BATCH)):
             z = latent.sample(run.architecture, importing.BATCH, rng)
             expected = numpy_generator(released, z.numpy())
             single.append(float(np.abs(generator(z).numpy() - expected).max()))
             exact.append(float(np.abs(double(z.double()).numpy() - expected).max()))
             spread.append(float(expected.std()))
-        value, details = max(single), {"in_double_precision": max(exact), "spread_of_pixels": float(np.mean(spread))}
-        return Measurement(value, value, value, len(single) * importing.BATCH, seconds(), details)
+    value, details = max(single), {"in_double_precision": max(exact), "spread_of_pixels": float(np.mean(spread))}
+    return Measurement(value, value, value, len(single) * importing.BATCH, details=details)

@@ -198,7 +198,8 @@ def _where(section: str) -> str:
 
 def _line(r: dict, more: list[dict]) -> str:
     verdict = r["verdict"]
-    differ = any(m["met"] != r["met"] for m in more if m["value"] is not None)
+    others = (m for m in more if m["value"] is not None and not m["run"].startswith(f"{r['run']}-"))  # no earlier stages
+    differ = any(m["met"] != r["met"] for m in others)
     found = "? not in every net" if differ else OF_RULE.get(r["met"], "")
     plain = f"<span>{'not measured' if r['value'] is None else found}</span>"
     said = f'<span class="verdict">{LOOKS[verdict].sign} {verdict}</span>' if verdict else plain

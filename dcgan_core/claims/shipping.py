@@ -16,15 +16,14 @@ from dcgan_core.networks import Discriminator, Generator
 from dcgan_core.runs import NETS, Run, write_net
 
 SHOWN = 16  # images of each grid of samples, as many as chapters show
-ROWS = 400  # of the log of a run whose weights do not ship: enough for its curves
 LOGGED = ("images", "loss_d", "loss_g", "d_real", "d_fake", "diversity")  # of each row of the log: what they read
 
 
 def ship(run: Run, name: str | None = None, *, weights: bool = True, discriminator: bool = True, bits: int = 16) -> Path:
     """Copies a finished run into `book/reference_runs/<name>`: weights in `bits` (`packed`), samples, the log's LOGGED.
 
-    weights=False: for weights that are not ours to spread, or a history; of its log ROWS rows at most. Then results are shipped
-    too, as measured on these very weights, and run.json says how to get them. discriminator=False: for runs whose D nothing in
+    weights=False: for weights that are not ours to spread, or a history. Then results are shipped too, as measured on these
+    weights, and run.json says how to get them. discriminator=False: for runs whose D nothing in
     the book asks. Results of the run shipped before that are not about its weights, such as raw pixels', are kept. Writes
     nothing of the training data. The model card (README.md) is written by hand once and kept.
     """
@@ -51,8 +50,7 @@ def ship(run: Run, name: str | None = None, *, weights: bool = True, discriminat
         results |= {claim: result | {"run": target.name} for claim, result in ledger.results_of(run).items()}
     write_json(target / "run.json", info)
     if log := run.log():
-        every = 1 if weights else -(-len(log) // ROWS)
-        rows = [{key: row[key] for key in LOGGED if key in row} for row in log[::-1][::every][::-1]]  # the last among them
+        rows = [{key: row[key] for key in LOGGED if key in row} for row in log]
         write_atomically(target / "log.jsonl", "".join(f"{json.dumps(row)}\n" for row in rows).encode())
     if results:
         write_json(target / "results.json", results)

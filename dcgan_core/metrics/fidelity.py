@@ -56,9 +56,8 @@ def precision_recall(real: np.ndarray, samples: np.ndarray, k: int = 3) -> dict[
     Raises UserError where a set has not more than k images.
     """
     _check_features(real, samples, k + 1)
-    ball_of_real, ball_of_sample = (
-        np.partition(cdist(x, x), k, axis=1)[:, k] for x in (real, samples)
-    )  # each is at 0 from itself
+    # the k-th nearest other one: the nearest of all is the row itself
+    ball_of_real, ball_of_sample = (np.partition(cdist(x, x), k, axis=1)[:, k].copy() for x in (real, samples))
     apart = cdist(real, samples)
     shares = {"precision": (apart <= ball_of_real[:, None]).any(0), "recall": (apart <= ball_of_sample).any(1)}
     details = {"k": k, "real": len(real), "samples": len(samples)}

@@ -131,6 +131,8 @@ def _load(path: Path, search: NearestLabels, past: dict) -> float:
     """Puts back what `_save` wrote; returns the seconds it took."""
     try:
         kept = torch.load(path, map_location="cpu", weights_only=True)
+        if len(kept["best"]) != len(search.best):
+            raise ValueError(f"of {len(kept['best'])} queries")
         search.best.copy_(kept["best"])
         search.labels.copy_(kept["labels"])
         search.seen = kept["seen"]

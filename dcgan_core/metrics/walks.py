@@ -47,8 +47,8 @@ def walk_smoothness(
     """Is a walk through z smooth? (Paper §6.1) Its largest step as a share of the distance between its ends, mean over pairs.
 
     1 would be a jump from one image to the other, 1 / steps an even cross-fade. With `features`: in these instead of pixels;
-    there a cross-fade is not even. It misleads where the whole walk leaves the straight line
-    between the two images: then even steps are larger than 1 / steps.
+    there a cross-fade is not even (`walk_steps` with `fade`). It misleads where the whole walk leaves the straight line between
+    the two images: then even steps are larger than 1 / steps.
     """
     largest = walk_steps(generator, pairs, steps, seed=seed, features=features).max(1)
     return Measurement(*intervals.bootstrap(np.mean, largest, seed=seed), pairs, details={"steps": steps})

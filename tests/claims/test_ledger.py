@@ -178,8 +178,7 @@ def test_damaged_results_are_an_error_that_names_them(run_copy, shelf):
         ledger.measure(run_copy, ["walk.smoothness"], "cpu")
 
 
-def test_demonstrate_measures_small_beside_the_shipped_number(run_copy, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_demonstrate_measures_small_beside_the_shipped_number(run_copy):
     before = snapshot(run_copy.path)
     table = ledger.demonstrate("walk.smoothness", run_copy, "cpu")
     assert [row[2] for row in table.rows] == ["40", ""]
@@ -187,6 +186,14 @@ def test_demonstrate_measures_small_beside_the_shipped_number(run_copy, tmp_path
     assert snapshot(run_copy.path) == before
     ledger.measure(run_copy, ["walk.smoothness"], "cpu")
     assert [row[2] for row in ledger.demonstrate("walk.smoothness", run_copy, "cpu").rows] == ["40", "1,000"]
+
+
+def test_an_earlier_stage_is_no_other_net():
+    row = next(r for r in ledger.ledger_rows() if r["kind"] == "control" and r["met"])
+    other = row | {"primary": False, "met": "no" if row["met"] == "yes" else "yes"}
+    stage, net = (Scoreboard([row, other | {"run": name}])._repr_html_() for name in (f"{row['run']}-first", "another"))
+    assert "not in every net" not in stage
+    assert "not in every net" in net
 
 
 def test_the_scoreboard_shows_every_claim_and_escapes_what_html_would_read(shelf):
@@ -246,3 +253,16 @@ def test_small_numbers_keep_their_digits(run):
     tiny = Claim("x", "3", "x", "x", "x", claim.at_most(1), lambda *_: Measurement(3.1415926e-6, 0, 123.456789, 1))
     measured = ledger.result(tiny, run)
     assert (measured["value"], measured["low"], measured["high"]) == (3.14159e-6, 0, 123.457)
+
+
+@pytest.mark.parametrize(("said", "seconds"), [(0.0, 2.5), (7.0, 7.0)])
+def test_a_row_says_how_long_its_measurement_took(run, monkeypatch, said, seconds):
+    """Itself, or what it shares with other claims."""
+    clock = [100.0]
+    monkeypatch.setattr("time.perf_counter", lambda: clock[0])
+
+    def measure(_):
+        clock[0] += 2.5
+        return Measurement(1, 0, 2, 1, said)
+
+    assert ledger.result(Claim("x", "3", "x", "x", "x", None, measure), run)["seconds"] == seconds

@@ -118,19 +118,6 @@ def test_shipping_a_shipped_run_onto_itself_loses_nothing(run, shelf):
     assert snapshot(shelf).keys() == before.keys()
 
 
-def test_of_a_history_a_few_rows_of_the_log_ship_and_the_last_among_them(run_copy, shelf, monkeypatch):
-    rows = logged(run_copy)
-    monkeypatch.setattr(shipping, "ROWS", 3)
-    assert len(rows) > 3
-    shipping.ship(run_copy)
-    assert Run.reference("digits").log() == rows
-    shipping.ship(run_copy, weights=False)
-    few = Run.reference("digits").log()
-    assert 1 < len(few) <= 3
-    assert few[-1] == rows[-1]
-    assert all(row in rows for row in few)
-
-
 def test_a_run_shipped_without_weights_says_so_to_whoever_wants_them(run_copy, shelf):
     shipping.ship(run_copy)
     (run_copy.path / "results.json").write_text('{"walk.smoothness": {"value": 1, "run": "digits"}}')

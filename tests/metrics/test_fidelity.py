@@ -190,8 +190,3 @@ def test_samples_of_a_conditional_net_are_of_each_class_in_turn():
     for count in (23, 512):  # more than a batch
         drawn = memorisation.generate_samples(Says(), count, 0)
         assert drawn[:, 0, 0, 0].tolist() == [i % 10 for i in range(count)]
-
-
-def test_precision_counts_real_images_of_every_block():
-    real = cloud(1100, 0, size=16)
-    assert precision_recall(real, real[:50])["precision"].value == 1

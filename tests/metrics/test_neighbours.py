@@ -73,7 +73,7 @@ def test_a_curve_in_one_pass_is_that_of_separate_fits():
 def test_an_interrupted_curve_goes_on_where_it_was(tmp_path, monkeypatch):
     monkeypatch.setattr(neighbours, "SAVE_SECONDS", 0.0)
     queries = pictures(100, 99)
-    answers, state = labels_of(queries), tmp_path / "deep" / "state.npz"
+    answers, state = labels_of(queries), tmp_path / "deep" / "state.pt"
     whole = list(curve(blocks(), queries, answers, (1000, 4000)))
 
     def breaks(number):
@@ -93,10 +93,12 @@ def test_an_interrupted_curve_goes_on_where_it_was(tmp_path, monkeypatch):
 
 
 def test_a_state_of_other_queries_or_a_damaged_one_is_refused(tmp_path):
-    state = tmp_path / "state.npz"
+    state = tmp_path / "state.pt"
     list(curve(blocks(), pictures(20, 1), np.zeros(20), (1000,), state=state))
-    with pytest.raises(UserError, match=r"state\.npz: damaged, or of other queries .*delete it"):
-        list(curve(blocks(), pictures(21, 1), np.zeros(21), (1000,), state=state))
+    for count in (1, 21):  # one would fit all
+        list(curve(blocks(), pictures(count, 1), np.zeros(count), (1000,), state=tmp_path / f"{count}.pt"))
+        with pytest.raises(UserError, match=r"\.pt: damaged, or of other queries .*delete it"):
+            list(curve(blocks(), pictures(20, 1), np.zeros(20), (1000,), state=tmp_path / f"{count}.pt"))
     search = NearestLabels(pictures(20, 1))
     search.seen = 5000
     neighbours._save(state, search, {}, 0.0)
