@@ -191,9 +191,9 @@ Table(
 # |---|---|
 # | Strides instead of pooling | The net learns its own way of shrinking and growing. |
 # | Batchnorm {cite}`ioffe2015` in both nets, but not on G's output and D's input | Keeps signals in range, and keeps G from drawing one image only. On *all* layers it made samples oscillate. |
-# | No fully connected hidden layers | Global average pooling was more stable, but slower to learn; connecting the highest maps straight to G's input and D's output is the middle ground. |
-# | ReLU in G, tanh at its output | Learns faster; the output is bounded like the pixels. |
-# | LeakyReLU in D, slope 0.2 | A unit that is off still lets some gradient through to G. |
+# | No fully connected hidden layers, in deeper nets | Global average pooling was more stable, but slower to learn; connecting the highest maps straight to G's input and D's output is the middle ground. |
+# | ReLU in G, tanh at its output | Learns faster. With a bounded output, G was quicker to saturate and to cover the colours of the data. |
+# | LeakyReLU in D, slope 0.2, in all layers | In place of the first GAN's maxout; a unit that is off still lets some gradient through to G. |
 #
 # You can read each of them off the code. Here are both nets, stage by stage:
 
@@ -574,6 +574,7 @@ Table(
 # | training images on CPUs | as they are | for `imagenet32`, `cifar10`, and the last stages of `faces` and `rooms`, mirrored half of the time | the stand-ins are small, and a net sees each image many times; `cifar10` is trained as `imagenet32` is |
 # | what D sees, on CPUs | images as they are | for `imagenet32` and `cifar10` with a little noise; in later stages of `imagenet32`, and the last of `faces` and `rooms`, moved and tinted | makes D's task harder for longer (chapter 5.1) |
 # | learning rate on CPUs | constant (faces code) | falls to zero at the end of most later stages, and of the runs on MNIST | meant to give better samples in little time; tested alone for D's features only, in one short run ({doc}`05_1_appendix`) |
+# | Adam's `beta1` | decays by 1 - 1e-8 at each update | constant | no visible effect |
 # | L2 on CPUs | 1e-5 (faces code) | none; on MNIST as the authors, 2.5e-5 | the paper does not mention it |
 # | faces, profile `paper` | 64 px cut from 128 px crops, not resized | CelebA, resized | CelebA is cropped already |
 # | SVHN, profile `paper` | 10,000 training images kept for validation | all are trained on | the probe holds out images of its own |

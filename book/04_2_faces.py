@@ -17,7 +17,7 @@
 #
 # **The claim:** trained on photographs of faces, the same net with the same settings draws faces.
 #
-# The authors collected three million images of ten thousand people from the web, ran a face detector over them and kept about 350,000
+# The authors collected three million images of ten thousand people from the web (names of people born in the modern era, from DBpedia), ran a face detector over them and kept about 350,000
 # boxes. That set was never released. This book uses **CelebA** {cite}`liu2015`, photographs of celebrities, in its place. Here
 # is what came out.
 

@@ -168,8 +168,12 @@ meaning = {
 Table(
     ["setting", "what it is", "the paper and its code", "this chapter's run"],
     [
-        [key, text, getattr(paper, key), getattr(ours, key)]
-        for key, text in meaning.items()
+        *(
+            [key, text, getattr(paper, key), getattr(ours, key)]
+            for key, text in meaning.items()
+        ),
+        ["", "weights at the start", *["normal, 0.02 wide"] * 2],
+        ["", "images changed at random (augmentation)", "none", "none"],
     ],
     caption="The settings of the paper and of this chapter.",
 )

@@ -82,7 +82,7 @@ Table(
 # 4. Draw 100 images of each digit again, fit with that $C$, score on the test set. Do it a hundred times.
 #
 # Step 4 gives a hundred numbers. What to report of them? The authors print their mean and 1.96 times their standard deviation. That is the *spread*: how
-# much one lucky or unlucky draw of labels changes the result. It is not how well the mean is known. We give both.
+# much one lucky or unlucky draw of labels changes the result. It is not how well the mean is known. We give both. (Later papers quote 22.18 ± 1.13 in this form; the paper's table has 22.48.)
 #
 # Here it is, smaller: fewer draws, and whatever digits are at hand.
 

@@ -153,7 +153,7 @@ disagreements(eye["disagree"][:12]) if seen else None
 # same samples. Fit a logistic regression that tells the two apart.
 #
 # Which layer is that? The paper does not say from which end it counts. But in section 3 it calls the layers next to z the highest. So we count from z, and that leaves two
-# readings. If the projection of z (4 × 4) counts as a layer, the second is the one with 8 × 8 places, 512 maps in the paper's net; if not, it is the one after, 16 × 16 and 256. We take the first and show the second too.
+# readings. If the projection of z (4 × 4) counts as a layer, the second is the one with 8 × 8 places, 512 maps in the paper's net; if not, it is the one after, 16 × 16 and 256. We take the first and show the second too. (The paper drops 200 maps, more than the layer after these two has.)
 #
 # **Three.** Drop every map whose weight is above zero.
 

@@ -115,9 +115,8 @@ if busiest > 0.5:
 # %% [markdown]
 # ### Does it need more memory where there are more pictures?
 #
-# It should not: LSUN has three million. What is measured is the most memory that all processes of the preparation held together at any one time. What several of
-# them share is counted several times, so the true numbers are lower. With a thousand pictures one process does it all. With more, there is another for
-# each core.
+# It should not: LSUN has three million. What is measured is the most memory that the preparation held at any one time. It is one process; from two thousand pictures on, threads decode
+# on all cores.
 
 # %% tags=["hide-input"]
 Table(

@@ -68,6 +68,7 @@ _TABLES: dict[str, dict[str, Config]] = {
         # faces/train_uncond_dcgan.py: 25 epochs of 350,000 images; here CelebA's public faces stand in for the unreleased set
         "faces": Config("celeba", ARCHITECTURES["lsun64"], weight_decay=1e-5, images=25 * 350_000),
         "lsun": Config("lsun", ARCHITECTURES["lsun64"], images=5 * 3_033_042),  # Fig 3: five passes through the bedrooms
+        # not the paper's: as many images as its faces, for the second row of §5.1
         "cifar10": Config("cifar10", ARCHITECTURES["imagenet32"], images=25 * 350_000),
         "imagenet": Config("imagenet", ARCHITECTURES["imagenet32"], images=30 * 1_281_167),  # D's file name says epoch 30
         "mnist": Config("mnist", _MNIST28, **_MNIST_PAPER),

@@ -42,6 +42,7 @@ class Start:
 def train_to_end(config: Config, data: ImageData, path: Path, device: str, **how: Any) -> Run:
     """Starts the run at `path`, or goes on with it, to its end; of one that diverged the nets from before are kept. how: of
     `loop.train`. Raises KeyboardInterrupt where it was stopped, UserError where the run has other settings."""
+    devices.pick(device)  # refused before there is a run
     if (path / "run.json").exists():
         check_resumable(config, run := Run(path))
     else:

@@ -170,18 +170,21 @@ def imported_from(model: str) -> Callable[[Run], bool]:
 
 
 def has_photographs(run: Run) -> bool:
-    """Are the pictures at hand that the run was trained on? (Another set of the same name does not count.)"""
+    """Are the pictures at hand that the run was trained on? (Another set of the same name does not count; other dates do not
+    matter where the content is the same.)"""
     config = run.info["config"]
     if not finding.find(config["data"]):
         return False
     how = {"crop": config["crop"], "grey": run.architecture.channels == 1}
     found = loading.load_data(config["data"], run.architecture.size, **how, download=False)
-    return found.provenance["fingerprint"] == run.info["data"]["fingerprint"]
+    of_run = run.info["data"]
+    return any(of_run.get(key) == found.provenance[key] for key in ("fingerprint", "content") if found.provenance.get(key))
 
 
 def check_photographs(run: Run) -> None:
     if not has_photographs(run):
-        raise UserError(f"{run.path}: the pictures that it was trained on ({run.data_name}) are not here")
+        why = "are not here, or have changed since (`dcgan data dedup` changes them, too, until --undo)"
+        raise UserError(f"{run.path}: the pictures that it was trained on ({run.data_name}) {why}")
 
 
 def instead_of_lsun(run: Run) -> str:

@@ -1,5 +1,6 @@
 """The ledger: every claim, measured on a run, read from what ships, and shown."""
 
+import sys
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from dcgan_core import devices
 from dcgan_core.ablations import measuring, shipping
 from dcgan_core.claims import after, book, nets, s3, s4, s5, s6, s7, s8
 from dcgan_core.claims.board import Scoreboard, digits, number, over
@@ -37,8 +39,9 @@ def claim(claim_id: str) -> Claim:
 def measure(run: Run, ids: list[str], device: str = "auto", seed: int = 0) -> list[dict]:
     """Measures the claims `ids` on a run at full size, writes its results.json; returns their rows.
 
-    Without ids: every applicable claim whose data is there, except those that take hours.
+    Without ids: every applicable claim whose data is there, except those that take hours; what is left out is said, and why.
     """
+    devices.pick(device)  # an unknown one is refused once, and not for each claim
     possible = (c for c in CLAIMS if c.measure and not c.on_request and c.fits(run))
     chosen = [claim(i) for i in ids] or [c for c in possible if not c.needs or finding.find(c.needs)]
     for c in chosen:
@@ -48,12 +51,22 @@ def measure(run: Run, ids: list[str], device: str = "auto", seed: int = 0) -> li
             raise UserError(f"{c.id}: {'dcgan after measures it' if c.kind == 'after' else by}")
         if not c.fits(run):
             raise UserError(f"{c.id}: cannot be measured on {run.name} ({run.data_name})")
-    rows = []
+    rows, left_out = [], {}
     for c in chosen:
-        measured = result(c, run, device, seed)
+        try:
+            measured = result(c, run, device, seed)
+        except UserError as error:
+            if ids:
+                raise
+            left_out[c.id] = str(error)
+            continue
         results = results_of(run) | {c.id: measured}  # read only now: another `dcgan measure` may have written meanwhile
         write_json(run.path / "results.json", results)
         rows.append(_row(c, measured))
+    for why in dict.fromkeys(left_out.values()):
+        print(f"left out: {', '.join(i for i, said in left_out.items() if said == why)} ({why})", file=sys.stderr)
+    if not rows:
+        raise UserError(f"{run.path}: nothing could be measured on it")
     return rows
 
 

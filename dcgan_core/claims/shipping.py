@@ -101,4 +101,6 @@ def _how_to_get_weights(info: dict) -> str:
     if "authors" in info:
         authors = info["authors"]
         return f"dcgan import-authors FOLDER --out RUN, where FOLDER is models/{authors['model']} of {authors['repository']}"
+    if info.get("lineage"):
+        return "the commands in its README.md"
     return f"dcgan train {info.get('recipe') or info['data']['name']} (its settings are in run.json)"

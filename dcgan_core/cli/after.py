@@ -28,10 +28,10 @@ def _run(args: argparse.Namespace) -> None:
     module, function = PARTS[args.part].split(".")
     measure = getattr(import_module(f"dcgan_core.transfer.{module}"), function)
     out = args.out / args.part
-    out.mkdir(parents=True, exist_ok=True)
     given = {key: getattr(args, key) for key in ("seeds", "only") if getattr(args, key) is not None}
     if args.only and args.part != "transfer":
         raise UserError(f"`only`: {args.part} is measured as a whole; leave it out")
+    out.mkdir(parents=True, exist_ok=True)
     for row in measure(out, **given)["rows"]:
         print(f"{row['claim']:32} {row['run']:32} {row['value']:.3g} ({row['low']:.3g} to {row['high']:.3g}), n = {row['n']}")
     print(f"{out}: the table, and pictures; to ship them, copy them into book/after")

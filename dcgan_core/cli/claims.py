@@ -17,5 +17,5 @@ def _run(args: argparse.Namespace) -> None:
     if args.json:
         print(json.dumps(rows, indent=1, ensure_ascii=False))
     else:
-        for row in rows:
+        for row in sorted(rows, key=lambda row: row["kind"] != "paper"):  # the paper's claims first
             print(ledger.line(row))

@@ -81,6 +81,10 @@ def _line(copy: Copy) -> str:
     return f"{copy.name}: {copy.what}, {copy.bytes / 1e6:,.1f} MB, {age} old, {copy.path.name}{why}"
 
 
+def _copies(some: list) -> str:
+    return f"{len(some)} {'copy' if len(some) == 1 else 'copies'}"
+
+
 def _clean(args: argparse.Namespace) -> int:
     from dcgan_core.data.copies import prepared_copies, remove
 
@@ -90,12 +94,12 @@ def _clean(args: argparse.Namespace) -> int:
         return 0
     for copy in found:
         print(_line(copy))
-    question = f"remove {len(found)} copies, {sum(copy.bytes for copy in found) / 1e6:,.1f} MB? [y/N] "
+    question = f"remove {_copies(found)}, {sum(copy.bytes for copy in found) / 1e6:,.1f} MB? [y/N] "
     if not args.yes and not (sys.stdin.isatty() and input(question).strip().lower() in ("y", "yes")):
         print(f"nothing removed; dcgan data clean{f' {args.name}' if args.name else ''} --yes removes them")
         return 1
     gone = [copy for copy in found if remove(copy)]
-    print(f"removed {len(gone)} copies, {sum(copy.bytes for copy in gone) / 1e6:,.1f} MB")
+    print(f"removed {_copies(gone)}, {sum(copy.bytes for copy in gone) / 1e6:,.1f} MB")
     return 0
 
 

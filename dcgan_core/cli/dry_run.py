@@ -37,7 +37,8 @@ def measured(config: Config, device: torch.device) -> tuple[float, float]:
     devices.prefer_speed(device)
     a, before = config.architecture, _resident()
     state = State(config, device, precision=devices.precision(config.precision, device))
-    pixels = torch.randint(0, 256, (config.batch, a.channels, a.size, a.size), dtype=torch.uint8)
+    rng, shape = torch.Generator().manual_seed(config.seed), (config.batch, a.channels, a.size, a.size)
+    pixels = torch.randint(0, 256, shape, dtype=torch.uint8, generator=rng)
     labels = torch.arange(config.batch) % a.num_classes if a.num_classes else None
     updates = max(2, -(-IMAGES // config.batch))  # two: one of each net where they take turns
     with networks.batch_statistics(state.generator, state.discriminator):

@@ -14,8 +14,13 @@ def add(commands: argparse._SubParsersAction) -> None:
     p.add_argument("--freeze", action="store_true", help="D stays as it is, an SVM on its features (default: all of it learns)")
     p.add_argument("--per-class", type=int, metavar="K", help="K labelled pictures of each class (default: all)")
     p.add_argument("--grey", action="store_true", help="leave out the colours, for a net that sees grey pictures")
-    p.add_argument("--trials", type=int, default=16, metavar="N", help="settings tried (default: 16)")
-    p.add_argument("--images", type=int, metavar="N", help="images the chosen net sees (default: each 20 times, or 2,000)")
+    p.add_argument("--trials", type=int, default=16, metavar="N", help="settings tried (default: 16); not with --freeze")
+    p.add_argument(
+        "--images",
+        type=int,
+        metavar="N",
+        help="images the chosen net sees (default: each 20 times, at least 2,000); not with --freeze",
+    )
     p.add_argument("--out", type=Path, metavar="FOLDER", help="default: runs/RUN-DATASET")
     p.add_argument("--seed", type=seed, default=0, help="default: 0")
     p.add_argument("--device", default="auto", help="auto (default), cpu, cuda, mps")

@@ -46,6 +46,8 @@ def _run(args: argparse.Namespace) -> None:
     run = Run(args.source)
     device = devices.pick(args.device)
     api.picture_bytes(np.zeros((1, 1, 3), np.uint8), args.out or Path("grid.png"))  # refused before an hour's work
+    if args.npz and args.npz.suffix.lower() != ".npz":
+        raise UserError(f"--npz {args.npz}: is written as .npz, so let its name end like that")
     if args.z and args.count is not None:
         raise UserError("--count: an image for each of --z is generated; leave one of the two out")
     count = 64 if args.count is None else args.count

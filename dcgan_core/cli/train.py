@@ -16,18 +16,24 @@ def add(commands: argparse._SubParsersAction) -> None:
     p.usage = "dcgan train RECIPE_OR_DATA [options]"
     p.add_argument("recipe", metavar="RECIPE_OR_DATA", help="such as faces, mnist, or the path of a zip or folder")
     p.add_argument("--profile", default="cpu", help="quick, cpu (default) or paper")
-    p.add_argument("--architecture", metavar="NAME", help="a named architecture instead of the recipe's")
+    p.add_argument(
+        "--architecture", metavar="NAME", help="such as lsun64 or small32 instead of the recipe's (chapter 3 lists them)"
+    )
     budget = p.add_mutually_exclusive_group()
     budget.add_argument("--images", type=int, metavar="N", help="stop after N training images have been seen")
     budget.add_argument("--minutes", type=float, metavar="M", help="stop after M minutes of training, all sessions together")
-    p.add_argument("--out", type=Path, metavar="RUN", help="the run's folder (default: runs/RECIPE)")
+    p.add_argument(
+        "--out", type=Path, metavar="RUN", help="the run's folder (default: in runs, by the name of the recipe or the data)"
+    )
     start = p.add_mutually_exclusive_group()
     start.add_argument("--resume", action="store_true", help="continue the run in --out exactly where it stopped, or start it")
     start.add_argument("--init", type=Path, metavar="RUN", help="start from another run's weights")
     p.add_argument("--device", default="auto", help="auto (default), cpu, cuda, mps")
     p.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="such as batch=64: the same as --batch 64")
     p.add_argument("--tensorboard", action="store_true", help="also write the log and the grids for TensorBoard, into the run")
-    p.add_argument("--dry-run", action="store_true", help="train on 256 made-up images, say how much memory and time, and end")
+    p.add_argument(
+        "--dry-run", action="store_true", help="a few updates on made-up images: say how much memory and time it takes; no run"
+    )
     p.set_defaults(run=_run)
 
     def parse(words: list[str], namespace: argparse.Namespace | None = None) -> tuple[argparse.Namespace, list[str]]:
@@ -75,7 +81,7 @@ def _run(args: argparse.Namespace) -> int:
     if processes.rank() == 0:
         if ended:
             more = f"dcgan sample {shlex.quote(str(run.path))}"
-            print(f"{run.path}: finished. Look at {run.path / 'samples'}, or draw more: {more}")
+            print(f"{run.path}: finished. Look at {run.path / 'samples'}, or generate more: {more}")
         else:
             print(f"{run.path}: stopped. To continue, run the same command with --resume", file=sys.stderr)
     return 0 if ended else 130

@@ -51,6 +51,8 @@ def export_net(run: Run, path: Path, kind: Kind = "generator", *, mask: int | No
     Raises UserError where onnx and onnxruntime are missing, or the run has no such net or none that can be exported.
     """
     _needs()
+    if Path(path).suffix.lower() != ".onnx":
+        raise UserError(f"{path}: is written as ONNX, so let its name end in .onnx")
     net = run.generator() if kind == "generator" else run.discriminator()
     if kind == "discriminator" and mask is not None:
         raise UserError("`mask`: only the generator's maps can be dropped; leave it out, or export the generator")

@@ -1,4 +1,7 @@
-"""A Fréchet distance that anyone can repeat: in the features of EfficientNet-lite0, which is a package (Apache-2.0)."""
+"""A Fréchet distance that anyone can repeat: in the features of EfficientNet-lite0, which is a package (Apache-2.0).
+
+Other metrics take their features as an argument; this one is named after its net, and brings it.
+"""
 
 from dataclasses import replace
 

@@ -42,7 +42,7 @@ class Config:
                 raise UserError(f"config: {message}")
 
         need(self.architecture.head, "a discriminator without a head cannot be trained; leave architecture.head true")
-        need(self.batch >= 2, f"batch must be at least 2 (batchnorm), got {self.batch}")
+        need(2 <= self.batch <= 2**20, f"batch must be 2 (batchnorm) to {2**20:,}, got {self.batch}")
         need(self.learning_rate > 0, f"learning_rate must be positive, got {self.learning_rate}")
         need(0 <= self.beta1 < 1 and 0 <= self.beta2 < 1, "beta1 and beta2 must be in [0, 1)")
         need(self.weight_decay >= 0, f"weight_decay cannot be negative, got {self.weight_decay}")
@@ -52,7 +52,10 @@ class Config:
         need(self.first >= 0, f"first cannot be negative, got {self.first}")
         need(self.images >= 0 and 0 <= self.minutes < float("inf"), "images and minutes cannot be negative or infinite")
         need(self.images > 0 or self.minutes > 0, "say how long to train: `images` or `minutes`")
-        need(0 <= self.decay_images <= self.images, "decay_images needs images of as many or more; set `decay_images=0`")
+        need(
+            0 <= self.decay_images <= self.images,
+            "decay_images needs a budget of as many images or more; else `decay_images=0`",
+        )
         need(0 <= self.seed < 2**62, f"seed must be a number from 0, got {self.seed}")
 
 

@@ -106,6 +106,8 @@ def small(monkeypatch):
 def test_a_stopped_study_leaves_out_its_window_ships_and_reaches_the_ledger(small, shelf, tmp_path, monkeypatch, capsys):
     out, original, calls = tmp_path / "out", order.batch_indices, iter(range(10**6))
     command = ["ablate", "--study", "filters", "--out", str(out), "--device", "cpu"]
+    assert main([*command[:-1], "xpu"]) == 1
+    assert not (out / "filters").exists(), "an unknown device is refused before there is a run"
 
     def interrupted(*args):
         if next(calls) == 8:

@@ -1,4 +1,5 @@
 import json
+from types import SimpleNamespace
 
 import pytest
 from chapters import BOOK
@@ -153,6 +154,38 @@ def test_results_that_another_process_writes_meanwhile_are_kept(run_copy, monkey
 
 def test_without_ids_all_that_fits_is_measured(run_copy):
     assert [row["id"] for row in ledger.measure(run_copy, [], "cpu")] == ["walk.smoothness"]
+
+
+def test_without_ids_what_cannot_be_measured_here_is_left_out_and_said(run_copy, monkeypatch, capsys):
+    """Such as claims that need the photographs that another's net was trained on."""
+
+    def nothing_there(_):
+        raise UserError("the pictures are not here")
+
+    def made(name, measure):
+        return Claim(name, "3", "x", "x", "x", None, measure)
+
+    lacking = [made("a.b", nothing_there), made("a.c", nothing_there)]
+    monkeypatch.setattr(ledger, "CLAIMS", [*lacking, made("a.d", lambda _: Measurement(1, 0, 2, 1))])
+    assert [row["id"] for row in ledger.measure(run_copy, [], "cpu")] == ["a.d"]
+    assert "left out: a.b, a.c (the pictures are not here)" in capsys.readouterr().err
+    with pytest.raises(UserError, match="the pictures are not here"):
+        ledger.measure(run_copy, ["a.b"], "cpu")
+    monkeypatch.setattr(ledger, "CLAIMS", lacking)
+    with pytest.raises(UserError, match="nothing could be measured on it"):
+        ledger.measure(run_copy, [], "cpu")
+    with pytest.raises(UserError, match="unknown; use auto"):
+        ledger.measure(run_copy, [], "xpu")
+
+
+@pytest.mark.parametrize(
+    ("known", "here"), [({"fingerprint": "f"}, True), ({"content": "c"}, True), ({"content": None}, False)]
+)
+def test_photographs_are_those_of_a_run_by_what_is_in_them_wherever_they_lie(run_copy, monkeypatch, known, here):
+    found = SimpleNamespace(provenance={"fingerprint": "f", "content": "c"})
+    monkeypatch.setattr(claim.loading, "load_data", lambda *_, **__: found)
+    run_copy.info["data"] |= {"fingerprint": "of before", "content": "another"} | known
+    assert claim.has_photographs(run_copy) == here
 
 
 @pytest.mark.parametrize(

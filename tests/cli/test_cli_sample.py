@@ -25,6 +25,7 @@ def test_sample_draws_a_grid(run, tmp_path, capsys):
 
 
 def test_sample_writes_z_and_images_as_numbers(run):
+    assert sample(run, "--count", 5, "--npz", "f.png") == 1
     assert sample(run, "--count", 5, "--seed", 3, "--npz", "f.npz") == 0
     assert not os.path.exists("grid.png")
     with np.load("f.npz") as arrays:

@@ -60,7 +60,12 @@ def test_first_keeps_the_rest_of_the_training_images_back(tmp_path, fails):
 def test_flags_and_settings_are_judged_together(tmp_path, fails):
     assert main(train_arguments(tmp_path / "falling", "--set", "decay_images=32", images=32)) == 0
     assert Run(tmp_path / "falling").info["config"]["decay_images"] == 32
-    fails(*train_arguments(tmp_path / "none", "--set", "decay_images=64", images=32), names="decay_images needs images")
+    fails(*train_arguments(tmp_path / "none", "--set", "decay_images=64", images=32), names="decay_images needs")
+
+
+def test_a_batch_that_no_machine_holds_is_refused_before_there_is_a_run(tmp_path, fails):
+    fails(*train_arguments(tmp_path / "none", "--batch", "1000000000000"), names="batch must be 2")
+    assert not (tmp_path / "none").exists()
 
 
 def test_every_setting_is_a_flag_with_its_comment_as_help(capsys):

@@ -58,6 +58,14 @@ def test_lsun_is_read_from_its_two_databases_in_the_order_of_keys(data, place):
     assert not {"bedroom_train_lmdb", "bedroom_val_lmdb"} & set(finding.names())
 
 
+def test_of_several_categories_one_has_to_be_named(data):
+    for category in ("bedroom", "kitchen"):
+        make_lmdb(data / "rooms" / f"{category}_train_lmdb", {})
+    for name in ("rooms", str(data / "rooms")):
+        with pytest.raises(UserError, match="give one of them: bedroom_train_lmdb, kitchen_train_lmdb"):
+            loading.load_data(name, 16)
+
+
 def test_nothing_is_written_beside_lsun_which_may_be_read_only(data, monkeypatch):
     lsun(data / "lsun")
     for path in sorted((data / "lsun").rglob("*")):

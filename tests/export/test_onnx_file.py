@@ -155,3 +155,9 @@ def test_a_file_whose_answers_are_off_is_not_written(tmp_path, monkeypatch):
         export_net(run, tmp_path / "g.onnx")
     assert len(seen) == 2 and min(seen) > 2
     assert (tmp_path / "g.onnx").read_bytes() == b"old" and not list(tmp_path.glob("*.tmp"))
+
+
+def test_a_name_that_says_another_kind_of_file_is_refused(tmp_path):
+    with pytest.raises(UserError, match=r"g\.png: is written as ONNX"):
+        export_net(made(tmp_path / "run", TINY), tmp_path / "g.png")
+    assert not (tmp_path / "g.png").exists()

@@ -49,16 +49,20 @@ def find(name: str) -> Source | None:
     there = root.is_dir() and name in os.listdir(root) and (root / name).is_dir()
     if not there or name in _torchvisions():
         return None
-    return lsun.found_in(root / name) or tree.folder_source(name, root / name)
+    return _folder(name, root / name)
+
+
+def _folder(name: str, path: Path) -> Source:
+    several = sorted(p.name for p in path.glob("*_train_lmdb"))
+    if len(several) > 1:
+        raise UserError(f"{path}: several of LSUN's categories are in it; give one of them: {', '.join(several)}")
+    return lsun.found_in(path) or tree.folder_source(name, path)
 
 
 def _at(path: Path) -> Source | None:
     """The zip or folder at a path; a folder of LSUN's is read as LSUN."""
     if path.is_dir():
-        several = sorted(p.name for p in path.glob("*_train_lmdb"))
-        if len(several) > 1:
-            raise UserError(f"{path}: several of LSUN's categories are in it; give one of them: {', '.join(several)}")
-        return lsun.found_in(path) or tree.folder_source(path.resolve().name, path)
+        return _folder(path.resolve().name, path)
     if path.is_file() and path.suffix.lower() != ".zip" and not zipfile.is_zipfile(path):
         raise UserError(f"{path}: neither a folder nor a zip; unpack it if it is another kind of archive, and give its folder")
     return tree.zip_source(path.stem, path) if path.is_file() else None
