@@ -52,10 +52,7 @@ class Config:
         need(self.first >= 0, f"first cannot be negative, got {self.first}")
         need(self.images >= 0 and 0 <= self.minutes < float("inf"), "images and minutes cannot be negative or infinite")
         need(self.images > 0 or self.minutes > 0, "say how long to train: `images` or `minutes`")
-        need(
-            0 <= self.decay_images <= self.images,
-            "decay_images needs a budget of as many images or more; else `decay_images=0`",
-        )
+        need(0 <= self.decay_images <= self.images, "decay_images needs as many images to train on; else `decay_images=0`")
         need(0 <= self.seed < 2**62, f"seed must be a number from 0, got {self.seed}")
 
 

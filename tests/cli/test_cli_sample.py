@@ -115,7 +115,8 @@ def test_z_that_cannot_be_drawn_are_one_line(run, fails, bad):
         (["--device", "toaster"], "--device toaster"),
         (["--out", "no/such/folder/grid.png"], "no/such/folder/grid.png"),
         (["--out", "plain/grid.png"], "plain/grid.png"),
-        (["--npz", "."], "could not write"),
+        (["--npz", "."], "let its name end like that"),
+        (["--npz", "no/such/folder/f.npz"], "could not write"),
     ],
     ids=lambda x: " ".join(x) if isinstance(x, list) else "",
 )
