@@ -1,6 +1,7 @@
 """The command line, one file a command: its options, and what it does. Heavy imports wait until a command runs."""
 
 import argparse
+import errno
 import os
 import re
 import sys
@@ -47,7 +48,12 @@ def main(arguments: list[str] | None = None) -> int:
         _write_no_more()
         return 0
     except OSError as error:
-        way_out = "free some space, or choose a place that can be written"
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+        way_out = (
+            "free some space, or choose a place that can be written"
+            if full
+            else "check that it is there, and that you may read and write it"
+        )
         said = f"{error.filename or 'the output'}: {error.strerror or error}; {way_out}"
         _write_no_more()
     except (MemoryError, RuntimeError) as error:
@@ -55,9 +61,9 @@ def main(arguments: list[str] | None = None) -> int:
 
         if not is_out_of_memory(error):
             raise
-        given = [f"--{key} {getattr(args, key)}" for key in ("count", "images", "size") if getattr(args, key, None)]
-        smaller = " or ".join(given) or "the number of images"
-        said = f"out of memory ({reason(error)}); make {smaller} smaller, or use a net with smaller widths"
+        keys = {"sample": "count", "fid": "count", "probe": "images", "data": "size"}.get(args.command, "")
+        smaller = f"make --{keys} {getattr(args, keys)} smaller, or " if getattr(args, keys, None) else ""
+        said = f"out of memory ({reason(error)}); {smaller}use a net with smaller widths, or --device cpu"
     print(f"dcgan {args.command}: {said}", file=sys.stderr)
     return 1
 

@@ -21,7 +21,7 @@ def add(commands: argparse._SubParsersAction) -> None:
         " updates, do single filters of G start to oscillate?",
     )
     p.add_argument("--ship", action="store_true", help="copy the finished table into book/ablations")
-    p.add_argument("--device", default="auto", help="auto (default), cpu, cuda, mps")
+    p.add_argument("--device", default="auto", help="auto (default), cpu, cuda, cuda:1, mps")
     p.set_defaults(run=_run)
 
 

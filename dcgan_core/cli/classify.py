@@ -11,7 +11,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     p.add_argument("model", type=Path, metavar="MODEL", help="the classifier's folder")
     p.add_argument("pictures", type=Path, nargs="+", metavar="PICTURE", help="files, or folders of them")
     p.add_argument("--json", action="store_true", help="print JSON: each picture with the probability of every class")
-    p.add_argument("--device", default="auto", help="auto (default), cpu, cuda, mps")
+    p.add_argument("--device", default="auto", help="auto (default), cpu, cuda, cuda:1, mps")
     p.set_defaults(run=_run)
 
 

@@ -50,7 +50,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     d.add_argument("--size", type=int, help="pixels (default: the set's own)")
     d.add_argument("--crop", choices=("center", "exact"), default="center", help="exact: crop without resizing first")
     d.add_argument("--seed", type=seed, default=0, help="default: 0")
-    d.add_argument("--device", default="auto", help="auto (default), cpu, cuda, mps")
+    d.add_argument("--device", default="auto", help="auto (default), cpu, cuda, cuda:1, mps")
     d.add_argument("--undo", action="store_true", help="use all training images again")
     d.set_defaults(run=_dedup)
 

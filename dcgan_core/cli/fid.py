@@ -19,7 +19,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     p.add_argument("--count", type=int, default=10_000, help="number of samples (default: 10,000; papers mostly use 50,000)")
     p.add_argument("--split", choices=("train", "test"), default="train", help="the real images (default: train)")
     p.add_argument("--weights", type=Path, metavar="FILE", help="Inception's weights (default: they are downloaded)")
-    p.add_argument("--device", default="auto", help="auto (default), cpu, cuda, mps")
+    p.add_argument("--device", default="auto", help="auto (default), cpu, cuda, cuda:1, mps")
     p.add_argument("--seed", type=seed, default=0, help="seed of z (default: 0)")
     p.set_defaults(run=_run)
 

@@ -9,7 +9,7 @@ from dcgan_core.cli import seed
 
 def add(commands: argparse._SubParsersAction) -> None:
     p = commands.add_parser("finetune", help="make a classifier of labelled pictures from a run's D; goes on where it stopped")
-    p.add_argument("source", metavar="RUN", help="a run's folder, or a shipped run's name")
+    p.add_argument("source", metavar="RUN", help="a run's folder, or the name of one that ships")
     p.add_argument("--dataset", required=True, metavar="NAME", help="a labelled set, or a zip or folder of folders")
     p.add_argument("--freeze", action="store_true", help="D stays as it is, an SVM on its features (default: all of it learns)")
     p.add_argument("--per-class", type=int, metavar="K", help="K labelled pictures of each class (default: all)")
@@ -23,7 +23,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     )
     p.add_argument("--out", type=Path, metavar="FOLDER", help="default: runs/RUN-DATASET")
     p.add_argument("--seed", type=seed, default=0, help="default: 0")
-    p.add_argument("--device", default="auto", help="auto (default), cpu, cuda, mps")
+    p.add_argument("--device", default="auto", help="auto (default), cpu, cuda, cuda:1, mps")
     p.set_defaults(run=_run)
 
 

@@ -9,7 +9,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     p.add_argument("folder", type=Path, metavar="FOLDER", help="one folder of models/ in github.com/Newmu/dcgan_code")
     p.add_argument("--out", type=Path, metavar="RUN", required=True, help="the new run's folder")
     p.add_argument("--statistics", metavar="DATASET", help="images for D's batchnorm statistics (default: G's samples)")
-    p.add_argument("--device", default="auto", help="auto (default), cpu, cuda, mps")
+    p.add_argument("--device", default="auto", help="auto (default), cpu, cuda, cuda:1, mps")
     p.set_defaults(run=_run)
 
 

@@ -11,7 +11,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     p.add_argument("source", type=Path, metavar="RUN", help="a run's folder, or the name of one that ships")
     which = "such as walk.smoothness (default: every applicable claim except those that take hours)"
     p.add_argument("ids", nargs="*", metavar="ID", help=which)
-    p.add_argument("--device", default="auto", help="auto (default), cpu, cuda, mps")
+    p.add_argument("--device", default="auto", help="auto (default), cpu, cuda, cuda:1, mps")
     p.add_argument("--seed", type=seed, default=0, help="default: 0")
     p.set_defaults(run=_run)
 

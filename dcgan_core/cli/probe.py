@@ -25,7 +25,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     p.add_argument("--grey-as-colour", action="store_true", help="repeat the channel of grey images for a net that needs three")
     p.add_argument("--seed", type=seed, default=0, help="default: 0")
     p.add_argument("--json", type=Path, metavar="F.json", help="write all results to this file")
-    p.add_argument("--device", default="auto", help="auto (default), cpu, cuda, mps")
+    p.add_argument("--device", default="auto", help="auto (default), cpu, cuda, cuda:1, mps")
     p.set_defaults(run=_run)
 
 

@@ -30,7 +30,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     )
     p.add_argument("--npz", type=Path, metavar="F.npz", help="write z and the images, float32 in [-1, 1], to this file")
     p.add_argument("--batch-statistics", action="store_true", help="as the authors' code: an image depends on its batch of 128")
-    p.add_argument("--device", default="auto", help="auto (default), cpu, cuda, mps")
+    p.add_argument("--device", default="auto", help="auto (default), cpu, cuda, cuda:1, mps")
     p.set_defaults(run=_run)
 
 

@@ -28,7 +28,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     start = p.add_mutually_exclusive_group()
     start.add_argument("--resume", action="store_true", help="continue the run in --out exactly where it stopped, or start it")
     start.add_argument("--init", type=Path, metavar="RUN", help="start from another run's weights")
-    p.add_argument("--device", default="auto", help="auto (default), cpu, cuda, mps")
+    p.add_argument("--device", default="auto", help="auto (default), cpu, cuda, cuda:1, mps")
     p.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="such as batch=64: the same as --batch 64")
     p.add_argument("--tensorboard", action="store_true", help="also write the log and the grids for TensorBoard, into the run")
     p.add_argument(
