@@ -569,8 +569,8 @@ Table(
 # | kernel on CPUs | 5 | `small64`, `small32`: 4 | a third less work, and 2 divides 4: every output pixel gets as many stamps as its neighbour |
 # | batchnorm's epsilon | 1e-8 | 1e-5 | a map that has died would be divided by almost nothing |
 # | batchnorm when sampling | statistics of the batch | fixed statistics, estimated once after training | one z always gives one image |
-# | batch on CPUs | 128 | 32; 16 for `imagenet32` and `cifar10`, 8 in one stage of `imagenet32` | in the same time, many times as many updates |
-# | updates on CPUs | each batch trains one net, in turn | each batch trains both | the batch is there already |
+# | batch on CPUs | 128 | 32 (`mnist`: 128); 16 for `imagenet32` and `cifar10`, 8 in one stage of `imagenet32` | in the same time, many times as many updates |
+# | updates on CPUs | each batch trains one net, in turn | each batch trains both (`mnist`: in turn) | the batch is there already |
 # | training images on CPUs | as they are | for `imagenet32`, `cifar10`, and the last stages of `faces` and `rooms`, mirrored half of the time | the stand-ins are small, and a net sees each image many times; `cifar10` is trained as `imagenet32` is |
 # | what D sees, on CPUs | images as they are | for `imagenet32` and `cifar10` with a little noise; in later stages of `imagenet32`, and the last of `faces` and `rooms`, moved and tinted | makes D's task harder for longer (chapter 5.1) |
 # | learning rate on CPUs | constant (faces code) | falls to zero at the end of most later stages, and of the runs on MNIST | meant to give better samples in little time; tested alone for D's features only, in one short run ({doc}`05_1_appendix`) |
