@@ -583,7 +583,7 @@ ours = shipped["mnist"]
 settings = ("first", "batch", "updates", "images")
 settings += ("decay_images", "weight_decay")
 Table(
-    ["setting", "the authors' code", "`mnist`", "`dcgan train mnist`"],
+    ["setting", "the authors' code", "the run mnist", "dcgan train mnist"],
     [
         *(
             [k, getattr(theirs, k), ours.info["config"][k], getattr(short, k)]
