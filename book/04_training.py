@@ -172,8 +172,8 @@ Table(
             [key, text, getattr(paper, key), getattr(ours, key)]
             for key, text in meaning.items()
         ),
-        ["", "weights at the start", *["normal, 0.02 wide"] * 2],
-        ["", "images changed at random (augmentation)", "none", "none"],
+        ["initial weights", "standard deviation", 0.02, 0.02],
+        ["augmentation", "images changed at random", "none", "none"],
     ],
     caption="The settings of the paper and of this chapter.",
 )

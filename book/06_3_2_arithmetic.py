@@ -343,7 +343,7 @@ Table(
 )
 
 # %% [markdown]
-# Is length the problem of single z? No: brought back to the usual length, they succeed no more often. We think that the problem is accidents: one person brings hair, light and pose along, and only a mean averages them out.
+# Is length the problem of single z? No: brought back to the usual length, they succeed no more often. We think that the reason is accident: one person brings hair, light and pose along, and only a mean averages them out.
 
 # %% [markdown]
 # ## What stays?

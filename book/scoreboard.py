@@ -100,7 +100,7 @@ Scoreboard(claims, bar=True, grouped=True)
 # ## What each stage brought
 #
 # Three reference runs were trained in stages, each from the weights of the one before. Here is what was measured after them; stages of which no results are kept have no column. More training is not all that differs: the last stages of `faces` and `rooms`, and
-# those of `imagenet32` shown here, saw everything moved and tinted; `rooms` learnt from other photographs than its first stage, and `imagenet32` since its fourth from six times as many. Where a number is measured from a stage's photographs (`frechet.*`,
+# those of `imagenet32` shown here, saw everything moved and tinted; `rooms` learnt from other photographs than its first stage, and `imagenet32`, since its fourth stage, from six times as many. Where a number is measured from a stage's photographs (`frechet.*`,
 # `memorisation.*`), it is left out if these were others; distances from one set for all stages are in {doc}`04_1_lsun` and {doc}`05_1_appendix`. Each stage is one training, and its intervals do not say what another would give (those of `frechet.*` cover about 80 %).
 # What earlier nets gave on digits is in {doc}`08_mnist`, what longer training gave on drawn portraits in {doc}`06_3_2_appendix`.
 
@@ -123,7 +123,7 @@ for name in ("faces", "rooms", "imagenet32"):
         for _, stage in chapters.stages(Run.reference(name))
     }
     found = {stage: rows for stage, rows in found.items() if rows}
-    last = found[max(found, key=lambda stage: stage.trained["images"])]
+    *_, last = found.values()
     lines = [
         [i, *(of_stage(rows.get(i), last[i]) for rows in found.values())]
         for i in last

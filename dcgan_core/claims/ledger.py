@@ -39,7 +39,7 @@ def claim(claim_id: str) -> Claim:
 def measure(run: Run, ids: list[str], device: str = "auto", seed: int = 0) -> list[dict]:
     """Measures the claims `ids` on a run at full size, writes its results.json; returns their rows.
 
-    Without ids: every applicable claim whose data is there, except those that take hours; what is left out is said, and why.
+    Without ids: every applicable claim whose data is there, except those that take hours; what then cannot be measured is said.
     """
     devices.pick(device)  # an unknown one is refused once, and not for each claim
     possible = (c for c in CLAIMS if c.measure and not c.on_request and c.fits(run))
