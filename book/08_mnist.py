@@ -595,7 +595,7 @@ Table(
 )
 
 # %% [markdown]
-# So `mnist` is trained as the authors' net was, but for its precision and for batchnorm's epsilon ({doc}`03_architecture`). The recipe for a CPU is shorter.
+# So `mnist` is trained as the authors' net was, but for its precision, for batchnorm's epsilon, and for a decay of `beta1` without visible effect ({doc}`03_architecture`). The recipe for a CPU is shorter.
 
 # %% [markdown]
 # ## Exercises

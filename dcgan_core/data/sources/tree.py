@@ -24,7 +24,7 @@ _NOT_READ = {
     **dict.fromkeys(("zip", "tar", "tgz", "gz", "bz2", "xz", "zst", "7z", "rar"), "an archive: unpack it"),
     **dict.fromkeys(("heic", "heif", "hif"), "HEIC is not read: convert it to JPEG"),
     **dict.fromkeys(("cr2", "cr3", "nef", "arw", "dng", "raf", "orf", "rw2"), "a camera's raw file: convert it to JPEG"),
-    "mdb": "a database, such as LSUN's: unpack it, and give the folder that it is in",
+    "mdb": "a database, such as LSUN's: give the folder that it is in, unpacked",
     **dict.fromkeys(("mp4", "mov", "avi", "mkv", "webm", "m4v", "mpg"), "a video"),
 }
 
