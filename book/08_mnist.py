@@ -241,7 +241,7 @@ def error_curves(curves, points):
             return f"{value / 1e6:g}M"
         return f"{value / 1e3:g}K" if value >= 1e3 else f"{value:g}"
 
-    figure, axis = plt.subplots(figsize=(7, 3.6))
+    figure, axis = plt.subplots(figsize=(7, 5))
     joined = {"markersize": 4}
     crosses = {"linestyle": "none", "markersize": 8}
     for shown, style in ((curves, joined), (points, crosses)):
@@ -261,9 +261,8 @@ def error_curves(curves, points):
     axis.set_yticks(percents, [str(p) for p in percents])
     axis.minorticks_off()
     axis.set_ylabel("error of 1-NN, %")
-    axis.legend(
-        frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5)
-    )
+    below = {"loc": "upper center", "bbox_to_anchor": (0.45, -0.18)}
+    axis.legend(frameon=False, fontsize=10, ncols=2, **below)
     return finished(figure, "references", ticks)
 
 
