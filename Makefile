@@ -36,8 +36,9 @@ clean:  ## remove what was built, but neither .venv nor runs/
 
 .venv/installed: pyproject.toml constraints.txt book/lab.json
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; try: make PYTHON=python3.11")'
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv $(if $(wildcard .venv/installing),--clear) .venv  # pip cannot go on where it was interrupted
+	touch .venv/installing
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[book,test]'
 	mkdir -p .venv/etc/jupyter/labconfig
 	cp book/lab.json .venv/etc/jupyter/labconfig/default_setting_overrides.json
-	touch $@
+	mv .venv/installing $@ && touch $@
