@@ -382,7 +382,8 @@ if profile != "quick" or chapters.at_hand(config.data):
 # This chapter's run was made in four stages, each from the weights of the one before. In all but the first the learning rate falls to zero at the end.
 #
 # ```bash
-# dcgan train faces --precision single --out runs/faces-first
+# dcgan train faces --images 198016 --precision single \
+#     --out runs/faces-first
 # dcgan train faces --init runs/faces-first --images 200000 \
 #     --decay-images 60000 --precision bf16 --out runs/faces-second
 # dcgan train faces --init runs/faces-second --images 200000 \

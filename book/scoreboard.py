@@ -28,6 +28,7 @@ device = "auto"
 from IPython.display import display
 
 from dcgan_core import chapters
+from dcgan_core.ablations import shipping
 from dcgan_core.claims.board import Scoreboard, number
 from dcgan_core.claims.ledger import ledger_rows
 from dcgan_core.figures.tables import Table
@@ -141,6 +142,105 @@ for name in ("faces", "rooms", "imagenet32"):
             caption=f"The stages of {name}.",
         )
     )
+
+# %% [markdown]
+# The other trainings that were made for these numbers, with the number that each of them was about. Where there is no number before, none of this kind had been measured.
+
+# %% tags=["hide-input"]
+board = {(row["run"], row["id"]): row for row in ledger}
+again, longer, anywhere, errors = (
+    chapters.trial(name)
+    for name in (
+        "more_nets",
+        "portraits_longer",
+        "portraits_moved",
+        "mnist_width",
+    )
+)
+study = shipping.shipped_table("stability.json")
+
+
+def ran(images, minutes, nets=1):
+    return [str(nets), f"{images:,}", f"{minutes:,.0f}"]
+
+
+def more_nets(name, claim):
+    nets = [net for net in again.values() if net["recipe"] == name]
+    row = board[name, claim]
+    first = short(row["nets"][name])
+    minutes = sum(net["minutes"] for net in nets)
+    how = ran(nets[0]["images"], minutes, len(nets))
+    return [f"`{name}`, other seeds", *how, f"`{claim}`", first, number(row)]
+
+
+def short(row):
+    return "{value:.3g} ({low:.3g} to {high:.3g})".format(**row)
+
+
+def on_digits(name, claim):
+    trained = Run.reference(name).trained
+    value, low, high = errors["first"][claim]
+    before = short({"value": value, "low": low, "high": high})
+    how = ran(trained["images"], trained["minutes"])
+    after = number(board[name, claim])
+    return [f"`{name}`, 200 passes", *how, f"`{claim}`", before, after]
+
+
+smile = "arithmetic.drawn_smile.success"
+unaligned = anywhere["unaligned"]
+tries = board["after/transfer", "cifar10.supervised_1000"]
+usual = number(board["drawn-portraits", smile])
+Table(
+    [
+        "training",
+        "nets",
+        "images seen by each",
+        "minutes, all nets",
+        "number",
+        "before",
+        "after",
+    ],
+    [
+        more_nets("drawn-rooms", "forgetting.windows_gone"),
+        more_nets("drawn-portraits", smile),
+        on_digits("mnist", "mnist.nn_error_50k"),
+        [
+            "`drawn-portraits`, longer, on 100,000 drawings",
+            *ran(longer["images"], longer["minutes"]),
+            f"`{smile}`",
+            usual,
+            short(longer["claims"][smile]),
+        ],
+        [
+            "`drawn-portraits`, on 100,000 that nobody aligned",
+            *ran(unaligned["images"], unaligned["minutes"]),
+            f"`{smile}`",
+            usual,
+            short(unaligned["claims"]["drawn_smile.three"]),
+        ],
+        [
+            "stability of the guidelines, on `drawn-rooms`",
+            *ran(
+                study["rule"]["updates"] * study["rule"]["baseline"]["batch"],
+                sum(run["minutes"] for run in study["runs"].values()),
+                len(study["runs"]),
+            ),
+            "`stability.*`",
+            "",
+            "chapters 3 and 7",
+        ],
+        [
+            f"a supervised net of D's shape, best of {tries['details']['trials']} settings",
+            str(tries["n"]),
+            f"{tries['details']['images']:,}",
+            "not kept",
+            "`cifar10.supervised_1000`",
+            "",
+            number(tries),
+        ],
+    ],
+    caption="Other trainings, with one number of each.",
+)
 
 # %% [markdown]
 # ## What the claims are compared with
