@@ -73,7 +73,7 @@ Table(
 )
 
 # %% [markdown]
-# With batches of 32, six layers beat three. Of the nets with six, the one with the smallest batches did best. So our long runs have small batches. Each trains both nets, though the order of updates made no
+# With batches of 32, the net of six layers did better than that of three, which has another kernel and half as many features, too. Of the nets with six, the two with the smallest batches did best, though not clearly. So our long runs have small batches. Each trains both nets, though the order of updates made no
 # difference that these runs could show. We use half of the authors' widths, which takes about a quarter of the arithmetic; the full widths are not in this table.
 #
 # And what do the hours of a long run buy? Our first one, probed again and again while D trained:
@@ -205,7 +205,7 @@ Table(
 # %% [markdown]
 # Look at the upper panel. The objects are the same, but pictures that D was sure were fake now pass for photographs. The pictures of our {term}`stand-in` are JPEG files
 # of 32 × 32 pixels. JPEG cuts a picture into blocks of 8 × 8, and rounds the fine waves in each block away. All photographs that D was shown
-# have that trace, and it is hard for G to draw. The longer D trained without noise, the more JPEG added to its output. So D could tell the two apart without one look at a dog, and dogs are what we
+# have that trace, and it may be hard for G to draw. The longer D trained without noise, the more JPEG added to its output. So D could tell the two apart without one look at a dog, and dogs are what we
 # are after. (It has not learnt its pictures by heart, either: CIFAR-10's, as JPEG, are about as good to it as its own.) The paper's pictures were large files made small. That should
 # leave little of such a trace.
 #
@@ -238,14 +238,14 @@ seen = f"{narrow['images']:,} pictures"
 print(f"half of these widths, no noise, {seen}: {points(narrow)}")
 
 # %% [markdown]
-# Compare the curves at equal numbers of pictures. With a little noise D is less sure at each of them, and its features go on improving where the others had stopped.
+# Compare the curves at equal numbers of pictures. With a little noise D is less sure at nearly all of them, and its features go on improving where the others had stopped.
 # With twice as much noise it is even less sure, but its features were no better than without noise: perhaps that much noise hides the dogs, too.
 #
 # So was it JPEG that had stopped the features? We thought so. Two things speak against it. Look again at the last rows of the table of what saving as JPEG does. D learns to see the trace through the noise as well: in the end the trace's
-# share is at least as large as without noise, and yet D's features got better. And taking most of the blocks out of the photographs changed neither D's sureness nor its features, as
+# share is larger than in the end without noise, and yet D's features got better. And taking most of the blocks out of the photographs changed neither D's sureness nor its features, as
 # far as that shorter run went. That D goes by the trace is clear in these runs; that the trace spoils what else it learns is not. What noise clearly did is make D's task harder for longer.
 #
-# The last two lines show no gain from twice the width, as far as so short a run can tell. One run each: take the order of the curves as a hint, not as proof.
+# The last two lines, which differ in noise as well, show no gain from twice the width, as far as so short a run can tell. One run each: take the order of the curves as a hint, not as proof.
 #
 # ## When the curve slows
 #
@@ -445,11 +445,11 @@ image_rows.strips(
 # %% tags=["hide-input"]
 for row in late["scratch"]:
     print(
-        f"a net from the start on all of them: {row['accuracy']} % after {row['images']:,} pictures"
+        f"a net from the start on all 100,000 pictures: {row['accuracy']} % after {row['images']:,} pictures"
     )
 
 # %% [markdown]
-# The last two lines are by the small probe, of a net that learnt from all the pictures from the start, with noise, neither moved nor tinted. The one that learnt from the small set ({numref}`fig-noise`) was about as good when it had seen as many, and then fell behind. This run was not continued. One in which all is moved and tinted from the first picture on was not tried.
+# The last two lines are by the small probe, of a net that learnt from all the pictures from the start, with noise, neither moved nor tinted. Early on it was about as good as the one that learnt from the small set ({numref}`fig-noise`), later it seems to have been ahead; one run each, not probed at equal numbers. It was not continued. One in which all is moved and tinted from the first picture on was not tried.
 #
 # With all labels each gain is small, the last one next to none: the intervals of neighbouring stages overlap. The comparison with K-means is sharper, since both are scored on the same test images. D was clearly behind; since the fourth stage ten thousand test images
 # cannot tell which of the two is ahead. With 400 labels a class, where it led before, its lead has grown each time. Are the new pictures the reason? That is likely, not shown. Hundreds of thousands of pictures more of the
@@ -458,6 +458,6 @@ for row in late["scratch"]:
 # The samples changed more than the features: in their Fréchet distance from photographs of the whole set the stages are far apart, and in {numref}`fig-imagenet-stages` more and more of them look like a picture of *something*. Part of the step to the fourth stage may come from how the old pictures were scaled down: the third stage had learnt to
 # draw pictures like them.
 #
-# By a rule written while they trained, the fifth and the sixth stage were each to ship if they did better than the stage before on the pictures that choose $C$; so test pictures had no part in that choice. Both did, by less than chance can move such a number (and the fourth's features were computed in single precision, the others' in bf16). With all labels, neither the test images nor the small probe shows what the sixth gained there; with 400 labels a class, and in its samples, it went on improving.
+# By a rule written while they trained, the fifth and the sixth stage were each to ship if they did better than the stage before on the pictures that choose $C$; so test pictures had no part in that choice. Both did, by less than chance can move such a number (and the features of the fifth and the sixth were computed in bf16, the fourth's in single precision). With all labels, neither the test images nor the small probe shows that gain of the sixth; with 400 labels a class, and in its samples, it went on improving.
 #
 # In the three stages together each of the new pictures was seen about eleven times. So with few labels, and for the samples, there may be more in them, for whoever has the hours; with all labels this net, half as wide as the authors', may be near its end. The authors' D saw more than ten times as many, thirty times over.

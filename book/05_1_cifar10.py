@@ -443,7 +443,7 @@ show(pictures, columns=len(worst), zoom=2)
 #   why most of them were tried.
 # - **What the paper leaves open.** How $C$ was chosen, on which pictures batchnorm's statistics were estimated, and how many draws make the
 #   "±". As in the authors' SVHN script, we keep 10,000 pictures back to choose $C$, and take the statistics from the others. Unlike that script, we use a wider grid, end the search at the first $C$ that
-#   does worse (with 400 labels a class, at the third), and with 400 labels a class choose $C$ by three draws instead of ten. "±" here is the 95 % interval of the mean of ten draws.
+#   does worse (with 400 labels a class, at the third), and with 400 labels a class choose $C$ by three draws instead of ten. Our brackets, with 400 labels a class, hold the 95 % interval of the mean of ten draws.
 # - **Precision.** Where the processor is fast in bf16 (16-bit numbers), D's features are computed in that. The ledger says so (`details.precision`).
 # - **The authors' row** has four layers of six, because the released copy that we found lacks the two largest arrays.
 # - **K-means** {cite}`coates2011` has 1,600 centroids, where the paper quotes a result with 4,800 maps. It is learnt in small batches.

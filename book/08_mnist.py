@@ -218,11 +218,11 @@ Table(
             *((f"{count:,} generated digits", m) for count, m in drawn.items()),
         ]
     ],
-    caption="A few thousand references: generated digits against real ones.",
+    caption="Few references, up to 20,000: generated digits against real ones.",
 )
 
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Error against the number of references; both axes are logarithmic. Crosses: the paper, on MNIST (its real digits at 60,000, which we infer). Lines named MNIST: this book's reference runs, from the ledger. The line of scikit-learn's digits was computed in this chapter; another set, so its height means nothing beside the crosses.", "name": "fig-mnist-curve"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Error against the number of references; both axes are logarithmic. Crosses: the paper, on MNIST (its real digits at 60,000, see below). Lines named MNIST: this book's reference runs, from the ledger. The line of scikit-learn's digits was computed in this chapter; another set, so its height means nothing beside the crosses.", "name": "fig-mnist-curve"}}
 def error_curves(curves, points):
     """Errors in percent over the number of references.
 
@@ -303,7 +303,7 @@ error_curves(curves, paper)
 # More digits of the same generator can only help so far. Each new one is another variation of what the net has learnt to draw, and what it never
 # draws it never teaches. A curve that is flat has shown all there is. A curve that still falls at the right edge has not.
 #
-# The small net above learnt from a thousand digits in seconds. Look at its row beside that of the thousand real ones before you believe that
+# The small net above learnt from a thousand digits in seconds. Look at its rows beside that of the thousand real ones before you believe that
 # generated digits always teach better: how well they teach is a matter of how well the net was trained.
 #
 # ## Beside the paper's table
@@ -355,10 +355,10 @@ Table(
 # %% [markdown]
 # Memory does not depend on the number of references: each block takes the place of the one before. It was measured with an untrained net (`make bench`).
 #
-# **As good as the real ones?** Both were tested on the same digits, so the errors can be compared digit by digit. The claim is decided at equal numbers, 50,000 generated digits against 50,000 real ones. The
+# **As good as the real ones?** The pupil taught by generated digits and the one taught by real digits were tested on the same digits, so their errors can be compared digit by digit. The claim is decided at equal numbers, 50,000 generated digits against 50,000 real ones. The
 # generated ones may be worse by 0.4 points: with a tighter limit an exact replica of the paper's net would miss it by chance too often. An interval that contains both 0 and 0.4 decides nothing; one that lies above 0 but contains 0.4 shows that generated digits teach worse, but leaves open whether by more than 0.4 points.
 #
-# And do many more teach better? The paper says so of ten million. In {numref}`fig-mnist-curve` the net of 25 passes goes that far (`mnist-second`, see below); with `mnist` it is not measured yet. Digit by digit, one million generated digits were compared with real ones. Below 0, the generated ones teach better:
+# And do many more teach better? The paper says so of ten million. Ours do, too: with ten million, the interval of their error contains the paper's number (see the table of claims above). From five million on the error fell once more ({numref}`fig-mnist-curve`), but by so few digits that it may be chance. (`mnist-second`, the net of 25 passes, comes further below.) Digit by digit, one million generated digits were compared with real ones. Below 0, the generated ones teach better:
 
 # %% tags=["hide-input"]
 million = measured("mnist", ["mnist.nn_error_1m"])
@@ -369,19 +369,19 @@ Table(
         [f"{int(n):,}", "{:+.2f} ({:+.2f} to {:+.2f})".format(*difference)]
         for n, difference in more.items()
     ],
-    caption="Generated against real digits.",
+    caption="One million generated digits against 50,000 and 60,000 real ones.",
 )
 
 # %% [markdown]
 # The generator learnt from 50,000 of the real digits. That generated digits teach better is shown only where the whole interval lies below 0. Where it contains 0 nothing is
 # shown, even if the generated digits' error is the smaller one.
 #
-# **Real digits.** Nothing is trained here, so this row tests the measuring itself. The paper does not say how many digits its 3.1 % is with. We infer that it is
-# *all 60,000* training digits, since those give it here. With the 50,000 that the generator learns from, as the authors' code has it, the error is higher: see the table.
+# **Real digits.** Nothing is trained here, so this row tests the measuring itself. The paper's table has its 3.1 % in the column of 50,000 samples; its text says only that the classifier was fitted on the training set. With *all 60,000* training digits we get that number, so we think that it is theirs.
+# With the 50,000 that the generator learns from, as the authors' code has it, the error is higher: see the table.
 #
 # **Without convolutions.** The paper's baseline is "permutation invariant": a net that would learn as well if all pixels were shuffled,
 # since it does not know which are neighbours. It must have had batchnorm, since the paper says that leaving out batchnorm's scale and bias helped this baseline, too. Ours has two fully connected hidden layers in each net and is trained like our DCGAN, on as many images, but in single precision. One thing had to go: batchnorm in D. With it, D could tell every batch of samples from a batch of data, and G generated
-# noise. So ours is *another* baseline, not the paper's. And it does not bear as long a training, by the same settings: it has come to draw a few digits of each class again and again ({numref}`fig-mnist-samples`), and more of them teach hardly anything new.
+# noise. So ours is *another* baseline, not the paper's. And with these settings it came to draw a few digits of each class again and again ({numref}`fig-mnist-samples`), and more of them teach hardly anything new. Whether that is for the 200 passes, the larger batches or the updates in turn was not tried.
 
 # %% tags=["hide-input"]
 flat = found["MNIST, generated without convolutions"]
@@ -409,10 +409,10 @@ print("difference in percentage points:", ledger.number(row))
 # Where that interval contains 0, no harm is shown, and no good either. It is over test digits. Another seed might move either error by more than they differ;
 # one run of each cannot tell.
 #
-# **How long, how wide?** `mnist-first` made 12 passes through the 50,000 digits. Most of its weights lead from the hidden layer's 1,024 units to the first of the transposed convolutions, and made its file the largest of this book. So we trained the
-# same net again, for 25 passes (`mnist-second`): as many updates as the authors' nets had, in smaller batches. And once more with a quarter of the hidden units, in G and in D (`mnist-256`): it was to ship if its error was at most 0.2 points above the wide
+# **How long, how wide?** `mnist-first` made 12 passes through the 50,000 digits. We trained the same net again, for 25 passes (`mnist-second`): as many updates as the authors' nets had, in smaller batches. Most of its weights lead from the hidden layer's
+# 1,024 units to the first of the transposed convolutions, and made its file the largest of this book. So we trained it once more with a quarter of the hidden units, in G and in D (`mnist-256`): it was to ship if its error was at most 0.2 points above the wide
 # one's, and it was further above. Last came what the authors' code does, 200 passes in batches of 128. This net ships, as `mnist`, because it errs less than `mnist-second`, and its weights ship in 8 bits, because with these it errs at most 0.1 points more than
-# with 16. Each rule was written before anything was scored, and decided on the validation digits: the last of MNIST's training digits, on which no net is trained. Each error is the mean of three draws of 50,000 samples, with the lowest and the highest:
+# with 16. Each rule was written before the net was scored that it decides on, and goes by the validation digits: the last of MNIST's training digits, on which no net is trained. Each error is the mean of three draws of 50,000 samples, with the lowest and the highest:
 
 # %% tags=["hide-input"]
 tried = chapters.trial("mnist_width")["nets"]
@@ -467,13 +467,13 @@ Table(
         ]
         for name in before[-1]
     ],
-    caption="What was measured of the nets before, on the test digits (95 % intervals).",
+    caption="What was measured of the nets before, on the test digits: errors in percent, differences in percentage points (95 % intervals).",
 )
 
 # %% [markdown]
 # ## Which digit taught which answer
 #
-# A nearest neighbour can be looked at. Above, digits that the pupil got wrong; in the middle, the generated digit that it believed; below, the nearest real one.
+# A nearest neighbour can be looked at. In the top row are digits that the pupil got wrong, in the middle row the generated digit that it believed, in the bottom row the nearest real one.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "What the pupil was asked (top), the generated digit that misled it (middle), the nearest real digit (bottom). Scikit-learn's digits.", "name": "fig-mnist-neighbours"}}
 block = neighbours.generated(generator, seed)
@@ -513,8 +513,8 @@ Table(
 # samples lie within the cloud of real digits. **Recall**: how much of the real cloud lies within that of the samples
 # {cite}`kynkaanniemi2019`. The **Fréchet distance** compares means and covariances of the two {cite}`heusel2017`; 0 is best.
 #
-# The first row compares real digits with other real digits. A generator cannot be expected to do better. In the last, one generated picture of each class is repeated again and again: no variety at all. And look at the precision of mere noise: a single odd digit among the real ones is far from its own neighbours, so almost
-# anything is near enough to it. That is how precision misleads.
+# The first row compares real digits with other real digits. A generator cannot be expected to do better. In the last, one generated picture of each class is repeated again and again: no variety at all. And look at the precision of mere noise, which is not zero: where an odd digit among the real ones is far from its own neighbours, much else is near enough to it.
+# That is how precision can mislead.
 
 # %% tags=["hide-input"]
 reader = classes.train_classifier(real, seed, images=4_000, device=where)
@@ -594,7 +594,7 @@ Table(
 )
 
 # %% [markdown]
-# So `mnist` is trained as the authors' net was, but for its precision, for batchnorm's epsilon, and for a decay of `beta1` without visible effect ({doc}`03_architecture`). The recipe for a CPU is shorter.
+# So `mnist` is trained as the authors' net was, but for its precision, for batchnorm's epsilon, and for a decay of `beta1` without visible effect ({doc}`03_architecture`). Its digits are drawn with fixed batchnorm statistics, not with the batch's, and from weights in 8 bits. The recipe for a CPU is shorter.
 
 # %% [markdown]
 # ## Exercises
