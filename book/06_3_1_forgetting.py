@@ -322,7 +322,7 @@ if seen:
 #
 # The paper's rule asks only for the sign of a weight. So choose with more care, one map at a time: always the one whose removal costs the windows most
 # and other things least. To estimate this, multiply each map by a factor, and take the gradient of the finder's answers with respect to that factor. Layer and number of maps are then chosen, by the finder on
-# other samples, for two goals: 80 % of windows gone, and 90 % of other things kept. Each choice is judged by the goal that it misses by most, or passes by least, and we take the one that is best by this. That is the column *tuned* above.
+# other samples, for two goals: 80 % of windows gone, and 90 % of other things kept. A choice counts as good as its worse goal: the one that it misses by most or, if it meets both, passes by least. We take the choice whose worse goal comes out best. That is the column *tuned* above.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "From above: before; the paper's rule; its other reading; the tuned choice; as many random maps as the paper's rule drops.", "name": "fig-variants"}}
 stored = {}
@@ -525,7 +525,7 @@ def marked_rooms(first=24):
 marked_rooms() if looked else None
 
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Samples in which the eye saw a window (top), and the same z with feature maps dropped: by the paper's rule, the fewest that will do, as many at random.", "name": "fig-photographed"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Samples in which the eye saw a window (top), and the same z with feature maps dropped: by the paper's rule; the fewest that will do; as many random ones as the paper's rule drops.", "name": "fig-photographed"}}
 def rooms_without(count=10):
     """The first samples with a window, and what became of them."""
     sight = load_rooms(room_run)
@@ -593,7 +593,7 @@ ledger.of("forgetting.photographs.*")
 # **On photographs fewer windows go.** The paper's rule takes away more of them than chance, by far: random maps take next to none. But to the eye fewer than a third are gone; about half are there as before, and the others are in doubt, where a light patch or a frame is left. The ledger counts those in doubt as
 # left. If they were set aside, or counted as gone, it would be undecided whether *most* windows go. So what the paper shows is there; it seems weaker in this net than the paper says. The fewest maps that satisfy the regression do not satisfy the eye: the regression asks about places inside boxes one by one, and looks at one layer only.
 #
-# **The kind of room** can still be named about as often as after dropping as many random maps. A hundred samples are too few to exclude a small difference.
+# **The kind of room** stays the same about as often as when as many random maps are dropped. A hundred samples are too few to exclude a small difference.
 #
 # In drawn rooms the same rule took nearly all windows, as a judge sees it. Is it the photographs, or the eye? A judge calls a window gone when it is dim. By eye, too, hardly a drawn window was left (above). But there the eye knew what had been dropped, and a dark frame or a blur did not count as a window, while on photographs such a thing is in doubt. So part of the difference may be
 # the eye's. A drawn window always looks much the same; here a window may be a bright

@@ -212,7 +212,7 @@ Table(
 )
 
 # %% [markdown]
-# For the smiling man the usual length is enough. The woman with glasses loses by it. And counting the difference twice costs both of them: the smile or the glasses are there all the more, but the man or the woman is often gone. So the difference is not pure, we think. In CelebA women smile
+# For the smiling man the usual length is enough. The woman with glasses loses by it. And counting the difference twice costs both of them: the smile or the glasses were nearly always there already, and now the man is gone more often, and the woman nearly always. So the difference is not pure, we think. In CelebA women smile
 # more often than men, and glasses are worn mostly by men. So the net's direction "smile" would point a little towards "woman" as well, and "glasses" towards
 # "man". Counted once, the third term outweighs that for the man; for the woman with glasses it does not. In drawings factors are independent by design, and still the net ties some of them together: {numref}`fig-add-smile`.
 #
@@ -300,7 +300,7 @@ Table(
 
 # %% [markdown]
 # **Freed of the direction of *Male*, both sums succeed clearly more often,** after the third stage and after the fourth, by a rule written before anything was asked. (The rule named McNemar's exact test over 400 sums. But with glasses about a hundred sets of men serve in all of them, so sums are not independent; the table's test is over sets, and says the same.) Taking out one random direction changes next to nothing. But it is not quite as we had guessed: on average the differences hardly point towards "man" or "woman", since the exemplars of both
-# means are of one sex. Single differences do, a little and by chance; along the random direction they point more. Yet the little along *Male* costs many sums, and the random part next to none.
+# means are all of the same sex. Single differences do, a little and by chance; along the random direction they point more. Yet the little along *Male* costs many sums, and the random part next to none.
 #
 # **And the net can draw what the sum misses.** A short step along the pure direction shows a woman with glasses several times as often as the paper's sum does, and a smiling man nearly always. (Ten lengths were tried, and the best is in the table, which flatters it. A step of the same length as the difference goes too far: with glasses
 # nearly every woman becomes a man.)
@@ -460,8 +460,9 @@ Table(
 # %% tags=["hide-input"]
 for learnt_from, net in NETS.items():
     print(
-        f"{learnt_from}: {net['images']:,} images seen; off z a linear probe reads"
-        f" smiles for {net['of_z']['smile']:.0%}, glasses for {net['of_z']['glasses']:.0%}"
+        f"{learnt_from}: {net['images']:,} images seen; a linear probe on z is right about"
+        f" smiles in {net['of_z']['smile']:.0%}, about glasses in {net['of_z']['glasses']:.0%}"
+        " (balanced accuracy; a guess: 50%)"
     )
 
 # %% [markdown]
@@ -469,4 +470,4 @@ for learnt_from, net in NETS.items():
 #
 # **With glasses, sums of $z$ do better than sums of pixels; with smiles that is not settled,** for both mostly miss them, and the intervals overlap. The goal of eight smiles in ten is missed here, too, and less of a smile can be read off this $z$ than off that of aligned faces. Perhaps a mouth that may lie anywhere is learnt late.
 #
-# It is one training of each, and they differ in length, in drawings and in noise. A training without noise came first. It stopped itself: D had become certain of every image, and G drew a dozen faces again and again. The message advised to add noise to what D sees, and so we did, before anything was asked of the net.
+# It is one training of each, and they differ in length, in drawings and in noise. A training without noise came first. It stopped itself: D had become certain of every image, and G drew a dozen faces again and again. The message advised adding noise to what D sees, and so we did, before anything was asked of the net.

@@ -199,7 +199,7 @@ weight_sliders(portraits, "drawn_smile")
 # %% [markdown]
 # ## How often does it work?
 #
-# Four sums, hundreds of trials each, every trial with its own *exemplars*, the samples chosen for its terms, where there are enough ({doc}`06_3_2_appendix` counts them). A trial is a **success** if the result shows what was added
+# Four sums, hundreds of trials each. Where there are enough of them ({doc}`06_3_2_appendix` counts them), every trial has its own *exemplars*, the samples chosen for its terms. A trial is a **success** if the result shows what was added
 # *and* what should stay: a smile, and a man. Two classifiers take part, trained on different pictures. One selects the exemplars, where it is at least 90 % sure. The
 # other judges the result. The dashed line is the base rate: how many *random* samples show both.
 
@@ -293,7 +293,7 @@ Table(
 # - **Smiles are harder than glasses** in drawings, perhaps because a smile is only a few pixels.
 # - **Thirty** exemplars help both sums of photographed faces, and glasses in drawings; they do not help smiles in drawings, for which the section on lengths offers a reason.
 # - **The woman with glasses** is the hardest of the four, and longer training has not helped her. A purer difference does: {doc}`06_3_2_appendix`.
-# - Pixels fail in the paper *because its faces are not aligned*. CelebA's are, and so are our drawings. So these rows are another setting and say nothing against the paper, although by what the judge finds in overlays pixels do as well as the paper's sum, or better. More on that below.
+# - Pixels fail in the paper *because its faces are not aligned*. CelebA's are, and so are our drawings. So these rows are another setting and say nothing against the paper, although, going by what the judge finds in overlays, sums of pixels do as well as the paper's sum, or better. More on that below.
 # - With faces, the judge counts more smiling men among the results of the paper's sum than the eye does; the eye is unsure of nearly half of these results ({doc}`06_3_2_appendix`).
 #
 # How far the judges can be trusted, how many sets of exemplars there were, and what helps a sum of thirty: see the {doc}`appendix <06_3_2_appendix>`.
@@ -391,7 +391,7 @@ image_rows.strips(
 )
 
 # %% [markdown]
-# With the smile come beards and darker hair, which nobody asked for. It does not come from the data: in the drawings that the net learnt from, those who smile have beards no more often than those who do not. Nor is it these thirty alone. Take *all* samples that smile, and all that do not, and the difference of the two means; the same for beards. Do the two directions have anything in common? (Two
+# In these eight, beards come with the smile, and to the eye darker hair, which nobody asked for. The beards do not come from the data: in the drawings that the net learnt from, those who smile have beards no more often than those who do not. Nor is it these thirty alone. Take *all* samples that smile, and all that do not, and the difference of the two means; the same for beards. Do the two directions have anything in common? (Two
 # unrelated directions would give about 0, give or take 0.1.)
 
 # %% tags=["hide-input"]

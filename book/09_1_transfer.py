@@ -130,12 +130,12 @@ Table(
 # %% [markdown]
 # ## The three ways, as code
 #
-# The net is D's conv layers with one output for each class in place of D's single one. All three ways are this net:
+# The net is D's conv layers with one output for each class in place of D's single one. All three ways have these layers:
 #
 # - **Frozen:** the outputs are the linear SVM of chapter 5 on D's pooled features. Nothing of D moves.
 # - **Fine-tuned:** starts as that very net, the SVM included, and then everything learns by the cross-entropy. At its first step it knows what the frozen one
-#   knows, so whatever changes is due to letting D move.
-# - **From scratch:** random weights.
+#   knows, so what changes is due to training on: of D, and of the outputs, which now learn by another loss. The two were not told apart.
+# - **From scratch:** random weights. Whether the outputs read all layers, pooled, or the last one alone is part of the search for settings.
 #
 # Small and live: D of the run `drawn-sprites` has seen drawings of ten things, never a label. It gets five labelled drawings of each.
 
@@ -155,6 +155,7 @@ picked = devices.pick(device)
 d = finetuning.adapted(run, drawn.images[:1000], device=picked, progress=False)
 how = features.of_discriminator(d)
 svm = Solver(*finetuning.svm_rows(how, few), 10, picked).solve(1e-3)
+# its scores, times SHARP: a softmax of them then says which class
 frozen = finetuning.with_svm(d, svm, finetuning.SHARP)
 
 # %%
@@ -165,7 +166,8 @@ arms = {
 nets = {"frozen": frozen}
 for name, (arm, rate) in arms.items():
     setting = Hyperparameters(rate, weight_decay=1e-4, dropout=0.5, batch=32)
-    nets[name] = arm.learn(few, setting, True, images=1500, seed=seed)
+    # every: the outputs read all layers, as the SVM does
+    nets[name] = arm.learn(few, setting, every=True, images=1500, seed=seed)
 
 # %% tags=["hide-input"]
 Table(
@@ -203,7 +205,7 @@ of("after.*cifar10*", "after.*faces*")
 # %% [markdown]
 # How it was done, the same for all ways:
 #
-# - Settings are chosen with a draw of labels of their own, on validation pictures: learning rate, weight decay, dropout and batch size by a random search, $C$ of the SVM by
+# - Settings are chosen with a draw of labels of their own, on validation pictures: learning rate, weight decay, dropout and batch size by a random search (from scratch, also which layers the outputs read: the search chose the last one alone), $C$ of the SVM by
 #   a grid. Each setting learns briefly; the best few learn longer; the best of these is the choice. Some studies reuse the settings that were chosen with a hundred labels a class, as the table says; $C$ is then chosen anew, except with four hundred labels, where it is reused, too. (The net on CIFAR-10's labels alone, of {doc}`05_2_svhn`, had 64 trials, as many as the paper's.) The
 #   validation pictures are two thousand, all labelled.
 # - Further draws, up to five, are trained with these settings and scored once on the same test pictures. There is one exception ({doc}`scoreboard`, "Rules that were changed"): nets of a hundred and four hundred labels a class had already been scored on them after a shorter training. The differences are taken draw by draw, so what a lucky draw gives to both
@@ -309,13 +311,13 @@ Table(
 # ## Exercises
 #
 # 1. Fine-tuning starts at the frozen net. Why can it end below it, on test pictures?
-# 2. In the live example, train with `own_statistics=False`, with two and with twenty drawings of each thing. When does it matter?
+# 2. In the live example, train with `own_statistics=False` (batchnorm then uses each batch's statistics, as from scratch, in place of those that D came with), with two and with twenty drawings of each thing. When does it matter?
 #
 # <details>
 # <summary>Solutions</summary>
 #
 # It fits fifty pictures with hundreds of thousands of weights. Each step makes the features better for these fifty and forgets a little of what made them good for all
-# pictures. Only choices on other labelled pictures (how long, how fast) keep that small, and the smallest steps lead back to the frozen net.
+# pictures. Only choices on other labelled pictures (how long, how fast) keep that small, and with the smallest steps it stays nearly the frozen net.
 #
 # `Arm(d.architecture, 10, frozen, picked, own_statistics=False)`. The fewer the drawings, the more a batch's mean says about who happens to be in it.
 #
