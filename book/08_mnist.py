@@ -381,7 +381,7 @@ Table(
 #
 # **Without convolutions.** The paper's baseline is "permutation invariant": a net that would learn as well if all pixels were shuffled,
 # since it does not know which are neighbours. It must have had batchnorm, since the paper says that leaving out batchnorm's scale and bias helped this baseline, too. Ours has two fully connected hidden layers in each net and is trained like our DCGAN, on as many images, but in single precision. One thing had to go: batchnorm in D. With it, D could tell every batch of samples from a batch of data, and G generated
-# noise. So ours is *another* baseline, not the paper's. And with these settings it came to draw a few digits of each class again and again ({numref}`fig-mnist-samples`), and more of them teach hardly anything new. Whether that is for the 200 passes, the larger batches or the updates in turn was not tried.
+# noise. So ours is *another* baseline, not the paper's. And with these settings it came to draw a few digits of each class again and again ({numref}`fig-mnist-samples`), and more of them teach hardly anything new. Whether it was the 200 passes, the larger batches or the updates in turn has not been tried.
 
 # %% tags=["hide-input"]
 flat = found["MNIST, generated without convolutions"]
