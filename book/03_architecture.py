@@ -582,7 +582,7 @@ Table(
 #
 # The nets `lsun64`, `imagenet32`, `svhn32` and `mnist28` themselves are as published, but for epsilon.
 #
-# Three of these deviations were tested: do they do harm? The order of updates is in {doc}`04_training`; here are the other two. The same experiment, with the authors' choice in place of ours; a value above 1 means that theirs is worse. (These are the same short runs: what a deviation does is shown for 500 updates, and no more.) *No difference that
+# Three of these deviations were tested in pairs of short runs, as the guidelines were: do they do harm? The order of updates is in {doc}`04_training`; here are the other two, with the authors' choice in place of ours. A value above 1 means that theirs is worse. (These are the same short runs: what a deviation does is shown for 500 updates, and no more.) *No difference that
 # counts* means that the interval lies within the limits that the row's rule sets (unfold it in the {doc}`scoreboard`).
 
 # %%

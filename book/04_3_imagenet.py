@@ -212,7 +212,7 @@ dcgan.show(own.generator().sample(24, seed=seed), columns=12)
 # - **Fewer images**: 80 of each class, in the reference run's last three stages 500, instead of about 1,300. A net that trains for long sees the same ones again and again.
 # - **Fewer classes**: 200 instead of a thousand.
 # - **Smaller originals**: Tiny-ImageNet's images are 64 pixels wide, so at 32 pixels they have been scaled down twice.
-# - **JPEG at 32 pixels**: each of the first 16,000 was saved as a small JPEG file, and D saw the traces of that. The {doc}`appendix to 5.1 <05_1_appendix>` measures what D makes of them, and shows samples of that run's stages beside each other.
+# - **JPEG at 32 pixels**: each of the first 16,000 was saved as a small JPEG file, and D saw the traces of that. The {doc}`appendix to 5.1 <05_1_appendix>` measures what D makes of them, and shows samples of the last four stages of `imagenet32` beside each other.
 #
 # None of the first three was tested alone; for the number of images, {doc}`05_1_appendix` comes nearest. A Fréchet distance, for those who compare generators, is in {doc}`04_2_faces`.
 #

@@ -73,7 +73,7 @@ Table(
 )
 
 # %% [markdown]
-# With batches of 32, the net of six layers did better than that of three, which has another kernel and half as many features, too. Of the nets with six, the two with the smallest batches did best, though not clearly. So our long runs have small batches. Each trains both nets, though the order of updates made no
+# With batches of 32, the net of six layers did better than that of three, which has another kernel and half as many features, too. Of the nets with six, the two with batches of 16 did best: clearly better than with 128, not clearly better than with 32. So our long runs have small batches. Each trains both nets, though the order of updates made no
 # difference that these runs could show. We use half of the authors' widths, which takes about a quarter of the arithmetic; the full widths are not in this table.
 #
 # And what do the hours of a long run buy? Our first one, probed again and again while D trained:
@@ -451,7 +451,7 @@ for row in late["scratch"]:
 # %% [markdown]
 # The last two lines are by the small probe, of a net that learnt from all the pictures from the start, with noise, neither moved nor tinted. Early on it was about as good as the one that learnt from the small set ({numref}`fig-noise`), later it seems to have been ahead; one run each, not probed at equal numbers. It was not continued. One in which all is moved and tinted from the first picture on was not tried.
 #
-# With all labels each gain is small, the last one next to none: the intervals of neighbouring stages overlap. The comparison with K-means is sharper, since both are scored on the same test images. D was clearly behind; since the fourth stage ten thousand test images
+# From stage to stage (the table above), each gain with all labels is small, the last one next to none: the intervals of neighbouring stages overlap. The comparison with K-means is sharper, since both are scored on the same test images. D was clearly behind; since the fourth stage ten thousand test images
 # cannot tell which of the two is ahead. With 400 labels a class, where it led before, its lead has grown each time. Are the new pictures the reason? That is likely, not shown. Hundreds of thousands of pictures more of the
 # *old* set had gained nothing by the small probe (the long run in the table above), but in that run nothing was moved or tinted; and the new pictures were scaled down from different files. One run each, again.
 #

@@ -501,7 +501,7 @@ ledger.each_net("forgetting.windows_gone*", "forgetting.rest")
 # Then four images were generated from each of 100 fresh z: with all maps; without those that the paper's rule drops; without the *fewest* of them that will do (see below); and without as many as the rule drops, chosen at random, anew for each sample. The unchanged samples went in twice, and
 # photographs and samples of an earlier stage were added. All were shuffled and looked at, thirty on a sheet, without knowing which is which: is there a window? What kind of room is it?
 #
-# The fewest: maps are dropped from the heaviest weight on, until the regression takes at most one in twenty of the places inside boxes for a window. (How few places may be left was chosen on drawn rooms, by the judge. It takes the place of the *tuned* choice from above: that asks a finder of windows, and for photographs there is none.)
+# The fewest: maps are dropped from the heaviest weight on, until the regression takes at most one in twenty of the places inside boxes for a window. (How few places may be left was chosen on drawn rooms, by the judge. This rule stands in for the *tuned* choice from above, which asks a finder of windows; for photographs there is none.)
 
 # %% tags=["hide-input"]
 room_run = Run.reference("rooms")

@@ -110,7 +110,7 @@ Table(
 )
 
 # %% [markdown]
-# Where the eye is sure, the judge mostly agrees. But it overlooks more than a quarter of the glasses, and with smiles and with men it is too generous: it sees a smile in a quarter of the sums in which the eye sees none, and a man in nearly a quarter of those in which the eye sees a woman.
+# Where the eye is sure, the judge mostly agrees. But it overlooks more than a quarter of the glasses, and with smiles and with men it is too generous: it sees a smile in a quarter of the sums in which the eye sees none, and a man in a good fifth of those in which the eye sees a woman.
 # So it flatters smiling men, and is hard on women with glasses. To the eye little more than a quarter of the first sums are smiling men, and nearly half are unclear. With the unclear counted as failures, the claim that *most* sums succeed would not hold; the ledger's row is the judge's. What blurs the counts most is that so much is *unclear*: to the eye, four in ten of the two hundred could be a man or a woman.
 # The judge always says one or the other.
 #
@@ -212,7 +212,7 @@ Table(
 )
 
 # %% [markdown]
-# For the smiling man the usual length is enough. The woman with glasses loses by it. And counting the difference twice costs both of them: the smile or the glasses were nearly always there already, and now the man is gone more often, and the woman nearly always. So the difference is not pure, we think. In CelebA women smile
+# For the smiling man the usual length is enough. The woman with glasses loses by it. And counting the difference twice costs both of them. At the usual length every result had the smile, or the glasses, already; now the man is gone in a fifth of them, and the woman in all. So the difference is not pure, we think. In CelebA women smile
 # more often than men, and glasses are worn mostly by men. So the net's direction "smile" would point a little towards "woman" as well, and "glasses" towards
 # "man". Counted once, the third term outweighs that for the man; for the woman with glasses it does not. In drawings factors are independent by design, and still the net ties some of them together: {numref}`fig-add-smile`.
 #

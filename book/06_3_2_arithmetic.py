@@ -199,7 +199,7 @@ weight_sliders(portraits, "drawn_smile")
 # %% [markdown]
 # ## How often does it work?
 #
-# Four sums, hundreds of trials each. Where there are enough of them ({doc}`06_3_2_appendix` counts them), every trial has its own *exemplars*, the samples chosen for its terms. A trial is a **success** if the result shows what was added
+# Four sums, hundreds of trials each. Every trial has its own *exemplars*, the samples chosen for its terms, as far as there are enough ({doc}`06_3_2_appendix` counts them). A trial is a **success** if the result shows what was added
 # *and* what should stay: a smile, and a man. Two classifiers take part, trained on different pictures. One selects the exemplars, where it is at least 90 % sure. The
 # other judges the result. The dashed line is the base rate: how many *random* samples show both.
 

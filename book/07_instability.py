@@ -326,7 +326,7 @@ ledger.of("instability.oscillating_mode")
 # 1. **Look at the samples, not at the loss.** If they differ from each other and still get better, nothing is wrong. D may be nearly sure of itself
 #    for long; see the book's own runs above.
 # 2. **All alike, and no change?** Then waiting did not help the run above. Check the guidelines of {doc}`03_architecture` first: batchnorm where it
-#    belongs, `beta1` at 0.5. Then try **wider nets** (of the provoked runs above, nets half as wide collapsed far more often) and another seed. No learning rate
+#    belongs, `beta1` at 0.5. Then try **wider nets** (of the provoked runs above, most nets half as wide collapsed, and with nothing changed none did) and another seed. No learning rate
 #    below 0.0002 was tried here; what a larger one did is printed below.
 # 3. **Different, but noise?** D has won early. Make its task harder: more data if there are only a few hundred images, a little noise on all that D
 #    sees (`--set noise=0.1`), moving and tinting all that it sees (`--set shift=4 --set tint=1`, chapter 5.1), or a smaller learning rate. Start again from the kept state.

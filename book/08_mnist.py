@@ -358,7 +358,7 @@ Table(
 # **As good as the real ones?** The pupil taught by generated digits and the one taught by real digits were tested on the same digits, so their errors can be compared digit by digit. The claim is decided at equal numbers, 50,000 generated digits against 50,000 real ones. The
 # generated ones may be worse by 0.4 points: with a tighter limit an exact replica of the paper's net would miss it by chance too often. An interval that contains both 0 and 0.4 decides nothing; one that lies above 0 but contains 0.4 shows that generated digits teach worse, but leaves open whether by more than 0.4 points.
 #
-# And do many more teach better? The paper says so of ten million. Ours do, too: with ten million, the interval of their error contains the paper's number (see the table of claims above). From five million on the error fell once more ({numref}`fig-mnist-curve`), but by so few digits that it may be chance. (`mnist-second`, the net of 25 passes, comes further below.) Digit by digit, one million generated digits were compared with real ones. Below 0, the generated ones teach better:
+# And do many more teach better? The paper says so of ten million. Ours do, too: with ten million, the interval of their error contains the paper's number (see the table of claims above). From five million on the error fell once more ({numref}`fig-mnist-curve`), but by so few digits that it may be chance. (The figure's line of 25 passes is an earlier net, `mnist-second`; see further below.) Digit by digit, one million generated digits were compared with real ones. Below 0, the generated ones teach better:
 
 # %% tags=["hide-input"]
 million = measured("mnist", ["mnist.nn_error_1m"])
@@ -412,7 +412,7 @@ print("difference in percentage points:", ledger.number(row))
 # **How long, how wide?** `mnist-first` made 12 passes through the 50,000 digits. We trained the same net again, for 25 passes (`mnist-second`): as many updates as the authors' nets had, in smaller batches. Most of its weights lead from the hidden layer's
 # 1,024 units to the first of the transposed convolutions, and made its file the largest of this book. So we trained it once more with a quarter of the hidden units, in G and in D (`mnist-256`): it was to ship if its error was at most 0.2 points above the wide
 # one's, and it was further above. Last came what the authors' code does, 200 passes in batches of 128. This net ships, as `mnist`, because it errs less than `mnist-second`, and its weights ship in 8 bits, because with these it errs at most 0.1 points more than
-# with 16. Each rule was written before the net was scored that it decides on, and goes by the validation digits: the last of MNIST's training digits, on which no net is trained. Each error is the mean of three draws of 50,000 samples, with the lowest and the highest:
+# with 16. Each rule was written before the net in question was scored, and goes by the validation digits: the last of MNIST's training digits, on which no net is trained. Each error is the mean of three draws of 50,000 samples, with the lowest and the highest:
 
 # %% tags=["hide-input"]
 tried = chapters.trial("mnist_width")["nets"]

@@ -311,7 +311,7 @@ Table(
 # ## Exercises
 #
 # 1. Fine-tuning starts at the frozen net. Why can it end below it, on test pictures?
-# 2. In the live example, train with `own_statistics=False` (batchnorm then uses each batch's statistics, as from scratch, in place of those that D came with), with two and with twenty drawings of each thing. When does it matter?
+# 2. In the live example, train with `own_statistics=False` (batchnorm then uses each batch's statistics, as from scratch, in place of those that `adapted` took from a thousand drawings without labels), with two and with twenty drawings of each thing. When does it matter?
 #
 # <details>
 # <summary>Solutions</summary>

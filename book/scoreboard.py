@@ -144,7 +144,7 @@ for name in ("faces", "rooms", "imagenet32"):
     )
 
 # %% [markdown]
-# Some other trainings that were made for these numbers, each with one number that it was about. Where there is none before, nothing of the kind had been measured. *Other seeds*: after them, the mean of all these nets, the one that ships included.
+# Some other trainings that were made for these numbers, each with one number that it was about. In the rows *other seeds*, *before* is the net that ships, and *after* the mean of it and the others. Beside the longer training stands the mean of those four nets; beside the unaligned one, the net that ships, as the classifiers of moved drawings see it. Where *before* is empty there was nothing to compare with.
 
 # %% tags=["hide-input"]
 board = {(row["run"], row["id"]): row for row in ledger}
