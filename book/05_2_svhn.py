@@ -18,8 +18,8 @@
 # **The claim:** when labels are scarce, features that were learnt without any are worth most. With 1,000 labelled house numbers, a hundred for each
 # digit, D's features and a linear classifier beat everything that the paper compares them with.
 #
-# This is the one experiment of section 5 for which the authors released code. We follow its protocol step by step. Three things differ: the supervised net that serves as a control
-# gets fewer trials, it is scored on the test set, and where the processor is fast in bf16 (16-bit numbers), D's features are computed in that (the {term}`ledger` says so).
+# This is the one experiment of section 5 for which the authors released code. We follow its protocol step by step. Three things differ. The supervised net that serves as a control
+# gets fewer trials. It is scored on the test set; the paper's number is of the validation set. And where the processor is fast in bf16 (16-bit numbers), D's features are computed in that (the {term}`ledger` says so).
 
 # %% tags=["parameters", "hide-input"]
 profile = "quick"

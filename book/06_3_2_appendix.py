@@ -260,7 +260,7 @@ Table(
         for name in ("faces_smile", "faces_glasses")
         for text, row in shares(name)
     ],
-    caption="Four hundred sums of each kind, the mean of three exemplars a term, and what becomes of them when the difference changes.",
+    caption="Four hundred sums of each kind, the mean of three exemplars a term, and what becomes of them when the difference changes. (With weights in 16 bits and other exemplars than those of the claims, so the first rows differ a little from theirs.)",
 )
 
 # %% tags=["hide-input"]

@@ -358,7 +358,7 @@ Table(
 # **As good as the real ones?** The pupil taught by generated digits and the one taught by real digits were tested on the same digits, so their errors can be compared digit by digit. The claim is decided at equal numbers, 50,000 generated digits against 50,000 real ones. The
 # generated ones may be worse by 0.4 points: with a tighter limit an exact replica of the paper's net would miss it by chance too often. An interval that contains both 0 and 0.4 decides nothing; one that lies above 0 but contains 0.4 shows that generated digits teach worse, but leaves open whether by more than 0.4 points.
 #
-# And do many more teach better? The paper says so of ten million. Ours do, too: with ten million, the interval of their error contains the paper's number (see the table of claims above). From five million on the error fell once more ({numref}`fig-mnist-curve`), but by so few digits that it may be chance. (The figure's line of 25 passes is an earlier net, `mnist-second`; see further below.) Digit by digit, one million generated digits were compared with real ones. Below 0, the generated ones teach better:
+# And do many more teach better? The paper says so of ten million. Ours do, too: a million err less than 50,000, and ten million less again. With ten million, the interval of the error contains the paper's number (see the claims above). From five million on the error fell once more ({numref}`fig-mnist-curve`), but by so few digits that it may be chance. (The figure's line of 25 passes is an earlier net, `mnist-second`; see further below.) Digit by digit, one million generated digits were compared with real ones. Below 0, the generated ones teach better:
 
 # %% tags=["hide-input"]
 million = measured("mnist", ["mnist.nn_error_1m"])

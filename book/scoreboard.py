@@ -162,14 +162,10 @@ def ran(images, minutes, nets=1):
 def more_nets(name, claim):
     nets = [net for net in again.values() if net["recipe"] == name]
     row = board[name, claim]
-    first = short(row["nets"][name])
+    first = number(row["nets"][name])
     minutes = sum(net["minutes"] for net in nets)
     how = ran(nets[0]["images"], minutes, len(nets))
     return [f"`{name}`, other seeds", *how, f"`{claim}`", first, number(row)]
-
-
-def short(row):
-    return "{value:.3g} ({low:.3g} to {high:.3g})".format(**row)
 
 
 def on_digits(name, before, claim):
@@ -201,14 +197,14 @@ Table(
             *ran(longer["images"], longer["minutes"]),
             f"`{smile}`",
             number(board["drawn-portraits", smile]),
-            short(longer["claims"][smile]),
+            number(longer["claims"][smile]),
         ],
         [
             "`drawn-portraits`, on 100,000 that nobody aligned",
             *ran(unaligned["images"], unaligned["minutes"]),
             f"`{smile}`",
-            short(aligned["claims"]["drawn_smile.three"]),
-            short(unaligned["claims"]["drawn_smile.three"]),
+            number(aligned["claims"]["drawn_smile.three"]),
+            number(unaligned["claims"]["drawn_smile.three"]),
         ],
         [
             "stability of the guidelines, on `drawn-rooms`",
